@@ -1,0 +1,160 @@
+"""The commands: what somebody wants, in the imperative. A command may be refused; an event may not.
+
+Commands travel on the stream INBOX. Who sent one is known from the subject under which it was stored,
+never from what it says of itself.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from millstream.core.events import Where, XCom
+from millstream.core.spec import DagSpec
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=True):
+    """``id`` makes a command idempotent for ever: the same id gets the same receipt."""
+
+    id: str
+    trace: str = ""
+
+
+class SubmitDag(Command, kw_only=True):
+    """Register a version of a DAG. Equal to the latest version: nothing happens, and that is said."""
+
+    namespace: str
+    spec: DagSpec
+    bundle: str = ""
+
+
+class TriggerRun(Command, kw_only=True):
+    """Start a run now. Without ``run_id`` one is made from the type and the instant."""
+
+    namespace: str
+    dag_id: str
+    run_id: str = ""
+    conf: dict[str, Any] = {}
+    logical_date: datetime | None = None
+    note: str = ""
+
+
+class StartAttempt(Command, kw_only=True):
+    """A worker says that it started the attempt, and claims it."""
+
+    where: Where
+    worker: str
+    token: str
+    started_at: datetime
+
+
+class FinishAttempt(Command, kw_only=True):
+    """What the results have in common. A result for an attempt that nobody claimed claims it as well,
+    so a lost ``StartAttempt`` costs nothing."""
+
+    where: Where
+    worker: str
+    token: str
+    started_at: datetime
+    ended_at: datetime
+    xcoms: dict[str, XCom] = {}
+
+
+class SucceedAttempt(FinishAttempt, kw_only=True):
+    """The attempt returned."""
+
+
+class SkipAttempt(FinishAttempt, kw_only=True):
+    """The attempt asked to be skipped."""
+
+    reason: str
+
+
+class FailAttempt(FinishAttempt, kw_only=True):
+    """The attempt failed. ``may_retry`` is False where the task said that trying again is no use."""
+
+    error_type: str
+    message: str
+    traceback: str = ""
+    may_retry: bool = True
+
+
+class RetryAttempt(Command, kw_only=True):
+    """The retry instant of a failed attempt has come (from the scheduler's own timers)."""
+
+    where: Where
+
+
+class LoseAttempt(Command, kw_only=True):
+    """The lease of a claimed attempt ran out (from the scheduler's own timers)."""
+
+    where: Where
+    token: str
+    reason: str
+
+
+class ReadyAgain(Command, kw_only=True):
+    """Nobody pulled a ready attempt for so long that the stream will forget it (own timers)."""
+
+    where: Where
+
+
+class BeginEpoch(Command, kw_only=True):
+    """The new active scheduler's first command (own)."""
+
+    holder: str
+
+
+ApiCommand = SubmitDag | TriggerRun
+Report = StartAttempt | SucceedAttempt | SkipAttempt | FailAttempt
+TimerCommand = RetryAttempt | LoseAttempt | ReadyAgain | BeginEpoch
+AnyCommand = ApiCommand | Report | TimerCommand
+
+# Which role may send what. The timers' commands never travel, so nobody may send them.
+ALLOWED: dict[str, tuple[type[Command], ...]] = {
+    "api": (SubmitDag, TriggerRun),
+    "worker": (StartAttempt, SucceedAttempt, SkipAttempt, FailAttempt),
+}
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[ApiCommand | Report] = msgspec.json.Decoder(ApiCommand | Report, strict=True)
+
+
+def encode_command(command: ApiCommand | Report) -> bytes:
+    """The bytes of a command for INBOX."""
+    return _encoder.encode(command)
+
+
+def decode_command(data: bytes) -> ApiCommand | Report:
+    """Strict: an unknown type or a wrong value raises ``msgspec.MsgspecError``."""
+    return _decoder.decode(data)
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer to a command: committed at ``position`` (its last event), or refused with a reason."""
+
+    id: str
+    position: int = 0
+    dag_id: str = ""
+    run_id: str = ""
+    version: int = 0
+    reason: str = ""
+    message: str = ""
+
+    @property
+    def is_refused(self) -> bool:
+        return bool(self.reason)
+
+
+_receipt_decoder = msgspec.json.Decoder(list[Receipt])
+
+
+def encode_receipts(receipts: list[Receipt]) -> bytes:
+    """Receipts for one producer, as one message."""
+    return _encoder.encode(receipts)
+
+
+def decode_receipts(data: bytes) -> list[Receipt]:
+    return _receipt_decoder.decode(data)

@@ -1,0 +1,223 @@
+"""The events: what happened, in the past tense. A released event is never edited; see docs/adr/0003.
+
+``Where`` says what an event is about; the data says what happened. Both are in every record of the log.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from millstream.core.spec import Action
+
+type_registry: dict[str, type[EventData]] = {}
+
+
+class Where(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an event or a command is about. Parts that do not apply are empty; attempts count from 1.
+
+    ``map_index`` is the path of a mapped instance, one index a level; () for a task that is not mapped.
+    """
+
+    namespace: str
+    dag_id: str
+    run_id: str = ""
+    task_id: str = ""
+    map_index: tuple[int, ...] = ()
+    attempt: int = 0
+
+    def task(self, task_id: str, map_index: tuple[int, ...] = (), attempt: int = 0) -> Where:
+        """The same run, another task."""
+        return Where(self.namespace, self.dag_id, self.run_id, task_id, map_index, attempt)
+
+
+class EventData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What all events have in common; the name of the class is the type in the log."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        type_registry[cls.__name__] = cls
+
+
+class XCom(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One value that a task hands on. Exactly one of ``value`` and ``blob`` holds it.
+
+    ``value``: the JSON text itself, up to 48 KiB. ``blob``: the key of the JSON text in the blob store,
+    which is its SHA-256; ``size`` is its length in bytes.
+    """
+
+    value: msgspec.Raw = msgspec.Raw()
+    blob: str = ""
+    size: int = 0
+
+
+class RunInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a task may know of its run. ``conf`` is None where it is too large to repeat in each
+    ``TaskReady``; the worker then looks it up by the run."""
+
+    run_type: str
+    run_after: datetime
+    logical_date: datetime | None = None
+    data_interval_start: datetime | None = None
+    data_interval_end: datetime | None = None
+    conf: dict[str, Any] | None = None
+
+
+class EpochStarted(EventData, kw_only=True):
+    """A scheduler became the active writer of the shard. All later events carry the new epoch."""
+
+    holder: str
+
+
+class DagVersionSubmitted(EventData, kw_only=True):
+    """A new version of a DAG. ``spec`` is the JSON of a DagSpec; ``version`` counts 1, 2, 3.. per DAG."""
+
+    version: int
+    spec: msgspec.Raw
+    bundle: str = ""
+
+
+class RunCreated(EventData, kw_only=True):
+    """A run of a DAG version exists and is queued."""
+
+    version: int
+    run_type: str
+    triggered_by: str
+    run_after: datetime
+    logical_date: datetime | None = None
+    data_interval_start: datetime | None = None
+    data_interval_end: datetime | None = None
+    conf: dict[str, Any] = {}
+    note: str = ""
+
+
+class RunStarted(EventData, kw_only=True):
+    """The run left the queue: its first tasks may become ready."""
+
+
+class RunSucceeded(EventData, kw_only=True):
+    """All tasks ended and no leaf failed."""
+
+
+class RunFailed(EventData, kw_only=True):
+    """All tasks ended and the tasks in ``failed_leaves`` (the first hundred) did not succeed."""
+
+    failed_leaves: tuple[str, ...] = ()
+
+
+class RunQuarantined(EventData, kw_only=True):
+    """Millstream itself could not go on with this run; it counts as failed, and the others go on."""
+
+    error: str
+
+
+class TaskReady(EventData, kw_only=True):
+    """An attempt may start: the only thing that makes a worker act. It carries all that the worker
+    needs. ``tries`` is the number of attempts that used up a try before, plus one."""
+
+    queue: str
+    version: int
+    action: Action
+    run: RunInfo
+    bundle: str = ""
+    file: str = ""
+    tries: int = 1
+    max_tries: int = 1
+    execution_timeout_s: float | None = None
+    exclusive: bool = False
+    do_xcom_push: bool = True
+
+
+class TaskStarted(EventData, kw_only=True):
+    """A worker's claim was accepted; ``token`` must come with the attempt's result."""
+
+    worker: str
+    token: str
+    started_at: datetime
+
+
+class TaskSucceeded(EventData, kw_only=True):
+    """The attempt's one committed result. ``attempt`` is 0 for a task that needed no worker."""
+
+    started_at: datetime
+    ended_at: datetime
+    token: str = ""
+    xcoms: dict[str, XCom] = {}
+
+
+class TaskFailed(EventData, kw_only=True):
+    """The attempt failed. ``retry_at`` is the instant of the next attempt, None if there is none."""
+
+    error_type: str
+    message: str
+    started_at: datetime
+    ended_at: datetime
+    token: str = ""
+    retry_at: datetime | None = None
+    traceback: str = ""
+    xcoms: dict[str, XCom] = {}
+
+
+class TaskLost(EventData, kw_only=True):
+    """No heartbeat of the attempt's worker for the lease time. It uses up none of the user's retries.
+    ``is_final``: lost too often, the task failed."""
+
+    worker: str
+    reason: str
+    is_final: bool = False
+
+
+class TaskSkipped(EventData, kw_only=True):
+    """The task is skipped: its attempt said so, or its trigger rule did (``attempt`` 0)."""
+
+    reason: str
+    token: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    xcoms: dict[str, XCom] = {}
+
+
+class TaskUpstreamFailed(EventData, kw_only=True):
+    """The trigger rule can no longer be met, since upstream tasks failed."""
+
+    reason: str
+
+
+Data = (
+    EpochStarted
+    | DagVersionSubmitted
+    | RunCreated
+    | RunStarted
+    | RunSucceeded
+    | RunFailed
+    | RunQuarantined
+    | TaskReady
+    | TaskStarted
+    | TaskSucceeded
+    | TaskFailed
+    | TaskLost
+    | TaskSkipped
+    | TaskUpstreamFailed
+)
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """A decided event that has no position yet."""
+
+    where: Where
+    data: Data
+
+
+class Event(msgspec.Struct, frozen=True):
+    """An event at its place in the log. ``causation`` is the id of the command that led to it."""
+
+    position: int
+    epoch: int
+    where: Where
+    data: Data
+    actor: str
+    causation: str
+    recorded_at: datetime
+    trace: str = ""

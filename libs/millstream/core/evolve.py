@@ -1,0 +1,180 @@
+"""``evolve``: the only thing that changes a state. It is total: every event of the log can be folded,
+and one that does not fit changes nothing but the position."""
+
+from __future__ import annotations
+
+import msgspec
+
+from millstream.core.events import (
+    Data,
+    DagVersionSubmitted,
+    EpochStarted,
+    Event,
+    RunCreated,
+    RunFailed,
+    RunInfo,
+    RunQuarantined,
+    RunStarted,
+    RunSucceeded,
+    TaskFailed,
+    TaskLost,
+    TaskReady,
+    TaskSkipped,
+    TaskStarted,
+    TaskSucceeded,
+    TaskUpstreamFailed,
+    Where,
+)
+from millstream.core.graph import Graph
+from millstream.core.spec import decode_spec
+from millstream.core.state import (
+    LARGEST_REPEATED_CONF_BYTES,
+    DagVersion,
+    Instance,
+    Run,
+    State,
+    instance_key,
+    run_key,
+)
+from millstream.core.statuses import (
+    FINISHED_TASK,
+    RUN_TRANSITIONS,
+    TASK_TRANSITIONS,
+    RunStatus,
+    TaskStatus,
+    next_status,
+)
+
+
+def evolve(state: State, event: Event) -> None:
+    """Fold one event into the state, in place."""
+    state.position = event.position
+    state.epoch = event.epoch
+    state.recorded_at = event.recorded_at
+    if not is_legal(state, event.where, event.data):
+        return
+    match event.data:
+        case EpochStarted():
+            pass
+        case DagVersionSubmitted():
+            _add_version(state, event.where, event.data)
+        case RunCreated():
+            _create_run(state, event.where, event.data)
+        case RunStarted():
+            state.runs[run_key(event.where)].status = RunStatus.RUNNING
+        case RunSucceeded() | RunFailed() | RunQuarantined():
+            _forget_run(state, event.where)
+        case _:
+            _change_instance(state, event)
+
+
+def is_legal(state: State, where: Where, data: Data) -> bool:
+    """May this event happen in this state? The table in ``statuses``, and that what it names exists."""
+    match data:
+        case EpochStarted() | DagVersionSubmitted():
+            return True
+        case RunCreated():
+            return run_key(where) not in state.runs and data.version in state.dags.get(
+                (where.namespace, where.dag_id), {}
+            )
+    run = state.runs.get(run_key(where))
+    if run is None:
+        return False
+    allowed = TASK_TRANSITIONS.get(type(data))
+    if allowed is None:
+        return run.status in RUN_TRANSITIONS[type(data)]
+    found = run.find(where.task_id)
+    if found is None or found[1].status not in allowed:
+        return False
+    return _is_right_attempt(found[1], where, data)
+
+
+def _is_right_attempt(instance: Instance, where: Where, data: Data) -> bool:
+    match data:
+        case TaskReady():
+            again = 0 if instance.status is TaskStatus.QUEUED else 1
+            return where.attempt == instance.attempt + again
+        case TaskUpstreamFailed():
+            return where.attempt == 0
+        case TaskSucceeded() | TaskSkipped() if instance.status is TaskStatus.NONE:
+            return where.attempt == 0
+        case _:
+            return where.attempt == instance.attempt
+
+
+def _add_version(state: State, where: Where, data: DagVersionSubmitted) -> None:
+    spec = decode_spec(bytes(data.spec))
+    versions = state.dags.setdefault((where.namespace, where.dag_id), {})
+    versions[data.version] = DagVersion(data.version, spec, data.bundle, Graph(spec), bytes(data.spec))
+
+
+def _create_run(state: State, where: Where, data: RunCreated) -> None:
+    version = state.dags[where.namespace, where.dag_id][data.version]
+    is_small = len(msgspec.json.encode(data.conf)) <= LARGEST_REPEATED_CONF_BYTES
+    info = RunInfo(
+        run_type=data.run_type,
+        run_after=data.run_after,
+        logical_date=data.logical_date,
+        data_interval_start=data.data_interval_start,
+        data_interval_end=data.data_interval_end,
+        conf=data.conf if is_small else None,
+    )
+    tasks = version.graph.tasks
+    key = run_key(where)
+    state.runs[key] = Run(
+        key, version, data, info, RunStatus.QUEUED, [Instance() for _ in tasks], unfinished=len(tasks)
+    )
+
+
+def _forget_run(state: State, where: Where) -> None:
+    run = state.runs.pop(run_key(where))
+    if run.unfinished:  # quarantined with tasks under way: nobody waits for their claims any more
+        for task in run.version.graph.tasks:
+            state.ready.pop((*run.key, task.task_id, ()), None)
+
+
+def _change_instance(state: State, event: Event) -> None:
+    where, data = event.where, event.data
+    run = state.runs[run_key(where)]
+    number = run.version.graph.number[where.task_id]
+    instance = run.instances[number]
+    status = next_status(data)
+    assert status is not None
+    instance.status = status
+    match data:
+        case TaskReady():
+            instance.attempt = where.attempt
+            instance.ready_at = event.recorded_at
+            instance.retry_at = None
+            instance.token = instance.worker = ""
+            key = instance_key(where)
+            state.ready.pop(key, None)
+            state.ready[key] = event.position
+        case TaskStarted():
+            instance.token, instance.worker = data.token, data.worker
+            state.ready.pop(instance_key(where), None)
+        case TaskFailed():
+            instance.failures += 1
+            instance.retry_at = data.retry_at
+        case TaskLost():
+            instance.losses += 1
+    if status in FINISHED_TASK:
+        _count_finished(run, number, status)
+
+
+def _count_finished(run: Run, number: int, status: TaskStatus) -> None:
+    run.unfinished -= 1
+    graph = run.version.graph
+    if graph.is_leaf[number] and status in (TaskStatus.FAILED, TaskStatus.UPSTREAM_FAILED):
+        run.failed_leaves.append(graph.tasks[number].task_id)
+    for child in graph.downstream[number]:
+        instance = run.instances[child]
+        match status:
+            case TaskStatus.SUCCESS:
+                instance.success += 1
+            case TaskStatus.SKIPPED:
+                instance.skipped += 1
+            case TaskStatus.FAILED:
+                instance.failed += 1
+            case _:
+                instance.upstream_failed += 1

@@ -1,0 +1,97 @@
+"""``handle``: one command to its end. The loop between ``decide``, ``evolve`` and ``react``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from millstream.core.commands import AnyCommand, Receipt, SubmitDag, TriggerRun
+from millstream.core.decide import decide
+from millstream.core.errors import Refused
+from millstream.core.events import DagVersionSubmitted, Event, Fact, RunQuarantined, Where
+from millstream.core.evolve import evolve, is_legal
+from millstream.core.react import react
+from millstream.core.state import State, run_key
+
+
+def handle(state: State, command: AnyCommand, actor: str, now: datetime, epoch: int) -> list[Event]:
+    """Decide a command, fold what it leads to into ``state``, and return the events in order.
+
+    Raises :class:`Refused`, and then nothing has changed. Any other failure of ours puts the run that the
+    command is about into quarantine, so that the other runs go on.
+    """
+    done: list[Event] = []
+    try:
+        _run_to_end(state, decide(state, command, now), (command.id, command.trace), (actor, now, epoch), done)
+    except Refused:
+        assert not done, "a command is refused before its first event or not at all"
+        raise
+    except Exception as error:
+        where = _run_of(command, done)
+        if where is None or run_key(where) not in state.runs:
+            if done:
+                raise
+            raise Refused("INTERNAL", f"Millstream failed on this command: {error!r}") from error
+        fact = Fact(where, RunQuarantined(error=repr(error)))
+        _run_to_end(state, iter([fact]), (command.id, command.trace), (actor, now, epoch), done)
+    return done
+
+
+def _run_to_end(
+    state: State,
+    first: Iterator[Fact],
+    cause: tuple[str, str],
+    by: tuple[str, datetime, int],
+    done: list[Event],
+) -> None:
+    """Depth first, and lazily: a generator is resumed when all that followed from its last event is in."""
+    causation, trace = cause
+    actor, now, epoch = by
+    stack = [first]
+    while stack:
+        fact = next(stack[-1], None)
+        if fact is None:
+            stack.pop()
+            continue
+        assert is_legal(state, fact.where, fact.data), fact
+        event = Event(state.position + 1, epoch, fact.where, fact.data, actor, causation, now, trace)
+        evolve(state, event)
+        done.append(event)
+        stack.append(react(state, event, now))
+
+
+def _run_of(command: AnyCommand, done: list[Event]) -> Where | None:
+    where = done[0].where if done else getattr(command, "where", None)
+    if where is None or not where.run_id:
+        return None
+    return Where(where.namespace, where.dag_id, where.run_id)
+
+
+def receipt(state: State, command: AnyCommand, events: list[Event]) -> Receipt:
+    """The receipt of a command that was handled. Without events: what it wanted was so already."""
+    position = events[-1].position if events else state.position
+    match command:
+        case SubmitDag():
+            dag_id = command.spec.dag_id
+            version = state.latest(command.namespace, dag_id)
+            assert version is not None
+            return Receipt(id=command.id, position=position, dag_id=dag_id, version=version.version)
+        case TriggerRun():
+            return Receipt(
+                id=command.id, position=position, dag_id=command.dag_id, run_id=events[0].where.run_id
+            )
+        case _:
+            return Receipt(id=command.id, position=position)
+
+
+def repeated_receipt(command_id: str, events: list[Event]) -> Receipt:
+    """The receipt of a command that was committed before, from the events that it caused."""
+    first = events[0]
+    version = first.data.version if isinstance(first.data, DagVersionSubmitted) else 0
+    return Receipt(
+        id=command_id,
+        position=events[-1].position,
+        dag_id=first.where.dag_id,
+        run_id=first.where.run_id,
+        version=version,
+    )

@@ -1,0 +1,114 @@
+"""``react``: what follows from an event. It reads the state as it is after the event and changes nothing.
+
+Each step is asked for when the one before has been folded in with all that follows from it, so that every
+judgement sees the state as it really is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from millstream.core.events import (
+    Event,
+    Fact,
+    RunCreated,
+    RunFailed,
+    RunStarted,
+    RunSucceeded,
+    TaskLost,
+    TaskReady,
+    TaskSkipped,
+    TaskSucceeded,
+    TaskUpstreamFailed,
+    Where,
+)
+from millstream.core.spec import EmptyAction
+from millstream.core.state import Instance, Run, State, run_key
+from millstream.core.statuses import FINISHED_TASK, RunStatus, TaskStatus, next_status
+from millstream.core.trigger_rules import Verdict, judge
+
+MOST_LEAVES_NAMED = 100
+
+
+def react(state: State, event: Event, now: datetime) -> Iterator[Fact]:
+    """The events that follow from ``event``, one at a time."""
+    run = state.runs.get(run_key(event.where))
+    if run is None:
+        return
+    match event.data:
+        case RunCreated():
+            yield Fact(event.where, RunStarted())
+        case RunStarted():
+            yield from _begin(run, run.version.graph.roots, now)
+            yield from _end_run(state, run)
+        case TaskLost(is_final=False):
+            number = run.version.graph.number[event.where.task_id]
+            yield make_ready(run, number, run.instances[number])
+        case data if next_status(data) in FINISHED_TASK:
+            number = run.version.graph.number[event.where.task_id]
+            yield from _begin(run, run.version.graph.downstream[number], now)
+            yield from _end_run(state, run)
+
+
+def make_ready(run: Run, number: int, instance: Instance) -> Fact:
+    """The next attempt of a task; for one that is ready already, the same attempt again."""
+    task = run.version.graph.tasks[number]
+    is_again = instance.status is TaskStatus.QUEUED
+    attempt = instance.attempt if is_again else instance.attempt + 1
+    return Fact(
+        Where(*run.key, task.task_id, (), attempt),
+        TaskReady(
+            queue=task.queue,
+            version=run.version.version,
+            bundle=run.version.bundle,
+            file=run.version.spec.file,
+            action=task.action,
+            run=run.info,
+            tries=instance.failures + 1,
+            max_tries=task.retries + 1,
+            execution_timeout_s=task.execution_timeout_s,
+            exclusive=task.exclusive,
+            do_xcom_push=task.do_xcom_push,
+        ),
+    )
+
+
+def _begin(run: Run, numbers: tuple[int, ...], now: datetime) -> Iterator[Fact]:
+    """What the trigger rules of these tasks say now, for those that have not begun."""
+    graph = run.version.graph
+    for number in numbers:
+        instance = run.instances[number]
+        if instance.status is not TaskStatus.NONE:
+            continue
+        task = graph.tasks[number]
+        upstream = instance.upstream(len(graph.upstream[number]))
+        match judge(task.trigger_rule, upstream):
+            case Verdict.RUN if isinstance(task.action, EmptyAction):
+                yield Fact(Where(*run.key, task.task_id), TaskSucceeded(started_at=now, ended_at=now))
+            case Verdict.RUN:
+                yield make_ready(run, number, instance)
+            case Verdict.SKIP:
+                reason = f"trigger rule {task.trigger_rule}: {_describe(upstream)}"
+                yield Fact(Where(*run.key, task.task_id), TaskSkipped(reason=reason))
+            case Verdict.UPSTREAM_FAILED:
+                reason = f"trigger rule {task.trigger_rule}: {_describe(upstream)}"
+                yield Fact(Where(*run.key, task.task_id), TaskUpstreamFailed(reason=reason))
+
+
+def _describe(upstream: tuple[int, ...]) -> str:
+    total, success, skipped, failed, upstream_failed = upstream
+    return (
+        f"of {total} upstream tasks {success} succeeded, {skipped} were skipped, "
+        f"{failed} failed, {upstream_failed} could not run"
+    )
+
+
+def _end_run(state: State, run: Run) -> Iterator[Fact]:
+    if run.unfinished or run.status is not RunStatus.RUNNING or run.key not in state.runs:
+        return
+    where = Where(*run.key)
+    if run.failed_leaves:
+        yield Fact(where, RunFailed(failed_leaves=tuple(run.failed_leaves[:MOST_LEAVES_NAMED])))
+    else:
+        yield Fact(where, RunSucceeded())

@@ -1,0 +1,121 @@
+"""The state of one shard, folded from the log. Only ``evolve`` changes it.
+
+It holds what is needed to decide: the DAGs and the runs that have not finished. An event costs what it
+touches; nothing here is copied or scanned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from millstream.core.events import RunCreated, RunInfo, Where
+from millstream.core.graph import Graph
+from millstream.core.spec import DagSpec
+from millstream.core.statuses import RunStatus, TaskStatus
+from millstream.core.trigger_rules import Upstream
+from millstream.core.wire import GENESIS
+
+LARGEST_REPEATED_CONF_BYTES = 2048
+
+DagKey = tuple[str, str]
+RunKey = tuple[str, str, str]
+InstanceKey = tuple[str, str, str, str, tuple[int, ...]]
+
+
+def run_key(where: Where) -> RunKey:
+    return (where.namespace, where.dag_id, where.run_id)
+
+
+def instance_key(where: Where) -> InstanceKey:
+    return (where.namespace, where.dag_id, where.run_id, where.task_id, where.map_index)
+
+
+@dataclass(slots=True, frozen=True)
+class DagVersion:
+    """One version of a DAG, shared by its runs. ``digest`` tells equal submissions apart from new ones."""
+
+    version: int
+    spec: DagSpec
+    bundle: str
+    graph: Graph
+    canonical: bytes
+
+
+@dataclass(slots=True)
+class Instance:
+    """A task of a run. The four counts say how its upstream tasks ended so far."""
+
+    status: TaskStatus = TaskStatus.NONE
+    attempt: int = 0
+    failures: int = 0
+    losses: int = 0
+    token: str = ""
+    worker: str = ""
+    retry_at: datetime | None = None
+    ready_at: datetime | None = None
+    success: int = 0
+    skipped: int = 0
+    failed: int = 0
+    upstream_failed: int = 0
+
+    def upstream(self, total: int) -> Upstream:
+        return Upstream(total, self.success, self.skipped, self.failed, self.upstream_failed)
+
+
+@dataclass(slots=True)
+class Run:
+    """A run that has not finished. ``instances[i]`` belongs to task ``i`` of the graph."""
+
+    key: RunKey
+    version: DagVersion
+    created: RunCreated
+    info: RunInfo
+    status: RunStatus
+    instances: list[Instance]
+    unfinished: int
+    failed_leaves: list[str] = field(default_factory=list)
+
+    def find(self, task_id: str) -> tuple[int, Instance] | None:
+        """The number and the state of a task; None if the version has no such task."""
+        number = self.version.graph.number.get(task_id)
+        return None if number is None else (number, self.instances[number])
+
+
+@dataclass(slots=True)
+class State:
+    """``ready`` holds the position of each ready attempt that nobody claimed, oldest first."""
+
+    position: int = 0
+    epoch: int = 0
+    digest: bytes = GENESIS
+    recorded_at: datetime | None = None
+    dags: dict[DagKey, dict[int, DagVersion]] = field(default_factory=dict)
+    runs: dict[RunKey, Run] = field(default_factory=dict)
+    ready: dict[InstanceKey, int] = field(default_factory=dict)
+
+    def latest(self, namespace: str, dag_id: str) -> DagVersion | None:
+        versions = self.dags.get((namespace, dag_id))
+        return versions[max(versions)] if versions else None
+
+    def oldest_ready(self) -> int | None:
+        """The position of the oldest attempt that is ready and not claimed."""
+        return next(iter(self.ready.values()), None)
+
+    def open_instances(self) -> Iterator[tuple[Where, Instance]]:
+        """Every instance of a live run that is queued, running or waits for its retry."""
+        waiting = (TaskStatus.QUEUED, TaskStatus.RUNNING, TaskStatus.UP_FOR_RETRY)
+        for run in self.runs.values():
+            for task, instance in zip(run.version.graph.tasks, run.instances, strict=True):
+                if instance.status in waiting:
+                    yield Where(*run.key, task.task_id, (), instance.attempt), instance
+
+    def queues(self) -> set[str]:
+        """Every queue that some DAG version names."""
+        return {
+            task.queue
+            for versions in self.dags.values()
+            for version in versions.values()
+            for task in version.spec.tasks
+        }

@@ -1,0 +1,87 @@
+"""The states of tasks and runs (Airflow's words), and the one table that says which event may meet which."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from millstream.core.events import (
+    Data,
+    RunCreated,
+    RunFailed,
+    RunQuarantined,
+    RunStarted,
+    RunSucceeded,
+    TaskFailed,
+    TaskLost,
+    TaskReady,
+    TaskSkipped,
+    TaskStarted,
+    TaskSucceeded,
+    TaskUpstreamFailed,
+)
+
+
+class TaskStatus(StrEnum):
+    NONE = "none"
+    QUEUED = "queued"
+    RUNNING = "running"
+    UP_FOR_RETRY = "up_for_retry"
+    SUCCESS = "success"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UPSTREAM_FAILED = "upstream_failed"
+
+
+class RunStatus(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+
+
+FINISHED_TASK = frozenset(
+    {TaskStatus.SUCCESS, TaskStatus.FAILED, TaskStatus.SKIPPED, TaskStatus.UPSTREAM_FAILED}
+)
+FINISHED_RUN = frozenset({RunStatus.SUCCESS, RunStatus.FAILED})
+
+_S = TaskStatus
+
+# Event type -> the statuses it may meet. Where the event leaves the task is said by `next_status`.
+TASK_TRANSITIONS: dict[type[Data], tuple[TaskStatus, ...]] = {
+    TaskReady: (_S.NONE, _S.UP_FOR_RETRY, _S.QUEUED),
+    TaskStarted: (_S.QUEUED,),
+    TaskSucceeded: (_S.NONE, _S.RUNNING),
+    TaskFailed: (_S.RUNNING,),
+    TaskLost: (_S.RUNNING,),
+    TaskSkipped: (_S.NONE, _S.RUNNING),
+    TaskUpstreamFailed: (_S.NONE,),
+}
+
+RUN_TRANSITIONS: dict[type[Data], tuple[RunStatus | None, ...]] = {
+    RunCreated: (None,),
+    RunStarted: (RunStatus.QUEUED,),
+    RunSucceeded: (RunStatus.RUNNING,),
+    RunFailed: (RunStatus.RUNNING,),
+    RunQuarantined: (RunStatus.QUEUED, RunStatus.RUNNING),
+}
+
+
+def next_status(data: Data) -> TaskStatus | None:
+    """The status in which an event of a task leaves it; None for an event that is not about a task."""
+    match data:
+        case TaskReady():
+            return _S.QUEUED
+        case TaskStarted():
+            return _S.RUNNING
+        case TaskSucceeded():
+            return _S.SUCCESS
+        case TaskFailed():
+            return _S.FAILED if data.retry_at is None else _S.UP_FOR_RETRY
+        case TaskLost():
+            return _S.FAILED if data.is_final else _S.UP_FOR_RETRY
+        case TaskSkipped():
+            return _S.SKIPPED
+        case TaskUpstreamFailed():
+            return _S.UPSTREAM_FAILED
+        case _:
+            return None

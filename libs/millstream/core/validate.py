@@ -1,0 +1,121 @@
+"""What makes a DAG acceptable. The SDK asks before it submits, the api and the scheduler ask again."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from millstream.core.errors import InvalidArgument, InvalidDag
+from millstream.core.graph import find_cycle
+from millstream.core.spec import BashAction, DagSpec, PythonAction, TaskSpec
+from millstream.core.timetable import check_schedule
+
+MAX_ID_LENGTH = 250
+MAX_TASKS = 10_000
+MAX_SPEC_BYTES = 4 * 1024 * 1024
+_ID = re.compile(r"[\w.-]+")
+_QUEUE = re.compile(r"[A-Za-z0-9_-]+")
+_RUN_ID = re.compile(r"[\w.:+~-]+")
+
+
+def check_id(kind: str, value: str) -> list[str]:
+    """The problems of a DAG or task id: Airflow's rule, letters, digits, ``_``, ``-`` and ``.``."""
+    if not value:
+        return [f"{kind} is empty"]
+    if len(value) > MAX_ID_LENGTH:
+        return [f"{kind} {value[:40]!r}... has {len(value)} characters; at most {MAX_ID_LENGTH} are allowed"]
+    if not _ID.fullmatch(value):
+        bad = sorted({c for c in value if not _ID.fullmatch(c)})
+        return [
+            f"{kind} {value!r} contains {', '.join(map(repr, bad))}; "
+            f"only letters, digits, '_', '-' and '.' are allowed"
+        ]
+    return []
+
+
+def check_run_id(value: str) -> None:
+    """Raises :class:`InvalidArgument` for a run id that a person may not choose."""
+    if not _RUN_ID.fullmatch(value) or len(value) > MAX_ID_LENGTH:
+        raise InvalidArgument(
+            f"run id {value[:60]!r} is not allowed: use 1 to {MAX_ID_LENGTH} letters, digits and '_.:+~-'"
+        )
+
+
+def check_dag(spec: DagSpec) -> None:
+    """Raises :class:`InvalidDag` naming every problem, with the line of the task where it is known."""
+    problems = check_id("dag_id", spec.dag_id)
+    if len(spec.tasks) > MAX_TASKS:
+        problems.append(f"it has {len(spec.tasks)} tasks; at most {MAX_TASKS} are allowed")
+    problems += _check_time(spec)
+    for task in spec.tasks:
+        problems += [_at(task, problem) for problem in _check_task(spec, task)]
+    problems += _check_edges(spec)
+    if problems:
+        raise InvalidDag(spec.dag_id, problems)
+
+
+def _at(task: TaskSpec, problem: str) -> str:
+    return f"line {task.line}: {problem}" if task.line else problem
+
+
+def _check_time(spec: DagSpec) -> list[str]:
+    problems = []
+    try:
+        ZoneInfo(spec.timezone)
+    except (KeyError, ValueError, OSError):
+        return [f"time zone {spec.timezone!r} is unknown; use an IANA name such as 'Europe/Berlin'"]
+    if spec.start_date is not None:
+        try:
+            if datetime.fromisoformat(spec.start_date).tzinfo is None:
+                problems.append(f"start_date {spec.start_date!r} has no time zone")
+        except ValueError:
+            problems.append(f"start_date {spec.start_date!r} is not an ISO 8601 instant")
+    if spec.schedule is not None:
+        problems += check_schedule(spec.schedule)
+    if spec.catchup and spec.start_date is None:
+        problems.append("catchup=True needs a start_date")
+    return problems
+
+
+def _check_task(spec: DagSpec, task: TaskSpec) -> list[str]:
+    problems = check_id("task_id", task.task_id)
+    if task.retries < 0:
+        problems.append(f"task {task.task_id!r}: retries is {task.retries}; it must be 0 or more")
+    for name in ("retry_delay_s", "retry_multiplier", "max_retry_delay_s", "execution_timeout_s"):
+        value = getattr(task, name)
+        if value is not None and not 0 <= value <= 366 * 86400:
+            problems.append(f"task {task.task_id!r}: {name} is {value}; 0 to 31622400 is allowed")
+    if not _QUEUE.fullmatch(task.queue):
+        problems.append(
+            f"task {task.task_id!r}: queue {task.queue!r} may hold only ASCII letters, digits, '_' and '-'"
+        )
+    if isinstance(task.action, PythonAction) and not spec.file:
+        problems.append(f"task {task.task_id!r} runs Python, so the DAG needs a bundle that carries its file")
+    if isinstance(task.action, BashAction) and not task.action.command.strip():
+        problems.append(f"task {task.task_id!r}: bash_command is empty")
+    return problems
+
+
+def _check_edges(spec: DagSpec) -> list[str]:
+    problems = []
+    lines: dict[str, list[TaskSpec]] = {}
+    for task in spec.tasks:
+        lines.setdefault(task.task_id, []).append(task)
+    for name, count in Counter(task.task_id for task in spec.tasks).items():
+        if count > 1:
+            where = ", ".join(str(task.line) for task in lines[name] if task.line)
+            problems.append(
+                f"task_id {name!r} is used {count} times{f' (lines {where})' if where else ''}; "
+                f"each task needs an id of its own"
+            )
+    for task in spec.tasks:
+        for parent in task.upstream:
+            if parent not in lines:
+                problems.append(_at(task, f"task {task.task_id!r} names the unknown upstream task {parent!r}"))
+    cycle = find_cycle({task.task_id: task.upstream for task in spec.tasks})
+    if cycle:
+        first = lines[cycle[0]][0]
+        problems.append(_at(first, f"the tasks form a cycle: {' >> '.join(cycle)}; remove one of these edges"))
+    return problems
