@@ -1,0 +1,60 @@
+# What a person types, and what .ci/run calls. `make venv` needs Python 3.11 or newer and nothing else.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+RPC := libs/millstream/rpc/v1
+PROTOS := $(wildcard proto/millstream/rpc/v1/*.proto)
+
+.PHONY: help venv demo test lint format proto proto-check bench bench-quick clean
+.DEFAULT_GOAL := help
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+venv: .venv/.stamp ## Make .venv with the locked versions of everything
+
+.venv/.stamp: pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv sync --quiet --locked --inexact --all-extras --group dev --python $(BIN)/python
+	@touch $@
+
+demo: venv ## Start everything on this machine, run example DAGs, stop again
+	$(BIN)/python examples/demo.py
+
+test: venv ## All tests
+	$(BIN)/python -m pytest
+
+lint: venv proto-check ## Format, style, imports, types, generated code
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
+
+format: venv ## Format the code and apply the safe fixes
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+GENERATE = $(BIN)/python -m grpc_tools.protoc -Iproto --python_out=$(1) --pyi_out=$(1) --grpc_python_out=$(1) $(PROTOS)
+
+proto: venv ## Generate the gRPC code from proto/
+	$(call GENERATE,libs)
+
+proto-check: venv ## Fail if the committed gRPC code is not what proto/ gives
+	@rm -rf build/proto && mkdir -p build/proto
+	@$(call GENERATE,build/proto)
+	@for file in build/proto/millstream/rpc/v1/*; do \
+		cmp "$$file" "$(RPC)/$$(basename "$$file")" || { echo "Run: make proto" >&2; exit 1; }; \
+	done
+
+bench: venv ## The benchmarks
+	$(BIN)/python -m bench
+
+bench-quick: venv ## The benchmarks, in about a minute
+	$(BIN)/python -m bench --quick
+
+clean: ## Remove what was generated; keeps .venv
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
