@@ -1,0 +1,185 @@
+"""The connection to NATS: publish, listen, ask. Streams and consumers are in ``streams`` and ``pull``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import structlog
+from nats import errors as nats_errors
+
+from millstream.adapters.bus_client import BusClient, Delivery, DirectHandler
+from millstream.core.errors import MillstreamError, Unavailable
+
+log = structlog.get_logger(__name__)
+
+CONNECT_TIMEOUT_S = 2
+FLUSH_TIMEOUT_S = 5.0
+
+
+class JetStreamError(MillstreamError):
+    """An answer of the JetStream API that is an error; ``err_code`` is the server's own number."""
+
+    reason = "JETSTREAM"
+
+    def __init__(self, api: str, code: int, err_code: int, description: str) -> None:
+        self.code = code
+        self.err_code = err_code
+        super().__init__(f"JetStream refused {api}: {description} ({code}/{err_code})")
+
+
+class Bus:
+    """One connection. A call while there is no connection raises :class:`Unavailable` at once, and
+    nothing is kept to be sent later."""
+
+    def __init__(self, client: BusClient) -> None:
+        self._client = client
+        self._waiting: dict[str, asyncio.Future[Delivery]] = {}
+        self._next_reply = 0
+        self._inbox = client.new_inbox()
+        self._on_reconnect: list[Callable[[], None]] = []
+        self.closed = asyncio.Event()
+
+    @classmethod
+    async def connect(cls, url: str, name: str) -> Bus:
+        """Connects, waiting for the server as long as it takes. ``closed`` is set if the client gives up
+        for good (wrong credentials, say): the process should end then."""
+        client = BusClient()
+        bus = cls(client)
+
+        async def on_closed() -> None:
+            bus.closed.set()
+
+        async def on_error(error: Exception) -> None:
+            log.warning("nats_error", error=repr(error))
+
+        async def on_reconnected() -> None:
+            log.info("nats_reconnected")
+            for callback in bus._on_reconnect:
+                callback()
+
+        async def on_disconnected() -> None:
+            log.warning("nats_disconnected")
+
+        await client.connect(
+            url.split(","),
+            name=name,
+            error_cb=on_error,
+            closed_cb=on_closed,
+            reconnected_cb=on_reconnected,
+            disconnected_cb=on_disconnected,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            reconnect_time_wait=0.1,  # type: ignore[arg-type]
+            max_reconnect_attempts=-1,
+            ping_interval=5,
+            max_outstanding_pings=2,
+            pending_size=0,
+            inbox_prefix=f"_INBOX_{name}",
+        )
+        bus._inbox = client.new_inbox()
+        await client.subscribe_direct(f"{bus._inbox}.*", bus._on_reply)
+        return bus
+
+    @property
+    def is_connected(self) -> bool:
+        return bool(self._client.is_connected)
+
+    def when_reconnected(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` after each reconnect; it must only set flags."""
+        self._on_reconnect.append(callback)
+
+    def new_inbox(self) -> str:
+        """A subject of our own that nobody else listens to."""
+        return str(self._client.new_inbox())
+
+    async def publish(
+        self, subject: str, payload: bytes, *, reply: str = "", headers: dict[str, str] | None = None
+    ) -> None:
+        try:
+            await self._client.publish(subject, payload, reply=reply, headers=headers)
+        except (
+            nats_errors.OutboundBufferLimitError,
+            nats_errors.ConnectionClosedError,
+            nats_errors.ConnectionDrainingError,
+        ) as error:
+            raise Unavailable("NATS is not connected; it will be tried again.") from error
+
+    async def listen(self, subject: str, handler: DirectHandler, queue: str = "") -> int:
+        """Hand every message of a subject to ``handler``, inside the read loop."""
+        try:
+            return await self._client.subscribe_direct(subject, handler, queue)
+        except nats_errors.Error as error:
+            raise Unavailable(f"NATS did not take the subscription to {subject}: {error!r}") from error
+
+    async def unlisten(self, listener: int) -> None:
+        try:
+            await self._client.unsubscribe_direct(listener)
+        except nats_errors.Error:
+            pass  # the connection is gone, and the subscription with it
+
+    async def ask(
+        self, subject: str, payload: bytes, timeout_s: float, headers: dict[str, str] | None = None
+    ) -> bytes:
+        """Request and reply. Raises :class:`Unavailable` without an answer in time or without a responder."""
+        self._next_reply += 1
+        token = str(self._next_reply)
+        future: asyncio.Future[Delivery] = asyncio.get_running_loop().create_future()
+        self._waiting[token] = future
+        try:
+            await self.publish(subject, payload, reply=f"{self._inbox}.{token}", headers=headers)
+            async with asyncio.timeout(timeout_s):
+                delivery = await future
+        except TimeoutError as error:
+            raise Unavailable(f"No answer from {subject} within {timeout_s:g} s.") from error
+        finally:
+            del self._waiting[token]
+        if delivery.status == 503:
+            raise Unavailable(f"Nobody listens on {subject}.")
+        return delivery.data
+
+    async def jetstream(self, api: str, body: Any = None, timeout_s: float = 5.0) -> dict[str, Any]:
+        """A call of the JetStream API, such as ``STREAM.INFO.EVENTS_0``. Raises :class:`JetStreamError`."""
+        payload = b"" if body is None else msgspec.json.encode(body)
+        answer: dict[str, Any] = msgspec.json.decode(await self.ask(f"$JS.API.{api}", payload, timeout_s))
+        error = answer.get("error")
+        if error:
+            raise JetStreamError(
+                api, error.get("code", 0), error.get("err_code", 0), error.get("description", "")
+            )
+        return answer
+
+    async def store(
+        self, subject: str, payload: bytes, timeout_s: float, headers: dict[str, str] | None = None
+    ) -> int:
+        """Publish into a stream and wait for its acknowledgement. Returns the sequence."""
+        answer = msgspec.json.decode(await self.ask(subject, payload, timeout_s, headers))
+        error = answer.get("error")
+        if error:
+            raise JetStreamError(
+                subject, error.get("code", 0), error.get("err_code", 0), error.get("description", "")
+            )
+        return int(answer["seq"])
+
+    async def flush(self) -> None:
+        """Wait until the server has read what was published."""
+        try:
+            await self._client.flush(timeout=FLUSH_TIMEOUT_S)  # type: ignore[arg-type]
+        except (nats_errors.Error, TimeoutError) as error:
+            raise Unavailable(f"NATS did not answer: {error!r}") from error
+
+    async def close(self) -> None:
+        """Send what is pending and end the connection."""
+        try:
+            async with asyncio.timeout(FLUSH_TIMEOUT_S):
+                await self._client.close()
+        except (TimeoutError, nats_errors.Error, OSError):
+            log.warning("nats_close_failed")
+
+    def _on_reply(self, delivery: Delivery) -> None:
+        # The subject of an answer is our inbox with the token; a deputy's answer has another subject
+        # or an unknown token and is dropped.
+        future = self._waiting.get(delivery.subject.rpartition(".")[2])
+        if future is not None and not future.done():
+            future.set_result(delivery)

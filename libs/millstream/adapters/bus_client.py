@@ -1,0 +1,81 @@
+"""nats-py's client, made fit for a service that must not stop: see docs/adr/0008 for what was seen to break.
+
+Two private methods of ``nats.aio.client.Client`` are overridden, so nats-py is pinned below 3 and
+``tests/integration/test_bus.py`` feeds this client the messages that end the original's read loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import structlog
+from nats.aio.client import Client
+
+log = structlog.get_logger(__name__)
+
+MALFORMED = "X-Malformed"
+
+
+class Delivery(NamedTuple):
+    """A message as it came from the wire; ``header`` is its raw header block, empty if it has none."""
+
+    subject: str
+    reply: str
+    data: bytes
+    header: bytes
+
+    @property
+    def status(self) -> int:
+        """The server's status code (404, 408, ..), or 0 for an ordinary message."""
+        code = self.header[9:12]
+        return int(code) if code.isdigit() and self.header.startswith(b"NATS/1.0 ") else 0
+
+
+DirectHandler = Callable[[Delivery], None]
+
+
+class BusClient(Client):
+    """A client whose header parsing never raises, and which can hand messages straight to a function.
+
+    A direct handler runs inside the read loop: it must be quick, and what it raises is only logged.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._direct: dict[int, DirectHandler] = {}
+
+    async def subscribe_direct(self, subject: str, handler: DirectHandler, queue: str = "") -> int:
+        """Subscribe without a queue and a task in between. Returns the id for `unsubscribe_direct`."""
+        subscription = await self.subscribe(subject, queue=queue)
+        self._direct[subscription._id] = handler
+        return subscription._id
+
+    async def unsubscribe_direct(self, subscription_id: int) -> None:
+        self._direct.pop(subscription_id, None)
+        subscription = self._subs.get(subscription_id)
+        if subscription is not None and self.is_connected:
+            await subscription.unsubscribe()
+
+    async def _process_msg(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
+    ) -> None:
+        handler = self._direct.get(sid)
+        if handler is None:
+            await super()._process_msg(sid, subject, reply, data, headers)  # type: ignore[no-untyped-call]
+            return
+        try:
+            handler(
+                Delivery(
+                    subject.decode("utf-8", "replace"), reply.decode("utf-8", "replace"), data, headers or b""
+                )
+            )
+        except Exception:
+            log.exception("message_handler_failed", subject=repr(subject))
+
+    async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
+        try:
+            parsed: dict[str, str] | None = await super()._process_headers(headers)
+        except Exception:
+            return {MALFORMED: "1"}
+        return parsed

@@ -1,0 +1,264 @@
+"""The event log in Postgres: the one fenced writer, and the readers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import asyncpg
+import msgspec
+
+from millstream.adapters.postgres import Database
+from millstream.core.errors import Fenced, Unavailable
+from millstream.core.wire import GENESIS, Record
+
+PARTITION_SIZE = 10_000_000
+READ_BATCH = 2000
+
+_COLUMNS = (
+    "position, epoch, type, namespace, dag_id, run_id, task_id, map_index, attempt, actor, causation, "
+    "trace, recorded_at, data::text AS data, digest"
+)
+
+# One statement, so one round trip and one sync: the fence and the events, or nothing.
+_APPEND = """
+WITH fence AS (
+    UPDATE shard SET last_position = $4, digest = $5
+    WHERE shard = $1 AND epoch = $2 AND last_position = $3
+    RETURNING shard
+)
+INSERT INTO event_log (shard, position, epoch, type, namespace, dag_id, run_id, task_id, map_index,
+                       attempt, actor, causation, trace, recorded_at, data, digest)
+SELECT fence.shard, e.position, $2, e.type, e.namespace, e.dag_id, e.run_id, e.task_id,
+       e.map_index::integer[], e.attempt, e.actor, e.causation, e.trace, e.recorded_at, e.data::json, e.digest
+FROM fence, unnest($6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
+                   $12::text[], $13::integer[], $14::text[], $15::text[], $16::text[],
+                   $17::timestamptz[], $18::text[], $19::bytea[])
+    AS e(position, type, namespace, dag_id, run_id, task_id, map_index, attempt, actor, causation,
+         trace, recorded_at, data, digest)
+"""
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A record of the log with its digest."""
+
+    record: Record
+    digest: bytes
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A command that was refused, for the table of refusals."""
+
+    command_id: str
+    actor: str
+    type: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Head:
+    """The end of a shard's log."""
+
+    epoch: int
+    position: int
+    digest: bytes
+
+
+class EventLog:
+    """The log of one shard. Every method raises :class:`Unavailable` when Postgres is away."""
+
+    def __init__(self, database: Database, shard: int) -> None:
+        self._database = database
+        self._shard = shard
+
+    async def raise_epoch(self) -> Head:
+        """Become the writer: from now on every other writer of the shard is fenced. Creates the shard's
+        row for a new installation."""
+        async with self._database.use() as connection:
+            row = await connection.fetchrow(
+                "INSERT INTO shard (shard, epoch, last_position, digest) VALUES ($1, 1, 0, $2) "
+                "ON CONFLICT (shard) DO UPDATE SET epoch = shard.epoch + 1 "
+                "RETURNING epoch, last_position, digest",
+                self._shard,
+                GENESIS,
+            )
+            await connection.execute("SELECT event_log_ensure_partition($1)", row["last_position"] + 1)
+        return Head(row["epoch"], row["last_position"], bytes(row["digest"]))
+
+    async def head(self) -> Head:
+        """The end of the log as it is now; position 0 for a new installation."""
+        async with self._database.use() as connection:
+            row = await connection.fetchrow(
+                "SELECT epoch, last_position, digest FROM shard WHERE shard = $1", self._shard
+            )
+        return Head(row["epoch"], row["last_position"], bytes(row["digest"])) if row else Head(0, 0, GENESIS)
+
+    async def append(self, epoch: int, last_position: int, batch: list[Stored]) -> None:
+        """Commit a batch that begins at ``last_position + 1``.
+
+        Raises :class:`Fenced` if this writer is no longer the one, and :class:`Unavailable` when the
+        outcome is unknown: call :meth:`is_committed` then.
+        """
+        records = [stored.record for stored in batch]
+        new_position = last_position + len(batch)
+        async with self._database.use() as connection:
+            if last_position // PARTITION_SIZE != new_position // PARTITION_SIZE:
+                await connection.execute("SELECT event_log_ensure_partition($1)", new_position)
+            status = await connection.execute(
+                _APPEND,
+                self._shard,
+                epoch,
+                last_position,
+                new_position,
+                batch[-1].digest,
+                [r.position for r in records],
+                [r.type for r in records],
+                [r.namespace for r in records],
+                [r.dag_id for r in records],
+                [r.run_id for r in records],
+                [r.task_id for r in records],
+                ["{" + ",".join(map(str, r.map_index)) + "}" for r in records],
+                [r.attempt for r in records],
+                [r.actor for r in records],
+                [r.causation for r in records],
+                [r.trace for r in records],
+                [r.recorded_at for r in records],
+                [bytes(r.data).decode() for r in records],
+                [stored.digest for stored in batch],
+            )
+        if status != f"INSERT 0 {len(batch)}":
+            raise Fenced(
+                f"Another scheduler has taken over shard {self._shard} (this one had epoch {epoch}); "
+                f"this process ends."
+            )
+
+    async def is_committed(self, epoch: int, last_position: int, batch: list[Stored]) -> bool:
+        """After an unknown outcome: did this very batch become part of the log? Raises :class:`Fenced`."""
+        head = await self.head()
+        if head.epoch == epoch and head.position == last_position:
+            return False
+        if head.epoch == epoch and head.digest == batch[-1].digest:
+            return True
+        raise Fenced(
+            f"The log of shard {self._shard} ends at position {head.position} in epoch {head.epoch}; "
+            f"this writer had epoch {epoch} and position {last_position}. This process ends."
+        )
+
+    async def refuse(self, refusals: list[Refusal]) -> None:
+        """Keep what was refused, for people who ask why."""
+        async with self._database.use() as connection:
+            await connection.executemany(
+                "INSERT INTO refused_command (command_id, actor, type, reason, message) "
+                "VALUES ($1, $2, $3, $4, $5)",
+                [
+                    tuple(text.replace("\0", "\\0") for text in (r.command_id, r.actor, r.type, r.reason, r.message))
+                    for r in refusals
+                ],
+            )
+
+    async def read(
+        self,
+        first: int,
+        limit: int = READ_BATCH,
+        *,
+        namespace: str = "",
+        dag_id: str = "",
+        run_id: str = "",
+        last: int | None = None,
+    ) -> list[Stored]:
+        """Up to ``limit`` records from position ``first`` on (to ``last``), in order, all or filtered."""
+        conditions, arguments = ["shard = $1", "position >= $2"], [self._shard, first]
+        for column, value in (("namespace", namespace), ("dag_id", dag_id), ("run_id", run_id)):
+            if value:
+                arguments.append(value)  # type: ignore[arg-type]
+                conditions.append(f"{column} = ${len(arguments)}")
+        if last is not None:
+            arguments.append(last)
+            conditions.append(f"position <= ${len(arguments)}")
+        arguments.append(limit)
+        query = (
+            f"SELECT {_COLUMNS} FROM event_log WHERE {' AND '.join(conditions)} "  # noqa: S608
+            f"ORDER BY position LIMIT ${len(arguments)}"
+        )
+        async with self._database.use() as connection:
+            return [_stored(row) for row in await connection.fetch(query, *arguments)]
+
+    async def read_all(self, first: int, last: int) -> AsyncIterator[Stored]:
+        """Every record of a range, a batch at a time."""
+        while first <= last:
+            batch = await self.read(first, last=last)
+            if not batch:
+                return
+            for stored in batch:
+                yield stored
+            first = batch[-1].record.position + 1
+
+    async def read_open(self, last: int) -> list[Stored]:
+        """What a state needs up to ``last``: DAG versions, and the events of runs that are not over."""
+        query = f"""
+            SELECT {_COLUMNS} FROM event_log e
+            WHERE shard = $1 AND position <= $2 AND (
+                type = 'DagVersionSubmitted' OR run_id <> '' AND NOT EXISTS (
+                    SELECT FROM event_log o
+                    WHERE o.namespace = e.namespace AND o.dag_id = e.dag_id AND o.run_id = e.run_id
+                      AND o.type IN ('RunSucceeded', 'RunFailed', 'RunQuarantined')))
+            ORDER BY position
+        """  # noqa: S608
+        async with self._database.use() as connection:
+            return [_stored(row) for row in await connection.fetch(query, self._shard, last, timeout=600)]
+
+    async def caused_by(self, command_ids: list[str], run_ids: list[str] | None = None) -> dict[str, list[Stored]]:
+        """The events of commands that are in the log already, by command id. Requests of clients are
+        found by their first event; reports of workers need the ``run_ids`` they are about."""
+        if not command_ids:
+            return {}
+        where = "type IN ('DagVersionSubmitted', 'RunCreated')" if run_ids is None else "run_id = ANY($3)"
+        query = f"""
+            SELECT {_COLUMNS} FROM event_log
+            WHERE shard = $1 AND causation = ANY($2) AND {where} ORDER BY position
+        """  # noqa: S608
+        arguments = [self._shard, command_ids] + ([run_ids] if run_ids is not None else [])
+        async with self._database.use() as connection:
+            rows = await connection.fetch(query, *arguments)
+        found: dict[str, list[Stored]] = {}
+        for row in rows:
+            found.setdefault(row["causation"], []).append(_stored(row))
+        return found
+
+    async def existing_runs(self, runs: list[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
+        """Which of these (namespace, dag, run id) were ever created."""
+        if not runs:
+            return set()
+        async with self._database.use() as connection:
+            rows = await connection.fetch(
+                "SELECT namespace, dag_id, run_id FROM event_log "
+                "WHERE shard = $1 AND type = 'RunCreated' AND run_id = ANY($2)",
+                self._shard,
+                [run_id for _, _, run_id in runs],
+            )
+        return {(row["namespace"], row["dag_id"], row["run_id"]) for row in rows} & set(runs)
+
+
+def _stored(row: asyncpg.Record) -> Stored:
+    record = Record(
+        row["position"],
+        row["epoch"],
+        row["type"],
+        row["namespace"],
+        row["dag_id"],
+        row["run_id"],
+        row["task_id"],
+        tuple(row["map_index"]),
+        row["attempt"],
+        row["actor"],
+        row["causation"],
+        row["trace"],
+        row["recorded_at"],
+        msgspec.Raw(row["data"].encode()),
+    )
+    return Stored(record, bytes(row["digest"]))
+
+
+__all__ = ["EventLog", "Head", "Refusal", "Stored", "Unavailable"]

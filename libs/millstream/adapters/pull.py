@@ -1,0 +1,159 @@
+"""Our own pull loop over a JetStream consumer: overlapping requests on one inbox, nothing hidden.
+
+nats-py's ``fetch`` hides a deleted consumer and waits a round trip more; see docs/adr/0008.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+import structlog
+
+from millstream.adapters.bus import Bus
+from millstream.adapters.bus_client import Delivery
+from millstream.core.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+REQUEST_EXPIRES_S = 5.0
+LOST_AFTER_S = 2.0
+RETRY_AFTER_S = 0.1
+
+
+class Meta(NamedTuple):
+    """What the acknowledgement subject of a delivered message says about it."""
+
+    stream_seq: int
+    consumer_seq: int
+    deliveries: int
+
+
+def read_meta(reply: str) -> Meta:
+    """Both forms of the subject: nine tokens (v1), or with domain and account hash before them (v2)."""
+    tokens = reply.split(".")
+    base = 4 if len(tokens) <= 9 else 6
+    return Meta(int(tokens[base + 1]), int(tokens[base + 2]), int(tokens[base]))
+
+
+class _Request:
+    __slots__ = ("deadline", "number", "remaining")
+
+    def __init__(self, number: int, remaining: int, deadline: float) -> None:
+        self.number = number
+        self.remaining = remaining
+        self.deadline = deadline
+
+
+class Puller:
+    """Keeps up to ``want`` messages requested; each one that comes is handed to ``on_message``.
+
+    ``on_message`` runs inside the read loop and must be quick. ``on_missing`` is called (in the loop too)
+    whenever the consumer turns out not to exist. Lower ``want`` to slow down, raise it to go on.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        stream: str,
+        consumer: str,
+        on_message: Callable[[Delivery], None],
+        on_missing: Callable[[], None] | None = None,
+    ) -> None:
+        self._bus = bus
+        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+        self._on_message = on_message
+        self._on_missing = on_missing
+        self._inbox = bus.new_inbox()
+        self._requests: deque[_Request] = deque()
+        self._next_number = 0
+        self._want = 0
+        self._low_water = 0
+        self._changed = asyncio.Event()
+        self._is_missing = False
+        self._listener = 0
+        bus.when_reconnected(self.reset)
+
+    @property
+    def outstanding(self) -> int:
+        return sum(request.remaining for request in self._requests)
+
+    def set_want(self, want: int, low_water: int | None = None) -> None:
+        """Keep ``want`` messages requested; ask again when fewer than ``low_water`` are outstanding."""
+        self._want = want
+        self._low_water = want if low_water is None else low_water
+        if self.outstanding < self._low_water:
+            self._changed.set()
+
+    def reset(self) -> None:
+        """Forget what was requested: the server has forgotten it too."""
+        self._requests.clear()
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Request until cancelled."""
+        self._listener = await self._bus.listen(f"{self._inbox}.*", self._on_delivery)
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                self._changed.clear()
+                self._drop_lost(loop.time())
+                if self._is_missing:
+                    self._is_missing = False
+                    self._requests.clear()
+                    if self._on_missing:
+                        self._on_missing()
+                    await asyncio.sleep(RETRY_AFTER_S)
+                outstanding = self.outstanding
+                if outstanding < self._low_water:
+                    await self._request(self._want - outstanding, loop.time())
+                try:
+                    async with asyncio.timeout(LOST_AFTER_S):
+                        await self._changed.wait()
+                except TimeoutError:
+                    pass
+        finally:
+            await self._bus.unlisten(self._listener)
+
+    async def _request(self, batch: int, now: float) -> None:
+        self._next_number += 1
+        body = {"batch": batch, "expires": int(REQUEST_EXPIRES_S * 1e9)}
+        request = _Request(self._next_number, batch, now + REQUEST_EXPIRES_S + LOST_AFTER_S)
+        self._requests.append(request)
+        try:
+            await self._bus.publish(
+                self._subject, msgspec.json.encode(body), reply=f"{self._inbox}.{request.number}"
+            )
+        except Unavailable:
+            self._requests.clear()
+            await asyncio.sleep(RETRY_AFTER_S)
+            self._changed.set()
+
+    def _drop_lost(self, now: float) -> None:
+        while self._requests and (self._requests[0].remaining <= 0 or self._requests[0].deadline < now):
+            self._requests.popleft()
+
+    def _on_delivery(self, delivery: Delivery) -> None:
+        status = delivery.status
+        if status == 0:
+            # Requests are served in the order in which they were made.
+            while self._requests and self._requests[0].remaining <= 0:
+                self._requests.popleft()
+            if self._requests:
+                self._requests[0].remaining -= 1
+            if self.outstanding < self._low_water:
+                self._changed.set()
+            self._on_message(delivery)
+            return
+        if status == 100:
+            return
+        number = int(delivery.subject.rpartition(".")[2])
+        self._requests = deque(r for r in self._requests if r.number != number)
+        if status in (404, 503) or (status == 409 and b"eleted" in delivery.header):
+            self._is_missing = status == 503 or status == 409
+        elif status not in (408, 409):
+            log.warning("pull_status", status=status, header=delivery.header.decode("latin-1"))
+        self._changed.set()

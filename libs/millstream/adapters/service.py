@@ -1,0 +1,131 @@
+"""The life of a service process, once for all five: settings, logging, signals, readiness, the end.
+
+Crash-only: whatever a service cannot mend ends the process with 70, and its supervisor starts it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import structlog
+import uvloop
+
+from millstream.adapters.settings import Settings, read_settings
+from millstream.core.errors import MillstreamError
+
+EXIT_FATAL = 70
+EXIT_USAGE = 64
+_PR_SET_PDEATHSIG = 1
+
+log = structlog.get_logger(__name__)
+
+
+class Service:
+    """What a running service knows of its own life. ``stopping`` is set by SIGTERM and SIGINT."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.stopping = asyncio.Event()
+
+    def ready(self) -> None:
+        """Say to whoever started the process that it serves now."""
+        log.info("ready")
+        if self.settings.ready_fd >= 0:
+            try:
+                os.write(self.settings.ready_fd, b"ready\n")
+                os.close(self.settings.ready_fd)
+            except OSError:
+                pass  # nobody waits any more
+
+
+Main = Callable[[Service], Awaitable[None]]
+
+
+def run_service(name: str, main: Main, needs: tuple[str, ...]) -> None:
+    """Run ``main`` until it returns, and end the process: 0 after a stop, 70 after a failure, 64 if a
+    setting is wrong. ``needs`` names the settings that have no default."""
+    follow_parent()
+    try:
+        settings = read_settings().require(*needs)
+    except MillstreamError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(EXIT_USAGE) from None
+    configure_logging(name, settings)
+    raise SystemExit(uvloop.run(_live(name, main, settings)))
+
+
+async def _live(name: str, main: Main, settings: Settings) -> int:
+    service = Service(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, service.stopping.set)
+    log.info("starting", pid=os.getpid())
+    try:
+        await main(service)
+    except MillstreamError as error:
+        log.error("fatal", reason=error.reason, error=str(error))
+        return EXIT_FATAL
+    except Exception:
+        log.exception("fatal")
+        return EXIT_FATAL
+    log.info("stopped")
+    return 0
+
+
+async def run_until_stopped(service: Service, *tasks: Awaitable[None]) -> None:
+    """Run loops that never end by themselves. Returns when the service is stopped, raises what one of
+    them raised; the others are cancelled either way."""
+    running = [asyncio.ensure_future(task) for task in tasks]
+    stopping = asyncio.ensure_future(service.stopping.wait())
+    try:
+        done, _ = await asyncio.wait([*running, stopping], return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            if task is not stopping:
+                task.result()
+                raise MillstreamError("A loop of the service ended although it was not stopped.")
+    finally:
+        for task in [*running, stopping]:
+            task.cancel()
+        await asyncio.gather(*running, stopping, return_exceptions=True)
+
+
+def follow_parent() -> None:
+    """Get SIGTERM when the process that started this one dies, if that one asks for it."""
+    parent = os.environ.get("MILLSTREAM_PARENT_PID")
+    if parent is None:
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != int(parent):
+        raise SystemExit(0)  # it died before we could ask
+
+
+def configure_logging(name: str, settings: Settings) -> None:
+    """JSON lines on standard error, or readable ones on a terminal; the standard library's logging too."""
+    is_pretty = settings.log_format == "console" or (not settings.log_format and sys.stderr.isatty())
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    renderer: structlog.types.Processor = (
+        structlog.dev.ConsoleRenderer() if is_pretty else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.INFO)
+        ),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=name, instance=settings.instance)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

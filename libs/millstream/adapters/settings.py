@@ -1,0 +1,85 @@
+"""Settings: one frozen Struct, read once at the edge of a process and passed down whole.
+
+A value comes from the environment (``MILLSTREAM_<NAME>``), or from the file that ``MILLSTREAM_CONFIG``
+names (TOML, the same names in lower case), or is the default; the environment wins.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from millstream.core.errors import MillstreamError
+
+PREFIX = "MILLSTREAM_"
+
+
+class InvalidSettings(MillstreamError):
+    """A setting that is missing or cannot be used; the text names it and says what is allowed."""
+
+    reason = "INVALID_SETTINGS"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every service's settings. Times are in seconds, sizes in bytes.
+
+    ``nats_url`` may carry credentials; ``blob_url`` is an fsspec URL or a directory; ``state_dir`` is
+    where a worker keeps its spool and its bundle cache. ``instance`` names this process on the bus.
+    """
+
+    nats_url: str = ""
+    database_url: str = ""
+    blob_url: str = ""
+    state_dir: str = ".millstream"
+    instance: str = ""
+    shard: int = 0
+    grpc_host: str = "127.0.0.1"
+    grpc_port: int = 27800
+    http_host: str = "127.0.0.1"
+    http_port: int = 27880
+    api_address: str = ""
+    queues: tuple[str, ...] = ("default",)
+    slots: int = 0
+    lease_s: float = 15.0
+    event_retention_s: float = 7 * 86400.0
+    stream_max_bytes: int = 4 * 1024**3
+    inbox_max_bytes: int = 1024**3
+    receipt_timeout_s: float = 10.0
+    log_level: str = "INFO"
+    log_format: str = ""
+    ready_fd: int = -1
+
+    def require(self, *names: str) -> Settings:
+        """Itself, if the named settings are set. Raises :class:`InvalidSettings`."""
+        for name in names:
+            if not getattr(self, name):
+                raise InvalidSettings(
+                    f"{PREFIX}{name.upper()} is not set. Set it in the environment, or run everything on "
+                    f"this machine with: millstream up"
+                )
+        return self
+
+
+def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of this process. Raises :class:`InvalidSettings`."""
+    values: dict[str, object] = {}
+    config = environ.get(f"{PREFIX}CONFIG")
+    if config:
+        try:
+            values |= tomllib.loads(Path(config).read_text())
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise InvalidSettings(f"{PREFIX}CONFIG={config!r} cannot be read: {error}") from error
+    for field in msgspec.structs.fields(Settings):
+        text = environ.get(f"{PREFIX}{field.name.upper()}")
+        if text is not None:
+            values[field.name] = [part for part in text.split(",") if part] if field.name == "queues" else text
+    values.setdefault("instance", f"{socket.gethostname()}-{os.getpid()}".replace(".", "-"))
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidSettings(f"A setting is wrong: {error}. Settings are {PREFIX}<NAME>.") from error

@@ -1,0 +1,185 @@
+"""The streams and durable consumers: their names, subjects and settings, and the step that creates them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+
+from millstream.adapters.bus import Bus, JetStreamError
+from millstream.adapters.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+INBOX = "INBOX"
+LOGS = "LOGS"
+STREAM_NOT_FOUND = 10059
+CONSUMER_NOT_FOUND = 10014
+WRONG_LAST_SEQUENCE = 10071
+_SECOND = 1_000_000_000
+INBOX_ACK_WAIT_S = 5
+READY_ACK_WAIT_S = 30
+LOG_RETENTION_S = 3 * 86400
+MOST_UNACKNOWLEDGED = 50_000
+
+
+def events_stream(shard: int) -> str:
+    return f"EVENTS_{shard}"
+
+
+def inbox_subject(shard: int, role: str, principal: str) -> str:
+    return f"ms.in.{shard}.{role}.{principal}"
+
+
+def event_subject(shard: int, event_type: str, queue: str = "_") -> str:
+    return f"ms.ev.{shard}.{event_type}.{queue}"
+
+
+def receipt_subject(role: str, principal: str) -> str:
+    return f"ms.rcpt.{role}.{principal}"
+
+
+def lookup_subject(shard: int, what: str) -> str:
+    return f"ms.look.{shard}.{what}"
+
+
+def heartbeat_subject(worker: str) -> str:
+    return f"ms.hb.{worker}"
+
+
+def scheduler_consumer(shard: int) -> str:
+    return f"scheduler-{shard}"
+
+
+def worker_consumer(queue: str) -> str:
+    return f"worker-{queue}"
+
+
+def log_subject(run_id: str, task_id: str, map_index: tuple[int, ...], attempt: int) -> str:
+    """``ms.log.<run>.<task>.<map>.<attempt>``; ``map`` is ``_`` for a task that is not mapped."""
+    path = "-".join(map(str, map_index)) or "_"
+    return f"ms.log.{_token(run_id)}.{_token(task_id)}.{path}.{attempt}"
+
+
+def _token(text: str) -> str:
+    """A subject token: everything but letters, digits, ``_`` and ``-`` becomes ``=`` and its code."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else f"={ord(c):x}=" for c in text)
+
+
+async def provision(bus: Bus, settings: Settings) -> None:
+    """Create the streams INBOX and LOGS and the scheduler's consumer, where they do not exist.
+
+    EVENTS is the relay's to create, since only the log knows its first sequence.
+    """
+    await _ensure_stream(
+        bus,
+        {
+            "name": INBOX,
+            "subjects": ["ms.in.>"],
+            "retention": "workqueue",
+            "storage": "file",
+            "discard": "new",
+            "max_bytes": settings.inbox_max_bytes,
+            "num_replicas": 1,
+        },
+    )
+    await _ensure_stream(
+        bus,
+        {
+            "name": LOGS,
+            "subjects": ["ms.log.>"],
+            "retention": "limits",
+            "storage": "file",
+            "discard": "old",
+            "max_bytes": settings.stream_max_bytes,
+            "max_age": LOG_RETENTION_S * _SECOND,
+            "num_replicas": 1,
+        },
+    )
+    await _ensure_consumer(
+        bus,
+        INBOX,
+        {
+            "durable_name": scheduler_consumer(settings.shard),
+            "filter_subject": f"ms.in.{settings.shard}.>",
+            "ack_policy": "explicit",
+            "ack_wait": INBOX_ACK_WAIT_S * _SECOND,
+            "max_ack_pending": MOST_UNACKNOWLEDGED,
+            "max_deliver": -1,
+        },
+    )
+
+
+async def create_events(bus: Bus, settings: Settings, first_sequence: int) -> None:
+    """Create the stream EVENTS so that its sequence can equal the position from ``first_sequence`` on."""
+    shard = settings.shard
+    await _ensure_stream(
+        bus,
+        {
+            "name": events_stream(shard),
+            "subjects": [f"ms.ev.{shard}.>"],
+            "retention": "limits",
+            "storage": "file",
+            "discard": "old",
+            "max_bytes": settings.stream_max_bytes,
+            "max_age": int(settings.event_retention_s * _SECOND),
+            "first_seq": first_sequence,
+            "allow_atomic": True,
+            "allow_direct": True,
+            "num_replicas": 1,
+        },
+    )
+
+
+async def ensure_queue(bus: Bus, shard: int, queue: str) -> None:
+    """Create the consumer from which the workers of a queue pull, where it does not exist."""
+    await _ensure_consumer(
+        bus,
+        events_stream(shard),
+        {
+            "durable_name": worker_consumer(queue),
+            "filter_subject": event_subject(shard, "TaskReady", queue),
+            "ack_policy": "explicit",
+            "ack_wait": READY_ACK_WAIT_S * _SECOND,
+            "max_ack_pending": MOST_UNACKNOWLEDGED,
+            "max_deliver": -1,
+            "deliver_policy": "all",
+        },
+    )
+
+
+async def stream_state(bus: Bus, stream: str) -> dict[str, Any] | None:
+    """The ``state`` of a stream (``first_seq``, ``last_seq``, ..), or None if there is no such stream."""
+    try:
+        info = await bus.jetstream(f"STREAM.INFO.{stream}")
+    except JetStreamError as error:
+        if error.err_code == STREAM_NOT_FOUND:
+            return None
+        raise
+    state: dict[str, Any] = info["state"]
+    return state
+
+
+async def _ensure_stream(bus: Bus, config: dict[str, Any]) -> None:
+    """Creates the stream, or says in the log where an existing one differs: an operator may have tuned it."""
+    name = config["name"]
+    try:
+        info = await bus.jetstream(f"STREAM.INFO.{name}")
+    except JetStreamError as error:
+        if error.err_code != STREAM_NOT_FOUND:
+            raise
+        await bus.jetstream(f"STREAM.CREATE.{name}", config)
+        log.info("stream_created", stream=name, first_seq=config.get("first_seq", 1))
+        return
+    for key in ("subjects", "retention", "discard"):
+        if info["config"].get(key) != config[key]:
+            raise JetStreamError(
+                f"STREAM.INFO.{name}", 0, 0, f"{key} is {info['config'].get(key)!r}, not {config[key]!r}"
+            )
+
+
+async def _ensure_consumer(bus: Bus, stream: str, config: dict[str, Any]) -> None:
+    name = config["durable_name"]
+    await bus.jetstream(
+        f"CONSUMER.DURABLE.CREATE.{stream}.{name}", {"stream_name": stream, "config": config}
+    )
