@@ -20,7 +20,8 @@ class Clock(Protocol):
 
 
 class BlobStore(Protocol):
-    """Bytes addressed by their SHA-256 in hexadecimal. A put is idempotent; nothing is ever changed."""
+    """Bytes addressed by their SHA-256 in hexadecimal. A put is idempotent; nothing is ever
+    changed."""
 
     async def put(self, data: bytes) -> str:
         """Store and return the key."""

@@ -1,79 +1,87 @@
 """The commands: what somebody wants, in the imperative. A command may be refused; an event may not.
 
-Commands travel on the stream INBOX. Who sent one is known from the subject under which it was stored,
-never from what it says of itself.
+Commands travel on the stream INBOX. Who sent one is known from the subject under which it was
+stored, never from what it says of itself.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from millstream.core.events import Where, XCom
 from millstream.core.spec import DagSpec
 
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+# Without NUL, which a column of type text cannot hold.
+Label = Annotated[str, msgspec.Meta(max_length=2048, pattern=r"^[^\x00]*$")]
 
-class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=True):
+
+class Command(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=True
+):
     """``id`` makes a command idempotent for ever: the same id gets the same receipt."""
 
-    id: str
-    trace: str = ""
+    id: Label
+    trace: Label = ""
 
 
-class SubmitDag(Command, kw_only=True):
-    """Register a version of a DAG. Equal to the latest version: nothing happens, and that is said."""
+class SubmitDag(Command, frozen=True, kw_only=True):
+    """Register a version of a DAG. Equal to the latest version: nothing happens, and that is
+    said."""
 
     namespace: str
     spec: DagSpec
     bundle: str = ""
 
 
-class TriggerRun(Command, kw_only=True):
+class TriggerRun(Command, frozen=True, kw_only=True):
     """Start a run now. Without ``run_id`` one is made from the type and the instant."""
 
     namespace: str
     dag_id: str
     run_id: str = ""
     conf: dict[str, Any] = {}
-    logical_date: datetime | None = None
+    logical_date: Instant | None = None
     note: str = ""
 
 
-class StartAttempt(Command, kw_only=True):
+class StartAttempt(Command, frozen=True, kw_only=True):
     """A worker says that it started the attempt, and claims it."""
 
     where: Where
     worker: str
     token: str
-    started_at: datetime
+    started_at: Instant
 
 
-class FinishAttempt(Command, kw_only=True):
-    """What the results have in common. A result for an attempt that nobody claimed claims it as well,
-    so a lost ``StartAttempt`` costs nothing."""
+class FinishAttempt(Command, frozen=True, kw_only=True):
+    """What the results have in common. A result for an attempt that nobody claimed claims it as
+    well, so a lost ``StartAttempt`` costs nothing."""
 
     where: Where
     worker: str
     token: str
-    started_at: datetime
-    ended_at: datetime
+    started_at: Instant
+    ended_at: Instant
     xcoms: dict[str, XCom] = {}
 
 
-class SucceedAttempt(FinishAttempt, kw_only=True):
+class SucceedAttempt(FinishAttempt, frozen=True, kw_only=True):
     """The attempt returned."""
 
 
-class SkipAttempt(FinishAttempt, kw_only=True):
+class SkipAttempt(FinishAttempt, frozen=True, kw_only=True):
     """The attempt asked to be skipped."""
 
     reason: str
 
 
-class FailAttempt(FinishAttempt, kw_only=True):
-    """The attempt failed. ``may_retry`` is False where the task said that trying again is no use."""
+class FailAttempt(FinishAttempt, frozen=True, kw_only=True):
+    """The attempt failed. ``may_retry`` is False where the task said that trying again is no
+    use."""
 
     error_type: str
     message: str
@@ -81,13 +89,13 @@ class FailAttempt(FinishAttempt, kw_only=True):
     may_retry: bool = True
 
 
-class RetryAttempt(Command, kw_only=True):
+class RetryAttempt(Command, frozen=True, kw_only=True):
     """The retry instant of a failed attempt has come (from the scheduler's own timers)."""
 
     where: Where
 
 
-class LoseAttempt(Command, kw_only=True):
+class LoseAttempt(Command, frozen=True, kw_only=True):
     """The lease of a claimed attempt ran out (from the scheduler's own timers)."""
 
     where: Where
@@ -95,13 +103,13 @@ class LoseAttempt(Command, kw_only=True):
     reason: str
 
 
-class ReadyAgain(Command, kw_only=True):
+class ReadyAgain(Command, frozen=True, kw_only=True):
     """Nobody pulled a ready attempt for so long that the stream will forget it (own timers)."""
 
     where: Where
 
 
-class BeginEpoch(Command, kw_only=True):
+class BeginEpoch(Command, frozen=True, kw_only=True):
     """The new active scheduler's first command (own)."""
 
     holder: str
@@ -119,7 +127,9 @@ ALLOWED: dict[str, tuple[type[Command], ...]] = {
 }
 
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[ApiCommand | Report] = msgspec.json.Decoder(ApiCommand | Report, strict=True)
+_decoder: msgspec.json.Decoder[ApiCommand | Report] = msgspec.json.Decoder(
+    ApiCommand | Report, strict=True
+)
 
 
 def encode_command(command: ApiCommand | Report) -> bytes:
@@ -128,12 +138,21 @@ def encode_command(command: ApiCommand | Report) -> bytes:
 
 
 def decode_command(data: bytes) -> ApiCommand | Report:
-    """Strict: an unknown type or a wrong value raises ``msgspec.MsgspecError``."""
-    return _decoder.decode(data)
+    """Strict: an unknown type or a wrong value raises ``msgspec.MsgspecError``.
+
+    So does what msgspec lets through or reports otherwise: text inside of a raw value that is not
+    UTF-8, and nesting deeper than the interpreter's stack.
+    """
+    try:
+        data.decode()
+        return _decoder.decode(data)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(f"the command cannot be read: {error}") from error
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer to a command: committed at ``position`` (its last event), or refused with a reason."""
+    """The answer to a command: committed at ``position`` (its last event), or refused with a
+    reason."""
 
     id: str
     position: int = 0

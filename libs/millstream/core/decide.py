@@ -1,13 +1,13 @@
 """``decide``: what a command leads to. It reads the state and changes nothing.
 
-A command is either refused with a reason, or it yields its first events; ``react`` says what follows
-from those, and ``handle`` runs both to the end.
+A command is either refused with a reason, or it yields its first events; ``react`` says what
+follows from those, and ``handle`` runs both to the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 from typing import assert_never
 
 import msgspec
@@ -44,13 +44,14 @@ from millstream.core.retry import retry_delay
 from millstream.core.spec import PythonAction, encode_spec
 from millstream.core.state import Instance, Run, State, run_key
 from millstream.core.statuses import TaskStatus
-from millstream.core.validate import check_dag, check_run_id
+from millstream.core.validate import MAX_SPEC_BYTES, check_dag, check_id, check_run_id
 
 MAX_LOSSES = 3
 
 
 def decide(state: State, command: AnyCommand, now: datetime) -> Iterator[Fact]:
-    """The first events of a command, in order. Raises :class:`Refused` before it yields anything."""
+    """The first events of a command, in order. Raises :class:`Refused` before it yields
+    anything."""
     match command:
         case SubmitDag():
             return _submit(state, command)
@@ -80,14 +81,24 @@ def _submit(state: State, command: SubmitDag) -> Iterator[Fact]:
         raise Refused("INVALID_DAG", str(error)) from error
     if not command.bundle and any(isinstance(task.action, PythonAction) for task in spec.tasks):
         raise Refused("INVALID_DAG", f"DAG {spec.dag_id!r} has Python tasks, so it needs a bundle.")
+    problems = check_id("namespace", command.namespace)
+    if problems:
+        raise Refused("INVALID_ARGUMENT", f"{problems[0]}.")
     canonical = encode_spec(spec)
+    if len(canonical) > MAX_SPEC_BYTES:
+        raise Refused(
+            "INVALID_DAG",
+            f"DAG {spec.dag_id!r} takes {len(canonical)} bytes; {MAX_SPEC_BYTES} are allowed.",
+        )
     latest = state.latest(command.namespace, spec.dag_id)
     if latest is not None and latest.canonical == canonical and latest.bundle == command.bundle:
         return
     yield Fact(
         Where(command.namespace, spec.dag_id),
         DagVersionSubmitted(
-            version=latest.version + 1 if latest else 1, spec=msgspec.Raw(canonical), bundle=command.bundle
+            version=latest.version + 1 if latest else 1,
+            spec=msgspec.Raw(canonical),
+            bundle=command.bundle,
         ),
     )
 
@@ -96,7 +107,8 @@ def _trigger(state: State, command: TriggerRun, now: datetime) -> Iterator[Fact]
     latest = state.latest(command.namespace, command.dag_id)
     if latest is None:
         raise Refused(
-            "DAG_NOT_FOUND", f"DAG {command.dag_id!r} does not exist. Submit it first: millstream submit FILE"
+            "DAG_NOT_FOUND",
+            f"DAG {command.dag_id!r} does not exist. Submit it first: millstream submit FILE",
         )
     run_id = command.run_id or f"manual__{now.isoformat()}"
     try:
@@ -107,6 +119,8 @@ def _trigger(state: State, command: TriggerRun, now: datetime) -> Iterator[Fact]
     if run_key(where) in state.runs:
         raise Refused("RUN_EXISTS", f"DAG {command.dag_id!r} already has a run {run_id!r}.")
     logical_date = command.logical_date or now
+    if not MINYEAR < logical_date.year < MAXYEAR:  # else it has no UTC form that all can store
+        raise Refused("INVALID_ARGUMENT", f"The logical date {logical_date} is out of range.")
     yield Fact(
         where,
         RunCreated(
@@ -124,10 +138,13 @@ def _trigger(state: State, command: TriggerRun, now: datetime) -> Iterator[Fact]
 
 
 def _find_open(state: State, where: Where) -> tuple[Run, Instance]:
-    """The run and the instance whose current attempt ``where`` names and which is queued or running."""
+    """The run and the instance whose current attempt ``where`` names and which is queued or
+    running."""
     run = state.runs.get(run_key(where))
     if run is None:
-        raise Refused("RUN_CLOSED", f"Run {where.run_id!r} of DAG {where.dag_id!r} is finished or unknown.")
+        raise Refused(
+            "RUN_CLOSED", f"Run {where.run_id!r} of DAG {where.dag_id!r} is finished or unknown."
+        )
     found = run.find(where.task_id)
     if found is None or where.map_index:
         raise Refused("TASK_NOT_FOUND", f"Run {where.run_id!r} has no task {where.task_id!r}.")
@@ -136,8 +153,8 @@ def _find_open(state: State, where: Where) -> tuple[Run, Instance]:
     if not is_open or instance.attempt != where.attempt:
         raise Refused(
             "ATTEMPT_CLOSED",
-            f"Attempt {where.attempt} of task {where.task_id!r} is over; the task is {instance.status} "
-            f"at attempt {instance.attempt}.",
+            f"Attempt {where.attempt} of task {where.task_id!r} is over; "
+            f"the task is {instance.status} at attempt {instance.attempt}.",
         )
     return run, instance
 
@@ -150,8 +167,8 @@ def _claim(state: State, command: Report) -> tuple[Run, Instance, bool]:
     if instance.token != command.token:
         raise Refused(
             "CLAIM_LOST",
-            f"Attempt {command.where.attempt} of task {command.where.task_id!r} was claimed by worker "
-            f"{instance.worker!r}.",
+            f"Attempt {command.where.attempt} of task {command.where.task_id!r} was claimed "
+            f"by worker {instance.worker!r}.",
         )
     return run, instance, False
 
@@ -208,7 +225,9 @@ def _failed(run: Run, instance: Instance, command: FailAttempt, now: datetime) -
     task = run.version.graph.tasks[run.version.graph.number[command.where.task_id]]
     retry_at = None
     if command.may_retry and instance.failures < task.retries:
-        retry_at = now + retry_delay(task, command.where, run.info.logical_date, instance.failures + 1)
+        retry_at = now + retry_delay(
+            task, command.where, run.info.logical_date, instance.failures + 1
+        )
     return Fact(
         command.where,
         TaskFailed(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 
 class MillstreamError(Exception):
-    """Anything that Millstream itself reports. ``reason`` is a stable, upper-case word for machines."""
+    """Anything that Millstream itself reports. ``reason`` is a stable, upper-case word for
+    machines."""
 
     reason = "INTERNAL"
 
@@ -53,7 +54,8 @@ class Fenced(MillstreamError):
 
 
 class StoreBehindStream(MillstreamError):
-    """The event stream is ahead of Postgres: a backup was restored, and going on would fork history."""
+    """The event stream is ahead of Postgres: a backup was restored, and going on would fork
+    history."""
 
     reason = "STORE_BEHIND_STREAM"
 
@@ -61,9 +63,10 @@ class StoreBehindStream(MillstreamError):
         self.log_position = log_position
         self.stream_position = stream_position
         super().__init__(
-            f"Postgres ends at position {log_position}, but the stream EVENTS already holds position "
-            f"{stream_position}. Postgres was probably restored from an older backup. Restore a newer "
-            f"backup, or delete the stream to give up what happened after position {log_position}."
+            f"Postgres ends at position {log_position}, but the stream EVENTS already holds "
+            f"position {stream_position}. Postgres was probably restored from an older backup. "
+            f"Restore a newer backup, or delete the stream to give up what happened after "
+            f"position {log_position}."
         )
 
 

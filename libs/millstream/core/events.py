@@ -1,6 +1,8 @@
-"""The events: what happened, in the past tense. A released event is never edited; see docs/adr/0003.
+"""The events: what happened, in the past tense. A released event is never edited; see
+docs/adr/0003.
 
-``Where`` says what an event is about; the data says what happened. Both are in every record of the log.
+``Where`` says what an event is about; the data says what happened. Both are in every record of the
+log.
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ type_registry: dict[str, type[EventData]] = {}
 
 
 class Where(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What an event or a command is about. Parts that do not apply are empty; attempts count from 1.
+    """What an event or a command is about. Parts that do not apply are empty; attempts count from
+    1.
 
-    ``map_index`` is the path of a mapped instance, one index a level; () for a task that is not mapped.
+    ``map_index`` is the path of a mapped instance, one index a level; () for a task that is not
+    mapped.
     """
 
     namespace: str
@@ -44,8 +48,8 @@ class EventData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class XCom(msgspec.Struct, frozen=True, omit_defaults=True):
     """One value that a task hands on. Exactly one of ``value`` and ``blob`` holds it.
 
-    ``value``: the JSON text itself, up to 48 KiB. ``blob``: the key of the JSON text in the blob store,
-    which is its SHA-256; ``size`` is its length in bytes.
+    ``value``: the JSON text itself, up to 48 KiB. ``blob``: the key of the JSON text in the blob
+    store, which is its SHA-256; ``size`` is its length in bytes.
     """
 
     value: msgspec.Raw = msgspec.Raw()
@@ -65,21 +69,22 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     conf: dict[str, Any] | None = None
 
 
-class EpochStarted(EventData, kw_only=True):
+class EpochStarted(EventData, frozen=True, kw_only=True):
     """A scheduler became the active writer of the shard. All later events carry the new epoch."""
 
     holder: str
 
 
-class DagVersionSubmitted(EventData, kw_only=True):
-    """A new version of a DAG. ``spec`` is the JSON of a DagSpec; ``version`` counts 1, 2, 3.. per DAG."""
+class DagVersionSubmitted(EventData, frozen=True, kw_only=True):
+    """A new version of a DAG. ``spec`` is the JSON of a DagSpec; ``version`` counts 1, 2, 3..
+    per DAG."""
 
     version: int
     spec: msgspec.Raw
     bundle: str = ""
 
 
-class RunCreated(EventData, kw_only=True):
+class RunCreated(EventData, frozen=True, kw_only=True):
     """A run of a DAG version exists and is queued."""
 
     version: int
@@ -93,27 +98,28 @@ class RunCreated(EventData, kw_only=True):
     note: str = ""
 
 
-class RunStarted(EventData, kw_only=True):
+class RunStarted(EventData, frozen=True, kw_only=True):
     """The run left the queue: its first tasks may become ready."""
 
 
-class RunSucceeded(EventData, kw_only=True):
+class RunSucceeded(EventData, frozen=True, kw_only=True):
     """All tasks ended and no leaf failed."""
 
 
-class RunFailed(EventData, kw_only=True):
+class RunFailed(EventData, frozen=True, kw_only=True):
     """All tasks ended and the tasks in ``failed_leaves`` (the first hundred) did not succeed."""
 
     failed_leaves: tuple[str, ...] = ()
 
 
-class RunQuarantined(EventData, kw_only=True):
-    """Millstream itself could not go on with this run; it counts as failed, and the others go on."""
+class RunQuarantined(EventData, frozen=True, kw_only=True):
+    """Millstream itself could not go on with this run; it counts as failed, and the others go
+    on."""
 
     error: str
 
 
-class TaskReady(EventData, kw_only=True):
+class TaskReady(EventData, frozen=True, kw_only=True):
     """An attempt may start: the only thing that makes a worker act. It carries all that the worker
     needs. ``tries`` is the number of attempts that used up a try before, plus one."""
 
@@ -130,7 +136,7 @@ class TaskReady(EventData, kw_only=True):
     do_xcom_push: bool = True
 
 
-class TaskStarted(EventData, kw_only=True):
+class TaskStarted(EventData, frozen=True, kw_only=True):
     """A worker's claim was accepted; ``token`` must come with the attempt's result."""
 
     worker: str
@@ -138,7 +144,7 @@ class TaskStarted(EventData, kw_only=True):
     started_at: datetime
 
 
-class TaskSucceeded(EventData, kw_only=True):
+class TaskSucceeded(EventData, frozen=True, kw_only=True):
     """The attempt's one committed result. ``attempt`` is 0 for a task that needed no worker."""
 
     started_at: datetime
@@ -147,8 +153,9 @@ class TaskSucceeded(EventData, kw_only=True):
     xcoms: dict[str, XCom] = {}
 
 
-class TaskFailed(EventData, kw_only=True):
-    """The attempt failed. ``retry_at`` is the instant of the next attempt, None if there is none."""
+class TaskFailed(EventData, frozen=True, kw_only=True):
+    """The attempt failed. ``retry_at`` is the instant of the next attempt, None if there is
+    none."""
 
     error_type: str
     message: str
@@ -160,16 +167,16 @@ class TaskFailed(EventData, kw_only=True):
     xcoms: dict[str, XCom] = {}
 
 
-class TaskLost(EventData, kw_only=True):
-    """No heartbeat of the attempt's worker for the lease time. It uses up none of the user's retries.
-    ``is_final``: lost too often, the task failed."""
+class TaskLost(EventData, frozen=True, kw_only=True):
+    """No heartbeat of the attempt's worker for the lease time. It uses up none of the user's
+    retries. ``is_final``: lost too often, the task failed."""
 
     worker: str
     reason: str
     is_final: bool = False
 
 
-class TaskSkipped(EventData, kw_only=True):
+class TaskSkipped(EventData, frozen=True, kw_only=True):
     """The task is skipped: its attempt said so, or its trigger rule did (``attempt`` 0)."""
 
     reason: str
@@ -179,7 +186,7 @@ class TaskSkipped(EventData, kw_only=True):
     xcoms: dict[str, XCom] = {}
 
 
-class TaskUpstreamFailed(EventData, kw_only=True):
+class TaskUpstreamFailed(EventData, frozen=True, kw_only=True):
     """The trigger rule can no longer be met, since upstream tasks failed."""
 
     reason: str

@@ -1,13 +1,13 @@
-"""``evolve``: the only thing that changes a state. It is total: every event of the log can be folded,
-and one that does not fit changes nothing but the position."""
+"""``evolve``: the only thing that changes a state. It is total: every event of the log can be
+folded, and one that does not fit changes nothing but the position."""
 
 from __future__ import annotations
 
 import msgspec
 
 from millstream.core.events import (
-    Data,
     DagVersionSubmitted,
+    Data,
     EpochStarted,
     Event,
     RunCreated,
@@ -48,11 +48,15 @@ from millstream.core.statuses import (
 
 def evolve(state: State, event: Event) -> None:
     """Fold one event into the state, in place."""
+    if is_legal(state, event.where, event.data):
+        _apply(state, event)
+    # Last, so that an event that we failed to fold leaves no hole in the positions.
     state.position = event.position
     state.epoch = event.epoch
     state.recorded_at = event.recorded_at
-    if not is_legal(state, event.where, event.data):
-        return
+
+
+def _apply(state: State, event: Event) -> None:
     match event.data:
         case EpochStarted():
             pass
@@ -69,10 +73,14 @@ def evolve(state: State, event: Event) -> None:
 
 
 def is_legal(state: State, where: Where, data: Data) -> bool:
-    """May this event happen in this state? The table in ``statuses``, and that what it names exists."""
+    """May this event happen in this state? The table in ``statuses``, and that what it names
+    exists."""
     match data:
-        case EpochStarted() | DagVersionSubmitted():
+        case EpochStarted():
             return True
+        case DagVersionSubmitted():
+            latest = state.latest(where.namespace, where.dag_id)
+            return data.version == (latest.version + 1 if latest else 1)
         case RunCreated():
             return run_key(where) not in state.runs and data.version in state.dags.get(
                 (where.namespace, where.dag_id), {}
@@ -84,7 +92,7 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
     if allowed is None:
         return run.status in RUN_TRANSITIONS[type(data)]
     found = run.find(where.task_id)
-    if found is None or found[1].status not in allowed:
+    if found is None or where.map_index or found[1].status not in allowed:
         return False
     return _is_right_attempt(found[1], where, data)
 
@@ -104,8 +112,8 @@ def _is_right_attempt(instance: Instance, where: Where, data: Data) -> bool:
 
 def _add_version(state: State, where: Where, data: DagVersionSubmitted) -> None:
     spec = decode_spec(bytes(data.spec))
-    versions = state.dags.setdefault((where.namespace, where.dag_id), {})
-    versions[data.version] = DagVersion(data.version, spec, data.bundle, Graph(spec), bytes(data.spec))
+    version = DagVersion(data.version, spec, data.bundle, Graph(spec), bytes(data.spec))
+    state.dags.setdefault((where.namespace, where.dag_id), {})[data.version] = version
 
 
 def _create_run(state: State, where: Where, data: RunCreated) -> None:
@@ -122,7 +130,13 @@ def _create_run(state: State, where: Where, data: RunCreated) -> None:
     tasks = version.graph.tasks
     key = run_key(where)
     state.runs[key] = Run(
-        key, version, data, info, RunStatus.QUEUED, [Instance() for _ in tasks], unfinished=len(tasks)
+        key,
+        version,
+        data,
+        info,
+        RunStatus.QUEUED,
+        [Instance() for _ in tasks],
+        unfinished=len(tasks),
     )
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from millstream.core.spec import DagSpec, TaskSpec
+from millstream.core.spec import DagSpec, TaskSpec, TriggerRule
 
 
 class Graph:
     """The edges of one DAG version, shared by all its runs and never changed.
 
     ``number`` maps a task id to its index in ``tasks``; ``upstream[i]`` and ``downstream[i]`` hold
-    indices in the order in which the spec names them.
+    indices in the order in which the spec names them; ``starts`` holds those that wait for nothing.
     """
 
-    __slots__ = ("downstream", "is_leaf", "number", "roots", "tasks", "upstream")
+    __slots__ = ("downstream", "is_leaf", "number", "starts", "tasks", "upstream")
 
     def __init__(self, spec: DagSpec) -> None:
         self.tasks: tuple[TaskSpec, ...] = spec.tasks
@@ -25,7 +25,11 @@ class Graph:
             for parent in parents:
                 downstream[parent].append(index)
         self.downstream = tuple(map(tuple, downstream))
-        self.roots = tuple(index for index, parents in enumerate(self.upstream) if not parents)
+        self.starts = tuple(
+            index
+            for index, task in enumerate(spec.tasks)
+            if not self.upstream[index] or task.trigger_rule is TriggerRule.ALWAYS
+        )
         self.is_leaf = tuple(not children for children in self.downstream)
 
 

@@ -17,12 +17,18 @@ from millstream.core.state import State, run_key
 def handle(state: State, command: AnyCommand, actor: str, now: datetime, epoch: int) -> list[Event]:
     """Decide a command, fold what it leads to into ``state``, and return the events in order.
 
-    Raises :class:`Refused`, and then nothing has changed. Any other failure of ours puts the run that the
-    command is about into quarantine, so that the other runs go on.
+    Raises :class:`Refused`, and then nothing has changed. Any other failure of ours puts the run
+    that the command is about into quarantine, so that the other runs go on.
     """
     done: list[Event] = []
     try:
-        _run_to_end(state, decide(state, command, now), (command.id, command.trace), (actor, now, epoch), done)
+        _run_to_end(
+            state,
+            decide(state, command, now),
+            (command.id, command.trace),
+            (actor, now, epoch),
+            done,
+        )
     except Refused:
         assert not done, "a command is refused before its first event or not at all"
         raise
@@ -44,7 +50,8 @@ def _run_to_end(
     by: tuple[str, datetime, int],
     done: list[Event],
 ) -> None:
-    """Depth first, and lazily: a generator is resumed when all that followed from its last event is in."""
+    """Depth first, and lazily: a generator is resumed when all that followed from its last event
+    is in."""
     causation, trace = cause
     actor, now, epoch = by
     stack = [first]
@@ -54,7 +61,9 @@ def _run_to_end(
             stack.pop()
             continue
         assert is_legal(state, fact.where, fact.data), fact
-        event = Event(state.position + 1, epoch, fact.where, fact.data, actor, causation, now, trace)
+        event = Event(
+            state.position + 1, epoch, fact.where, fact.data, actor, causation, now, trace
+        )
         evolve(state, event)
         done.append(event)
         stack.append(react(state, event, now))
@@ -78,7 +87,10 @@ def receipt(state: State, command: AnyCommand, events: list[Event]) -> Receipt:
             return Receipt(id=command.id, position=position, dag_id=dag_id, version=version.version)
         case TriggerRun():
             return Receipt(
-                id=command.id, position=position, dag_id=command.dag_id, run_id=events[0].where.run_id
+                id=command.id,
+                position=position,
+                dag_id=command.dag_id,
+                run_id=events[0].where.run_id,
             )
         case _:
             return Receipt(id=command.id, position=position)

@@ -1,7 +1,8 @@
-"""``react``: what follows from an event. It reads the state as it is after the event and changes nothing.
+"""``react``: what follows from an event. It reads the state as it is after the event and changes
+nothing.
 
-Each step is asked for when the one before has been folded in with all that follows from it, so that every
-judgement sees the state as it really is.
+Each step is asked for when the one before has been folded in with all that follows from it, so that
+every judgement sees the state as it really is.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def react(state: State, event: Event, now: datetime) -> Iterator[Fact]:
         case RunCreated():
             yield Fact(event.where, RunStarted())
         case RunStarted():
-            yield from _begin(run, run.version.graph.roots, now)
+            yield from _begin(run, run.version.graph.starts, now)
             yield from _end_run(state, run)
         case TaskLost(is_final=False):
             number = run.version.graph.number[event.where.task_id]
@@ -85,7 +86,9 @@ def _begin(run: Run, numbers: tuple[int, ...], now: datetime) -> Iterator[Fact]:
         upstream = instance.upstream(len(graph.upstream[number]))
         match judge(task.trigger_rule, upstream):
             case Verdict.RUN if isinstance(task.action, EmptyAction):
-                yield Fact(Where(*run.key, task.task_id), TaskSucceeded(started_at=now, ended_at=now))
+                yield Fact(
+                    Where(*run.key, task.task_id), TaskSucceeded(started_at=now, ended_at=now)
+                )
             case Verdict.RUN:
                 yield make_ready(run, number, instance)
             case Verdict.SKIP:

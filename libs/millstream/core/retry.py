@@ -1,4 +1,5 @@
-"""How long a failed attempt waits for the next one. Source: Airflow 3.3, ``models/taskinstance.py``."""
+"""How long a failed attempt waits for the next one. Source: Airflow 3.3,
+``models/taskinstance.py``."""
 
 from __future__ import annotations
 
@@ -12,8 +13,11 @@ from millstream.core.spec import TaskSpec
 LONGEST_DELAY_S = 86_400.0
 
 
-def retry_delay(task: TaskSpec, where: Where, logical_date: datetime | None, try_number: int) -> timedelta:
-    """The delay after try ``try_number`` (1, 2, ..). The jitter is a hash, so a replay agrees with it.
+def retry_delay(
+    task: TaskSpec, where: Where, logical_date: datetime | None, try_number: int
+) -> timedelta:
+    """The delay after try ``try_number`` (1, 2, ..). The jitter is a hash, so a replay agrees with
+    it.
 
     A multiplier of 1 means a constant delay, to which ``max_retry_delay_s`` does not apply.
     """

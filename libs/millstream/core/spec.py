@@ -1,7 +1,8 @@
-"""What a DAG is once it left its Python file: plain data, the same for every service and every release.
+"""What a DAG is once it left its Python file: plain data, the same for every service and every
+release.
 
-A :class:`DagSpec` is what is submitted, stored in the log and scheduled. It holds no code: Python tasks
-name the bundle that carries their file, and only a worker's child process ever imports it.
+A :class:`DagSpec` is what is submitted, stored in the log and scheduled. It holds no code: Python
+tasks name the bundle that carries their file, and only a worker's child process ever imports it.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ class BashAction(
 ):
     """Run a command with bash. It needs no bundle, so any client can submit it.
 
-    ``env`` replaces the worker's environment unless ``append_env``; exit codes in ``skip_exit_codes``
-    skip the task. The last line of standard output becomes the task's XCom.
+    ``env`` replaces the worker's environment unless ``append_env``; exit codes in
+    ``skip_exit_codes`` skip the task. The last line of standard output becomes the task's XCom.
     """
 
     command: str
@@ -57,8 +58,8 @@ Action = PythonAction | BashAction | EmptyAction
 
 
 class TaskSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One task. Times are in seconds; ``upstream`` names tasks of the same DAG; ``line`` is the line
-    of the DAG file that made it (0: unknown)."""
+    """One task. Times are in seconds; ``upstream`` names tasks of the same DAG; ``line`` is the
+    line of the DAG file that made it (0: unknown)."""
 
     task_id: str
     action: Action
@@ -78,8 +79,9 @@ class TaskSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class DagSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One DAG. ``schedule`` is a cron expression or a preset such as ``@daily``; ``start_date`` is an
-    RFC 3339 instant; ``file`` is the path of the DAG file inside its bundle ("" without a bundle)."""
+    """One DAG. ``schedule`` is a cron expression or a preset such as ``@daily``; ``start_date``
+    is an RFC 3339 instant; ``file`` is the path of the DAG file inside its bundle ("" without
+    a bundle)."""
 
     dag_id: str
     tasks: tuple[TaskSpec, ...]

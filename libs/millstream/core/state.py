@@ -1,7 +1,7 @@
 """The state of one shard, folded from the log. Only ``evolve`` changes it.
 
-It holds what is needed to decide: the DAGs and the runs that have not finished. An event costs what it
-touches; nothing here is copied or scanned.
+It holds what is needed to decide: the DAGs and the runs that have not finished. An event costs what
+it touches; nothing here is copied or scanned.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def instance_key(where: Where) -> InstanceKey:
 
 @dataclass(slots=True, frozen=True)
 class DagVersion:
-    """One version of a DAG, shared by its runs. ``digest`` tells equal submissions apart from new ones."""
+    """One version of a DAG, shared by its runs. ``digest`` tells equal submissions apart from
+    new ones."""
 
     version: int
     spec: DagSpec

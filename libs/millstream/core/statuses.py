@@ -1,4 +1,5 @@
-"""The states of tasks and runs (Airflow's words), and the one table that says which event may meet which."""
+"""The states of tasks and runs (Airflow's words), and the one table that says which event may
+meet which."""
 
 from __future__ import annotations
 
@@ -67,7 +68,8 @@ RUN_TRANSITIONS: dict[type[Data], tuple[RunStatus | None, ...]] = {
 
 
 def next_status(data: Data) -> TaskStatus | None:
-    """The status in which an event of a task leaves it; None for an event that is not about a task."""
+    """The status in which an event of a task leaves it; None for an event that is not about a
+    task."""
     match data:
         case TaskReady():
             return _S.QUEUED

@@ -14,12 +14,15 @@ Timer = tuple[datetime, TimerCommand]
 
 
 def timer_after(event: Event, ready_again_after: timedelta) -> Timer | None:
-    """The timer that an event sets, if any. One that is no longer wanted does nothing when it fires."""
+    """The timer that an event sets, if any. One that is no longer wanted does nothing when it
+    fires."""
     match event.data:
         case TaskFailed(retry_at=datetime() as retry_at):
             return retry_at, retry_of(event.where)
         case TaskReady():
-            return event.recorded_at + ready_again_after, ready_again_of(event.where, event.position)
+            return event.recorded_at + ready_again_after, ready_again_of(
+                event.where, event.position
+            )
         case _:
             return None
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cronsim import CronSim, CronSimError
-
 from datetime import UTC, datetime
+
+from cronsim import CronSim, CronSimError
 
 PRESETS = {
     "@hourly": "0 * * * *",
@@ -24,7 +24,9 @@ def check_schedule(schedule: str) -> list[str]:
         return []
     if schedule.startswith("@"):
         known = ", ".join([*PRESETS, *UNTIMED])
-        return [f"schedule {schedule!r} is no known preset; use a cron expression or one of {known}"]
+        return [
+            f"schedule {schedule!r} is no known preset; use a cron expression or one of {known}"
+        ]
     try:
         CronSim(schedule, _EPOCH)
     except CronSimError as error:

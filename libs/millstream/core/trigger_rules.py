@@ -36,7 +36,8 @@ class Upstream(NamedTuple):
 def judge(rule: TriggerRule, up: Upstream) -> Verdict:
     """The verdict as it is now; WAIT may become another one with the next upstream result.
 
-    Source: Airflow 3.3 ``trigger_rule_dep.py``. Without upstream tasks every rule lets the task run.
+    Source: Airflow 3.3 ``trigger_rule_dep.py``. Without upstream tasks every rule lets the task
+    run.
     """
     if up.total == 0:
         return Verdict.RUN

@@ -1,4 +1,5 @@
-"""What makes a DAG acceptable. The SDK asks before it submits, the api and the scheduler ask again."""
+"""What makes a DAG acceptable. The SDK asks before it submits, the api and the scheduler ask
+again."""
 
 from __future__ import annotations
 
@@ -25,7 +26,10 @@ def check_id(kind: str, value: str) -> list[str]:
     if not value:
         return [f"{kind} is empty"]
     if len(value) > MAX_ID_LENGTH:
-        return [f"{kind} {value[:40]!r}... has {len(value)} characters; at most {MAX_ID_LENGTH} are allowed"]
+        return [
+            f"{kind} {value[:40]!r}... has {len(value)} characters; "
+            f"at most {MAX_ID_LENGTH} are allowed"
+        ]
     if not _ID.fullmatch(value):
         bad = sorted({c for c in value if not _ID.fullmatch(c)})
         return [
@@ -39,12 +43,14 @@ def check_run_id(value: str) -> None:
     """Raises :class:`InvalidArgument` for a run id that a person may not choose."""
     if not _RUN_ID.fullmatch(value) or len(value) > MAX_ID_LENGTH:
         raise InvalidArgument(
-            f"run id {value[:60]!r} is not allowed: use 1 to {MAX_ID_LENGTH} letters, digits and '_.:+~-'"
+            f"run id {value[:60]!r} is not allowed: "
+            f"use 1 to {MAX_ID_LENGTH} letters, digits and '_.:+~-'"
         )
 
 
 def check_dag(spec: DagSpec) -> None:
-    """Raises :class:`InvalidDag` naming every problem, with the line of the task where it is known."""
+    """Raises :class:`InvalidDag` naming every problem, with the line of the task where it is
+    known."""
     problems = check_id("dag_id", spec.dag_id)
     if len(spec.tasks) > MAX_TASKS:
         problems.append(f"it has {len(spec.tasks)} tasks; at most {MAX_TASKS} are allowed")
@@ -89,10 +95,13 @@ def _check_task(spec: DagSpec, task: TaskSpec) -> list[str]:
             problems.append(f"task {task.task_id!r}: {name} is {value}; 0 to 31622400 is allowed")
     if not _QUEUE.fullmatch(task.queue):
         problems.append(
-            f"task {task.task_id!r}: queue {task.queue!r} may hold only ASCII letters, digits, '_' and '-'"
+            f"task {task.task_id!r}: queue {task.queue!r} may hold only ASCII letters, digits, "
+            f"'_' and '-'"
         )
     if isinstance(task.action, PythonAction) and not spec.file:
-        problems.append(f"task {task.task_id!r} runs Python, so the DAG needs a bundle that carries its file")
+        problems.append(
+            f"task {task.task_id!r} runs Python, so the DAG needs a bundle that carries its file"
+        )
     if isinstance(task.action, BashAction) and not task.action.command.strip():
         problems.append(f"task {task.task_id!r}: bash_command is empty")
     return problems
@@ -111,11 +120,15 @@ def _check_edges(spec: DagSpec) -> list[str]:
                 f"each task needs an id of its own"
             )
     for task in spec.tasks:
-        for parent in task.upstream:
-            if parent not in lines:
-                problems.append(_at(task, f"task {task.task_id!r} names the unknown upstream task {parent!r}"))
+        problems += [
+            _at(task, f"task {task.task_id!r} names the unknown upstream task {parent!r}")
+            for parent in task.upstream
+            if parent not in lines
+        ]
     cycle = find_cycle({task.task_id: task.upstream for task in spec.tasks})
     if cycle:
         first = lines[cycle[0]][0]
-        problems.append(_at(first, f"the tasks form a cycle: {' >> '.join(cycle)}; remove one of these edges"))
+        problems.append(
+            _at(first, f"the tasks form a cycle: {' >> '.join(cycle)}; remove one of these edges")
+        )
     return problems

@@ -1,4 +1,5 @@
-"""How an event is written: one canonical JSON text, in the log and on the stream alike, and its digest.
+"""How an event is written: one canonical JSON text, in the log and on the stream alike, and its
+digest.
 
 The digest of a record is SHA-256 over the previous record's digest and the record's own bytes, so a
 change, a swap or a hole anywhere in the log is seen by everybody who reads on from there.
@@ -78,9 +79,15 @@ def to_record(event: Event) -> Record:
 
 
 def to_event(record: Record) -> Event:
-    """Raises :class:`UnknownEvent`, or ``msgspec.MsgspecError`` for data that does not fit its type."""
+    """Raises :class:`UnknownEvent`, or ``msgspec.MsgspecError`` for data that does not fit its
+    type."""
     where = Where(
-        record.namespace, record.dag_id, record.run_id, record.task_id, record.map_index, record.attempt
+        record.namespace,
+        record.dag_id,
+        record.run_id,
+        record.task_id,
+        record.map_index,
+        record.attempt,
     )
     return Event(
         record.position,
@@ -100,7 +107,9 @@ def decode_data(type_name: str, data: bytes | msgspec.Raw) -> Data:
     if decoder is None:
         cls = type_registry.get(type_name)
         if cls is None:
-            raise UnknownEvent(f"Event type {type_name!r} is unknown to this release; upgrade this service.")
+            raise UnknownEvent(
+                f"Event type {type_name!r} is unknown to this release; upgrade this service."
+            )
         decoder = _decoders[type_name] = msgspec.json.Decoder(cls)
     return decoder.decode(data)
 
@@ -115,12 +124,14 @@ def chain_digest(previous: bytes, canonical: bytes) -> bytes:
 
 
 def published_bytes(canonical: bytes, digest: bytes) -> bytes:
-    """The message for the stream EVENTS: the canonical object with its digest as the last member."""
+    """The message for the stream EVENTS: the canonical object with its digest as the last
+    member."""
     return b'%s,"digest":"%s"}' % (canonical[:-1], digest.hex().encode())
 
 
 def read_published(message: bytes) -> tuple[Published, bytes]:
-    """A message of EVENTS and its canonical bytes. Raises ``msgspec.MsgspecError`` for a foreign one."""
+    """A message of EVENTS and its canonical bytes. Raises ``msgspec.MsgspecError`` for a foreign
+    one."""
     record = _published_decoder.decode(message)
     return record, message[: -len(b',"digest":""}') - len(record.digest)] + b"}"
 
