@@ -1,0 +1,81 @@
+"""The blob store: bytes by their SHA-256, on any file system that fsspec knows."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+from typing import Any
+
+import fsspec
+
+from millstream.core.errors import MillstreamError, NotFound, Unavailable
+
+_KEY = re.compile(r"[0-9a-f]{64}")
+
+
+class BlobDamaged(MillstreamError):
+    """What is stored under a key does not have the key as its SHA-256."""
+
+    reason = "BLOB_DAMAGED"
+
+
+class FsspecBlobs:
+    """Blobs under ``url``: an fsspec URL such as ``s3://bucket/prefix``, or a local directory.
+
+    A blob is written under a name of its own first and then renamed, so a reader never sees half of it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._fs: Any
+        self._fs, root = fsspec.core.url_to_fs(url, auto_mkdir=True) if _is_local(url) else fsspec.core.url_to_fs(url)
+        self._root = str(root).rstrip("/")
+        self._is_local = _is_local(url)
+
+    async def put(self, data: bytes) -> str:
+        return await asyncio.to_thread(self.put_blocking, data)
+
+    async def get(self, key: str) -> bytes:
+        return await asyncio.to_thread(self.get_blocking, key)
+
+    async def exists(self, key: str) -> bool:
+        return bool(await asyncio.to_thread(self._fs.exists, self._path(key)))
+
+    def put_blocking(self, data: bytes) -> str:
+        """For a process without an event loop. Raises :class:`Unavailable`."""
+        key = hashlib.sha256(data).hexdigest()
+        path = self._path(key)
+        try:
+            if self._fs.exists(path) and self._fs.size(path) == len(data):
+                return key
+            if self._is_local:
+                temporary = f"{path}.{os.getpid()}.{id(data):x}.tmp"
+                self._fs.pipe_file(temporary, data)
+                self._fs.mv(temporary, path)
+            else:
+                self._fs.pipe_file(path, data)
+        except OSError as error:
+            raise Unavailable(f"The blob store does not take the blob: {error}") from error
+        return key
+
+    def get_blocking(self, key: str) -> bytes:
+        """For a process without an event loop. Raises NotFound, Unavailable or BlobDamaged."""
+        try:
+            data: bytes = self._fs.cat_file(self._path(key))
+        except FileNotFoundError as error:
+            raise NotFound(f"Blob {key} is not in the blob store.") from error
+        except OSError as error:
+            raise Unavailable(f"The blob store does not answer: {error}") from error
+        if hashlib.sha256(data).hexdigest() != key:
+            raise BlobDamaged(f"Blob {key} is damaged: its content has another SHA-256.")
+        return data
+
+    def _path(self, key: str) -> str:
+        if not _KEY.fullmatch(key):
+            raise NotFound(f"{key[:80]!r} is no blob key: a key is 64 hexadecimal digits.")
+        return f"{self._root}/{key[:2]}/{key}"
+
+
+def _is_local(url: str) -> bool:
+    return "://" not in url or url.startswith("file://")

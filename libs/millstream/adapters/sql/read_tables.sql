@@ -1,0 +1,110 @@
+-- The read side: what the projector folds the log into. Everything here can be dropped and rebuilt.
+-- The tables are created in a schema of their own, which the connection's search_path names.
+
+CREATE TABLE checkpoint (
+    shard      integer PRIMARY KEY,
+    position   bigint NOT NULL,
+    digest     bytea  NOT NULL,
+    generation bigint NOT NULL
+);
+
+CREATE TABLE dag (
+    namespace      text        NOT NULL,
+    dag_id         text        NOT NULL,
+    latest_version integer     NOT NULL,
+    submitted_at   timestamptz NOT NULL,
+    PRIMARY KEY (namespace, dag_id)
+);
+
+CREATE TABLE dag_version (
+    namespace    text        NOT NULL,
+    dag_id       text        NOT NULL,
+    version      integer     NOT NULL,
+    spec         json        NOT NULL,
+    bundle       text        NOT NULL,
+    submitted_at timestamptz NOT NULL,
+    position     bigint      NOT NULL,
+    PRIMARY KEY (namespace, dag_id, version)
+);
+
+CREATE TABLE dag_run (
+    namespace           text        NOT NULL,
+    dag_id              text        NOT NULL,
+    run_id              text        NOT NULL,
+    version             integer     NOT NULL,
+    state               text        NOT NULL,
+    run_type            text        NOT NULL,
+    triggered_by        text        NOT NULL,
+    conf                json        NOT NULL,
+    logical_date        timestamptz,
+    data_interval_start timestamptz,
+    data_interval_end   timestamptz,
+    run_after           timestamptz NOT NULL,
+    created_at          timestamptz NOT NULL,
+    started_at          timestamptz,
+    ended_at            timestamptz,
+    note                text        NOT NULL,
+    reason              text        NOT NULL,
+    created_position    bigint      NOT NULL,
+    position            bigint      NOT NULL,
+    PRIMARY KEY (namespace, dag_id, run_id)
+);
+CREATE INDEX dag_run_newest ON dag_run (namespace, created_position DESC);
+CREATE INDEX dag_run_id ON dag_run (namespace, run_id);
+CREATE INDEX dag_run_open ON dag_run (namespace, dag_id, run_id) WHERE state IN ('queued', 'running');
+
+-- A row from the first event of a task on; a task without a row has the state "none".
+CREATE TABLE task_instance (
+    namespace  text      NOT NULL,
+    dag_id     text      NOT NULL,
+    run_id     text      NOT NULL,
+    task_id    text      NOT NULL,
+    map_index  integer[] NOT NULL,
+    state      text      NOT NULL,
+    attempt    integer   NOT NULL,
+    queue      text      NOT NULL,
+    worker     text      NOT NULL,
+    queued_at  timestamptz,
+    started_at timestamptz,
+    ended_at   timestamptz,
+    retry_at   timestamptz,
+    reason     text      NOT NULL,
+    traceback  text      NOT NULL,
+    position   bigint    NOT NULL,
+    PRIMARY KEY (namespace, dag_id, run_id, task_id, map_index)
+);
+
+CREATE TABLE task_attempt (
+    namespace  text      NOT NULL,
+    dag_id     text      NOT NULL,
+    run_id     text      NOT NULL,
+    task_id    text      NOT NULL,
+    map_index  integer[] NOT NULL,
+    attempt    integer   NOT NULL,
+    state      text      NOT NULL,
+    queue      text      NOT NULL,
+    worker     text      NOT NULL,
+    queued_at  timestamptz,
+    started_at timestamptz,
+    ended_at   timestamptz,
+    reason     text      NOT NULL,
+    traceback  text      NOT NULL,
+    position   bigint    NOT NULL,
+    PRIMARY KEY (namespace, dag_id, run_id, task_id, map_index, attempt)
+);
+
+-- `value` is the JSON text as the task gave it; empty with `blob` set, which is its key in the blob store.
+CREATE TABLE xcom (
+    namespace text      NOT NULL,
+    dag_id    text      NOT NULL,
+    run_id    text      NOT NULL,
+    task_id   text      NOT NULL,
+    map_index integer[] NOT NULL,
+    key       text      NOT NULL,
+    value     json,
+    blob      text      NOT NULL,
+    size      bigint    NOT NULL,
+    attempt   integer   NOT NULL,
+    position  bigint    NOT NULL,
+    PRIMARY KEY (namespace, dag_id, run_id, task_id, map_index, key)
+);
