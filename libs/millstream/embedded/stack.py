@@ -1,0 +1,129 @@
+"""Which processes make up Millstream on one machine, and what each is told."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from millstream.core.errors import MillstreamError
+from millstream.embedded import serverfile
+from millstream.embedded.nats import nats_spec, nats_url
+from millstream.embedded.ports import LOOPBACK, free_port, given_port
+from millstream.embedded.postgres import database_url, postgres_spec
+from millstream.embedded.privatefile import make_private_dir
+from millstream.embedded.spec import ProcessSpec, StopStep
+
+DEFAULT_GRPC_PORT = 27800
+DEFAULT_HTTP_PORT = 27880
+# What `up` decides itself, and what a service that has no business with it must not inherit.
+DECIDED = (
+    *("NATS_URL", "DATABASE_URL", "BLOB_URL", "STATE_DIR", "INSTANCE", "GRPC_HOST", "GRPC_PORT"),
+    *("HTTP_HOST", "HTTP_PORT", "API_ADDRESS", "SLOTS", "READY_FD", "PARENT_PID"),
+)
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person asked for. A port of 0: the default one, or another if that is taken."""
+
+    data_dir: Path
+    grpc_port: int = 0
+    http_port: int = 0
+    workers: int = 1
+    slots: int = 0
+
+
+class Stack(msgspec.Struct, frozen=True, kw_only=True):
+    """What to run, and where it will listen. ``notes``: sentences to show, such as other ports."""
+
+    specs: tuple[ProcessSpec, ...]
+    nats_url: str
+    database_url: str
+    blob_url: str
+    grpc_port: int
+    http_port: int
+    notes: tuple[str, ...] = ()
+
+
+def servers(
+    data_dir: Path, environ: Mapping[str, str] = os.environ
+) -> tuple[str, str, tuple[ProcessSpec, ...]]:
+    """URL of NATS, URL of Postgres, and the servers to run: none where a setting names one."""
+    keys = serverfile.settle(data_dir)
+    specs = []
+    nats = environ.get("MILLSTREAM_NATS_URL", "")
+    if not nats:
+        nats = nats_url(keys)
+        specs.append(nats_spec(data_dir, keys))
+    database = environ.get("MILLSTREAM_DATABASE_URL", "")
+    if not database:
+        database = database_url(keys)
+        specs.append(postgres_spec(data_dir, keys))
+    return nats, database, tuple(specs)
+
+
+def build_stack(options: Options, environ: Mapping[str, str] = os.environ) -> Stack:
+    """Chooses ports and lists every process. Raises :class:`PortTaken` for a port by number."""
+    if options.workers < 0 or options.slots < 0:
+        raise MillstreamError("--workers and --slots must not be negative.")
+    data_dir = options.data_dir
+    notes: list[str] = []
+    grpc_port = _port(options.grpc_port, DEFAULT_GRPC_PORT, "--grpc-port", notes)
+    http_port = _port(options.http_port, DEFAULT_HTTP_PORT, "--http-port", notes, grpc_port)
+    nats, database, server_specs = servers(data_dir, environ)
+    blob_url = environ.get("MILLSTREAM_BLOB_URL") or str(make_private_dir(data_dir / "blobs"))
+    base = {
+        name: text
+        for name, text in environ.items()
+        if name not in {f"MILLSTREAM_{decided}" for decided in DECIDED}
+    }
+    bus = {"NATS_URL": nats, "BLOB_URL": blob_url}
+    store = bus | {"DATABASE_URL": database}
+    api = {"GRPC_HOST": LOOPBACK, "GRPC_PORT": str(grpc_port)}
+    web = {"HTTP_HOST": LOOPBACK, "HTTP_PORT": str(http_port)}
+    api_address = {"API_ADDRESS": f"{LOOPBACK}:{grpc_port}"}
+    slots = {"SLOTS": str(options.slots)} if options.slots else {}
+    wanted: list[tuple[str, str, int, dict[str, str]]] = [
+        ("scheduler", "scheduler", 1, store),
+        ("projector", "projector", 1, store),
+        ("api", "api", 3, store | api),
+        ("web", "web", 3, web | api_address),
+    ]
+    numbers = range(1, options.workers + 1)
+    wanted += [(f"worker-{number}", "worker", 2, bus | slots) for number in numbers]
+    specs = list(server_specs)
+    for name, role, stage, settings in wanted:
+        instance = name if role == "worker" else f"{name}-1"
+        state_dir = make_private_dir(data_dir / "state" / name)
+        settings = settings | {"INSTANCE": instance, "STATE_DIR": str(state_dir)}
+        specs.append(
+            ProcessSpec(
+                name=name,
+                # -P: a file of the current directory must not hide a module of ours.
+                argv=(sys.executable, "-P", "-m", f"millstream_{role}"),
+                env=base | {f"MILLSTREAM_{key}": text for key, text in settings.items()},
+                stage=stage,
+                stop_steps=(StopStep(15, 10.0),),
+            )
+        )
+    return Stack(
+        specs=tuple(specs),
+        nats_url=nats,
+        database_url=database,
+        blob_url=blob_url,
+        grpc_port=grpc_port,
+        http_port=http_port,
+        notes=tuple(notes),
+    )
+
+
+def _port(wanted: int, default: int, option: str, notes: list[str], taken: int = 0) -> int:
+    if wanted:
+        return given_port(wanted, option)
+    port = free_port({taken}, default)
+    if port != default:
+        notes.append(f"Port {default} ({option}) is in use: taking {port}.")
+    return port
