@@ -21,7 +21,7 @@ def retry_delay(
 
     A multiplier of 1 means a constant delay, to which ``max_retry_delay_s`` does not apply.
     """
-    multiplier = task.retry_multiplier or 1.0
+    multiplier = float(task.retry_multiplier or 1)
     if multiplier == 1.0:
         return timedelta(seconds=task.retry_delay_s)
     try:

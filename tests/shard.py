@@ -1,0 +1,171 @@
+"""A shard in memory for the tests of the core: commands in, events out, and the log is kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from millstream.core.commands import (
+    AnyCommand,
+    FailAttempt,
+    LoseAttempt,
+    ReadyAgain,
+    RetryAttempt,
+    SkipAttempt,
+    StartAttempt,
+    SubmitDag,
+    SucceedAttempt,
+    TriggerRun,
+)
+from millstream.core.errors import Refused
+from millstream.core.events import Event, TaskReady, Where
+from millstream.core.evolve import evolve
+from millstream.core.handle import handle
+from millstream.core.spec import BashAction, DagSpec, TaskSpec, TriggerRule
+from millstream.core.state import State
+from millstream.core.statuses import TaskStatus
+
+T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+RUN = Where("default", "etl", "r1")
+
+
+def task(task_id: str, *upstream: str, **options: Any) -> TaskSpec:
+    options.setdefault("action", BashAction(command="true"))
+    return TaskSpec(task_id=task_id, upstream=upstream, **options)
+
+
+def dag(*tasks: TaskSpec, dag_id: str = "etl", **options: Any) -> DagSpec:
+    return DagSpec(dag_id=dag_id, tasks=tasks, **options)
+
+
+def join(rule: TriggerRule, parents: int) -> DagSpec:
+    """``parents`` tasks p0, p1.. and a task ``join`` below them."""
+    names = [f"p{index}" for index in range(parents)]
+    return dag(*map(task, names), task("join", *names, trigger_rule=rule))
+
+
+class Shard:
+    """One state with its log. The clock moves by a second a command."""
+
+    def __init__(self) -> None:
+        self.state = State()
+        self.log: list[Event] = []
+        self.now = T0
+        self._count = 0
+
+    def handle(self, command: AnyCommand, actor: str = "test") -> list[Event]:
+        self.now += timedelta(seconds=1)
+        events = handle(self.state, command, actor, self.now, 1)
+        self.log += events
+        return events
+
+    def id(self) -> str:
+        self._count += 1
+        return f"c{self._count}"
+
+    def submit(self, spec: DagSpec, bundle: str = "") -> list[Event]:
+        return self.handle(SubmitDag(id=self.id(), namespace="default", spec=spec, bundle=bundle))
+
+    def trigger(self, run_id: str = "r1", dag_id: str = "etl", **options: Any) -> list[Event]:
+        command = TriggerRun(
+            id=self.id(), namespace="default", dag_id=dag_id, run_id=run_id, **options
+        )
+        return self.handle(command)
+
+    def begin(self, spec: DagSpec) -> list[Event]:
+        """Submit the DAG and trigger its run r1."""
+        self.submit(spec)
+        return self.trigger()
+
+    def _report(
+        self, kind: Any, name: str, attempt: int, token: str, **options: Any
+    ) -> list[Event]:
+        if not issubclass(kind, StartAttempt):
+            options.setdefault("ended_at", self.now)
+        command = kind(
+            id=self.id(),
+            where=RUN.task(name, (), attempt),
+            worker="w",
+            token=token,
+            started_at=self.now,
+            **options,
+        )
+        return self.handle(command)
+
+    def start(self, name: str, attempt: int = 1, token: str = "t") -> list[Event]:
+        return self._report(StartAttempt, name, attempt, token)
+
+    def succeed(self, name: str, attempt: int = 1, token: str = "t", **options: Any) -> list[Event]:
+        return self._report(SucceedAttempt, name, attempt, token, **options)
+
+    def skip(self, name: str, attempt: int = 1, token: str = "t") -> list[Event]:
+        return self._report(SkipAttempt, name, attempt, token, reason="no data")
+
+    def fail(self, name: str, attempt: int = 1, token: str = "t", **options: Any) -> list[Event]:
+        options = {"error_type": "ValueError", "message": "bad"} | options
+        return self._report(FailAttempt, name, attempt, token, **options)
+
+    def lose(self, name: str, attempt: int = 1, token: str = "t") -> list[Event]:
+        where = RUN.task(name, (), attempt)
+        command = LoseAttempt(id=self.id(), where=where, token=token, reason="no heartbeat")
+        return self.handle(command)
+
+    def retry(self, name: str, attempt: int = 1) -> list[Event]:
+        return self.handle(RetryAttempt(id=self.id(), where=RUN.task(name, (), attempt)))
+
+    def ready_again(self, name: str, attempt: int = 1) -> list[Event]:
+        return self.handle(ReadyAgain(id=self.id(), where=RUN.task(name, (), attempt)))
+
+    def refused(self, method: str, *args: Any, **options: Any) -> str:
+        """The reason for which a command is refused; it must leave the state as it was."""
+        before = dump(self.state)
+        try:
+            getattr(self, method)(*args, **options)
+        except Refused as error:
+            assert dump(self.state) == before, "a refused command changed the state"
+            return error.reason
+        raise AssertionError(f"{method} was not refused")
+
+    def status(self, name: str) -> TaskStatus:
+        found = self.state.runs["default", "etl", "r1"].find(name)
+        assert found is not None
+        return found[1].status
+
+    def ended_as(self) -> dict[str, str]:
+        """The last event of each task of the log, by name."""
+        return {e.where.task_id: kind(e) for e in self.log if e.where.task_id}
+
+
+def kind(event: Event) -> str:
+    return type(event.data).__name__
+
+
+def kinds(events: list[Event]) -> list[str]:
+    """``Type task`` of each event, or ``Type`` where it is about no task."""
+    return [f"{kind(e)} {e.where.task_id}".strip() for e in events]
+
+
+def ready_names(events: list[Event]) -> list[str]:
+    return [e.where.task_id for e in events if isinstance(e.data, TaskReady)]
+
+
+def fold(log: list[Event]) -> State:
+    state = State()
+    for event in log:
+        evolve(state, event)
+    return state
+
+
+def dump(state: State) -> str:
+    """All that a state holds, as text that is equal exactly if the states are."""
+    dags = [
+        (key, [(v.version, v.bundle, v.canonical) for v in versions.values()])
+        for key, versions in state.dags.items()
+    ]
+    runs = [
+        (r.key, r.version.version, r.created, r.info, r.status, r.unfinished, r.failed_leaves)
+        for r in state.runs.values()
+    ]
+    instances = [r.instances for r in state.runs.values()]
+    head = (state.position, state.epoch, state.recorded_at, state.ready)
+    return repr((head, dags, runs, instances))

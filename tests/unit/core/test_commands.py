@@ -1,0 +1,111 @@
+"""What may come in from INBOX: decoded strictly, and nothing else raises than what is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from millstream.core.commands import (
+    ALLOWED,
+    ApiCommand,
+    FailAttempt,
+    Receipt,
+    Report,
+    SkipAttempt,
+    StartAttempt,
+    SubmitDag,
+    SucceedAttempt,
+    TriggerRun,
+    decode_command,
+    decode_receipts,
+    encode_command,
+    encode_receipts,
+)
+from millstream.core.events import XCom
+from shard import RUN, T0, dag, task
+
+CLAIM: dict[str, Any] = {
+    "id": "1", "where": RUN.task("a", (), 1), "worker": "w", "token": "t", "started_at": T0,
+}  # fmt: skip
+RESULT = CLAIM | {"ended_at": T0}
+
+COMMANDS: list[ApiCommand | Report] = [
+    SubmitDag(id="1", namespace="default", spec=dag(task("a"), task("b", "a")), bundle="x"),
+    TriggerRun(id="1", namespace="default", dag_id="etl", conf={"a": [1, None, {"b": "\x00"}]}),
+    StartAttempt(**CLAIM),
+    SucceedAttempt(**RESULT, xcoms={"return_value": XCom(value=msgspec.Raw(b"1"), size=1)}),
+    SkipAttempt(**RESULT, reason="no data"),
+    FailAttempt(**RESULT, error_type="E", message="m", traceback="t", may_retry=False),
+]
+
+
+def trigger(**fields: Any) -> bytes:
+    base = {"type": "TriggerRun", "id": "1", "namespace": "default", "dag_id": "etl"}
+    return msgspec.json.encode(base | fields)
+
+
+def result(value: bytes) -> bytes:
+    """A success with this text as the value of its XCom."""
+    command = SucceedAttempt(**RESULT, xcoms={"x": XCom(value=msgspec.Raw(b"@@"))})
+    return encode_command(command).replace(b"@@", value)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: type(command).__name__)
+def test_round_trip(command: ApiCommand | Report) -> None:
+    assert decode_command(encode_command(command)) == command
+
+
+def test_every_command_that_travels_is_allowed_to_some_role() -> None:
+    allowed = {cls for classes in ALLOWED.values() for cls in classes}
+    assert allowed == {type(command) for command in COMMANDS}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b"\xff",
+        trigger(type="Shutdown"),
+        trigger(type="RetryAttempt", where={"namespace": "n", "dag_id": "d"}),
+        trigger(type="BeginEpoch", holder="me"),
+        trigger(id=7),
+        trigger(id="a\x00b"),
+        trigger(id="x" * 3000),
+        trigger(trace="\x00"),
+        trigger(dag_id=None),
+        trigger(conf=[]),
+        trigger(logical_date="2026-01-01"),
+        trigger(logical_date="2026-01-01T00:00:00"),
+        trigger()[:-1],
+        trigger() + b"x",
+        b'{"type":"TriggerRun","id":"1","namespace":"n","dag_id":"d","conf":{"a":"\\ud800"}}',
+        result(b'"\xff"'),
+        result(b'"\xed\xa0\x80"'),
+        result(b'"\\ud800"'),
+        result(b"01"),
+        result(b"[1,]"),
+        result(b""),
+        result(b"[" * 100_000 + b"]" * 100_000),
+    ],
+)
+def test_what_is_not_a_command(data: bytes) -> None:
+    with pytest.raises(msgspec.MsgspecError):
+        decode_command(data)
+
+
+def test_a_field_that_a_newer_client_knows_is_ignored() -> None:
+    assert decode_command(trigger(mood="good")) == decode_command(trigger())
+
+
+def test_receipts() -> None:
+    receipts = [
+        Receipt(id="1", position=5, run_id="r"),
+        Receipt(id="2", reason="RUN_EXISTS", message="It exists."),
+    ]
+    assert decode_receipts(encode_receipts(receipts)) == receipts
+    assert [receipt.is_refused for receipt in receipts] == [False, True]
