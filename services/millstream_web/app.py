@@ -1,0 +1,122 @@
+"""The routes: two probes, the version as JSON, and one plain page."""
+
+from __future__ import annotations
+
+from html import escape
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from millstream.core.errors import Unavailable
+from millstream.version import __version__
+from millstream_web.system import System
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>Millstream</title></head>
+<body>
+<h1>Millstream {version}</h1>
+<p>{health}</p>
+<table>
+{rows}
+</table>
+</body>
+</html>
+"""
+
+
+class SecurityHeaders:
+    """Adds the headers to every answer, errors too; what a route set itself stays."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def build_app(system: System) -> Starlette:
+    """The web application. It holds no state of its own."""
+
+    async def livez(request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(request: Request) -> Response:
+        try:
+            await system.status()
+        except Unavailable as error:
+            return PlainTextResponse(f"{error}\n", status_code=503)
+        return PlainTextResponse("ok\n")
+
+    async def version(request: Request) -> Response:
+        try:
+            status = await system.status()
+        except Unavailable as error:
+            body: dict[str, object] = {"version": __version__, "api": None, "error": str(error)}
+            return JSONResponse(body, status_code=503)
+        return JSONResponse(
+            {
+                "version": __version__,
+                "api": status.version,
+                "log_position": status.log_position,
+                "projected_position": status.projected_position,
+                "epoch": status.epoch,
+                "nats_is_connected": status.nats_is_connected,
+                "workers": len(status.workers),
+            }
+        )
+
+    async def page(request: Request) -> Response:
+        try:
+            status = await system.status()
+        except Unavailable as error:
+            text = PAGE.format(version=escape(__version__), health=escape(str(error)), rows="")
+            return HTMLResponse(text, status_code=503)
+        facts = {
+            "api": status.version,
+            "log position": status.log_position,
+            "read tables at": status.projected_position,
+            "NATS": "connected" if status.nats_is_connected else "not connected",
+            "workers": len(status.workers),
+        }
+        rows = "\n".join(
+            f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>"
+            for name, value in facts.items()
+        )
+        return HTMLResponse(PAGE.format(version=escape(__version__), health="healthy", rows=rows))
+
+    return Starlette(
+        routes=[
+            Route("/", page),
+            Route("/livez", livez),
+            Route("/readyz", readyz),
+            Route("/api/v1/version", version),
+        ],
+        middleware=[Middleware(SecurityHeaders)],
+    )
