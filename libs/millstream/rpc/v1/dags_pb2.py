@@ -26,7 +26,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmillstream/rpc/v1/dags.proto\x12\x11millstream.rpc.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"$\n\x13UploadBundleRequest\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"4\n\x14UploadBundleResponse\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\"\xd6\x01\n\nBashAction\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\t\x12\x33\n\x03\x65nv\x18\x02 \x03(\x0b\x32&.millstream.rpc.v1.BashAction.EnvEntry\x12\x12\n\nappend_env\x18\x03 \x01(\x08\x12\x10\n\x03\x63wd\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x17\n\x0fskip_exit_codes\x18\x05 \x03(\x05\x12\x0f\n\x07has_env\x18\x06 \x01(\x08\x1a*\n\x08\x45nvEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x06\n\x04_cwd\"\x0e\n\x0cPythonAction\"\r\n\x0b\x45mptyAction\"\xbe\x04\n\x08TaskSpec\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12-\n\x04\x62\x61sh\x18\x02 \x01(\x0b\x32\x1d.millstream.rpc.v1.BashActionH\x00\x12\x31\n\x06python\x18\x03 \x01(\x0b\x32\x1f.millstream.rpc.v1.PythonActionH\x00\x12/\n\x05\x65mpty\x18\x04 \x01(\x0b\x32\x1e.millstream.rpc.v1.EmptyActionH\x00\x12\x10\n\x08operator\x18\x05 \x01(\t\x12\x10\n\x08upstream\x18\x06 \x03(\t\x12\x14\n\x0ctrigger_rule\x18\x07 \x01(\t\x12\x0f\n\x07retries\x18\x08 \x01(\x05\x12\x1a\n\rretry_delay_s\x18\t \x01(\x01H\x01\x88\x01\x01\x12\x1d\n\x10retry_multiplier\x18\n \x01(\x01H\x02\x88\x01\x01\x12\x1e\n\x11max_retry_delay_s\x18\x0b \x01(\x01H\x03\x88\x01\x01\x12 \n\x13\x65xecution_timeout_s\x18\x0c \x01(\x01H\x04\x88\x01\x01\x12\r\n\x05queue\x18\r \x01(\t\x12\x11\n\texclusive\x18\x0e \x01(\x08\x12\x19\n\x0c\x64o_xcom_push\x18\x0f \x01(\x08H\x05\x88\x01\x01\x12\x0b\n\x03\x64oc\x18\x10 \x01(\t\x12\x0c\n\x04line\x18\x11 \x01(\x05\x42\x08\n\x06\x61\x63tionB\x10\n\x0e_retry_delay_sB\x13\n\x11_retry_multiplierB\x14\n\x12_max_retry_delay_sB\x16\n\x14_execution_timeout_sB\x0f\n\r_do_xcom_push\"\x9b\x02\n\x07\x44\x61gSpec\x12\x0e\n\x06\x64\x61g_id\x18\x01 \x01(\t\x12*\n\x05tasks\x18\x02 \x03(\x0b\x32\x1b.millstream.rpc.v1.TaskSpec\x12\x15\n\x08schedule\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x17\n\nstart_date\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x10\n\x08timezone\x18\x05 \x01(\t\x12\x0f\n\x07\x63\x61tchup\x18\x06 \x01(\x08\x12\x0c\n\x04tags\x18\x07 \x03(\t\x12\x13\n\x0b\x64\x65scription\x18\x08 \x01(\t\x12\x0b\n\x03\x64oc\x18\t \x01(\t\x12\'\n\x06params\x18\n \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0c\n\x04\x66ile\x18\x0b \x01(\tB\x0b\n\t_scheduleB\r\n\x0b_start_date\"s\n\x10SubmitDagRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12(\n\x04spec\x18\x03 \x01(\x0b\x32\x1a.millstream.rpc.v1.DagSpec\x12\x0e\n\x06\x62undle\x18\x04 \x01(\t\"F\n\x11SubmitDagResponse\x12\x0e\n\x06\x64\x61g_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x10\n\x08position\x18\x03 \x01(\x03\"\xac\x01\n\x03\x44\x61g\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x16\n\x0elatest_version\x18\x03 \x01(\x05\x12(\n\x04spec\x18\x04 \x01(\x0b\x32\x1a.millstream.rpc.v1.DagSpec\x12\x0e\n\x06\x62undle\x18\x05 \x01(\t\x12\x30\n\x0csubmitted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Y\n\rGetDagRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x14\n\x0cmin_position\x18\x04 \x01(\x03\"5\n\x0eGetDagResponse\x12#\n\x03\x64\x61g\x18\x01 \x01(\x0b\x32\x16.millstream.rpc.v1.Dag\"a\n\x0fListDagsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0cmin_position\x18\x04 \x01(\x03\"Q\n\x10ListDagsResponse\x12$\n\x04\x64\x61gs\x18\x01 \x03(\x0b\x32\x16.millstream.rpc.v1.Dag\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xeb\x02\n\nDagService\x12\x61\n\x0cUploadBundle\x12&.millstream.rpc.v1.UploadBundleRequest\x1a\'.millstream.rpc.v1.UploadBundleResponse(\x01\x12V\n\tSubmitDag\x12#.millstream.rpc.v1.SubmitDagRequest\x1a$.millstream.rpc.v1.SubmitDagResponse\x12M\n\x06GetDag\x12 .millstream.rpc.v1.GetDagRequest\x1a!.millstream.rpc.v1.GetDagResponse\x12S\n\x08ListDags\x12\".millstream.rpc.v1.ListDagsRequest\x1a#.millstream.rpc.v1.ListDagsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmillstream/rpc/v1/dags.proto\x12\x11millstream.rpc.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"$\n\x13UploadBundleRequest\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"4\n\x14UploadBundleResponse\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\"\xf3\x01\n\nBashAction\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\t\x12\x33\n\x03\x65nv\x18\x02 \x03(\x0b\x32&.millstream.rpc.v1.BashAction.EnvEntry\x12\x12\n\nappend_env\x18\x03 \x01(\x08\x12\x10\n\x03\x63wd\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x17\n\x0fskip_exit_codes\x18\x05 \x03(\x05\x12\x0f\n\x07has_env\x18\x06 \x01(\x08\x12\x1b\n\x13has_skip_exit_codes\x18\x07 \x01(\x08\x1a*\n\x08\x45nvEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x06\n\x04_cwd\"\x0e\n\x0cPythonAction\"\r\n\x0b\x45mptyAction\"\xbe\x04\n\x08TaskSpec\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12-\n\x04\x62\x61sh\x18\x02 \x01(\x0b\x32\x1d.millstream.rpc.v1.BashActionH\x00\x12\x31\n\x06python\x18\x03 \x01(\x0b\x32\x1f.millstream.rpc.v1.PythonActionH\x00\x12/\n\x05\x65mpty\x18\x04 \x01(\x0b\x32\x1e.millstream.rpc.v1.EmptyActionH\x00\x12\x10\n\x08operator\x18\x05 \x01(\t\x12\x10\n\x08upstream\x18\x06 \x03(\t\x12\x14\n\x0ctrigger_rule\x18\x07 \x01(\t\x12\x0f\n\x07retries\x18\x08 \x01(\x05\x12\x1a\n\rretry_delay_s\x18\t \x01(\x01H\x01\x88\x01\x01\x12\x1d\n\x10retry_multiplier\x18\n \x01(\x01H\x02\x88\x01\x01\x12\x1e\n\x11max_retry_delay_s\x18\x0b \x01(\x01H\x03\x88\x01\x01\x12 \n\x13\x65xecution_timeout_s\x18\x0c \x01(\x01H\x04\x88\x01\x01\x12\r\n\x05queue\x18\r \x01(\t\x12\x11\n\texclusive\x18\x0e \x01(\x08\x12\x19\n\x0c\x64o_xcom_push\x18\x0f \x01(\x08H\x05\x88\x01\x01\x12\x0b\n\x03\x64oc\x18\x10 \x01(\t\x12\x0c\n\x04line\x18\x11 \x01(\x05\x42\x08\n\x06\x61\x63tionB\x10\n\x0e_retry_delay_sB\x13\n\x11_retry_multiplierB\x14\n\x12_max_retry_delay_sB\x16\n\x14_execution_timeout_sB\x0f\n\r_do_xcom_push\"\x9b\x02\n\x07\x44\x61gSpec\x12\x0e\n\x06\x64\x61g_id\x18\x01 \x01(\t\x12*\n\x05tasks\x18\x02 \x03(\x0b\x32\x1b.millstream.rpc.v1.TaskSpec\x12\x15\n\x08schedule\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x17\n\nstart_date\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x10\n\x08timezone\x18\x05 \x01(\t\x12\x0f\n\x07\x63\x61tchup\x18\x06 \x01(\x08\x12\x0c\n\x04tags\x18\x07 \x03(\t\x12\x13\n\x0b\x64\x65scription\x18\x08 \x01(\t\x12\x0b\n\x03\x64oc\x18\t \x01(\t\x12\'\n\x06params\x18\n \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0c\n\x04\x66ile\x18\x0b \x01(\tB\x0b\n\t_scheduleB\r\n\x0b_start_date\"s\n\x10SubmitDagRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12(\n\x04spec\x18\x03 \x01(\x0b\x32\x1a.millstream.rpc.v1.DagSpec\x12\x0e\n\x06\x62undle\x18\x04 \x01(\t\"F\n\x11SubmitDagResponse\x12\x0e\n\x06\x64\x61g_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x10\n\x08position\x18\x03 \x01(\x03\"\xac\x01\n\x03\x44\x61g\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x16\n\x0elatest_version\x18\x03 \x01(\x05\x12(\n\x04spec\x18\x04 \x01(\x0b\x32\x1a.millstream.rpc.v1.DagSpec\x12\x0e\n\x06\x62undle\x18\x05 \x01(\t\x12\x30\n\x0csubmitted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Y\n\rGetDagRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x14\n\x0cmin_position\x18\x04 \x01(\x03\"5\n\x0eGetDagResponse\x12#\n\x03\x64\x61g\x18\x01 \x01(\x0b\x32\x16.millstream.rpc.v1.Dag\"a\n\x0fListDagsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0cmin_position\x18\x04 \x01(\x03\"Q\n\x10ListDagsResponse\x12$\n\x04\x64\x61gs\x18\x01 \x03(\x0b\x32\x16.millstream.rpc.v1.Dag\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xeb\x02\n\nDagService\x12\x61\n\x0cUploadBundle\x12&.millstream.rpc.v1.UploadBundleRequest\x1a\'.millstream.rpc.v1.UploadBundleResponse(\x01\x12V\n\tSubmitDag\x12#.millstream.rpc.v1.SubmitDagRequest\x1a$.millstream.rpc.v1.SubmitDagResponse\x12M\n\x06GetDag\x12 .millstream.rpc.v1.GetDagRequest\x1a!.millstream.rpc.v1.GetDagResponse\x12S\n\x08ListDags\x12\".millstream.rpc.v1.ListDagsRequest\x1a#.millstream.rpc.v1.ListDagsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,31 +40,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPLOADBUNDLERESPONSE']._serialized_start=152
   _globals['_UPLOADBUNDLERESPONSE']._serialized_end=204
   _globals['_BASHACTION']._serialized_start=207
-  _globals['_BASHACTION']._serialized_end=421
-  _globals['_BASHACTION_ENVENTRY']._serialized_start=371
-  _globals['_BASHACTION_ENVENTRY']._serialized_end=413
-  _globals['_PYTHONACTION']._serialized_start=423
-  _globals['_PYTHONACTION']._serialized_end=437
-  _globals['_EMPTYACTION']._serialized_start=439
-  _globals['_EMPTYACTION']._serialized_end=452
-  _globals['_TASKSPEC']._serialized_start=455
-  _globals['_TASKSPEC']._serialized_end=1029
-  _globals['_DAGSPEC']._serialized_start=1032
-  _globals['_DAGSPEC']._serialized_end=1315
-  _globals['_SUBMITDAGREQUEST']._serialized_start=1317
-  _globals['_SUBMITDAGREQUEST']._serialized_end=1432
-  _globals['_SUBMITDAGRESPONSE']._serialized_start=1434
-  _globals['_SUBMITDAGRESPONSE']._serialized_end=1504
-  _globals['_DAG']._serialized_start=1507
-  _globals['_DAG']._serialized_end=1679
-  _globals['_GETDAGREQUEST']._serialized_start=1681
-  _globals['_GETDAGREQUEST']._serialized_end=1770
-  _globals['_GETDAGRESPONSE']._serialized_start=1772
-  _globals['_GETDAGRESPONSE']._serialized_end=1825
-  _globals['_LISTDAGSREQUEST']._serialized_start=1827
-  _globals['_LISTDAGSREQUEST']._serialized_end=1924
-  _globals['_LISTDAGSRESPONSE']._serialized_start=1926
-  _globals['_LISTDAGSRESPONSE']._serialized_end=2007
-  _globals['_DAGSERVICE']._serialized_start=2010
-  _globals['_DAGSERVICE']._serialized_end=2373
+  _globals['_BASHACTION']._serialized_end=450
+  _globals['_BASHACTION_ENVENTRY']._serialized_start=400
+  _globals['_BASHACTION_ENVENTRY']._serialized_end=442
+  _globals['_PYTHONACTION']._serialized_start=452
+  _globals['_PYTHONACTION']._serialized_end=466
+  _globals['_EMPTYACTION']._serialized_start=468
+  _globals['_EMPTYACTION']._serialized_end=481
+  _globals['_TASKSPEC']._serialized_start=484
+  _globals['_TASKSPEC']._serialized_end=1058
+  _globals['_DAGSPEC']._serialized_start=1061
+  _globals['_DAGSPEC']._serialized_end=1344
+  _globals['_SUBMITDAGREQUEST']._serialized_start=1346
+  _globals['_SUBMITDAGREQUEST']._serialized_end=1461
+  _globals['_SUBMITDAGRESPONSE']._serialized_start=1463
+  _globals['_SUBMITDAGRESPONSE']._serialized_end=1533
+  _globals['_DAG']._serialized_start=1536
+  _globals['_DAG']._serialized_end=1708
+  _globals['_GETDAGREQUEST']._serialized_start=1710
+  _globals['_GETDAGREQUEST']._serialized_end=1799
+  _globals['_GETDAGRESPONSE']._serialized_start=1801
+  _globals['_GETDAGRESPONSE']._serialized_end=1854
+  _globals['_LISTDAGSREQUEST']._serialized_start=1856
+  _globals['_LISTDAGSREQUEST']._serialized_end=1953
+  _globals['_LISTDAGSRESPONSE']._serialized_start=1955
+  _globals['_LISTDAGSRESPONSE']._serialized_end=2036
+  _globals['_DAGSERVICE']._serialized_start=2039
+  _globals['_DAGSERVICE']._serialized_end=2402
 # @@protoc_insertion_point(module_scope)

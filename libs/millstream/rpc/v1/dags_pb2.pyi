@@ -25,7 +25,7 @@ class UploadBundleResponse(_message.Message):
     def __init__(self, digest: _Optional[str] = ..., size: _Optional[int] = ...) -> None: ...
 
 class BashAction(_message.Message):
-    __slots__ = ("command", "env", "append_env", "cwd", "skip_exit_codes", "has_env")
+    __slots__ = ("command", "env", "append_env", "cwd", "skip_exit_codes", "has_env", "has_skip_exit_codes")
     class EnvEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -39,13 +39,15 @@ class BashAction(_message.Message):
     CWD_FIELD_NUMBER: _ClassVar[int]
     SKIP_EXIT_CODES_FIELD_NUMBER: _ClassVar[int]
     HAS_ENV_FIELD_NUMBER: _ClassVar[int]
+    HAS_SKIP_EXIT_CODES_FIELD_NUMBER: _ClassVar[int]
     command: str
     env: _containers.ScalarMap[str, str]
     append_env: bool
     cwd: str
     skip_exit_codes: _containers.RepeatedScalarFieldContainer[int]
     has_env: bool
-    def __init__(self, command: _Optional[str] = ..., env: _Optional[_Mapping[str, str]] = ..., append_env: _Optional[bool] = ..., cwd: _Optional[str] = ..., skip_exit_codes: _Optional[_Iterable[int]] = ..., has_env: _Optional[bool] = ...) -> None: ...
+    has_skip_exit_codes: bool
+    def __init__(self, command: _Optional[str] = ..., env: _Optional[_Mapping[str, str]] = ..., append_env: _Optional[bool] = ..., cwd: _Optional[str] = ..., skip_exit_codes: _Optional[_Iterable[int]] = ..., has_env: _Optional[bool] = ..., has_skip_exit_codes: _Optional[bool] = ...) -> None: ...
 
 class PythonAction(_message.Message):
     __slots__ = ()
