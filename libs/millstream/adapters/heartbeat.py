@@ -1,0 +1,29 @@
+"""What a worker says of itself every few seconds, on core NATS."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
+    """``incarnation`` is new with each start of the process and begins each of its claim tokens;
+    ``attempts`` are the tokens of the claims that it runs or whose results it still has to deliver."""
+
+    worker: str
+    incarnation: str
+    queues: tuple[str, ...]
+    slots: int
+    attempts: tuple[str, ...]
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Heartbeat)
+
+
+def encode_heartbeat(heartbeat: Heartbeat) -> bytes:
+    return _encoder.encode(heartbeat)
+
+
+def decode_heartbeat(data: bytes) -> Heartbeat:
+    """Raises ``msgspec.MsgspecError``."""
+    return _decoder.decode(data)

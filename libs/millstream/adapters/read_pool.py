@@ -1,0 +1,88 @@
+"""A small pool of read-only connections, for a process that serves many readers at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from millstream.adapters.postgres import AWAY, COMMAND_TIMEOUT_S, CONNECT_TIMEOUT_S, Database
+from millstream.core.errors import Unavailable
+
+SCHEMA = "millstream_read"
+MOST_CONNECTIONS = 8
+ACQUIRE_TIMEOUT_S = 5.0
+
+# The projector has not made the read tables yet, or is replacing them at this moment.
+_NOT_YET = (
+    asyncpg.UndefinedTableError,
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.InvalidCachedStatementError,
+)
+
+
+class ReadPool(Database):
+    """Connections that see the read tables and the event log and can change neither.
+
+    The pool is made when it is first used and survives a server that goes away: a failed connection
+    is dropped, the next use makes another.
+    """
+
+    def __init__(self, url: str, *, name: str = "millstream") -> None:
+        super().__init__(url, schema=SCHEMA, name=name)
+        self._pool: asyncpg.Pool | None = None
+
+    @asynccontextmanager
+    async def use(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection of the pool. Raises :class:`Unavailable` where the server is away, all
+        connections are busy for long, or the read tables do not exist."""
+        try:
+            pool = await self._connected()
+            connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+        except AWAY as error:
+            raise Unavailable(f"Postgres does not answer: {error!r}") from error
+        try:
+            yield connection  # type: ignore[misc]
+        except _NOT_YET as error:
+            raise Unavailable("The read tables are not ready; the projector makes them.") from error
+        except AWAY as error:
+            connection.terminate()
+            raise Unavailable(f"Postgres was lost: {error!r}") from error
+        finally:
+            await _release(pool, connection)
+
+    async def close(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            try:
+                async with asyncio.timeout(2):
+                    await pool.close()
+            except AWAY:
+                pool.terminate()
+
+    async def _connected(self) -> asyncpg.Pool:
+        async with self._lock:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(
+                    self._url,
+                    min_size=0,
+                    max_size=MOST_CONNECTIONS,
+                    timeout=CONNECT_TIMEOUT_S,
+                    command_timeout=COMMAND_TIMEOUT_S,
+                    server_settings={
+                        "search_path": f"{self._schema},public",
+                        "application_name": self._name,
+                        "default_transaction_read_only": "on",
+                    },
+                )
+            return self._pool
+
+
+async def _release(pool: asyncpg.Pool, connection: object) -> None:
+    try:
+        await pool.release(connection, timeout=2)  # type: ignore[arg-type]
+    except AWAY:
+        pass  # it was lost; the pool makes another

@@ -1,0 +1,66 @@
+"""Wires the scheduler: wait for the lock, take over, then decide, commit and relay until stopped."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from millstream.adapters.bus import Bus
+from millstream.adapters.event_log import EventLog
+from millstream.adapters.postgres import Database, connect_patiently, migrate
+from millstream.adapters.service import Service, run_service, run_until_stopped
+from millstream.adapters.shard_lock import ShardLock
+from millstream_scheduler.leases import Leases, listen_to_heartbeats
+from millstream_scheduler.relay import Relay
+from millstream_scheduler.takeover import take_over
+from millstream_scheduler.timers import Timers
+from millstream_scheduler.writer import Writer
+
+log = structlog.get_logger(__name__)
+
+
+async def main(service: Service) -> None:
+    settings = service.settings
+    connection = await connect_patiently(settings.database_url, name="scheduler-migrate")
+    await migrate(connection)
+    await connection.close()
+    bus = await Bus.connect(settings.nats_url, f"scheduler-{settings.instance}")
+    lock = ShardLock(settings.database_url, "scheduler", settings.shard)
+    database = Database(settings.database_url, name="scheduler")
+    relay_database = Database(settings.database_url, name="scheduler-relay")
+    try:
+        if not await lock.acquire(service.stopping):
+            return
+        event_log = EventLog(database, settings.shard)
+        state = await take_over(event_log)
+        relay = Relay(bus, EventLog(relay_database, settings.shard), settings, state)
+        leases = Leases(settings.lease_s, asyncio.get_running_loop().time)
+        timers = Timers(state, settings.event_retention_s / 2)
+        writer = Writer(bus, event_log, relay, leases, timers, settings, state)
+        await listen_to_heartbeats(bus, leases)
+        await run_until_stopped(
+            service,
+            relay.run(service.ready),
+            writer.run(),
+            writer.pull(),
+            timers.run(writer.submit_own),
+            leases.run(writer.submit_own, lambda: bus.is_connected),
+            lock.keep(),
+            _until_closed(bus),
+        )
+        await relay.drain()
+    finally:
+        await bus.close()
+        await database.close()
+        await relay_database.close()
+        await lock.release()
+
+
+async def _until_closed(bus: Bus) -> None:
+    await bus.closed.wait()
+    log.error("nats_gave_up")
+
+
+if __name__ == "__main__":
+    run_service("scheduler", main, needs=("nats_url", "database_url"))

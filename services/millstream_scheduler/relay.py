@@ -1,0 +1,306 @@
+"""The relay: what is committed goes to the stream EVENTS, in order, so that sequence equals position.
+
+Recovery is one rule: ask the stream for its last sequence and publish from there on. Receipts and
+acknowledgements leave only when the stream holds the events they stand for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+
+from millstream.adapters.bus import Bus, JetStreamError
+from millstream.adapters.bus_client import Delivery
+from millstream.adapters.event_log import EventLog, Stored
+from millstream.adapters.settings import Settings
+from millstream.adapters.streams import (
+    create_events,
+    ensure_queue,
+    event_subject,
+    events_stream,
+    provision,
+    receipt_subject,
+    stream_state,
+)
+from millstream.core.commands import Receipt, encode_receipts
+from millstream.core.errors import MillstreamError, StoreBehindStream, Unavailable
+from millstream.core.state import State
+from millstream.core.wire import canonical_bytes, published_bytes, read_published
+from millstream_scheduler.admission import Sender
+
+log = structlog.get_logger(__name__)
+
+MOST_IN_FLIGHT = 1000
+MOST_KEPT = 50_000
+ACK_TIMEOUT_S = 2.0
+EXPECTED = "Nats-Expected-Last-Sequence"
+
+
+class ForeignStream(MillstreamError):
+    """The stream EVENTS holds the history of another installation."""
+
+    reason = "FOREIGN_STREAM"
+
+
+class _Broken(Exception):
+    """The stream is not as the relay thought: recover."""
+
+
+class _Ack(msgspec.Struct):
+    seq: int = 0
+    error: dict[str, object] | None = None
+
+
+_ack_decoder = msgspec.json.Decoder(_Ack)
+
+
+@dataclass(slots=True)
+class Settlement:
+    """What may be said when position ``position`` is on the stream: receipts by sender, and the
+    acknowledgement subjects of the INBOX messages."""
+
+    position: int
+    receipts: list[tuple[Sender, Receipt]]
+    acks: list[str]
+
+
+class Relay:
+    """``push`` after each commit, in order; ``run`` does the rest."""
+
+    def __init__(self, bus: Bus, event_log: EventLog, settings: Settings, state: State) -> None:
+        self._bus = bus
+        self._log = event_log
+        self._settings = settings
+        self._state = state
+        self._shard = settings.shard
+        self._committed = state.position
+        self._pending: deque[tuple[int, str, bytes]] = deque()
+        self._settlements: deque[Settlement] = deque()
+        self._published = 0
+        self._acked = 0
+        self._error: str | None = None
+        self._generation = 0
+        self._inbox = bus.new_inbox()
+        self._wake = asyncio.Event()
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+        self._queues: set[str] = set()
+        self._is_disturbed = False
+        bus.when_reconnected(self._disturb)
+
+    async def room(self) -> None:
+        """Wait until the relay is not too far behind the commits."""
+        await self._has_room.wait()
+
+    async def prepare_queues(self, queues: set[str]) -> None:
+        """Create the consumers of new queues, before the events that name them are committed. A failure
+        is left to the recovery."""
+        for queue in sorted(queues - self._queues):
+            try:
+                await ensure_queue(self._bus, self._shard, queue)
+                self._queues.add(queue)
+            except (Unavailable, JetStreamError):
+                self._disturb()
+
+    def push(self, batch: list[Stored], payloads: list[bytes], settlement: Settlement) -> None:
+        """Hand over a committed batch (possibly empty) and what to say when it is relayed."""
+        for stored, payload in zip(batch, payloads, strict=True):
+            record = stored.record
+            queue = _queue_of(record.data) if record.type == "TaskReady" else "_"
+            self._pending.append((record.position, event_subject(self._shard, record.type, queue), payload))
+        if batch:
+            self._committed = batch[-1].record.position
+        self._settlements.append(settlement)
+        if len(self._pending) > MOST_KEPT:
+            self._has_room.clear()
+        self._wake.set()
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Relay forever; calls ``ready`` once when the stream has everything."""
+        await self._bus.listen(f"{self._inbox}.*", self._on_ack)
+        is_ready = False
+        while True:
+            try:
+                await self._recover()
+                if not is_ready:
+                    is_ready = True
+                    ready()
+                await self._stream()
+            except (_Broken, Unavailable, JetStreamError) as error:
+                log.warning("relay_recovers", error=str(error), acked=self._acked)
+                await asyncio.sleep(0.1)
+
+    async def drain(self) -> None:
+        """Before a stop: say what still can be said. What is left the next scheduler relays."""
+        try:
+            async with asyncio.timeout(2):
+                await self._settle()
+                await self._bus.flush()
+        except (TimeoutError, Unavailable):
+            log.info("relay_left_work", pending=len(self._pending))
+
+    # --- recovery
+
+    async def _recover(self) -> None:
+        """Find out where the stream ends, create what is missing, and set the cursor there."""
+        self._is_disturbed = False
+        self._error = None
+        self._generation += 1
+        await provision(self._bus, self._settings)
+        end = await stream_state(self._bus, events_stream(self._shard))
+        if end is None:
+            first = self._state.oldest_ready() or self._committed + 1
+            first = min(first, self._pending[0][0] if self._pending else first)
+            await create_events(self._bus, self._settings, first)
+            last = first - 1
+        else:
+            last = int(end["last_seq"])
+            await self._check_history(last, int(end["messages"]))
+        self._queues.clear()
+        queues = self._state.queues() | {"default"}
+        for queue in sorted(queues):
+            await ensure_queue(self._bus, self._shard, queue)
+        self._queues |= queues
+        self._acked = self._published = last
+        while self._pending and self._pending[0][0] <= last:
+            self._pending.popleft()
+        known_from = self._pending[0][0] if self._pending else self._committed + 1
+        if last + 1 < known_from:
+            await self._relay_stored(last + 1, known_from - 1)
+
+    async def _check_history(self, last: int, messages: int) -> None:
+        """Raises if the stream is ahead of Postgres or ends with an event that is not in the log."""
+        if last > self._committed:
+            head = await self._log.head()
+            if last > head.position:
+                raise StoreBehindStream(head.position, last)
+        if not messages:
+            return
+        answer = await self._bus.jetstream(f"STREAM.MSG.GET.{events_stream(self._shard)}", {"seq": last})
+        stored = await self._log.read(last, 1, last=last)
+        try:
+            published, _ = read_published(base64.b64decode(answer["message"].get("data", "")))
+            is_ours = bool(stored) and published.digest == stored[0].digest.hex()
+        except msgspec.MsgspecError:
+            is_ours = False
+        if not is_ours:
+            raise ForeignStream(
+                f"Message {last} of stream {events_stream(self._shard)} is not event {last} of this database. "
+                f"NATS belongs to another installation, or somebody wrote into the stream. Name the right "
+                f"NATS server, or delete the stream: it is made again from Postgres."
+            )
+
+    async def _relay_stored(self, first: int, last: int) -> None:
+        """Relay a range that only Postgres still has."""
+        log.info("relay_from_postgres", first=first, last=last)
+        async for stored in self._log.read_all(first, last):
+            record = stored.record
+            queue = _queue_of(record.data) if record.type == "TaskReady" else "_"
+            await self._publish(
+                record.position,
+                event_subject(self._shard, record.type, queue),
+                published_bytes(canonical_bytes(record), stored.digest),
+            )
+            while self._published - self._acked >= MOST_IN_FLIGHT:
+                await self._wait_for_news()
+        while self._acked < last:
+            await self._wait_for_news()
+
+    # --- the steady state
+
+    async def _stream(self) -> None:
+        sent = 0  # how many of the pending ones are under way
+        while True:
+            self._raise_if_broken()
+            while self._pending and self._pending[0][0] <= self._acked:
+                self._pending.popleft()
+                sent -= 1
+            if len(self._pending) <= MOST_KEPT:
+                self._has_room.set()
+            await self._settle()
+            while sent < len(self._pending) and sent < MOST_IN_FLIGHT:
+                await self._publish(*self._pending[sent])
+                sent += 1
+            self._raise_if_broken()
+            if sent:
+                await self._wait_for_news()
+            else:
+                self._wake.clear()
+                if len(self._pending) == sent and not self._settlements and not self._is_disturbed:
+                    await self._wake.wait()
+
+    async def _publish(self, position: int, subject: str, payload: bytes) -> None:
+        await self._bus.publish(
+            subject,
+            payload,
+            reply=f"{self._inbox}.{self._generation}",
+            headers={EXPECTED: str(position - 1)},
+        )
+        self._published = position
+
+    async def _wait_for_news(self) -> None:
+        """Until an acknowledgement, an error or new work comes; no acknowledgement for long: broken."""
+        self._raise_if_broken()
+        before = self._acked
+        self._wake.clear()
+        try:
+            async with asyncio.timeout(ACK_TIMEOUT_S):
+                await self._wake.wait()
+        except TimeoutError:
+            if self._acked == before:
+                raise _Broken("no acknowledgement from the stream") from None
+        self._raise_if_broken()
+
+    async def _settle(self) -> None:
+        """Say what may be said now: receipts, one message a producer, then acknowledgements."""
+        receipts: dict[Sender, list[Receipt]] = {}
+        acks: list[str] = []
+        while self._settlements and self._settlements[0].position <= self._acked:
+            settlement = self._settlements.popleft()
+            for sender, receipt in settlement.receipts:
+                receipts.setdefault(sender, []).append(receipt)
+            acks += settlement.acks
+        for sender, theirs in receipts.items():
+            await self._bus.publish(receipt_subject(sender.role, sender.principal), encode_receipts(theirs))
+        for subject in acks:
+            await self._bus.publish(subject, b"+ACK")
+
+    def _raise_if_broken(self) -> None:
+        if self._error is not None:
+            raise _Broken(self._error)
+        if self._is_disturbed:
+            raise _Broken("the connection was lost in between")
+
+    def _disturb(self) -> None:
+        self._is_disturbed = True
+        self._wake.set()
+
+    def _on_ack(self, delivery: Delivery) -> None:
+        if delivery.subject.rpartition(".")[2] != str(self._generation):
+            return
+        if delivery.status:
+            self._error = "the stream does not exist"
+        else:
+            ack = _ack_decoder.decode(delivery.data)
+            if ack.error is not None:
+                self._error = str(ack.error.get("description", ack.error))
+            elif ack.seq > self._acked:
+                self._acked = ack.seq
+        self._wake.set()
+
+
+class _Queue(msgspec.Struct):
+    queue: str
+
+
+_queue_decoder = msgspec.json.Decoder(_Queue)
+
+
+def _queue_of(data: msgspec.Raw) -> str:
+    return _queue_decoder.decode(data).queue

@@ -1,0 +1,302 @@
+"""The writer: takes what INBOX holds, decides each command, commits all of it at once, hands it on.
+
+The core changes the state as it decides, so a batch that was decided is committed or this process ends:
+there is no way back, and none is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from millstream.adapters.bus import Bus
+from millstream.adapters.bus_client import Delivery
+from millstream.adapters.event_log import EventLog, Refusal, Stored
+from millstream.adapters.pull import Puller
+from millstream.adapters.settings import Settings
+from millstream.adapters.streams import INBOX, scheduler_consumer
+from millstream.core.commands import (
+    AnyCommand,
+    ApiCommand,
+    BeginEpoch,
+    Receipt,
+    Report,
+    SubmitDag,
+    TimerCommand,
+    TriggerRun,
+)
+from millstream.core.errors import Refused, Unavailable
+from millstream.core.events import Event
+from millstream.core.handle import handle, receipt, repeated_receipt
+from millstream.core.state import State
+from millstream.core.wire import canonical_bytes, chain_digest, published_bytes, to_event, to_record
+from millstream_scheduler.admission import UNKNOWN, Sender, admit, read_sender
+from millstream_scheduler.leases import Leases
+from millstream_scheduler.relay import Relay, Settlement
+from millstream_scheduler.timers import Timers
+
+log = structlog.get_logger(__name__)
+
+MOST_PER_COMMIT = 512
+MOST_WAITING = 4096
+MOST_REMEMBERED = 200_000
+RETRY_AFTER_S = 0.1
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A command of a batch, where it came from, and what became of it."""
+
+    sender: Sender
+    command: ApiCommand | Report
+    receipt: Receipt | None = None
+
+
+@dataclass(slots=True)
+class _Batch:
+    asked: list[_Asked] = field(default_factory=list)
+    acks: list[str] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+
+class Writer:
+    """One per shard and epoch."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        event_log: EventLog,
+        relay: Relay,
+        leases: Leases,
+        timers: Timers,
+        settings: Settings,
+        state: State,
+    ) -> None:
+        self._log = event_log
+        self._relay = relay
+        self._leases = leases
+        self._timers = timers
+        self._state = state
+        self._epoch = state.epoch
+        self._me = f"scheduler/{settings.instance}"
+        self._inbox: deque[Delivery] = deque()
+        self._own: deque[TimerCommand] = deque([BeginEpoch(id=f"epoch/{state.epoch}", holder=settings.instance)])
+        self._arrived = asyncio.Event()
+        self._arrived.set()
+        self._remembered: OrderedDict[str, Receipt] = OrderedDict()
+        self._last_now = datetime.min.replace(tzinfo=UTC)
+        self._puller = Puller(bus, INBOX, scheduler_consumer(settings.shard), self._on_message)
+        leases.restore(state)
+
+    def submit_own(self, command: TimerCommand) -> None:
+        """A command of the scheduler itself."""
+        self._own.append(command)
+        self._arrived.set()
+
+    async def pull(self) -> None:
+        """Keep INBOX messages coming, as many as there is room for."""
+        self._tune()
+        await self._puller.run()
+
+    async def run(self) -> None:
+        """Decide and commit, forever. Raises Fenced when another writer took over."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._inbox or self._own:
+                await self._relay.room()
+                await self._step()
+                self._tune()
+
+    def _on_message(self, delivery: Delivery) -> None:
+        self._inbox.append(delivery)
+        self._arrived.set()
+
+    def _tune(self) -> None:
+        room = max(MOST_WAITING - len(self._inbox), 0)
+        self._puller.set_want(room, room // 2)
+
+    async def _step(self) -> None:
+        batch = self._take()
+        await self._recall(batch)
+        while self._own:
+            self._decide_own(batch, self._own.popleft())
+        for asked in batch.asked:
+            if asked.receipt is None:
+                self._decide(batch, asked)
+        await self._recall_refused(batch)
+        stored, payloads = self._chain(batch.events)
+        if stored:
+            await self._relay.prepare_queues(_queues_of(batch))
+            await self._commit(stored)
+        if batch.refusals:
+            await self._keep_refusals(batch.refusals)
+        for event in batch.events:
+            self._leases.note(event)
+            self._timers.note(event)
+        receipts = [(asked.sender, asked.receipt) for asked in batch.asked if asked.receipt is not None]
+        self._relay.push(stored, payloads, Settlement(self._state.position, receipts, batch.acks))
+
+    def _take(self) -> _Batch:
+        """The next messages, decoded; rubbish becomes a refusal."""
+        batch = _Batch()
+        for _ in range(min(len(self._inbox), MOST_PER_COMMIT)):
+            delivery = self._inbox.popleft()
+            batch.acks.append(delivery.reply)
+            sender = UNKNOWN
+            try:
+                sender = read_sender(delivery.subject)
+                command = admit(sender, delivery.data)
+            except Refused as error:
+                log.warning("refused", sender=str(sender), reason=error.reason, error=str(error)[:500])
+                batch.refusals.append(
+                    Refusal("", str(sender), delivery.subject[:200], error.reason, str(error)[:1000])
+                )
+                continue
+            batch.asked.append(_Asked(sender, command, self._remembered.get(command.id)))
+        return batch
+
+    async def _recall(self, batch: _Batch) -> None:
+        """Give clients' requests that were committed before their receipts, and refuse run ids that were
+        used before by runs that are over."""
+        requests = [a for a in batch.asked if a.receipt is None and isinstance(a.command, SubmitDag | TriggerRun)]
+        if not requests:
+            return
+        found = await self._patiently_caused_by([asked.command.id for asked in requests], None)
+        named = [
+            (a.command.namespace, a.command.dag_id, a.command.run_id)
+            for a in requests
+            if isinstance(a.command, TriggerRun) and a.command.run_id
+        ]
+        existing = await self._patiently_existing(named) if named else set()
+        for asked in requests:
+            events = found.get(asked.command.id)
+            if events:
+                asked.receipt = repeated_receipt(asked.command.id, [to_event(s.record) for s in events])
+            elif isinstance(asked.command, TriggerRun):
+                key = (asked.command.namespace, asked.command.dag_id, asked.command.run_id)
+                if key in existing:
+                    message = f"DAG {key[1]!r} already has a run {key[2]!r}."
+                    self._refuse(batch, asked, Refused("RUN_EXISTS", message))
+
+    async def _recall_refused(self, batch: _Batch) -> None:
+        """A report that is refused now may have been committed before: then its receipt is that one."""
+        reports = [
+            a
+            for a in batch.asked
+            if isinstance(a.command, Report) and a.receipt is not None and a.receipt.is_refused
+        ]
+        if not reports:
+            return
+        run_ids = sorted({a.command.where.run_id for a in reports if isinstance(a.command, Report)})
+        found = await self._patiently_caused_by([a.command.id for a in reports], run_ids)
+        for asked in reports:
+            events = found.get(asked.command.id)
+            if events:
+                asked.receipt = Receipt(id=asked.command.id, position=events[-1].record.position)
+        repeated = set(found)
+        batch.refusals = [r for r in batch.refusals if r.command_id not in repeated]
+
+    def _decide(self, batch: _Batch, asked: _Asked) -> None:
+        earlier = self._remembered.get(asked.command.id)
+        if earlier is not None:
+            asked.receipt = earlier
+            return
+        try:
+            events = self._handle(asked.command, str(asked.sender))
+        except Refused as error:
+            self._refuse(batch, asked, error)
+            return
+        batch.events += events
+        asked.receipt = receipt(self._state, asked.command, events)
+        self._remember(asked.receipt)
+
+    def _decide_own(self, batch: _Batch, command: TimerCommand) -> None:
+        batch.events += self._handle(command, self._me)
+
+    def _handle(self, command: AnyCommand, actor: str) -> list[Event]:
+        return handle(self._state, command, actor, self._now(), self._epoch)
+
+    def _refuse(self, batch: _Batch, asked: _Asked, error: Refused) -> None:
+        command = asked.command
+        asked.receipt = Receipt(id=command.id, reason=error.reason, message=str(error))
+        batch.refusals.append(
+            Refusal(command.id, str(asked.sender), type(command).__name__, error.reason, str(error))
+        )
+
+    def _remember(self, receipt: Receipt) -> None:
+        self._remembered[receipt.id] = receipt
+        while len(self._remembered) > MOST_REMEMBERED:
+            self._remembered.popitem(last=False)
+
+    def _now(self) -> datetime:
+        """The wall clock, but never twice the same instant: run ids are made from it. A clock that was
+        set back far is followed."""
+        now = datetime.now(UTC)
+        if now <= self._last_now < now + timedelta(seconds=1):
+            now = self._last_now + timedelta(microseconds=1)
+        self._last_now = now
+        return now
+
+    def _chain(self, events: list[Event]) -> tuple[list[Stored], list[bytes]]:
+        """Records with their digests, and the messages for the stream."""
+        digest = self._state.digest
+        stored, payloads = [], []
+        for event in events:
+            record = to_record(event)
+            canonical = canonical_bytes(record)
+            digest = chain_digest(digest, canonical)
+            stored.append(Stored(record, digest))
+            payloads.append(published_bytes(canonical, digest))
+        self._state.digest = digest
+        return stored, payloads
+
+    async def _commit(self, stored: list[Stored]) -> None:
+        """Commit, however long Postgres is away. Raises Fenced."""
+        last_position = stored[0].record.position - 1
+        is_unknown = False
+        while True:
+            try:
+                if is_unknown and await self._log.is_committed(self._epoch, last_position, stored):
+                    return
+                is_unknown = True
+                await self._log.append(self._epoch, last_position, stored)
+                return
+            except Unavailable as error:
+                log.warning("commit_waits", error=str(error))
+                await asyncio.sleep(RETRY_AFTER_S)
+
+    async def _keep_refusals(self, refusals: list[Refusal]) -> None:
+        try:
+            await self._log.refuse(refusals)
+        except Unavailable as error:
+            log.warning("refusals_not_kept", count=len(refusals), error=str(error))
+
+    async def _patiently_caused_by(
+        self, command_ids: list[str], run_ids: list[str] | None
+    ) -> dict[str, list[Stored]]:
+        while True:
+            try:
+                return await self._log.caused_by(command_ids, run_ids)
+            except Unavailable as error:
+                log.warning("recall_waits", error=str(error))
+                await asyncio.sleep(RETRY_AFTER_S)
+
+    async def _patiently_existing(self, runs: list[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
+        while True:
+            try:
+                return await self._log.existing_runs(runs)
+            except Unavailable as error:
+                log.warning("recall_waits", error=str(error))
+                await asyncio.sleep(RETRY_AFTER_S)
+
+
+def _queues_of(batch: _Batch) -> set[str]:
+    """The queues that newly submitted DAGs name."""
+    submitted = [a.command for a in batch.asked if isinstance(a.command, SubmitDag)]
+    return {task.queue for command in submitted for task in command.spec.tasks}
