@@ -1,4 +1,4 @@
-"""Airflow's table of trigger rules, row by row. Counts: success, skipped, failed, upstream_failed."""
+"""Airflow's table of trigger rules, row by row. Counts are in the order of ``Upstream``."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_nothing_waits_for_ever(rule: TriggerRule) -> None:
 
 @pytest.mark.parametrize("rule", [r for r in TriggerRule if r != "all_success"])
 def test_an_early_verdict_is_final(rule: TriggerRule) -> None:
-    """Only all_success may go from skip to upstream_failed, so there the order of results counts."""
+    """Only all_success may go from skip to upstream_failed, so the order of results counts."""
     for counts in product(range(4), repeat=4):
         if sum(counts) >= 3:
             continue
