@@ -1,0 +1,80 @@
+"""What a DAG author imports: ``from millstream import DAG, PythonOperator, task``.
+
+The names are loaded when they are first used, so that services and the command line, which import
+only ``millstream.core``, do not pay for pendulum and jinja2.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from millstream.version import __version__
+
+if TYPE_CHECKING:
+    from millstream.core.errors import MillstreamError
+    from millstream.core.spec import TriggerRule
+    from millstream.sdk.context import get_current_context
+    from millstream.sdk.dag import DAG, dag
+    from millstream.sdk.edges import chain
+    from millstream.sdk.errors import (
+        AirflowException,
+        AirflowFailException,
+        AirflowSkipException,
+    )
+    from millstream.sdk.operator import BaseOperator
+    from millstream.sdk.operators.bash import BashOperator
+    from millstream.sdk.operators.empty import EmptyOperator
+    from millstream.sdk.operators.python import PythonOperator
+    from millstream.sdk.taskflow import task
+    from millstream.sdk.xcom import XComArg
+
+__all__ = [
+    "DAG",
+    "AirflowException",
+    "AirflowFailException",
+    "AirflowSkipException",
+    "BaseOperator",
+    "BashOperator",
+    "EmptyOperator",
+    "MillstreamError",
+    "PythonOperator",
+    "TriggerRule",
+    "XComArg",
+    "__version__",
+    "chain",
+    "dag",
+    "get_current_context",
+    "task",
+]
+
+_HOMES = {
+    "AirflowException": "sdk.errors",
+    "AirflowFailException": "sdk.errors",
+    "AirflowSkipException": "sdk.errors",
+    "BaseOperator": "sdk.operator",
+    "BashOperator": "sdk.operators.bash",
+    "DAG": "sdk.dag",
+    "EmptyOperator": "sdk.operators.empty",
+    "MillstreamError": "core.errors",
+    "PythonOperator": "sdk.operators.python",
+    "TriggerRule": "core.spec",
+    "XComArg": "sdk.xcom",
+    "chain": "sdk.edges",
+    "dag": "sdk.dag",
+    "get_current_context": "sdk.context",
+    "task": "sdk.taskflow",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'millstream' has no attribute {name!r}")
+    value = getattr(import_module(f"millstream.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,125 @@
+"""Which arguments of Airflow are accepted, ignored or refused.
+
+A misspelt argument that is silently ignored costs an evening, so every unknown one is an error. An
+argument that Airflow has is ignored only where ignoring it changes nothing that runs.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from typing import Any
+
+from millstream.sdk.errors import NotSupportedYet
+
+# Accepted and ignored: contact data, looks, and names of Airflow 1 and 2 that lost their meaning.
+IGNORED_TASK_ARGUMENTS = frozenset(
+    {
+        "owner", "email", "email_on_retry", "email_on_failure", "provide_context", "ui_color",
+        "ui_fgcolor", "task_display_name", "run_as_user", "logger_name", "show_return_value_in_logs",
+        "map_index_template", "retry_handler",
+    }
+)  # fmt: skip
+IGNORED_DAG_ARGUMENTS = frozenset(
+    {
+        "owner_links", "access_control", "default_view", "orientation", "dag_display_name",
+        "auto_register", "disable_bundle_versioning", "full_filepath",
+    }
+)  # fmt: skip
+
+# Refused, unless the value is one of these: then it asks for what happens anyway.
+_NOTHING: tuple[Any, ...] = (None, [], ())
+_CALLBACKS = {
+    f"on_{what}_callback": _NOTHING
+    for what in ("execute", "failure", "success", "retry", "skipped")
+}
+PLANNED_TASK_ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    **_CALLBACKS,
+    "depends_on_past": (None, False),
+    "wait_for_downstream": (None, False),
+    "wait_for_past_depends_before_skipping": (None, False),
+    "end_date": (None,),
+    "pool": (None, "default_pool"),
+    "pool_slots": (None, 1),
+    "priority_weight": (None, 1),
+    "weight_rule": (None, "downstream"),
+    "max_active_tis_per_dag": (None,),
+    "max_active_tis_per_dagrun": (None,),
+    "task_concurrency": (None,),
+    "resources": (None,),
+    "executor": (None,),
+    "executor_config": (None, {}),
+    "inlets": _NOTHING,
+    "outlets": _NOTHING,
+    "sla": (None,),
+    "task_group": (None,),
+    "allow_nested_operators": (None, True),
+    "ignore_first_depends_on_past": (None, False, True),
+    "output_processor": (None,),
+    "templates_exts": _NOTHING,
+}
+PLANNED_DAG_ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "on_failure_callback": _NOTHING,
+    "on_success_callback": _NOTHING,
+    "sla_miss_callback": _NOTHING,
+    "end_date": (None,),
+    "max_active_runs": (None,),
+    "max_active_tasks": (None,),
+    "concurrency": (None,),
+    "max_consecutive_failed_dag_runs": (None, 0),
+    "dagrun_timeout": (None,),
+    "is_paused_upon_creation": (None, False),
+    "fail_fast": (None, False),
+    "fail_stop": (None, False),
+    "deadline": (None,),
+    "template_undefined": (None,),
+    "jinja_environment_kwargs": (None, {}),
+    "allowed_run_types": (None,),
+}
+
+
+def check_arguments(
+    callee: str,
+    given: Mapping[str, Any],
+    known: Collection[str],
+    ignored: frozenset[str],
+    planned: Mapping[str, tuple[Any, ...]],
+) -> None:
+    """Raises ``TypeError`` for an argument that nobody knows, naming the nearest of ``known``, and
+    :class:`NotSupportedYet` for one that is ``planned``."""
+    for name, value in given.items():
+        if name in ignored:
+            continue
+        if name in planned:
+            check_planned(callee, name, value, planned)
+            continue
+        near = nearest(name, [*known, *planned])
+        hint = f"; did you mean {near!r}?" if near else f"; it knows {', '.join(sorted(known))}"
+        raise TypeError(f"{callee}() got an unknown argument {name!r}{hint}")
+
+
+def check_planned(
+    callee: str, name: str, value: Any, planned: Mapping[str, tuple[Any, ...]]
+) -> None:
+    """Raises :class:`NotSupportedYet` unless ``value`` asks for what happens anyway."""
+    if not any(type(value) is type(same) and value == same for same in planned[name]):
+        raise NotSupportedYet(
+            f"{callee}: {name}={value!r} is not supported yet, and ignoring it would change what "
+            f"runs; remove {name!r} if the DAG is right without it"
+        )
+
+
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """The known name that a person who wrote ``name`` most likely meant."""
+    found = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+    return found[0] if found else None
+
+
+def seconds(name: str, value: object) -> float:
+    """A duration in seconds, from a timedelta or a number of seconds."""
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise TypeError(f"{name} is {value!r}; pass a datetime.timedelta or a number of seconds")

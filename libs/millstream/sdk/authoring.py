@@ -1,0 +1,76 @@
+"""What is known while a DAG file is being read: the open ``with DAG`` blocks, the DAGs made so far,
+and which line of the DAG file is at work."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from millstream.sdk.dag import DAG
+
+_PACKAGE = str(Path(__file__).resolve().parent.parent) + "/"
+_open_dags: ContextVar[tuple[DAG, ...]] = ContextVar("open_dags", default=())
+_reading: ContextVar[tuple[str, list[DAG]] | None] = ContextVar("reading", default=None)
+
+
+def open_dag(dag: DAG) -> None:
+    """Entering ``with dag``."""
+    _open_dags.set((*_open_dags.get(), dag))
+
+
+def close_dag() -> None:
+    """Leaving the innermost ``with dag``."""
+    _open_dags.set(_open_dags.get()[:-1])
+
+
+def current_dag() -> DAG | None:
+    """The DAG of the innermost ``with`` block."""
+    dags = _open_dags.get()
+    return dags[-1] if dags else None
+
+
+@contextmanager
+def reading(file: str) -> Iterator[list[DAG]]:
+    """While ``file`` is imported; the list fills with the DAGs that are made meanwhile."""
+    made: list[DAG] = []
+    token = _reading.set((file, made))
+    opened = _open_dags.set(())
+    try:
+        yield made
+    finally:
+        _open_dags.reset(opened)
+        _reading.reset(token)
+
+
+def record(dag: DAG) -> None:
+    """A DAG was made."""
+    if (now := _reading.get()) is not None:
+        now[1].append(dag)
+
+
+def author_place() -> tuple[str, int]:
+    """The file and the line that the author wrote and that led here.
+
+    The innermost frame in the DAG file that is being read; else the innermost frame outside of
+    Millstream, which for a task made by a factory module is a line of that module.
+    """
+    now = _reading.get()
+    first: tuple[str, int] | None = None
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if now is not None and name == now[0]:
+            return name, frame.f_lineno
+        if first is None and not name.startswith((_PACKAGE, "<frozen")):
+            first = name, frame.f_lineno
+        frame = frame.f_back
+    if now is not None:
+        return now[0], 0
+    return first or ("", 0)

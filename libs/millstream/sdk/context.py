@@ -1,0 +1,256 @@
+"""What a running task knows: Airflow's context, as far as Millstream has its parts.
+
+``logical_date`` and all that follows from it are absent where the run has none, so that a template
+which needs them fails instead of rendering "None". All instants are pendulum DateTimes in UTC.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import random
+import time
+import types
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import msgspec
+import pendulum
+
+from millstream.core.events import RunInfo
+from millstream.core.spec import Action
+from millstream.sdk.dates import in_utc
+from millstream.sdk.errors import NotSupportedYet
+from millstream.sdk.xcom import XCOM_RETURN_KEY, encode_xcom
+
+if TYPE_CHECKING:
+    from millstream.sdk.dag import DAG
+    from millstream.sdk.operator import BaseOperator
+
+Context: TypeAlias = dict[str, Any]
+
+CONTEXT_KEYS = frozenset(
+    {
+        "dag", "dag_run", "task", "ti", "task_instance", "run_id", "params", "macros", "try_number",
+        "templates_dict", "test_mode", "task_instance_key_str", "logical_date", "ds", "ds_nodash",
+        "ts", "ts_nodash", "ts_nodash_with_tz", "data_interval_start", "data_interval_end",
+    }
+)  # fmt: skip
+
+_current: ContextVar[Context | None] = ContextVar("current_context", default=None)
+
+
+class TaskChannel(Protocol):
+    """A running attempt's line to the rest of Millstream."""
+
+    def pull_xcom(
+        self, task_ids: list[str], key: str, map_index: tuple[int, ...] | None
+    ) -> dict[str, bytes]:
+        """JSON text by task id, for tasks of the same run; a task without such an XCom is absent.
+        ``map_index`` None: as the task was run, mapped or not."""
+        ...
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt to run. ``tries`` counts from 1 and leaves out lost attempts; ``conf`` None: it is
+    the one in ``run``."""
+
+    namespace: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    action: Action
+    run: RunInfo
+    map_index: tuple[int, ...] = ()
+    attempt: int = 1
+    tries: int = 1
+    max_tries: int = 1
+    do_xcom_push: bool = True
+    conf: dict[str, Any] | None = None
+
+
+class DagRun:
+    """The run that the attempt belongs to."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        run = attempt.run
+        self.dag_id = attempt.dag_id
+        self.run_id = attempt.run_id
+        self.run_type = run.run_type
+        conf = run.conf if attempt.conf is None else attempt.conf
+        self.conf: dict[str, Any] = dict(conf or {})
+        self.run_after = in_utc(run.run_after)
+        self.logical_date = _optional(run.logical_date)
+        self.data_interval_start = _optional(run.data_interval_start)
+        self.data_interval_end = _optional(run.data_interval_end)
+
+    def __repr__(self) -> str:
+        return f"<DagRun {self.dag_id} {self.run_id}>"
+
+
+class TaskInstance:
+    """The attempt as its task sees it. ``map_index`` is -1 for a task that is not mapped and
+    ``max_tries`` the number of retries, both as in Airflow."""
+
+    def __init__(self, attempt: Attempt, channel: TaskChannel, dag_run: DagRun) -> None:
+        self._channel = channel
+        self._map_index = attempt.map_index
+        self.task: BaseOperator | None = None
+        self.dag_run = dag_run
+        self.dag_id = attempt.dag_id
+        self.run_id = attempt.run_id
+        self.task_id = attempt.task_id
+        self.try_number = attempt.tries
+        self.max_tries = attempt.max_tries - 1
+        self.map_index: int | tuple[int, ...] = -1
+        if attempt.map_index:
+            path = attempt.map_index
+            self.map_index = path[0] if len(path) == 1 else path
+        self.pushed: dict[str, bytes] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        """Hands on a value under ``key``; it is visible to others once the attempt has ended."""
+        if not isinstance(key, str) or not key or "\0" in key:
+            raise TypeError(f"the key of an XCom must be a str that is not empty, not {key!r}")
+        self.pushed[key] = encode_xcom(value, self.task_id, key)
+
+    def xcom_pull(
+        self,
+        task_ids: str | Iterable[str] | None = None,
+        dag_id: str | None = None,
+        key: str = XCOM_RETURN_KEY,
+        include_prior_dates: bool = False,
+        *,
+        map_indexes: int | None = None,
+        default: Any = None,
+        run_id: str | None = None,
+    ) -> Any:
+        """The value that a task of this run handed on, or ``default``.
+
+        ``task_ids`` None means this task (as in Airflow 3); a str gives one value, a list gives a list
+        of values in its order.
+        """
+        if include_prior_dates or dag_id not in (None, self.dag_id):
+            raise NotSupportedYet("xcom_pull from other DAGs or prior runs is not supported yet")
+        if run_id not in (None, self.run_id):
+            raise NotSupportedYet("xcom_pull from other runs is not supported yet")
+        map_index = None if map_indexes is None else _map_path(map_indexes)
+        if task_ids is None:
+            task_ids = self.task_id
+        wanted = [task_ids] if isinstance(task_ids, str) else list(task_ids)
+        found = self._found(wanted, key, map_index)
+        values = [msgspec.json.decode(found[name]) if name in found else default for name in wanted]
+        return values[0] if isinstance(task_ids, str) else values
+
+    def _found(
+        self, wanted: Sequence[str], key: str, map_index: tuple[int, ...] | None
+    ) -> dict[str, bytes]:
+        """What this attempt pushed is known here; the rest is asked for."""
+        is_own = map_index is None or map_index == self._map_index
+        others = [name for name in dict.fromkeys(wanted) if name != self.task_id or not is_own]
+        found = self._channel.pull_xcom(others, key, map_index) if others else {}
+        if is_own and key in self.pushed:
+            found = {**found, self.task_id: self.pushed[key]}
+        return found
+
+    def __repr__(self) -> str:
+        return f"<TaskInstance {self.dag_id}.{self.task_id} {self.run_id} try {self.try_number}>"
+
+
+def build_context(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Context:
+    """The context without ``task``, which is added when the task's templates are rendered."""
+    dag_run = DagRun(attempt)
+    instance = TaskInstance(attempt, channel, dag_run)
+    context: Context = {
+        "dag_run": dag_run,
+        "ti": instance,
+        "task_instance": instance,
+        "run_id": attempt.run_id,
+        "try_number": attempt.tries,
+        "params": {**(dag.params if dag else {}), **dag_run.conf},
+        "macros": macros,
+        "test_mode": False,
+    }
+    if dag is not None:
+        context["dag"] = dag
+    if (logical_date := dag_run.logical_date) is not None:
+        context.update(dates(logical_date))
+        context["data_interval_start"] = dag_run.data_interval_start or logical_date
+        context["data_interval_end"] = dag_run.data_interval_end or logical_date
+        context["task_instance_key_str"] = (
+            f"{attempt.dag_id}__{attempt.task_id}__{context['ds_nodash']}"
+        )
+    return context
+
+
+def dates(logical_date: pendulum.DateTime) -> Context:
+    """The keys that are spellings of the logical date."""
+    iso = logical_date.isoformat()
+    return {
+        "logical_date": logical_date,
+        "ds": logical_date.strftime("%Y-%m-%d"),
+        "ds_nodash": logical_date.strftime("%Y%m%d"),
+        "ts": iso,
+        "ts_nodash": logical_date.strftime("%Y%m%dT%H%M%S"),
+        "ts_nodash_with_tz": iso.replace("-", "").replace(":", ""),
+    }
+
+
+@contextmanager
+def running(context: Context) -> Iterator[None]:
+    """While a task runs, :func:`get_current_context` gives its context."""
+    token = _current.set(context)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def get_current_context() -> Context:
+    """The context of the task that is running. Raises ``RuntimeError`` outside of one."""
+    context = _current.get()
+    if context is None:
+        raise RuntimeError("get_current_context() works only inside a running task")
+    return context
+
+
+def current_task_instance() -> TaskInstance | None:
+    """The task instance that is running, if any."""
+    context = _current.get()
+    return None if context is None else context["ti"]
+
+
+def ds_add(ds: str, days: int) -> str:
+    """``ds_add("2015-01-01", 5)`` is ``"2015-01-06"``."""
+    date = datetime.datetime.strptime(str(ds), "%Y-%m-%d") + datetime.timedelta(days=days)
+    return date.strftime("%Y-%m-%d")
+
+
+def ds_format(ds: str, input_format: str, output_format: str) -> str:
+    """``ds_format("2015-01-01", "%Y-%m-%d", "%m-%d-%y")`` is ``"01-01-15"``."""
+    return datetime.datetime.strptime(str(ds), input_format).strftime(output_format)
+
+
+macros = types.SimpleNamespace(
+    datetime=datetime.datetime,
+    timedelta=datetime.timedelta,
+    ds_add=ds_add,
+    ds_format=ds_format,
+    json=json,
+    time=time,
+    uuid=uuid,
+    random=random.random,
+)
+
+
+def _map_path(index: int) -> tuple[int, ...]:
+    if not isinstance(index, int):
+        raise NotSupportedYet("xcom_pull with several map_indexes is not supported yet")
+    return () if index < 0 else (index,)
+
+
+def _optional(value: datetime.datetime | None) -> pendulum.DateTime | None:
+    return None if value is None else in_utc(value)

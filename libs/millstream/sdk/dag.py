@@ -1,0 +1,249 @@
+"""``DAG`` and ``@dag``: a set of tasks with a schedule, and its plain form for submission."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+from millstream.core.spec import DagSpec
+from millstream.sdk import arguments
+from millstream.sdk.authoring import author_place, close_dag, open_dag, record
+from millstream.sdk.dates import instant, zone_name
+from millstream.sdk.errors import AirflowException, DuplicateTaskIdFound, NotSupportedYet
+from millstream.sdk.operator import BaseOperator
+from millstream.sdk.xcom import DagParam
+
+_UNSET: Any = object()
+
+
+class DAG:
+    """A DAG as its author writes it; arguments mean what they mean in Airflow 3.
+
+    ``schedule`` (or Airflow 2's ``schedule_interval``): None, a cron expression or a preset. It is
+    reckoned in the time zone of ``start_date``; a naive ``start_date`` is in UTC. ``folder`` is where
+    the DAG file lies, against which template files are found.
+    """
+
+    def __init__(
+        self,
+        dag_id: str,
+        description: str | None = None,
+        schedule: str | None = _UNSET,
+        start_date: datetime | date | str | None = None,
+        *,
+        schedule_interval: str | None = _UNSET,
+        catchup: bool = False,
+        tags: Collection[str] | None = None,
+        default_args: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        doc_md: str | None = None,
+        render_template_as_native_obj: bool = False,
+        template_searchpath: str | Sequence[str] | None = None,
+        user_defined_macros: Mapping[str, Any] | None = None,
+        user_defined_filters: Mapping[str, Callable[..., Any]] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        arguments.check_arguments(
+            "DAG",
+            kwargs,
+            _DAG_ARGUMENTS,
+            arguments.IGNORED_DAG_ARGUMENTS,
+            arguments.PLANNED_DAG_ARGUMENTS,
+        )
+        if not isinstance(dag_id, str):
+            raise TypeError(f"dag_id is {dag_id!r}; it must be a str")
+        file, self.line = author_place()
+        self.dag_id = dag_id
+        self.fileloc = file
+        self.folder = str(Path(file).parent)
+        self.description = description or ""
+        self.default_args = _checked_defaults(default_args)
+        if start_date is None:
+            start_date = self.default_args.get("start_date")
+        self.start_date = None if start_date is None else instant("start_date", start_date)
+        self.timezone = "UTC" if self.start_date is None else zone_name(self.start_date)
+        self.schedule = _schedule(schedule, schedule_interval)
+        self.catchup = catchup
+        self.tags = _tags(tags)
+        self.params = dict(params or {})
+        self.doc_md = doc_md or ""
+        self.render_template_as_native_obj = render_template_as_native_obj
+        self.template_searchpath = (
+            [template_searchpath]
+            if isinstance(template_searchpath, str)
+            else list(template_searchpath or ())
+        )
+        self.user_defined_macros = dict(user_defined_macros or {})
+        self.user_defined_filters = dict(user_defined_filters or {})
+        self.task_dict: dict[str, BaseOperator] = {}
+        record(self)
+
+    def __enter__(self) -> DAG:
+        open_dag(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        close_dag()
+
+    @property
+    def tasks(self) -> list[BaseOperator]:
+        """The tasks in the order in which they were made."""
+        return list(self.task_dict.values())
+
+    @property
+    def task_ids(self) -> list[str]:
+        """The ids of :attr:`tasks`."""
+        return list(self.task_dict)
+
+    def has_task(self, task_id: str) -> bool:
+        """Whether a task of this id is in the DAG."""
+        return task_id in self.task_dict
+
+    def get_task(self, task_id: str) -> BaseOperator:
+        """The task of this id; raises :class:`AirflowException` if there is none."""
+        task = self.task_dict.get(task_id)
+        if task is None:
+            raise AirflowException(
+                f"DAG {self.dag_id!r} has no task {task_id!r}; if the file makes its tasks from "
+                f"something that changes, make that a part of the project"
+            )
+        return task
+
+    def add_task(self, task: BaseOperator) -> None:
+        """Puts a task into this DAG."""
+        other = self.task_dict.setdefault(task.task_id, task)
+        if other is not task:
+            raise DuplicateTaskIdFound(
+                f"task_id {task.task_id!r} is used twice in DAG {self.dag_id!r}, on lines "
+                f"{other.line} and {task.line}; give each task an id of its own"
+            )
+        task.dag = self
+
+    def free_task_id(self, wanted: str) -> str:
+        """``wanted``, or the first free of ``wanted__1``, ``wanted__2``, ..."""
+        task_id, number = wanted, 0
+        while task_id in self.task_dict:
+            number += 1
+            task_id = f"{wanted}__{number}"
+        return task_id
+
+    def to_spec(self, file: str) -> DagSpec:
+        """The DAG as plain data; ``file`` is the path of the DAG file in its bundle. It is not yet
+        checked: :func:`millstream.core.validate.check_dag` does that."""
+        self._check_default_args()
+        try:
+            params = msgspec.to_builtins(self.params)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise AirflowException(
+                f"the params of DAG {self.dag_id!r} are not JSON ({error}); use str, number, list, dict"
+            ) from None
+        return DagSpec(
+            dag_id=self.dag_id,
+            tasks=tuple(task.to_spec() for task in self.tasks),
+            schedule=self.schedule,
+            start_date=None if self.start_date is None else self.start_date.isoformat(),
+            timezone=self.timezone,
+            catchup=self.catchup,
+            tags=self.tags,
+            description=self.description,
+            doc=self.doc_md,
+            params=params,
+            file=file,
+        )
+
+    def _check_default_args(self) -> None:
+        """A default that no task of the DAG knows is an error if it looks like a misspelt one."""
+        known = set(BaseOperator.known_arguments())
+        for task in self.tasks:
+            known |= set(task.known_arguments())
+        for name in self.default_args:
+            near = arguments.nearest(name, sorted(known)) if name not in known else None
+            if near and name not in arguments.IGNORED_TASK_ARGUMENTS:
+                raise TypeError(
+                    f"default_args of DAG {self.dag_id!r} has the unknown argument {name!r}; "
+                    f"did you mean {near!r}?"
+                )
+
+    def __repr__(self) -> str:
+        return f"<DAG {self.dag_id!r}>"
+
+
+_DAG_ARGUMENTS = sorted(set(inspect.signature(DAG.__init__).parameters) - {"self", "kwargs"})
+
+
+def _schedule(schedule: Any, schedule_interval: Any) -> str | None:
+    if schedule is not _UNSET and schedule_interval is not _UNSET:
+        raise TypeError("DAG() got both schedule and schedule_interval; pass schedule alone")
+    value = schedule_interval if schedule is _UNSET else schedule
+    if value is _UNSET or value is None:
+        return None
+    if not isinstance(value, str):
+        raise NotSupportedYet(
+            f"schedule={value!r} is not supported yet: a {type(value).__name__} is no cron expression "
+            f"or preset; write one such as '*/30 * * * *' or '@daily'"
+        )
+    return value
+
+
+def _tags(tags: Collection[str] | None) -> tuple[str, ...]:
+    if isinstance(tags, str):
+        raise TypeError(f"tags is the str {tags!r}; pass a list such as tags=[{tags!r}]")
+    names = tags or ()
+    for tag in names:
+        if not isinstance(tag, str):
+            raise TypeError(f"tag {tag!r} is not a str")
+    ordered = sorted(names) if isinstance(names, set | frozenset) else names
+    return tuple(dict.fromkeys(ordered))
+
+
+def _checked_defaults(default_args: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A copy without those that ask for what happens anyway."""
+    defaults = dict(default_args or {})
+    for name in sorted(set(defaults) & set(arguments.PLANNED_TASK_ARGUMENTS)):
+        arguments.check_planned(
+            "DAG default_args", name, defaults.pop(name), arguments.PLANNED_TASK_ARGUMENTS
+        )
+    return defaults
+
+
+DagFactory = Callable[..., Any]
+
+
+def dag(dag_id: str | DagFactory = "", **dag_arguments: Any) -> Any:
+    """Makes a function whose body creates tasks into one that returns their :class:`DAG` when called.
+
+    Used as ``@dag``, ``@dag()`` or ``@dag("id", schedule=...)``; the id defaults to the function's name
+    and the docs to its docstring. The function's arguments are params of the DAG.
+    """
+    if callable(dag_id):
+        return _dag_factory(dag_id, "", {})
+    return functools.partial(_dag_factory, dag_id=dag_id, dag_arguments=dag_arguments)
+
+
+def _dag_factory(
+    function: DagFactory, dag_id: str, dag_arguments: dict[str, Any]
+) -> Callable[..., DAG]:
+    @functools.wraps(function)
+    def make(*args: Any, **kwargs: Any) -> DAG:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+        bound.apply_defaults()
+        settings = dict(dag_arguments)
+        settings.setdefault("doc_md", inspect.cleandoc(function.__doc__ or ""))
+        settings["params"] = {**bound.arguments, **(settings.get("params") or {})}
+        with DAG(dag_id or function.__name__, **settings) as made:
+            function(**{name: DagParam(name) for name in bound.arguments})
+        return made
+
+    return make

@@ -1,0 +1,47 @@
+"""Instants as authors write them, pendulum or stdlib, aware or naive (which means UTC)."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, tzinfo
+
+import pendulum
+
+
+def instant(name: str, value: object) -> datetime:
+    """An aware datetime from a datetime, a date or an ISO 8601 string."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"{name} {value!r} is not an ISO 8601 date") from None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)
+    if not isinstance(value, datetime):
+        raise TypeError(
+            f"{name} is {value!r}; pass a datetime such as pendulum.datetime(2024, 1, 1, tz='UTC')"
+        )
+    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+
+
+def zone_name(value: datetime) -> str:
+    """The IANA name of an aware datetime's zone, in which schedules are reckoned. UTC offsets that
+    have no name are refused, since daylight saving is then anyone's guess."""
+    zone = value.tzinfo
+    name = getattr(zone, "key", None) or getattr(zone, "name", None)
+    if isinstance(name, str) and not name.startswith(("+", "-")):
+        return name
+    if _offset(value, zone) == timedelta(0):
+        return "UTC"
+    raise ValueError(
+        f"start_date {value.isoformat()} has a fixed UTC offset; give it a named time zone such as "
+        f"tz='Europe/Berlin', or UTC"
+    )
+
+
+def _offset(value: datetime, zone: tzinfo | None) -> timedelta | None:
+    return zone.utcoffset(value) if zone is not None else None
+
+
+def in_utc(value: datetime) -> pendulum.DateTime:
+    """The pendulum DateTime that templates and tasks see: in UTC, as in Airflow."""
+    return pendulum.instance(value).in_timezone("UTC")

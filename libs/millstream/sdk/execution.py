@@ -1,0 +1,150 @@
+"""What a child process does for one attempt: build the context, render, run, and say how it ended.
+
+It knows of no socket; a :class:`TaskChannel` fetches XComs, and the caller carries the
+:class:`Outcome` on. Nothing that a task does raises out of :func:`run_attempt`.
+"""
+
+from __future__ import annotations
+
+import copy
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from millstream.core.spec import BashAction, EmptyAction
+from millstream.sdk.context import Attempt, Context, TaskChannel, build_context, running
+from millstream.sdk.errors import AirflowException, AirflowFailException, AirflowSkipException
+from millstream.sdk.operator import BaseOperator
+from millstream.sdk.operators.bash import BashOperator
+from millstream.sdk.operators.empty import EmptyOperator
+from millstream.sdk.templates import render_fields
+from millstream.sdk.xcom import XCOM_RETURN_KEY, encode_xcom
+
+if TYPE_CHECKING:
+    from millstream.sdk.dag import DAG
+
+__all__ = ["Attempt", "Outcome", "TaskChannel", "run_attempt"]
+
+MAX_TRACEBACK_BYTES = 16 * 1024
+MAX_MESSAGE_BYTES = 4 * 1024
+_PACKAGE = str(Path(__file__).resolve().parent.parent) + "/"
+_LIBRARY_FRAMES = (_PACKAGE, "<frozen")
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How an attempt ended. ``xcoms`` holds JSON text by key, whatever the kind. ``message`` is the
+    reason of a skip or the error's text; ``may_retry`` is False where a retry cannot help."""
+
+    kind: Literal["success", "skipped", "failed"]
+    xcoms: dict[str, bytes] = {}
+    error_type: str = ""
+    message: str = ""
+    traceback: str = ""
+    may_retry: bool = True
+
+
+def run_attempt(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Outcome:
+    """Runs the attempt in this process, to its end. ``dag`` may be None for anything but Python."""
+    context: Context = {}
+    try:
+        context = build_context(attempt, dag, channel)
+        _run(attempt, dag, context)
+    except AirflowSkipException as error:
+        return Outcome(
+            kind="skipped",
+            xcoms=_pushed(context),
+            message=bounded_text(_text(error), MAX_MESSAGE_BYTES),
+        )
+    except BaseException as error:
+        return _failed(error, _pushed(context))
+    return Outcome(kind="success", xcoms=_pushed(context))
+
+
+def _pushed(context: Context) -> dict[str, bytes]:
+    return dict(context["ti"].pushed) if "ti" in context else {}
+
+
+def _run(attempt: Attempt, dag: DAG | None, context: Context) -> None:
+    task = copy.copy(_task(attempt, dag))
+    instance = context["ti"]
+    context["task"] = instance.task = task
+    context["params"] = {**(dag.params if dag else {}), **task.params, **instance.dag_run.conf}
+    with running(context):
+        render_fields(task, dag, context)
+        task.pre_execute(context)
+        result = task.execute(context)
+        task.post_execute(context, result)
+    if result is not None and attempt.do_xcom_push:
+        instance.pushed[XCOM_RETURN_KEY] = encode_xcom(result, attempt.task_id)
+
+
+def _task(attempt: Attempt, dag: DAG | None) -> BaseOperator:
+    match attempt.action:
+        case BashAction() as action:
+            return BashOperator.from_action(attempt.task_id, action)
+        case EmptyAction():
+            return EmptyOperator(task_id=attempt.task_id)
+    if dag is None:
+        raise AirflowFailException(f"task {attempt.task_id!r} runs Python and came without its DAG")
+    try:
+        return dag.get_task(attempt.task_id)
+    except AirflowException as error:
+        raise AirflowFailException(str(error)) from None
+
+
+def _failed(error: BaseException, xcoms: dict[str, bytes]) -> Outcome:
+    message = _text(error)
+    if isinstance(error, SystemExit):
+        message = f"the task ended the process with exit code {error.code!r}"
+    return Outcome(
+        kind="failed",
+        xcoms=xcoms,
+        error_type=type(error).__qualname__,
+        message=bounded_text(message, MAX_MESSAGE_BYTES),
+        traceback=bounded_text(user_traceback(error), MAX_TRACEBACK_BYTES),
+        may_retry=not isinstance(error, AirflowFailException),
+    )
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as broken:
+        return f"(str() of the {type(error).__qualname__} raised {type(broken).__qualname__})"
+
+
+def user_traceback(error: BaseException) -> str:
+    """The traceback without Millstream's own frames; "" if no frame of the user's is left."""
+    try:
+        report = traceback.TracebackException.from_exception(error)
+        if not _cut(report):
+            return ""
+        return "".join(report.format())
+    except Exception:  # an error whose parts cannot be formatted must not hide that it happened
+        return ""
+
+
+def _cut(report: traceback.TracebackException | None) -> bool:
+    """Whether a frame of the user's is left in it or in what caused it."""
+    is_user = False
+    while report is not None:
+        kept = [frame for frame in report.stack if not frame.filename.startswith(_LIBRARY_FRAMES)]
+        report.stack[:] = kept
+        is_user = is_user or bool(kept)
+        report = report.__cause__ or report.__context__
+    return is_user
+
+
+def bounded_text(text: str, limit: int) -> str:
+    """``text`` as it may enter the log: no NUL, no lone surrogates, at most ``limit`` bytes of UTF-8.
+    Of a longer text the middle is left out: its ends say most."""
+    data = text.replace("\0", "\ufffd").encode("utf-8", "replace")
+    if len(data) > limit:
+        gap = b"\n... (cut) ...\n"
+        half = (limit - len(gap)) // 2
+        head = data[:half].decode("utf-8", "ignore").encode()
+        tail = data[-half:].decode("utf-8", "ignore").encode()
+        data = head + gap + tail
+    return data.decode()

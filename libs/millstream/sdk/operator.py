@@ -1,0 +1,298 @@
+"""What every task has: its id, its place in the DAG, when it retries, and what ``execute`` does.
+
+Arguments are keyword only and fall back to the DAG's ``default_args`` one by one, for each
+``__init__`` of the class hierarchy, as in Airflow.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from millstream.core.spec import Action, PythonAction, TaskSpec, TriggerRule
+from millstream.sdk import arguments
+from millstream.sdk.authoring import author_place, current_dag
+from millstream.sdk.edges import Node
+from millstream.sdk.errors import AirflowException, NotSupportedYet
+from millstream.sdk.xcom import XComArg, references
+
+if TYPE_CHECKING:
+    from millstream.sdk.context import Context
+    from millstream.sdk.dag import DAG
+
+Init = Callable[..., None]
+
+
+class _Creation(NamedTuple):
+    """What holds for all the ``__init__`` calls that make one operator."""
+
+    dag: DAG | None
+    defaults: Mapping[str, Any]
+    line: int
+
+
+def _with_defaults(init: Init) -> Init:
+    """``init``, with what the caller left out taken from ``default_args``."""
+    parameters = [
+        parameter
+        for parameter in list(inspect.signature(init).parameters.values())[1:]
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    ]
+
+    @functools.wraps(init)
+    def initialize(self: BaseOperator, /, *args: Any, **kwargs: Any) -> None:
+        callee = type(self).__name__
+        if args:
+            raise TypeError(f"{callee}() takes keyword arguments only, such as task_id='fetch'")
+        outermost = "_creation" not in self.__dict__
+        if outermost:
+            self._creation = _begin(kwargs)
+        defaults = self._creation.defaults
+        for parameter in parameters:
+            name = parameter.name
+            if name not in kwargs and name in defaults:
+                kwargs[name] = defaults[name]
+            if name not in kwargs and parameter.default is parameter.empty:
+                near = _misspelt(type(self), name, kwargs)
+                hint = f"; you wrote {near!r}" if near else ""
+                raise TypeError(f"{callee}() needs the argument {name!r}{hint}")
+        init(self, **kwargs)
+        if outermost:
+            self._finish()
+
+    initialize.__dict__["knows"] = frozenset(parameter.name for parameter in parameters)
+    return initialize
+
+
+def _begin(kwargs: dict[str, Any]) -> _Creation:
+    dag = kwargs.pop("dag", None) or current_dag()
+    defaults = {**(dag.default_args if dag else {}), **(kwargs.pop("default_args", None) or {})}
+    return _Creation(dag, defaults, author_place()[1])
+
+
+def _misspelt(cls: type[BaseOperator], name: str, kwargs: Mapping[str, Any]) -> str | None:
+    known = cls.known_arguments()
+    return arguments.nearest(name, [given for given in kwargs if given not in known])
+
+
+class BaseOperator(Node):
+    """One task of a DAG. Subclasses implement ``execute(context)``, whose return value is the XCom.
+
+    Durations are timedeltas or seconds. ``retry_exponential_backoff``: False, True (factor 2) or the
+    factor itself. ``exclusive``: never two attempts of it at the same time, not even when a worker is
+    cut off. The other arguments mean what they mean in Airflow 3.
+    """
+
+    template_fields: Sequence[str] = ()
+    template_ext: Sequence[str] = ()
+    operator_name: ClassVar[str] = ""
+    _creation: _Creation
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = _with_defaults(cls.__init__)  # type: ignore[method-assign]
+
+    def __init__(
+        self,
+        *,
+        task_id: str,
+        retries: int | None = 0,
+        retry_delay: timedelta | float = 300.0,
+        retry_exponential_backoff: bool | float = False,
+        max_retry_delay: timedelta | float | None = None,
+        execution_timeout: timedelta | float | None = None,
+        trigger_rule: TriggerRule | str = TriggerRule.ALL_SUCCESS,
+        queue: str = "default",
+        exclusive: bool = False,
+        do_xcom_push: bool = True,
+        params: Mapping[str, Any] | None = None,
+        doc: str | None = None,
+        doc_md: str | None = None,
+        doc_json: str | None = None,
+        doc_yaml: str | None = None,
+        doc_rst: str | None = None,
+        start_date: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        arguments.check_arguments(
+            type(self).__name__,
+            kwargs,
+            self.known_arguments(),
+            arguments.IGNORED_TASK_ARGUMENTS,
+            arguments.PLANNED_TASK_ARGUMENTS,
+        )
+        if not isinstance(task_id, str):
+            raise TypeError(f"task_id is {task_id!r}; it must be a str")
+        self.task_id = task_id
+        self.retries = _count("retries", retries)
+        self.retry_delay_s = arguments.seconds("retry_delay", retry_delay)
+        self.retry_multiplier = _multiplier(retry_exponential_backoff)
+        self.max_retry_delay_s = _optional_seconds("max_retry_delay", max_retry_delay)
+        self.execution_timeout_s = _optional_seconds("execution_timeout", execution_timeout)
+        self.trigger_rule = _trigger_rule(trigger_rule)
+        self.queue = queue
+        self.exclusive = exclusive
+        self.do_xcom_push = do_xcom_push
+        self.params = dict(params or {})
+        self.doc_md = doc_md or doc or doc_rst or doc_yaml or doc_json or ""
+        self.line = self._creation.line
+        self.dag: DAG | None = None
+        self._upstream: dict[str, BaseOperator] = {}
+        self._downstream: dict[str, BaseOperator] = {}
+        if self._creation.dag is not None:
+            self._creation.dag.add_task(self)
+        if start_date is not None:
+            self._check_start_date(start_date)
+
+    def _finish(self) -> None:
+        """After the outermost ``__init__``: the references in template fields become edges."""
+        for field in self.template_fields:
+            for reference in references(getattr(self, field, None)):
+                if isinstance(reference, XComArg):
+                    self.add_upstream(reference.operator)
+
+    def _check_start_date(self, start_date: Any) -> None:
+        from millstream.sdk.dates import instant
+
+        if self.dag is None or self.dag.start_date is None:
+            return
+        if instant("start_date", start_date) > self.dag.start_date:
+            raise NotSupportedYet(
+                f"task {self.task_id!r} has a later start_date than its DAG, which is not supported "
+                f"yet; give the DAG the start_date"
+            )
+
+    @classmethod
+    def known_arguments(cls) -> list[str]:
+        """The arguments of this class and all it inherits from, and ``dag`` and ``default_args``."""
+        names = {"dag", "default_args"}
+        for owner in cls.__mro__:
+            names |= getattr(owner.__dict__.get("__init__"), "knows", frozenset())
+        return sorted(names)
+
+    @property
+    def operators(self) -> Sequence[BaseOperator]:
+        return (self,)
+
+    @property
+    def output(self) -> XComArg:
+        """The value that this task will return, for use as an argument of other tasks."""
+        return XComArg(self)
+
+    @property
+    def upstream_task_ids(self) -> set[str]:
+        """The ids of the tasks directly before this one."""
+        return set(self._upstream)
+
+    @property
+    def downstream_task_ids(self) -> set[str]:
+        """The ids of the tasks directly after this one."""
+        return set(self._downstream)
+
+    @property
+    def upstream_list(self) -> list[BaseOperator]:
+        """The tasks directly before this one, in the order of their edges."""
+        return list(self._upstream.values())
+
+    @property
+    def downstream_list(self) -> list[BaseOperator]:
+        """The tasks directly after this one, in the order of their edges."""
+        return list(self._downstream.values())
+
+    def add_upstream(self, parent: BaseOperator) -> None:
+        """One edge. A task without a DAG joins the DAG of the other."""
+        if self.dag is None and parent.dag is None:
+            raise AirflowException(
+                f"tasks {parent.task_id!r} and {self.task_id!r} have no DAG yet; "
+                f"create them in a 'with DAG(...)' block or pass dag="
+            )
+        if parent.dag is None and self.dag is not None:
+            self.dag.add_task(parent)
+        elif self.dag is None and parent.dag is not None:
+            parent.dag.add_task(self)
+        elif parent.dag is not self.dag:
+            raise AirflowException(
+                f"tasks {parent.task_id!r} and {self.task_id!r} belong to different DAGs; "
+                f"an edge joins two tasks of one DAG"
+            )
+        self._upstream[parent.task_id] = parent
+        parent._downstream[self.task_id] = self
+
+    @property
+    def log(self) -> logging.Logger:
+        """The task's logger."""
+        return logging.getLogger(f"millstream.task.{type(self).__name__}")
+
+    def action(self) -> Action:
+        """What the worker is told to do."""
+        return PythonAction()
+
+    def pre_execute(self, context: Context) -> None:
+        """Called right before ``execute``."""
+
+    def execute(self, context: Context) -> Any:
+        """The task's work; the return value is its XCom."""
+        raise NotImplementedError(f"{type(self).__name__} has no execute method")
+
+    def post_execute(self, context: Context, result: Any = None) -> None:
+        """Called right after ``execute`` succeeded."""
+
+    def to_spec(self) -> TaskSpec:
+        """The task as plain data. Raises :class:`TemplateError` for a template that cannot be parsed."""
+        return TaskSpec(
+            task_id=self.task_id,
+            action=self.action(),
+            operator=self.operator_name or type(self).__name__,
+            upstream=tuple(self._upstream),
+            trigger_rule=self.trigger_rule,
+            retries=self.retries,
+            retry_delay_s=self.retry_delay_s,
+            retry_multiplier=self.retry_multiplier,
+            max_retry_delay_s=self.max_retry_delay_s,
+            execution_timeout_s=self.execution_timeout_s,
+            queue=self.queue,
+            exclusive=self.exclusive,
+            do_xcom_push=self.do_xcom_push,
+            doc=self.doc_md,
+            line=self.line,
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.task_id!r}>"
+
+
+BaseOperator.__init__ = _with_defaults(BaseOperator.__init__)  # type: ignore[method-assign]
+
+
+def _count(name: str, value: int | None) -> int:
+    if value is None:
+        return 0
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}; it must be a whole number")
+    return value
+
+
+def _multiplier(backoff: bool | float) -> float:
+    """True means 2; False and 0 mean that the delay stays the same."""
+    if isinstance(backoff, bool):
+        return 2.0 if backoff else 1.0
+    return arguments.seconds("retry_exponential_backoff", backoff) or 1.0
+
+
+def _optional_seconds(name: str, value: timedelta | float | None) -> float | None:
+    return None if value is None else arguments.seconds(name, value)
+
+
+def _trigger_rule(value: TriggerRule | str) -> TriggerRule:
+    try:
+        return TriggerRule(value)
+    except ValueError:
+        known = [rule.value for rule in TriggerRule]
+        near = arguments.nearest(str(value), known)
+        hint = f"did you mean {near!r}?" if near else f"use one of {', '.join(known)}"
+        raise ValueError(f"trigger_rule {value!r} is unknown; {hint}") from None

@@ -1,0 +1,75 @@
+"""A task that calls a Python function."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from millstream.sdk.operator import BaseOperator
+
+if TYPE_CHECKING:
+    from millstream.sdk.context import Context
+
+
+class PythonOperator(BaseOperator):
+    """Calls ``python_callable(*op_args, **op_kwargs)``; its return value is the XCom.
+
+    Arguments of the function that are named like a context key (``ti``, ``ds``, ``params``, ...) are
+    filled in, and ``**kwargs`` gets the whole context. An ``async def`` is run to its end.
+    """
+
+    template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
+
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., Any],
+        op_args: Collection[Any] | None = None,
+        op_kwargs: Mapping[str, Any] | None = None,
+        templates_dict: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if not callable(python_callable):
+            raise TypeError(f"python_callable is {python_callable!r}; pass a function, without ()")
+        self.python_callable = python_callable
+        self.op_args = op_args if op_args is not None else ()
+        self.op_kwargs = op_kwargs if op_kwargs is not None else {}
+        self.templates_dict = templates_dict
+        super().__init__(**kwargs)
+
+    def execute(self, context: Context) -> Any:
+        """Calls the function."""
+        if self.templates_dict is not None:
+            context["templates_dict"] = self.templates_dict
+        args = tuple(self.op_args)
+        kwargs = call_arguments(self.python_callable, args, {**context, **self.op_kwargs})
+        result = self.python_callable(*args, **kwargs)
+        if inspect.iscoroutine(result):
+            with asyncio.Runner() as runner:
+                return runner.run(result)
+        return result
+
+
+def call_arguments(
+    function: Callable[..., Any], args: Sequence[Any], offered: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What of ``offered`` the function takes by name: all with ``**kwargs``, else what it names.
+
+    Raises ``TypeError`` where a positional argument takes the place of a context key, as in Airflow.
+    """
+    parameters = list(inspect.signature(function).parameters.values())
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    taken = {parameter.name for parameter in positional[: len(args)]}
+    clash = sorted(taken & set(offered))
+    if clash:
+        raise TypeError(
+            f"op_args would set {clash[0]!r}, which is also filled in from the context or op_kwargs; "
+            f"rename the argument"
+        )
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        only = {p.name for p in parameters if p.kind is p.POSITIONAL_ONLY}
+        return {name: value for name, value in offered.items() if name not in only}
+    names = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    return {name: value for name, value in offered.items() if name in names}

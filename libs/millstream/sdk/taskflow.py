@@ -1,0 +1,153 @@
+"""``@task``: a function whose calls in a DAG file make tasks, and whose results make edges."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from millstream.sdk.authoring import current_dag
+from millstream.sdk.context import CONTEXT_KEYS, Context, current_task_instance
+from millstream.sdk.errors import AirflowException, NotSupportedYet
+from millstream.sdk.operators.python import PythonOperator
+from millstream.sdk.xcom import XComArg
+
+
+class DecoratedOperator(PythonOperator):
+    """The task that a call of a ``@task`` function makes.
+
+    With ``multiple_outputs`` the returned dict is pushed key by key, besides being the return value.
+    """
+
+    operator_name: ClassVar[str] = "@task"
+
+    def __init__(self, *, multiple_outputs: bool = False, **kwargs: Any) -> None:
+        self.multiple_outputs = multiple_outputs
+        super().__init__(**kwargs)
+
+    def execute(self, context: Context) -> Any:
+        """Calls the function, and pushes its outputs."""
+        result = super().execute(context)
+        if self.multiple_outputs and self.do_xcom_push and result is not None:
+            if not isinstance(result, dict):
+                raise AirflowException(
+                    f"task {self.task_id} has multiple outputs, so it must return a dict, "
+                    f"not a {type(result).__name__}"
+                )
+            for key, value in result.items():
+                if not isinstance(key, str):
+                    raise AirflowException(
+                        f"task {self.task_id} has multiple outputs, so its keys must be str, not {key!r}"
+                    )
+                context["ti"].xcom_push(key, value)
+        return result
+
+
+class TaskFunction:
+    """A ``@task`` function. A call makes a task and returns its :class:`XComArg`."""
+
+    def __init__(self, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
+        if not callable(function):
+            raise TypeError(f"@task needs a function, not {function!r}")
+        self.function = function
+        self.options = dict(options)
+        self._signature = _signature(function)
+        self._fills_context = self._signature != inspect.signature(function)
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if current_task_instance() is not None:
+            return self.function(*args, **kwargs)
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.function.__name__}(): {error}") from None
+        if self._fills_context:
+            args, kwargs = (), _by_name(bound)
+        options = dict(self.options)
+        dag = options.get("dag") or current_dag()
+        wanted = options.pop("task_id", self.function.__name__)
+        options["task_id"] = dag.free_task_id(wanted) if dag else wanted
+        options.setdefault("multiple_outputs", _returns_dict(self.function))
+        options.setdefault("doc_md", inspect.cleandoc(self.function.__doc__ or ""))
+        operator = DecoratedOperator(
+            python_callable=self.function, op_args=args, op_kwargs=kwargs, **options
+        )
+        return XComArg(operator)
+
+    def override(self, **options: Any) -> TaskFunction:
+        """The same function with other operator arguments, such as ``task_id``."""
+        return TaskFunction(self.function, {**self.options, **options})
+
+    def expand(self, **kwargs: Any) -> XComArg:
+        """Dynamic task mapping: planned."""
+        raise NotSupportedYet(
+            f"{self.function.__name__}.expand() is not supported yet; call the task once for each value"
+        )
+
+    expand_kwargs = expand
+    partial = expand
+
+
+class TaskDecorator:
+    """``task`` itself: ``@task``, ``@task()`` and ``@task(retries=3)``."""
+
+    def __call__(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+        if function is not None:
+            return TaskFunction(function, options)
+        return functools.partial(TaskFunction, options=options)
+
+    def python(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+        """``@task.python`` is ``@task``."""
+        return self(function, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise NotSupportedYet(f"@task.{name} is not supported yet; use @task or an operator")
+
+
+task = TaskDecorator()
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature with context keys optional: the worker fills them in."""
+    signature = inspect.signature(function)
+    parameters = list(signature.parameters.values())
+    filled = False
+    changed = []
+    for parameter in parameters:
+        named = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        if named and parameter.default is parameter.empty and parameter.name in CONTEXT_KEYS:
+            parameter = parameter.replace(kind=parameter.KEYWORD_ONLY, default=None)
+            filled = True
+        changed.append(parameter)
+    if not filled:
+        return signature
+    return signature.replace(parameters=sorted(changed, key=lambda parameter: parameter.kind))
+
+
+def _by_name(bound: inspect.BoundArguments) -> dict[str, Any]:
+    """All arguments as keywords: the context keys between them have no position."""
+    named = dict(bound.arguments)
+    for parameter in bound.signature.parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            named.update(named.pop(parameter.name, {}))
+        elif parameter.kind is parameter.VAR_POSITIONAL and parameter.name in named:
+            raise TypeError(
+                f"a @task function with context keys among its arguments cannot take "
+                f"*{parameter.name}; give the context keys the default None"
+            )
+    return named
+
+
+def _returns_dict(function: Callable[..., Any]) -> bool:
+    try:
+        returned = typing.get_type_hints(function).get("return")
+    except Exception:  # annotations may name what exists only for type checkers
+        annotation = getattr(function, "__annotations__", {}).get("return")
+        return isinstance(annotation, str) and annotation.lower().startswith(("dict", "mapping"))
+    origin = typing.get_origin(returned) or returned
+    return isinstance(origin, type) and (typing.is_typeddict(origin) or issubclass(origin, Mapping))

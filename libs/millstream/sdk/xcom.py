@@ -1,0 +1,178 @@
+"""XComs as the author sees them: references to another task's value, and what may be a value.
+
+A value is JSON: None, bool, int, finite float, str, list and dict; their subclasses (``numpy.float64``,
+``StrEnum``) count as what they extend. A tuple arrives as a list, and an int as a dict key arrives as
+a str, as in JSON. NaN and infinities, which JSON has not, and NUL characters, which Postgres has not,
+are refused rather than changed. All else is refused with the type's name.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from millstream.sdk.edges import Node
+from millstream.sdk.errors import AirflowException, XComEncodingError
+
+if TYPE_CHECKING:
+    from millstream.sdk.context import Context
+    from millstream.sdk.operator import BaseOperator
+
+XCOM_RETURN_KEY = "return_value"
+
+
+class Reference:
+    """A placeholder in an operator's arguments; the worker puts the value in its place."""
+
+    def resolve(self, context: Context) -> Any:
+        """The value, inside a running attempt."""
+        raise NotImplementedError
+
+
+class XComArg(Reference, Node):
+    """The value that a task will hand on. As an argument of another task it makes the edge and pulls
+    the value; ``arg["key"]`` is one key of it."""
+
+    def __init__(self, operator: BaseOperator, key: str = XCOM_RETURN_KEY) -> None:
+        self.operator = operator
+        self.key = key
+
+    @property
+    def operators(self) -> Sequence[BaseOperator]:
+        return (self.operator,)
+
+    def __getitem__(self, key: str) -> XComArg:
+        if not isinstance(key, str):
+            raise TypeError(f"an XComArg takes only str keys, not {key!r}")
+        return XComArg(self.operator, key)
+
+    def __iter__(self) -> Iterator[Any]:
+        self._refuse("iterated over")
+
+    def __bool__(self) -> bool:
+        self._refuse("tested")
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise TypeError(
+            f"the value of task {self.operator.task_id!r} exists only when it has run, so it cannot be "
+            f"{what} in the DAG file; pass it to another task"
+        )
+
+    def __str__(self) -> str:
+        """A template that pulls the value, so that f-strings work (they make no edge)."""
+        key = "" if self.key == XCOM_RETURN_KEY else f", key={self.key!r}"
+        return f"{{{{ task_instance.xcom_pull(task_ids={self.operator.task_id!r}{key}) }}}}"
+
+    def __repr__(self) -> str:
+        return f"XComArg({self.operator.task_id!r}, {self.key!r})"
+
+    def resolve(self, context: Context) -> Any:
+        """The value; None where the task returned None. A key that was not pushed by itself is looked
+        up in the returned dict, and is an error if it is not there either."""
+        missing = object()
+        pull = context["ti"].xcom_pull
+        task_id = self.operator.task_id
+        value = pull(task_ids=task_id, key=self.key, default=missing)
+        if value is not missing:
+            return value
+        if self.key == XCOM_RETURN_KEY:
+            return None
+        returned = pull(task_ids=task_id)
+        if isinstance(returned, dict) and self.key in returned:
+            return returned[self.key]
+        raise AirflowException(f"task {task_id!r} has no XCom with the key {self.key!r}")
+
+
+class DagParam(Reference):
+    """An argument of a ``@dag`` function: the run's param of that name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"{{{{ params[{self.name!r}] }}}}"
+
+    def resolve(self, context: Context) -> Any:
+        return context["params"][self.name]
+
+
+def references(value: Any) -> Iterator[Reference]:
+    """The references in a value, at any depth of lists, tuples, sets and dicts."""
+    if isinstance(value, Reference):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from references(item)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from references(item)
+
+
+def encode_xcom(value: Any, task_id: str, key: str = XCOM_RETURN_KEY) -> bytes:
+    """The JSON text. Raises :class:`XComEncodingError`; ``task_id`` and ``key`` are for its text."""
+    verb = "returned" if key == XCOM_RETURN_KEY else f"pushed as {key!r}"
+    try:
+        text = json.dumps(_plain(value, ""), ensure_ascii=False, separators=(",", ":"))
+        return text.encode()
+    except _NotJson as error:
+        where = f" at {error.path}" if error.path else ""
+        raise XComEncodingError(
+            f"task {task_id} {verb} {error.what}{where}, {error.advice}"
+        ) from None
+    except RecursionError:
+        raise XComEncodingError(
+            f"task {task_id} {verb} a value that is nested too deeply or contains itself; return a "
+            f"flatter one"
+        ) from None
+    except UnicodeEncodeError:
+        raise XComEncodingError(
+            f"task {task_id} {verb} a str with lone surrogates, which is no valid Unicode; decode it "
+            f"with errors='replace'"
+        ) from None
+
+
+class _NotJson(Exception):
+    def __init__(self, path: str, what: str, advice: str) -> None:
+        self.path, self.what, self.advice = path, what, advice
+
+
+def _plain(value: Any, path: str) -> Any:
+    match value:
+        case None | bool():
+            return value
+        case str():
+            if "\0" in value:
+                raise _NotJson(path, "a str with a NUL character", "which cannot be stored")
+            return str.__str__(value)
+        case int():
+            return int(value)
+        case float():
+            if not math.isfinite(value):
+                raise _NotJson(
+                    path, f"{float(value)}", "which is not JSON; return None or a str for it"
+                )
+            return float(value)
+        case list() | tuple():
+            return [_plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
+        case dict():
+            return _plain_dict(value, path)
+    name = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+    raise _NotJson(
+        path,
+        f"a {name}",
+        "which is not JSON; return str/number/list/dict, or write it to a file and return its path",
+    )
+
+
+def _plain_dict(value: dict[Any, Any], path: str) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for key, item in value.items():
+        if isinstance(key, bool) or not isinstance(key, str | int):
+            raise _NotJson(path, f"a dict with the key {key!r}", "which is not JSON; use str keys")
+        name = _plain(key, path) if isinstance(key, str) else str(int(key))
+        if name in plain:
+            raise _NotJson(path, f"a dict with the key {name!r} twice", "as int and as str")
+        plain[name] = _plain(item, f"{path}[{name!r}]")
+    return plain
