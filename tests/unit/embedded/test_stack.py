@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from millstream.core.errors import MillstreamError
+from millstream.embedded.ports import LOOPBACK, PortTaken
+from millstream.embedded.stack import Options, Stack, build_stack
+
+EXTERNAL = {
+    "MILLSTREAM_NATS_URL": "nats://elsewhere:4222",
+    "MILLSTREAM_DATABASE_URL": "postgresql://elsewhere/db",
+    "MILLSTREAM_LOG_LEVEL": "DEBUG",
+    "MILLSTREAM_HTTP_PORT": "1",
+}
+
+
+def stack(data_dir: Path, **changes: int) -> Stack:
+    return build_stack(Options(data_dir=data_dir, **changes), EXTERNAL)  # type: ignore[arg-type]
+
+
+def test_servers_that_settings_name_are_not_started(tmp_path: Path) -> None:
+    names = [spec.name for spec in stack(tmp_path, workers=2).specs]
+    assert names == ["scheduler", "projector", "api", "web", "worker-1", "worker-2"]
+
+
+def test_servers_are_started_if_nothing_names_them(tmp_path: Path) -> None:
+    built = build_stack(Options(data_dir=tmp_path), {})
+    assert [spec.name for spec in built.specs[:2]] == ["nats", "postgres"]
+
+
+def test_a_service_is_told_only_what_it_may_touch(tmp_path: Path) -> None:
+    env = {spec.name: spec.env for spec in stack(tmp_path, slots=3).specs}
+    assert env["scheduler"]["MILLSTREAM_DATABASE_URL"] == "postgresql://elsewhere/db"
+    assert "MILLSTREAM_DATABASE_URL" not in env["worker-1"]
+    assert "MILLSTREAM_NATS_URL" not in env["web"]
+    assert env["worker-1"]["MILLSTREAM_SLOTS"] == "3"
+    assert env["worker-1"]["MILLSTREAM_INSTANCE"] == "worker-1"
+    assert env["api"]["MILLSTREAM_LOG_LEVEL"] == "DEBUG"
+
+
+def test_the_web_service_finds_the_api(tmp_path: Path) -> None:
+    built = stack(tmp_path)
+    env = {spec.name: spec.env for spec in built.specs}
+    assert env["api"]["MILLSTREAM_GRPC_PORT"] == str(built.grpc_port)
+    assert env["web"]["MILLSTREAM_API_ADDRESS"] == f"127.0.0.1:{built.grpc_port}"
+    assert env["web"]["MILLSTREAM_HTTP_PORT"] == str(built.http_port)
+
+
+def test_workers_stop_before_those_who_take_their_results(tmp_path: Path) -> None:
+    stages = {spec.name: spec.stage for spec in build_stack(Options(data_dir=tmp_path), {}).specs}
+    assert stages["api"] > stages["worker-1"] > stages["scheduler"] > stages["postgres"]
+
+
+def test_a_named_port_in_use_is_an_error(tmp_path: Path) -> None:
+    with socket.create_server((LOOPBACK, 0)) as server, pytest.raises(PortTaken):
+        stack(tmp_path, grpc_port=server.getsockname()[1])
+
+
+def test_less_than_no_workers_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(MillstreamError, match="--workers"):
+        stack(tmp_path, workers=-1)
