@@ -17,8 +17,8 @@ from millstream.sdk.errors import NotSupportedYet
 IGNORED_TASK_ARGUMENTS = frozenset(
     {
         "owner", "email", "email_on_retry", "email_on_failure", "provide_context", "ui_color",
-        "ui_fgcolor", "task_display_name", "run_as_user", "logger_name", "show_return_value_in_logs",
-        "map_index_template", "retry_handler",
+        "ui_fgcolor", "task_display_name", "run_as_user", "logger_name",
+        "show_return_value_in_logs", "map_index_template", "retry_handler",
     }
 )  # fmt: skip
 IGNORED_DAG_ARGUMENTS = frozenset(

@@ -1,7 +1,8 @@
-"""Bundles: a DAG file and the project around it as one zip whose bytes depend on nothing but the files.
+"""Bundles: a DAG file and the project around it as one zip whose bytes depend on nothing but the
+files.
 
-Entries are stored, not deflated: zlib's output differs between releases, and a bundle is addressed by
-the digest of its bytes.
+Entries are stored, not deflated: zlib's output differs between releases, and a bundle is addressed
+by the digest of its bytes.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class Bundle(msgspec.Struct, frozen=True):
-    """``digest``: the SHA-256 of ``data`` in hex; ``data``: a zip; ``file``: the DAG file's path in it."""
+    """``digest``: the SHA-256 of ``data`` in hex; ``data``: a zip; ``file``: the DAG file's path in
+    it."""
 
     digest: str
     data: bytes
@@ -40,8 +42,8 @@ class Bundle(msgspec.Struct, frozen=True):
 def build_bundle(file: Path, root: Path | None = None) -> Bundle:
     """The bundle of a DAG file and all that is under ``root`` (by default the file's directory).
 
-    Left out: hidden files, ``__pycache__``, ``*.pyc``, virtual environments, ``node_modules``, symbolic
-    links that leave the root, and what ``.millstreamignore`` in the root names. Raises
+    Left out: hidden files, ``__pycache__``, ``*.pyc``, virtual environments, ``node_modules``,
+    symbolic links that leave the root, and what ``.millstreamignore`` in the root names. Raises
     :class:`BundleError`.
     """
     file = file.absolute()
@@ -87,7 +89,8 @@ def _collect(base: Path) -> dict[str, Path]:
         if len(paths) > MAX_FILES or size > MAX_BYTES:
             raise BundleError(
                 f"the project {base} is too large to bundle: more than {MAX_FILES} files or "
-                f"{MAX_BYTES // 1024**2} MiB; choose a smaller directory with --root, or name what the "
+                f"{MAX_BYTES // 1024**2} MiB; choose a smaller directory with --root, or name "
+                f"what the "
                 f"tasks do not need in {IGNORE_FILE}"
             )
     return paths
@@ -116,8 +119,9 @@ def _walk(directory: Path, base: Path, ignore: _Ignore, above: frozenset[Path]) 
 
 
 class _Ignore:
-    """The patterns of an ignore file: one glob a line, ``#`` for comments. With a slash inside or in
-    front it is matched from the root, else against names; a slash at its end means directories."""
+    """The patterns of an ignore file: one glob a line, ``#`` for comments. With a slash inside or
+    in front it is matched from the root, else against names; a slash at its end means
+    directories."""
 
     def __init__(self, base: Path) -> None:
         self._patterns: list[str] = []
@@ -144,10 +148,11 @@ class _Ignore:
 
 
 def unpack_bundle(data: bytes, digest: str, directory: Path) -> Path:
-    """Unpacks a bundle to ``directory``, which appears whole or not at all; does nothing if it is there.
+    """Unpacks a bundle to ``directory``, which appears whole or not at all; does nothing if it is
+    there.
 
-    Raises :class:`BundleError` where the bytes are not those of ``digest`` or an entry is not a plain
-    file inside of the directory.
+    Raises :class:`BundleError` where the bytes are not those of ``digest`` or an entry is not a
+    plain file inside of the directory.
     """
     actual = hashlib.sha256(data).hexdigest()
     if actual != digest:

@@ -55,8 +55,8 @@ class TaskChannel(Protocol):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt to run. ``tries`` counts from 1 and leaves out lost attempts; ``conf`` None: it is
-    the one in ``run``."""
+    """One attempt to run. ``tries`` counts from 1 and leaves out lost attempts; ``conf`` None: it
+    is the one in ``run``."""
 
     namespace: str
     dag_id: str
@@ -113,7 +113,7 @@ class TaskInstance:
 
     def xcom_push(self, key: str, value: Any) -> None:
         """Hands on a value under ``key``; it is visible to others once the attempt has ended."""
-        if not isinstance(key, str) or not key or "\0" in key:
+        if not key or "\0" in key:
             raise TypeError(f"the key of an XCom must be a str that is not empty, not {key!r}")
         self.pushed[key] = encode_xcom(value, self.task_id, key)
 
@@ -130,8 +130,8 @@ class TaskInstance:
     ) -> Any:
         """The value that a task of this run handed on, or ``default``.
 
-        ``task_ids`` None means this task (as in Airflow 3); a str gives one value, a list gives a list
-        of values in its order.
+        ``task_ids`` None means this task (as in Airflow 3); a str gives one value, a list gives a
+        list of values in its order.
         """
         if include_prior_dates or dag_id not in (None, self.dag_id):
             raise NotSupportedYet("xcom_pull from other DAGs or prior runs is not supported yet")

@@ -27,8 +27,8 @@ class DAG:
     """A DAG as its author writes it; arguments mean what they mean in Airflow 3.
 
     ``schedule`` (or Airflow 2's ``schedule_interval``): None, a cron expression or a preset. It is
-    reckoned in the time zone of ``start_date``; a naive ``start_date`` is in UTC. ``folder`` is where
-    the DAG file lies, against which template files are found.
+    reckoned in the time zone of ``start_date``; a naive ``start_date`` is in UTC. ``folder`` is
+    where the DAG file lies, against which template files are found.
     """
 
     def __init__(
@@ -147,7 +147,8 @@ class DAG:
             params = msgspec.to_builtins(self.params)
         except (TypeError, ValueError, OverflowError) as error:
             raise AirflowException(
-                f"the params of DAG {self.dag_id!r} are not JSON ({error}); use str, number, list, dict"
+                f"the params of DAG {self.dag_id!r} are not JSON ({error}); use str, number, "
+                f"list, dict"
             ) from None
         return DagSpec(
             dag_id=self.dag_id,
@@ -191,7 +192,8 @@ def _schedule(schedule: Any, schedule_interval: Any) -> str | None:
         return None
     if not isinstance(value, str):
         raise NotSupportedYet(
-            f"schedule={value!r} is not supported yet: a {type(value).__name__} is no cron expression "
+            f"schedule={value!r} is not supported yet: a {type(value).__name__} is no cron "
+            f"expression "
             f"or preset; write one such as '*/30 * * * *' or '@daily'"
         )
     return value
@@ -222,10 +224,11 @@ DagFactory = Callable[..., Any]
 
 
 def dag(dag_id: str | DagFactory = "", **dag_arguments: Any) -> Any:
-    """Makes a function whose body creates tasks into one that returns their :class:`DAG` when called.
+    """Makes a function whose body creates tasks into one that returns their :class:`DAG` when
+    called.
 
-    Used as ``@dag``, ``@dag()`` or ``@dag("id", schedule=...)``; the id defaults to the function's name
-    and the docs to its docstring. The function's arguments are params of the DAG.
+    Used as ``@dag``, ``@dag()`` or ``@dag("id", schedule=...)``; the id defaults to the function's
+    name and the docs to its docstring. The function's arguments are params of the DAG.
     """
     if callable(dag_id):
         return _dag_factory(dag_id, "", {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
@@ -65,9 +66,9 @@ def _connect(upstream: Nodes, downstream: Nodes) -> None:
 
 
 def chain(*nodes: Nodes) -> None:
-    """Orders all arguments one after the other. Two neighbouring lists are paired element by element
-    and must be of equal length, as in Airflow: ``chain(a, [b, c], [d, e], f)``."""
-    for left, right in zip(nodes, nodes[1:], strict=False):
+    """Orders all arguments one after the other. Two neighbouring lists are paired element by
+    element and must be of equal length, as in Airflow: ``chain(a, [b, c], [d, e], f)``."""
+    for left, right in pairwise(nodes):
         if isinstance(left, Node) or isinstance(right, Node):
             _connect(left, right)
             continue

@@ -29,8 +29,8 @@ class NotSupportedYet(MillstreamError):
 
 
 class TemplateError(MillstreamError):
-    """A template that cannot be rendered; ``field`` and ``line`` (in the template, from 1; 0: unknown)
-    say where."""
+    """A template that cannot be rendered; ``field`` and ``line`` (in the template, from 1; 0:
+    unknown) say where."""
 
     reason = "TEMPLATE"
 

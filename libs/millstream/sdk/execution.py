@@ -138,8 +138,8 @@ def _cut(report: traceback.TracebackException | None) -> bool:
 
 
 def bounded_text(text: str, limit: int) -> str:
-    """``text`` as it may enter the log: no NUL, no lone surrogates, at most ``limit`` bytes of UTF-8.
-    Of a longer text the middle is left out: its ends say most."""
+    """``text`` as it may enter the log: no NUL, no lone surrogates, at most ``limit`` bytes of
+    UTF-8. Of a longer text the middle is left out: its ends say most."""
     data = text.replace("\0", "\ufffd").encode("utf-8", "replace")
     if len(data) > limit:
         gap = b"\n... (cut) ...\n"

@@ -1,7 +1,8 @@
-"""Reading a DAG file: import it, find its DAGs, check them, and say in which line anything is wrong.
+"""Reading a DAG file: import it, find its DAGs, check them, and say in which line anything is
+wrong.
 
-``python -m millstream.sdk.load FILE [--root DIR]`` prints ``{"specs": [...]}`` or ``{"error": {"file",
-"line", "message"}}``; it is a process of its own because a DAG file may do anything.
+``python -m millstream.sdk.load FILE [--root DIR]`` prints ``{"specs": [...]}`` or ``{"error":
+{"file", "line", "message"}}``; it is a process of its own because a DAG file may do anything.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ _LINE = re.compile(r"line (\d+): (.*)", re.DOTALL)
 def load_dags(path: str | Path, root: str | Path | None = None) -> list[DAG]:
     """The DAGs that a DAG file makes, checked, in the order in which it makes them.
 
-    The file's directory, and ``root`` if given, go to the front of ``sys.path`` and stay there, since
-    tasks may import when they run. Raises :class:`DagFileError`.
+    The file's directory, and ``root`` if given, go to the front of ``sys.path`` and stay there,
+    since tasks may import when they run. Raises :class:`DagFileError`.
     """
     file = Path(path).resolve()
     base = file.parent if root is None else Path(root).resolve()
@@ -48,7 +49,8 @@ def load_dags(path: str | Path, root: str | Path | None = None) -> list[DAG]:
             raise DagFileError(
                 str(file),
                 dag.line,
-                f"dag_id {dag.dag_id!r} is used twice, on lines {seen[dag.dag_id].line} and {dag.line}; "
+                f"dag_id {dag.dag_id!r} is used twice, on lines {seen[dag.dag_id].line} and "
+                f"{dag.line}; "
                 f"give each DAG an id of its own",
             )
         seen[dag.dag_id] = dag
@@ -112,7 +114,8 @@ def _import(file: Path, base: Path) -> list[DAG]:
 
 
 def _of_error(file: Path, error: BaseException) -> DagFileError:
-    """Where in the DAG file it happened: the deepest of its frames, or the line of a syntax error."""
+    """Where in the DAG file it happened: the deepest of its frames, or the line of a syntax
+    error."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno or 0 for frame in frames if frame.filename == str(file)]
     line = lines[-1] if lines else 0
@@ -138,7 +141,8 @@ def _sentence(error: BaseException) -> str:
     name, text = type(error).__name__, str(error)
     if isinstance(error, ModuleNotFoundError):
         return (
-            f"{text}; install it here and on the workers, import it inside of the task's function, or "
+            f"{text}; install it here and on the workers, import it inside of the task's "
+            f"function, or "
             f"put it beside the DAG file"
         )
     if isinstance(error, ImportError):
@@ -153,8 +157,8 @@ def _sentence(error: BaseException) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Prints the result as one JSON object on the standard output of the process, where nothing that
-    the DAG file prints can get between: that goes to standard error."""
+    """Prints the result as one JSON object on the standard output of the process, where nothing
+    that the DAG file prints can get between: that goes to standard error."""
     parser = argparse.ArgumentParser(prog="python -m millstream.sdk.load")
     parser.add_argument("file", type=Path)
     parser.add_argument("--root", type=Path, default=None)

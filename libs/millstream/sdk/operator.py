@@ -82,9 +82,9 @@ def _misspelt(cls: type[BaseOperator], name: str, kwargs: Mapping[str, Any]) -> 
 class BaseOperator(Node):
     """One task of a DAG. Subclasses implement ``execute(context)``, whose return value is the XCom.
 
-    Durations are timedeltas or seconds. ``retry_exponential_backoff``: False, True (factor 2) or the
-    factor itself. ``exclusive``: never two attempts of it at the same time, not even when a worker is
-    cut off. The other arguments mean what they mean in Airflow 3.
+    Durations are timedeltas or seconds. ``retry_exponential_backoff``: False, True (factor 2) or
+    the factor itself. ``exclusive``: never two attempts of it at the same time, not even when a
+    worker is cut off. The other arguments mean what they mean in Airflow 3.
     """
 
     template_fields: Sequence[str] = ()
@@ -163,13 +163,15 @@ class BaseOperator(Node):
             return
         if instant("start_date", start_date) > self.dag.start_date:
             raise NotSupportedYet(
-                f"task {self.task_id!r} has a later start_date than its DAG, which is not supported "
+                f"task {self.task_id!r} has a later start_date than its DAG, which is not "
+                f"supported "
                 f"yet; give the DAG the start_date"
             )
 
     @classmethod
     def known_arguments(cls) -> list[str]:
-        """The arguments of this class and all it inherits from, and ``dag`` and ``default_args``."""
+        """The arguments of this class and all it inherits from, and ``dag`` and
+        ``default_args``."""
         names = {"dag", "default_args"}
         for owner in cls.__mro__:
             names |= getattr(owner.__dict__.get("__init__"), "knows", frozenset())
@@ -243,7 +245,8 @@ class BaseOperator(Node):
         """Called right after ``execute`` succeeded."""
 
     def to_spec(self) -> TaskSpec:
-        """The task as plain data. Raises :class:`TemplateError` for a template that cannot be parsed."""
+        """The task as plain data. Raises :class:`TemplateError` for a template that cannot be
+        parsed."""
         return TaskSpec(
             task_id=self.task_id,
             action=self.action(),
@@ -269,12 +272,12 @@ class BaseOperator(Node):
 BaseOperator.__init__ = _with_defaults(BaseOperator.__init__)  # type: ignore[method-assign]
 
 
-def _count(name: str, value: int | None) -> int:
+def _count(name: str, value: Any) -> int:
     if value is None:
         return 0
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} is {value!r}; it must be a whole number")
-    return value
+    return int(value)
 
 
 def _multiplier(backoff: bool | float) -> float:

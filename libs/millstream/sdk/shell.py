@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import shutil
@@ -31,8 +32,8 @@ def run_bash(
 ) -> str:
     """Runs ``command`` and returns the last line of its standard output ("" if it wrote none).
 
-    Both outputs go to ``sys.stdout`` line by line. Without ``cwd`` it runs in a temporary directory.
-    Processes that the command leaves behind in its session end with it. Raises
+    Both outputs go to ``sys.stdout`` line by line. Without ``cwd`` it runs in a temporary
+    directory. Processes that the command leaves behind in its session end with it. Raises
     :class:`AirflowSkipException` for a skip exit code and :class:`AirflowException` for any other
     but 0.
     """
@@ -80,8 +81,9 @@ def _signal_name(number: int) -> str:
 
 
 def _stream(process: subprocess.Popen[bytes]) -> str:
-    """Passes both outputs on until they are closed, or until bash has ended and nothing more is there:
-    a background process may hold them open for ever. Returns the last line of standard output."""
+    """Passes both outputs on until they are closed, or until bash has ended and nothing more is
+    there: a background process may hold them open for ever. Returns the last line of standard
+    output."""
     assert process.stdout is not None
     assert process.stderr is not None
     stdout, stderr = _Lines(process.stdout), _Lines(process.stderr)
@@ -136,10 +138,8 @@ def _end_session(process: subprocess.Popen[bytes]) -> None:
     """Ends what is left of the command, politely first if bash itself is still at work."""
     if process.poll() is None:
         _signal_group(process.pid, signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE_S)
-        except subprocess.TimeoutExpired:
-            pass
     _signal_group(process.pid, signal.SIGKILL)
     process.wait()
     for pipe in (process.stdout, process.stderr):
@@ -148,7 +148,5 @@ def _end_session(process: subprocess.Popen[bytes]) -> None:
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):
-        pass

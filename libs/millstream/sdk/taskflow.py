@@ -18,7 +18,8 @@ from millstream.sdk.xcom import XComArg
 class DecoratedOperator(PythonOperator):
     """The task that a call of a ``@task`` function makes.
 
-    With ``multiple_outputs`` the returned dict is pushed key by key, besides being the return value.
+    With ``multiple_outputs`` the returned dict is pushed key by key, besides being the return
+    value.
     """
 
     operator_name: ClassVar[str] = "@task"
@@ -39,7 +40,8 @@ class DecoratedOperator(PythonOperator):
             for key, value in result.items():
                 if not isinstance(key, str):
                     raise AirflowException(
-                        f"task {self.task_id} has multiple outputs, so its keys must be str, not {key!r}"
+                        f"task {self.task_id} has multiple outputs, so its keys must be str, not "
+                        f"{key!r}"
                     )
                 context["ti"].xcom_push(key, value)
         return result
@@ -84,7 +86,8 @@ class TaskFunction:
     def expand(self, **kwargs: Any) -> XComArg:
         """Dynamic task mapping: planned."""
         raise NotSupportedYet(
-            f"{self.function.__name__}.expand() is not supported yet; call the task once for each value"
+            f"{self.function.__name__}.expand() is not supported yet; call the task once for each "
+            f"value"
         )
 
     expand_kwargs = expand

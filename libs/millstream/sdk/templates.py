@@ -1,7 +1,7 @@
 """Jinja in an operator's template fields, rendered right before the task runs.
 
-An undefined name is an error. A str that ends in one of the operator's ``template_ext`` is the path of
-a template file, found from the DAG file's directory or ``template_searchpath``.
+An undefined name is an error. A str that ends in one of the operator's ``template_ext`` is the path
+of a template file, found from the DAG file's directory or ``template_searchpath``.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def _date_filter(name: str) -> Any:
 
 
 def render_fields(task: BaseOperator, dag: DAG | None, context: Context) -> None:
-    """Replaces the task's template fields by their values. Pass a copy: the DAG serves many attempts."""
+    """Replaces the task's template fields by their values. Pass a copy: the DAG serves many
+    attempts."""
     jinja = environment(dag)
     for field in task.template_fields:
         if not hasattr(task, field):
@@ -102,7 +103,8 @@ def _render_text(
         raise TemplateError(
             field,
             0,
-            f"there is no template file {error.name!r} beside the DAG file; a text that ends like a "
+            f"there is no template file {error.name!r} beside the DAG file; a text that ends like "
+            f"a "
             f"file name and is none needs a blank at its end",
         ) from None
     except jinja2.TemplateSyntaxError as error:

@@ -1,9 +1,9 @@
 """XComs as the author sees them: references to another task's value, and what may be a value.
 
-A value is JSON: None, bool, int, finite float, str, list and dict; their subclasses (``numpy.float64``,
-``StrEnum``) count as what they extend. A tuple arrives as a list, and an int as a dict key arrives as
-a str, as in JSON. NaN and infinities, which JSON has not, and NUL characters, which Postgres has not,
-are refused rather than changed. All else is refused with the type's name.
+A value is JSON: None, bool, int, finite float, str, list and dict; their subclasses
+(``numpy.float64``, ``StrEnum``) count as what they extend. A tuple arrives as a list, and an int as
+a dict key arrives as a str, as in JSON. NaN and infinities, which JSON has not, and NUL characters,
+which Postgres has not, are refused rather than changed. All else is refused with the type's name.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Reference:
 
 
 class XComArg(Reference, Node):
-    """The value that a task will hand on. As an argument of another task it makes the edge and pulls
-    the value; ``arg["key"]`` is one key of it."""
+    """The value that a task will hand on. As an argument of another task it makes the edge and
+    pulls the value; ``arg["key"]`` is one key of it."""
 
     def __init__(self, operator: BaseOperator, key: str = XCOM_RETURN_KEY) -> None:
         self.operator = operator
@@ -56,7 +56,8 @@ class XComArg(Reference, Node):
 
     def _refuse(self, what: str) -> NoReturn:
         raise TypeError(
-            f"the value of task {self.operator.task_id!r} exists only when it has run, so it cannot be "
+            f"the value of task {self.operator.task_id!r} exists only when it has run, so it "
+            f"cannot be "
             f"{what} in the DAG file; pass it to another task"
         )
 
@@ -69,8 +70,8 @@ class XComArg(Reference, Node):
         return f"XComArg({self.operator.task_id!r}, {self.key!r})"
 
     def resolve(self, context: Context) -> Any:
-        """The value; None where the task returned None. A key that was not pushed by itself is looked
-        up in the returned dict, and is an error if it is not there either."""
+        """The value; None where the task returned None. A key that was not pushed by itself is
+        looked up in the returned dict, and is an error if it is not there either."""
         missing = object()
         pull = context["ti"].xcom_pull
         task_id = self.operator.task_id
@@ -111,7 +112,8 @@ def references(value: Any) -> Iterator[Reference]:
 
 
 def encode_xcom(value: Any, task_id: str, key: str = XCOM_RETURN_KEY) -> bytes:
-    """The JSON text. Raises :class:`XComEncodingError`; ``task_id`` and ``key`` are for its text."""
+    """The JSON text. Raises :class:`XComEncodingError`; ``task_id`` and ``key`` are for its
+    text."""
     verb = "returned" if key == XCOM_RETURN_KEY else f"pushed as {key!r}"
     try:
         text = json.dumps(_plain(value, ""), ensure_ascii=False, separators=(",", ":"))
@@ -128,7 +130,8 @@ def encode_xcom(value: Any, task_id: str, key: str = XCOM_RETURN_KEY) -> bytes:
         ) from None
     except UnicodeEncodeError:
         raise XComEncodingError(
-            f"task {task_id} {verb} a str with lone surrogates, which is no valid Unicode; decode it "
+            f"task {task_id} {verb} a str with lone surrogates, which is no valid Unicode; decode "
+            f"it "
             f"with errors='replace'"
         ) from None
 

@@ -23,8 +23,8 @@ class BashOperator(BaseOperator):
     """Runs ``bash_command``; the last line of its standard output is the XCom.
 
     ``env`` replaces the environment unless ``append_env``. Exit code 99, or those in
-    ``skip_on_exit_code``, skips the task; any other but 0 fails it. A command that ends in ``.sh`` or
-    ``.bash`` is a template file beside the DAG file.
+    ``skip_on_exit_code``, skips the task; any other but 0 fails it. A command that ends in ``.sh``
+    or ``.bash`` is a template file beside the DAG file.
     """
 
     template_fields: Sequence[str] = ("bash_command", "env", "cwd")

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class PythonOperator(BaseOperator):
     """Calls ``python_callable(*op_args, **op_kwargs)``; its return value is the XCom.
 
-    Arguments of the function that are named like a context key (``ti``, ``ds``, ``params``, ...) are
-    filled in, and ``**kwargs`` gets the whole context. An ``async def`` is run to its end.
+    Arguments of the function that are named like a context key (``ti``, ``ds``, ``params``, ...)
+    are filled in, and ``**kwargs`` gets the whole context. An ``async def`` is run to its end.
     """
 
     template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
@@ -57,7 +57,8 @@ def call_arguments(
 ) -> dict[str, Any]:
     """What of ``offered`` the function takes by name: all with ``**kwargs``, else what it names.
 
-    Raises ``TypeError`` where a positional argument takes the place of a context key, as in Airflow.
+    Raises ``TypeError`` where a positional argument takes the place of a context key, as in
+    Airflow.
     """
     parameters = list(inspect.signature(function).parameters.values())
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
@@ -65,7 +66,8 @@ def call_arguments(
     clash = sorted(taken & set(offered))
     if clash:
         raise TypeError(
-            f"op_args would set {clash[0]!r}, which is also filled in from the context or op_kwargs; "
+            f"op_args would set {clash[0]!r}, which is also filled in from the context or "
+            f"op_kwargs; "
             f"rename the argument"
         )
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
