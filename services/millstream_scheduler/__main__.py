@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import structlog
-
 from millstream.adapters.bus import Bus
 from millstream.adapters.event_log import EventLog
 from millstream.adapters.postgres import Database, connect_patiently, migrate
@@ -16,8 +14,6 @@ from millstream_scheduler.relay import Relay
 from millstream_scheduler.takeover import take_over
 from millstream_scheduler.timers import Timers
 from millstream_scheduler.writer import Writer
-
-log = structlog.get_logger(__name__)
 
 
 async def main(service: Service) -> None:
@@ -47,7 +43,7 @@ async def main(service: Service) -> None:
             timers.run(writer.submit_own),
             leases.run(writer.submit_own, lambda: bus.is_connected),
             lock.keep(),
-            _until_closed(bus),
+            bus.wait_closed(),
         )
         await relay.drain()
     finally:
@@ -55,11 +51,6 @@ async def main(service: Service) -> None:
         await database.close()
         await relay_database.close()
         await lock.release()
-
-
-async def _until_closed(bus: Bus) -> None:
-    await bus.closed.wait()
-    log.error("nats_gave_up")
 
 
 if __name__ == "__main__":

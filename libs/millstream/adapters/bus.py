@@ -169,6 +169,11 @@ class Bus:
         except (nats_errors.Error, TimeoutError) as error:
             raise Unavailable(f"NATS did not answer: {error!r}") from error
 
+    async def wait_closed(self) -> None:
+        """Returns when the client has given up for good: the process should end then."""
+        await self.closed.wait()
+        log.error("nats_gave_up")
+
     async def close(self) -> None:
         """Send what is pending and end the connection."""
         try:

@@ -43,6 +43,11 @@ def lookup_subject(shard: int, what: str) -> str:
     return f"ms.look.{shard}.{what}"
 
 
+def projected_subject(shard: int) -> str:
+    """Where the projector says up to which position the read tables are folded."""
+    return f"ms.proj.{shard}"
+
+
 def heartbeat_subject(worker: str) -> str:
     return f"ms.hb.{worker}"
 

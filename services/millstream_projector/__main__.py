@@ -1,0 +1,39 @@
+"""Wires the projector, and the command that rebuilds and verifies the read tables."""
+
+from __future__ import annotations
+
+import sys
+
+from millstream.adapters.bus import Bus
+from millstream.adapters.service import Service, run_service, run_until_stopped
+from millstream.adapters.shard_lock import ShardLock
+from millstream_projector.projector import Projector
+
+
+async def main(service: Service) -> None:
+    settings = service.settings
+    bus = await Bus.connect(settings.nats_url, f"projector-{settings.instance}")
+    lock = ShardLock(settings.database_url, "projector", settings.shard)
+    projector = Projector(bus, settings)
+    try:
+        if not await lock.acquire(service.stopping):
+            return
+        feed, follower = await projector.start()
+        await projector.lookups.listen()
+        projector.lookups.advance(feed.position)
+        service.ready()
+        await run_until_stopped(
+            service, follower.run(), projector.run(feed), projector.lookups.run(), lock.keep(), bus.wait_closed()
+        )
+    finally:
+        await bus.close()
+        await projector.close()
+        await lock.release()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["rebuild"]:
+        from millstream_projector.rebuild import run_rebuild
+
+        raise SystemExit(run_rebuild(sys.argv[2:]))
+    run_service("projector", main, needs=("nats_url", "database_url"))

@@ -1,0 +1,302 @@
+"""The pure part: what an event does to the rows. Rows of runs that go on are kept; the rest is in Postgres."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+
+from millstream.core.events import (
+    DagVersionSubmitted,
+    EpochStarted,
+    Event,
+    RunCreated,
+    RunFailed,
+    RunQuarantined,
+    RunStarted,
+    RunSucceeded,
+    TaskFailed,
+    TaskLost,
+    TaskReady,
+    TaskSkipped,
+    TaskStarted,
+    TaskSucceeded,
+    TaskUpstreamFailed,
+    Where,
+    XCom,
+)
+from millstream.core.state import RunKey, run_key
+from millstream.core.statuses import next_status
+from millstream_projector.rows import (
+    AttemptRow,
+    DagRow,
+    DagVersionRow,
+    Key,
+    Row,
+    RunRow,
+    TaskRow,
+    XComRow,
+    key_of,
+)
+
+TaskKey = tuple[str, tuple[int, ...]]
+
+
+@dataclass(slots=True)
+class KeptRun:
+    """The rows of a run that is not over. Of a task only the latest attempt can still change."""
+
+    run: RunRow
+    tasks: dict[TaskKey, TaskRow] = field(default_factory=dict)
+    attempts: dict[TaskKey, AttemptRow] = field(default_factory=dict)
+    xcoms: dict[TaskKey, dict[str, XComRow]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Changes:
+    """What has to be written: whole rows, and the keys of XComs that are gone. The last word counts."""
+
+    rows: dict[type[Row], dict[Key, Row]] = field(default_factory=dict)
+    gone_xcoms: dict[Key, None] = field(default_factory=dict)
+
+    def put(self, row: Row) -> None:
+        self.rows.setdefault(type(row), {})[key_of(row)] = row
+
+    def put_xcom(self, row: XComRow) -> None:
+        self.gone_xcoms.pop(key_of(row), None)
+        self.put(row)
+
+    def drop_xcom(self, row: XComRow) -> None:
+        key = key_of(row)
+        self.rows.get(XComRow, {}).pop(key, None)
+        self.gone_xcoms[key] = None
+
+
+class Projection:
+    """``apply`` events in order; ``take_changes`` gives what to write, and forgets runs that are over."""
+
+    def __init__(self) -> None:
+        self.runs: dict[RunKey, KeptRun] = {}
+        self._changes = Changes()
+        self._over: list[RunKey] = []
+
+    def restore(self, rows: Iterable[Row]) -> None:
+        """Take over the rows of runs that are not over, runs first."""
+        for row in rows:
+            if isinstance(row, RunRow):
+                self.runs[row.namespace, row.dag_id, row.run_id] = KeptRun(row)
+                continue
+            assert isinstance(row, TaskRow | AttemptRow | XComRow)
+            kept = self.runs[row.namespace, row.dag_id, row.run_id]
+            key = (row.task_id, row.map_index)
+            match row:
+                case TaskRow():
+                    kept.tasks[key] = row
+                case AttemptRow():
+                    known = kept.attempts.get(key)
+                    if known is None or known.attempt < row.attempt:
+                        kept.attempts[key] = row
+                case XComRow():
+                    kept.xcoms.setdefault(key, {})[row.key] = row
+
+    def take_changes(self) -> Changes:
+        changes, self._changes = self._changes, Changes()
+        for key in self._over:
+            self.runs.pop(key, None)
+        self._over = []
+        return changes
+
+    def find_xcoms(self, run: RunKey, task_id: str, map_index: tuple[int, ...]) -> dict[str, XComRow] | None:
+        """The XComs of a task of a kept run by key; None if the run is not kept."""
+        kept = self.runs.get(run)
+        return None if kept is None else kept.xcoms.get((task_id, map_index), {})
+
+    def apply(self, event: Event) -> None:
+        """Fold one event. An event of a run that is unknown or over changes nothing."""
+        where = event.where
+        match event.data:
+            case EpochStarted():
+                return
+            case DagVersionSubmitted():
+                self._version(event, event.data)
+                return
+            case RunCreated():
+                self._create(event, event.data)
+                return
+        kept = self.runs.get(run_key(where))
+        if kept is None:
+            return
+        match event.data:
+            case RunStarted():
+                kept.run.state, kept.run.started_at = "running", event.recorded_at
+                self._put_run(kept, event)
+            case RunSucceeded():
+                self._end(kept, event, "success", "")
+            case RunFailed():
+                self._end(kept, event, "failed", f"failed tasks: {', '.join(event.data.failed_leaves)}")
+            case RunQuarantined():
+                self._end(kept, event, "failed", f"quarantined: {event.data.error}")
+            case _:
+                self._task(kept, event)
+
+    # --- DAGs and runs
+
+    def _version(self, event: Event, data: DagVersionSubmitted) -> None:
+        where = event.where
+        self._changes.put(
+            DagVersionRow(
+                namespace=where.namespace,
+                dag_id=where.dag_id,
+                version=data.version,
+                spec=bytes(data.spec).decode(),
+                bundle=data.bundle,
+                submitted_at=event.recorded_at,
+                position=event.position,
+            )
+        )
+        self._changes.put(
+            DagRow(
+                namespace=where.namespace,
+                dag_id=where.dag_id,
+                latest_version=data.version,
+                submitted_at=event.recorded_at,
+            )
+        )
+
+    def _create(self, event: Event, data: RunCreated) -> None:
+        where = event.where
+        row = RunRow(
+            namespace=where.namespace,
+            dag_id=where.dag_id,
+            run_id=where.run_id,
+            version=data.version,
+            state="queued",
+            run_type=data.run_type,
+            triggered_by=data.triggered_by,
+            conf=msgspec.json.encode(data.conf).decode(),
+            logical_date=data.logical_date,
+            data_interval_start=data.data_interval_start,
+            data_interval_end=data.data_interval_end,
+            run_after=data.run_after,
+            created_at=event.recorded_at,
+            note=data.note,
+            created_position=event.position,
+            position=event.position,
+        )
+        self.runs[run_key(where)] = KeptRun(row)
+        self._changes.put(row)
+
+    def _put_run(self, kept: KeptRun, event: Event) -> None:
+        kept.run.position = event.position
+        self._changes.put(kept.run)
+
+    def _end(self, kept: KeptRun, event: Event, state: str, reason: str) -> None:
+        kept.run.state, kept.run.reason, kept.run.ended_at = state, reason, event.recorded_at
+        self._put_run(kept, event)
+        self._over.append(run_key(event.where))
+
+    # --- tasks
+
+    def _task(self, kept: KeptRun, event: Event) -> None:
+        where = event.where
+        key = (sys.intern(where.task_id), where.map_index)
+        row = kept.tasks.get(key)
+        if row is None:
+            row = kept.tasks[key] = TaskRow(**_task_names(where))
+        status = next_status(event.data)
+        assert status is not None
+        row.state, row.position = status.value, event.position
+        match event.data:
+            case TaskReady():
+                self._ready(kept, key, row, event, event.data)
+            case TaskStarted():
+                row.worker, row.started_at = event.data.worker, event.data.started_at
+            case TaskSucceeded():
+                row.started_at, row.ended_at = event.data.started_at, event.data.ended_at
+                self._push(kept, key, event, event.data.xcoms)
+            case TaskFailed():
+                row.started_at, row.ended_at = event.data.started_at, event.data.ended_at
+                row.retry_at = event.data.retry_at
+                row.reason = _text(f"{event.data.error_type}: {event.data.message}")
+                row.traceback = _text(event.data.traceback)
+                self._push(kept, key, event, event.data.xcoms)
+            case TaskLost():
+                row.ended_at, row.reason = event.recorded_at, f"lost: {event.data.reason}"
+            case TaskSkipped():
+                row.reason = _text(event.data.reason)
+                row.started_at, row.ended_at = event.data.started_at, event.data.ended_at or event.recorded_at
+                self._push(kept, key, event, event.data.xcoms)
+            case TaskUpstreamFailed():
+                row.reason, row.ended_at = _text(event.data.reason), event.recorded_at
+        self._changes.put(row)
+        self._copy_to_attempt(kept, key, row, event)
+
+    def _ready(self, kept: KeptRun, key: TaskKey, row: TaskRow, event: Event, data: TaskReady) -> None:
+        """An attempt begins: what the one before it left behind is gone, as in Airflow."""
+        for xcom in kept.xcoms.pop(key, {}).values():
+            self._changes.drop_xcom(xcom)
+        if row.attempt != event.where.attempt:
+            row.attempt = event.where.attempt
+            row.queued_at = event.recorded_at
+        row.queue, row.worker = data.queue, ""
+        row.started_at = row.ended_at = row.retry_at = None
+        row.reason = row.traceback = ""
+
+    def _copy_to_attempt(self, kept: KeptRun, key: TaskKey, row: TaskRow, event: Event) -> None:
+        where = event.where
+        if not where.attempt:
+            return
+        attempt = kept.attempts.get(key)
+        if attempt is None or attempt.attempt != where.attempt:
+            attempt = kept.attempts[key] = AttemptRow(**_task_names(where), attempt=where.attempt)
+        attempt.state = "lost" if isinstance(event.data, TaskLost) else _attempt_state(row.state)
+        attempt.queue, attempt.worker = row.queue, row.worker
+        attempt.queued_at, attempt.started_at, attempt.ended_at = row.queued_at, row.started_at, row.ended_at
+        attempt.reason, attempt.traceback, attempt.position = row.reason, row.traceback, event.position
+        self._changes.put(attempt)
+
+    def _push(self, kept: KeptRun, key: TaskKey, event: Event, xcoms: dict[str, XCom]) -> None:
+        if not xcoms:
+            return
+        rows = kept.xcoms.setdefault(key, {})
+        for name, xcom in xcoms.items():
+            value = bytes(xcom.value).decode()
+            row = XComRow(
+                **_task_names(event.where),
+                key=_text(name),
+                value=None if xcom.blob else value,
+                blob=xcom.blob,
+                size=xcom.size or len(value),
+                attempt=event.where.attempt,
+                position=event.position,
+            )
+            rows[name] = row
+            self._changes.put_xcom(row)
+
+
+def _task_names(where: Where) -> dict[str, object]:
+    return {
+        "namespace": where.namespace,
+        "dag_id": where.dag_id,
+        "run_id": where.run_id,
+        "task_id": where.task_id,
+        "map_index": where.map_index,
+    }
+
+
+def _attempt_state(task_state: str) -> str:
+    return "failed" if task_state == "up_for_retry" else task_state
+
+
+def _text(text: str) -> str:
+    """Postgres has no NUL in its texts; the event keeps it."""
+    return text.replace("\0", "\\0") if "\0" in text else text
+
+
+def changed_rows(changes: Changes) -> Iterator[tuple[type[Row], list[Row]]]:
+    """The rows to write, a table at a time."""
+    for row_type, rows in changes.rows.items():
+        if rows:
+            yield row_type, list(rows.values())

@@ -1,0 +1,123 @@
+"""The loop: take events, fold them, write the rows and the checkpoint in one transaction, say so."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+import structlog
+
+from millstream.adapters.bus import Bus
+from millstream.adapters.event_log import EventLog
+from millstream.adapters.follow import Follower
+from millstream.adapters.postgres import Database, connect_patiently
+from millstream.adapters.settings import Settings
+from millstream.adapters.streams import projected_subject
+from millstream.core.errors import MillstreamError, Unavailable
+from millstream.core.events import Event
+from millstream.core.wire import GENESIS
+from millstream_projector.feed import Feed
+from millstream_projector.lookups import Lookups
+from millstream_projector.projection import Changes, Projection
+from millstream_projector.tables import READ_SCHEMA, ensure_tables, read_open_rows, write_changes
+
+log = structlog.get_logger(__name__)
+
+
+class CheckpointMoved(MillstreamError):
+    """The read tables are not as this process left them: they were rebuilt, or another one writes them."""
+
+    reason = "CHECKPOINT_MOVED"
+
+
+class Projector:
+    """The active projector of a shard."""
+
+    def __init__(self, bus: Bus, settings: Settings) -> None:
+        self._bus = bus
+        self._settings = settings
+        self._shard = settings.shard
+        self._database = Database(settings.database_url, schema=READ_SCHEMA, name="projector")
+        self._log = EventLog(Database(settings.database_url, name="projector-log"), settings.shard)
+        self._projection = Projection()
+        self._generation = 0
+        self.lookups = Lookups(bus, self._projection, settings)
+
+    async def start(self) -> tuple[Feed, Follower]:
+        """Load where the tables stand, and fold what the log holds beyond that."""
+        connection = await connect_patiently(self._settings.database_url, schema=READ_SCHEMA, name="projector")
+        await _wait_for_log(connection)
+        await ensure_tables(connection, READ_SCHEMA)
+        row = await connection.fetchrow(
+            "INSERT INTO checkpoint (shard, position, digest, generation) VALUES ($1, 0, $2, 0) "
+            "ON CONFLICT (shard) DO UPDATE SET shard = excluded.shard "
+            "RETURNING position, digest, generation",
+            self._shard,
+            GENESIS,
+        )
+        self._projection.restore(await read_open_rows(connection))
+        await connection.close()
+        self._generation = row["generation"]
+        feed = Feed(self._log, Follower(self._bus, self._shard, 1), row["position"], bytes(row["digest"]))
+        while events := await feed.catch_up():
+            await self._fold(events, feed)
+        follower = Follower(self._bus, self._shard, feed.position + 1)
+        log.info("caught_up", position=feed.position)
+        return Feed(self._log, follower, feed.position, feed.digest), follower
+
+    async def run(self, feed: Feed) -> None:
+        """Fold what comes, forever."""
+        await self._tell(feed.position)
+        while True:
+            await self._fold(await feed.take(), feed)
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def _fold(self, events: list[Event], feed: Feed) -> None:
+        if not events:
+            return
+        before = events[0].position - 1
+        for event in events:
+            self._projection.apply(event)
+        # Look-ups may see the rows now: the events are in the log already.
+        self.lookups.advance(feed.position)
+        await self._write(self._projection.take_changes(), before, feed)
+        await self._tell(feed.position)
+
+    async def _write(self, changes: Changes, before: int, feed: Feed) -> None:
+        """Write, however long Postgres is away. The rows are whole, so writing them again does no harm."""
+        while True:
+            try:
+                async with self._database.use() as connection, connection.transaction():
+                    moved = await connection.execute(
+                        "UPDATE checkpoint SET position = $2, digest = $3 "
+                        "WHERE shard = $1 AND generation = $4 AND position IN ($2, $5)",
+                        self._shard,
+                        feed.position,
+                        feed.digest,
+                        self._generation,
+                        before,
+                    )
+                    if moved != "UPDATE 1":
+                        raise CheckpointMoved(
+                            "The read tables were rebuilt or are written by another projector; "
+                            "this process ends and starts anew from them."
+                        )
+                    await write_changes(connection, changes)
+                return
+            except Unavailable as error:
+                log.warning("write_waits", error=str(error))
+                await asyncio.sleep(0.2)
+
+    async def _tell(self, position: int) -> None:
+        try:
+            await self._bus.publish(projected_subject(self._shard), b'{"position":%d}' % position)
+        except Unavailable:
+            pass  # the next one says more
+
+
+async def _wait_for_log(connection: asyncpg.Connection) -> None:
+    """The scheduler migrates the database; a projector that is quicker waits."""
+    while not await connection.fetchval("SELECT to_regclass('public.event_log')"):
+        await asyncio.sleep(0.05)

@@ -1,0 +1,131 @@
+"""The rows of the read tables, one Struct a table; the DDL is in ``adapters/sql/read_tables.sql``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+import msgspec
+
+
+class Row(msgspec.Struct, kw_only=True):
+    """A row that the projector keeps and changes in memory. ``KEY`` columns come first in the table."""
+
+    TABLE: ClassVar[str]
+    KEY: ClassVar[tuple[str, ...]]
+
+
+class DagRow(Row, kw_only=True):
+    TABLE: ClassVar[str] = "dag"
+    KEY: ClassVar[tuple[str, ...]] = ("namespace", "dag_id")
+
+    namespace: str
+    dag_id: str
+    latest_version: int
+    submitted_at: datetime
+
+
+class DagVersionRow(Row, kw_only=True):
+    TABLE: ClassVar[str] = "dag_version"
+    KEY: ClassVar[tuple[str, ...]] = ("namespace", "dag_id", "version")
+
+    namespace: str
+    dag_id: str
+    version: int
+    spec: str
+    bundle: str
+    submitted_at: datetime
+    position: int
+
+
+class RunRow(Row, kw_only=True):
+    TABLE: ClassVar[str] = "dag_run"
+    KEY: ClassVar[tuple[str, ...]] = ("namespace", "dag_id", "run_id")
+
+    namespace: str
+    dag_id: str
+    run_id: str
+    version: int
+    state: str
+    run_type: str
+    triggered_by: str
+    conf: str
+    logical_date: datetime | None
+    data_interval_start: datetime | None
+    data_interval_end: datetime | None
+    run_after: datetime
+    created_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    note: str
+    reason: str = ""
+    created_position: int
+    position: int
+
+
+class TaskRow(Row, kw_only=True):
+    TABLE: ClassVar[str] = "task_instance"
+    KEY: ClassVar[tuple[str, ...]] = ("namespace", "dag_id", "run_id", "task_id", "map_index")
+
+    namespace: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: tuple[int, ...]
+    state: str = "none"
+    attempt: int = 0
+    queue: str = ""
+    worker: str = ""
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    retry_at: datetime | None = None
+    reason: str = ""
+    traceback: str = ""
+    position: int = 0
+
+
+class AttemptRow(Row, kw_only=True):
+    TABLE: ClassVar[str] = "task_attempt"
+    KEY: ClassVar[tuple[str, ...]] = ("namespace", "dag_id", "run_id", "task_id", "map_index", "attempt")
+
+    namespace: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: tuple[int, ...]
+    attempt: int
+    state: str = "queued"
+    queue: str = ""
+    worker: str = ""
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    reason: str = ""
+    traceback: str = ""
+    position: int = 0
+
+
+class XComRow(Row, kw_only=True):
+    TABLE: ClassVar[str] = "xcom"
+    KEY: ClassVar[tuple[str, ...]] = ("namespace", "dag_id", "run_id", "task_id", "map_index", "key")
+
+    namespace: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: tuple[int, ...]
+    key: str
+    value: str | None
+    blob: str
+    size: int
+    attempt: int
+    position: int
+
+
+ROW_TYPES: tuple[type[Row], ...] = (DagRow, DagVersionRow, RunRow, TaskRow, AttemptRow, XComRow)
+Key = tuple[object, ...]
+
+
+def key_of(row: Row) -> Key:
+    return tuple(getattr(row, name) for name in row.KEY)

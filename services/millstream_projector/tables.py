@@ -1,0 +1,136 @@
+"""Reading and writing the read tables, in the schema of the connection's search path."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import asyncpg
+import millstream.adapters
+
+from millstream_projector.projection import Changes, changed_rows
+from millstream_projector.rows import ROW_TYPES, AttemptRow, Row, RunRow, TaskRow, XComRow
+
+READ_SCHEMA = "millstream_read"
+_DDL = Path(millstream.adapters.__file__).parent / "sql" / "read_tables.sql"
+_JSON_COLUMNS = {"spec", "conf", "value"}
+
+
+def quoted(schema: str) -> str:
+    """A schema name of ours as an identifier."""
+    assert schema.replace("_", "").isalnum(), schema
+    return f'"{schema}"'
+
+
+async def ensure_tables(connection: asyncpg.Connection, schema: str) -> None:
+    """Create the schema and its tables if they do not exist, with a checkpoint of 0."""
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtext($1))", schema)
+        if await connection.fetchval("SELECT to_regclass($1)", f"{schema}.checkpoint"):
+            return
+        await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
+        await connection.execute(f"SET LOCAL search_path = {quoted(schema)}")
+        await connection.execute(_DDL.read_text())
+
+
+async def write_changes(connection: asyncpg.Connection, changes: Changes) -> None:
+    """Write all rows with one statement a table. The caller has the transaction."""
+    if changes.gone_xcoms:
+        await connection.executemany(
+            "DELETE FROM xcom WHERE namespace = $1 AND dag_id = $2 AND run_id = $3 AND task_id = $4 "
+            "AND map_index = $5 AND key = $6",
+            list(changes.gone_xcoms),
+        )
+    for row_type, rows in changed_rows(changes):
+        columns = _columns(row_type)
+        await connection.execute(
+            _upsert(row_type), *([_encode(getattr(row, name)) for row in rows] for name, _ in columns)
+        )
+
+
+async def read_open_rows(connection: asyncpg.Connection) -> list[Row]:
+    """Every row of the runs that are not over: runs, then tasks, attempts and XComs."""
+    rows: list[Row] = []
+    for row_type in (RunRow, TaskRow, AttemptRow, XComRow):
+        names = ", ".join(
+            f"t.{name}::text AS {name}" if name in _JSON_COLUMNS else f"t.{name}"
+            for name, _ in _columns(row_type)
+        )
+        found = await connection.fetch(
+            f"SELECT {names} FROM {row_type.TABLE} t JOIN dag_run r USING (namespace, dag_id, run_id) "  # noqa: S608
+            f"WHERE r.state IN ('queued', 'running')"
+        )
+        rows += [row_type(**_decode(record)) for record in found]
+    return rows
+
+
+def _decode(record: asyncpg.Record) -> dict[str, Any]:
+    values = dict(record)
+    if "map_index" in values:
+        values["map_index"] = tuple(values["map_index"])
+    return values
+
+
+def _encode(value: object) -> object:
+    # unnest flattens arrays of arrays, so paths of indices travel as text
+    return "{" + ",".join(map(str, value)) + "}" if isinstance(value, tuple) else value
+
+
+@cache
+def _columns(row_type: type[Row]) -> tuple[tuple[str, str], ...]:
+    """(name, Postgres type) of each column, in the order of the Struct."""
+    hints = get_type_hints(row_type)
+    return tuple((name, _pg_type(name, hints[name])) for name in row_type.__struct_fields__)
+
+
+def _pg_type(name: str, hint: Any) -> str:
+    if name in _JSON_COLUMNS:
+        return "json"
+    if get_origin(hint) is tuple:
+        return "integer[]"
+    options = [o for o in get_args(hint) if o is not type(None)] if _is_union(hint) else [hint]
+    return {str: "text", int: "bigint", datetime: "timestamptz"}[options[0]]
+
+
+def _is_union(hint: Any) -> bool:
+    return get_origin(hint) is Union or type(hint).__name__ == "UnionType"
+
+
+@cache
+def _upsert(row_type: type[Row]) -> str:
+    columns = _columns(row_type)
+    names = ", ".join(name for name, _ in columns)
+    travels = {"json": "text", "integer[]": "text"}
+    arrays = ", ".join(f"${i}::{travels.get(pg, pg)}[]" for i, (_, pg) in enumerate(columns, 1))
+    chosen = ", ".join(f"u.{name}::{pg}" if pg in travels else f"u.{name}" for name, pg in columns)
+    rest = [name for name, _ in columns if name not in row_type.KEY]
+    updates = ", ".join(f"{name} = excluded.{name}" for name in rest)
+    return (
+        f"INSERT INTO {row_type.TABLE} ({names}) SELECT {chosen} FROM unnest({arrays}) AS u({names}) "  # noqa: S608
+        f"ON CONFLICT ({', '.join(row_type.KEY)}) DO UPDATE SET {updates}"
+    )
+
+
+def comparable_columns(row_type: type[Row]) -> str:
+    """A select list in which every column can be compared: JSON is compared as its text."""
+    return ", ".join(
+        f"{name}::text AS {name}" if pg == "json" else name for name, pg in _columns(row_type)
+    )
+
+
+def column_names(row_type: type[Row]) -> list[str]:
+    return [name for name, _ in _columns(row_type)]
+
+
+__all__ = [
+    "READ_SCHEMA",
+    "ROW_TYPES",
+    "column_names",
+    "comparable_columns",
+    "ensure_tables",
+    "quoted",
+    "read_open_rows",
+    "write_changes",
+]
