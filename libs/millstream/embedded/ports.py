@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Collection
 
 from millstream.core.errors import MillstreamError
 
@@ -41,19 +40,47 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_port(taken: Collection[int] = (), preferred: int = 0) -> int:
-    """``preferred`` if it is free, else a random free port below 32768 that is not in ``taken``."""
-    if preferred and preferred not in taken and is_free(preferred):
-        return preferred
-    for _ in range(1000):
-        port = random.randint(LOWEST, HIGHEST)  # noqa: S311 - no secret, only spread
-        if port not in taken and is_free(port):
-            return port
-    raise MillstreamError(f"No free port between {LOWEST} and {HIGHEST} was found on {LOOPBACK}.")
+class PortClaims:
+    """The ports that one ``up`` has chosen, until it ends.
 
+    Between the choice of a port and the moment when a service listens on it, another ``up`` would
+    choose it too. So each port is also claimed by an abstract socket, which ends with us.
+    """
 
-def given_port(port: int, option: str) -> int:
-    """``port``, which a person asked for by number. Raises :class:`PortTaken`."""
-    if not is_free(port):
-        raise PortTaken(port, option)
-    return port
+    def __init__(self) -> None:
+        self._sockets: dict[int, socket.socket] = {}
+
+    def claim(self, port: int) -> bool:
+        """Whether ``port`` is ours now: free, and claimed by nobody."""
+        if port in self._sockets or not is_free(port):
+            return False
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.bind(f"\0millstream-port-{port}")
+        except OSError:
+            sock.close()
+            return False
+        self._sockets[port] = sock
+        return True
+
+    def choose(self, preferred: int = 0) -> int:
+        """``preferred`` if it can be claimed, else a random port below 32768."""
+        if preferred and self.claim(preferred):
+            return preferred
+        for _ in range(1000):
+            port = random.randint(LOWEST, HIGHEST)  # noqa: S311 - no secret, only spread
+            if self.claim(port):
+                return port
+        raise MillstreamError(f"No free port between {LOWEST} and {HIGHEST} on {LOOPBACK}.")
+
+    def take(self, port: int, option: str) -> int:
+        """``port``, which a person asked for by number. Raises :class:`PortTaken`."""
+        if not self.claim(port):
+            raise PortTaken(port, option)
+        return port
+
+    def close(self) -> None:
+        """Gives all of them back."""
+        for sock in self._sockets.values():
+            sock.close()
+        self._sockets.clear()

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ import msgspec
 
 from millstream.embedded.lockfile import holding_lock
 from millstream.embedded.pids import end_leftovers, identify
-from millstream.embedded.ports import LOOPBACK
+from millstream.embedded.ports import LOOPBACK, PortClaims
 from millstream.embedded.privatefile import make_private_dir
 from millstream.embedded.stack import Options, Stack, build_stack, servers
 from millstream.embedded.statefile import UpState, read_last_state, remove_state, write_state
@@ -35,12 +36,12 @@ def run_up(
     """
     data_dir = make_private_dir(options.data_dir.resolve())
     options = msgspec.structs.replace(options, data_dir=data_dir)
-    with holding_lock(data_dir):
+    with holding_lock(data_dir), contextlib.closing(PortClaims()) as claims:
         last = read_last_state(data_dir)
         if last is not None:
             # The supervisor of that state was killed: its processes were told, and may linger.
             end_leftovers([process.identity for process in last.processes], 10.0)
-        stack = build_stack(options)
+        stack = build_stack(options, claims)
         for note in stack.notes:
             tell(note)
         try:
@@ -111,7 +112,8 @@ class RunningServers:
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = make_private_dir(data_dir.resolve())
-        self.nats_url, self.database_url, specs = servers(self.data_dir, {})
+        self._claims = PortClaims()
+        self.nats_url, self.database_url, specs = servers(self.data_dir, self._claims, {})
         self._supervisor: Supervisor
         self._specs = specs
         self._loop = asyncio.new_event_loop()
@@ -131,6 +133,13 @@ class RunningServers:
         waiting = self._supervisor.wait_ready(timeout_s)
         asyncio.run_coroutine_threadsafe(waiting, self._loop).result()
 
+    def wait_restarted(self, name: str, restarts: int, timeout_s: float = 60.0) -> None:
+        """Returns when ``name`` was started again that often and both are ready."""
+        deadline = time.monotonic() + timeout_s
+        while self.restarts(name) < restarts and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.wait_ready(timeout_s)
+
     def start(self) -> None:
         """Starts both and waits for them. Raises :class:`NotReady`."""
         self._supervisor = Supervisor(self._specs, make_private_dir(self.data_dir / "logs"))
@@ -145,6 +154,7 @@ class RunningServers:
         """Ends both and waits until they are gone."""
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
+        self._claims.close()
 
     def _run(self) -> None:
         async def live() -> None:

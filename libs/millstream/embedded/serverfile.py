@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from millstream.core.errors import MillstreamError
-from millstream.embedded.ports import free_port
+from millstream.embedded.ports import PortClaims
 from millstream.embedded.privatefile import write_private
 
 NAME = "servers.json"
@@ -25,7 +25,7 @@ class ServerFile(msgspec.Struct, frozen=True, kw_only=True):
     postgres_password: str
 
 
-def settle(data_dir: Path) -> ServerFile:
+def settle(data_dir: Path, claims: PortClaims) -> ServerFile:
     """Ports and passwords of ``data_dir``: the ones of last time, with new ports where taken."""
     path = data_dir / NAME
     try:
@@ -41,11 +41,11 @@ def settle(data_dir: Path) -> ServerFile:
         )
     except (OSError, msgspec.DecodeError) as error:
         raise MillstreamError(f"{path} cannot be read: {error}") from error
-    taken: list[int] = []
-    for preferred in (last.nats_port, last.nats_http_port, last.postgres_port):
-        taken.append(free_port(taken, preferred))
     settled = msgspec.structs.replace(
-        last, nats_port=taken[0], nats_http_port=taken[1], postgres_port=taken[2]
+        last,
+        nats_port=claims.choose(last.nats_port),
+        nats_http_port=claims.choose(last.nats_http_port),
+        postgres_port=claims.choose(last.postgres_port),
     )
     if settled != last:
         write_private(path, msgspec.json.format(msgspec.json.encode(settled)))

@@ -12,7 +12,7 @@ import msgspec
 from millstream.core.errors import MillstreamError
 from millstream.embedded import serverfile
 from millstream.embedded.nats import nats_spec, nats_url
-from millstream.embedded.ports import LOOPBACK, free_port, given_port
+from millstream.embedded.ports import LOOPBACK, PortClaims
 from millstream.embedded.postgres import database_url, postgres_spec
 from millstream.embedded.privatefile import make_private_dir
 from millstream.embedded.spec import ProcessSpec, StopStep
@@ -49,10 +49,10 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def servers(
-    data_dir: Path, environ: Mapping[str, str] = os.environ
+    data_dir: Path, claims: PortClaims, environ: Mapping[str, str] = os.environ
 ) -> tuple[str, str, tuple[ProcessSpec, ...]]:
     """URL of NATS, URL of Postgres, and the servers to run: none where a setting names one."""
-    keys = serverfile.settle(data_dir)
+    keys = serverfile.settle(data_dir, claims)
     specs = []
     nats = environ.get("MILLSTREAM_NATS_URL", "")
     if not nats:
@@ -65,15 +65,26 @@ def servers(
     return nats, database, tuple(specs)
 
 
-def build_stack(options: Options, environ: Mapping[str, str] = os.environ) -> Stack:
+def build_stack(
+    options: Options, claims: PortClaims, environ: Mapping[str, str] = os.environ
+) -> Stack:
     """Chooses ports and lists every process. Raises :class:`PortTaken` for a port by number."""
     if options.workers < 0 or options.slots < 0:
         raise MillstreamError("--workers and --slots must not be negative.")
     data_dir = options.data_dir
     notes: list[str] = []
-    grpc_port = _port(options.grpc_port, DEFAULT_GRPC_PORT, "--grpc-port", notes)
-    http_port = _port(options.http_port, DEFAULT_HTTP_PORT, "--http-port", notes, grpc_port)
-    nats, database, server_specs = servers(data_dir, environ)
+
+    def port(wanted: int, default: int, option: str) -> int:
+        if wanted:
+            return claims.take(wanted, option)
+        chosen = claims.choose(default)
+        if chosen != default:
+            notes.append(f"Port {default} ({option}) is in use: taking {chosen}.")
+        return chosen
+
+    grpc_port = port(options.grpc_port, DEFAULT_GRPC_PORT, "--grpc-port")
+    http_port = port(options.http_port, DEFAULT_HTTP_PORT, "--http-port")
+    nats, database, server_specs = servers(data_dir, claims, environ)
     blob_url = environ.get("MILLSTREAM_BLOB_URL") or str(make_private_dir(data_dir / "blobs"))
     base = {
         name: text
@@ -118,12 +129,3 @@ def build_stack(options: Options, environ: Mapping[str, str] = os.environ) -> St
         http_port=http_port,
         notes=tuple(notes),
     )
-
-
-def _port(wanted: int, default: int, option: str, notes: list[str], taken: int = 0) -> int:
-    if wanted:
-        return given_port(wanted, option)
-    port = free_port({taken}, default)
-    if port != default:
-        notes.append(f"Port {default} ({option}) is in use: taking {port}.")
-    return port

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from millstream.embedded import serverfile
 from millstream.embedded.lockfile import AlreadyRunning, holding_lock
 from millstream.embedded.pids import ProcessId, identify
+from millstream.embedded.ports import PortClaims
+from millstream.embedded.serverfile import ServerFile
 from millstream.embedded.statefile import (
     NAME,
     ProcessState,
@@ -67,9 +70,14 @@ def test_the_second_holder_of_a_lock_is_told_who_has_it(tmp_path: Path) -> None:
         pass
 
 
+def settle(data_dir: Path) -> ServerFile:
+    with contextlib.closing(PortClaims()) as claims:
+        return serverfile.settle(data_dir, claims)
+
+
 def test_ports_and_passwords_are_kept(tmp_path: Path) -> None:
-    first = serverfile.settle(tmp_path)
-    assert serverfile.settle(tmp_path) == first
+    first = settle(tmp_path)
+    assert settle(tmp_path) == first
     assert stat.S_IMODE((tmp_path / serverfile.NAME).stat().st_mode) == 0o600
     ports = {first.nats_port, first.nats_http_port, first.postgres_port}
     assert len(ports) == 3
@@ -80,7 +88,7 @@ def test_passwords_differ_between_data_directories(tmp_path: Path) -> None:
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder in folders:
         folder.mkdir()
-    one, other = (serverfile.settle(folder) for folder in folders)
+    one, other = (settle(folder) for folder in folders)
     assert one.nats_password != other.nats_password
     assert one.postgres_password not in {other.postgres_password, one.nats_password}
     assert msgspec.structs.asdict(one)["user"] == "millstream"

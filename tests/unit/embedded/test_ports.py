@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Iterator
 
 import pytest
 
-from millstream.embedded.ports import LOOPBACK, PortTaken, free_port, given_port, is_free
+from millstream.embedded.ports import LOOPBACK, PortClaims, PortTaken, is_free
 
 
 @pytest.fixture
@@ -18,23 +19,36 @@ def test_a_port_that_somebody_listens_on_is_not_free(taken: int) -> None:
     assert not is_free(taken)
 
 
-def test_the_preferred_port_is_taken_if_it_is_free() -> None:
-    port = free_port()
-    assert free_port(preferred=port) == port
+@pytest.fixture
+def claims() -> Iterator[PortClaims]:
+    with contextlib.closing(PortClaims()) as claims:
+        yield claims
 
 
-def test_another_port_is_chosen_if_the_preferred_one_is_in_use(taken: int) -> None:
-    port = free_port(preferred=taken)
+def test_the_preferred_port_is_taken_if_it_is_free(claims: PortClaims) -> None:
+    port = claims.choose()
+    claims.close()
+    assert claims.choose(preferred=port) == port
+
+
+def test_another_port_is_chosen_if_the_preferred_one_is_in_use(
+    claims: PortClaims, taken: int
+) -> None:
+    port = claims.choose(preferred=taken)
     assert port != taken
     assert 20000 <= port < 32768
 
 
-def test_a_port_that_is_promised_to_another_server_is_not_chosen() -> None:
-    port = free_port()
-    assert free_port({port}, preferred=port) != port
+def test_a_port_is_chosen_once_although_nobody_listens_on_it_yet(claims: PortClaims) -> None:
+    port = claims.choose()
+    assert claims.choose(preferred=port) != port
+    with contextlib.closing(PortClaims()) as others:
+        assert others.choose(preferred=port) != port
+    claims.close()
+    assert claims.choose(preferred=port) == port
 
 
-def test_a_port_given_by_number_must_be_free(taken: int) -> None:
+def test_a_port_given_by_number_must_be_free(claims: PortClaims, taken: int) -> None:
     with pytest.raises(PortTaken, match=f"Port {taken} \\(--grpc-port\\)") as caught:
-        given_port(taken, "--grpc-port")
+        claims.take(taken, "--grpc-port")
     assert caught.value.port == taken

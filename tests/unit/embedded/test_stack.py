@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import socket
 from pathlib import Path
 
 import pytest
 
 from millstream.core.errors import MillstreamError
-from millstream.embedded.ports import LOOPBACK, PortTaken
+from millstream.embedded.ports import LOOPBACK, PortClaims, PortTaken
 from millstream.embedded.stack import Options, Stack, build_stack
 
 EXTERNAL = {
@@ -17,8 +18,13 @@ EXTERNAL = {
 }
 
 
+def built(options: Options, environ: dict[str, str]) -> Stack:
+    with contextlib.closing(PortClaims()) as claims:
+        return build_stack(options, claims, environ)
+
+
 def stack(data_dir: Path, **changes: int) -> Stack:
-    return build_stack(Options(data_dir=data_dir, **changes), EXTERNAL)  # type: ignore[arg-type]
+    return built(Options(data_dir=data_dir, **changes), EXTERNAL)
 
 
 def test_servers_that_settings_name_are_not_started(tmp_path: Path) -> None:
@@ -27,8 +33,8 @@ def test_servers_that_settings_name_are_not_started(tmp_path: Path) -> None:
 
 
 def test_servers_are_started_if_nothing_names_them(tmp_path: Path) -> None:
-    built = build_stack(Options(data_dir=tmp_path), {})
-    assert [spec.name for spec in built.specs[:2]] == ["nats", "postgres"]
+    whole = built(Options(data_dir=tmp_path), {})
+    assert [spec.name for spec in whole.specs[:2]] == ["nats", "postgres"]
 
 
 def test_a_service_is_told_only_what_it_may_touch(tmp_path: Path) -> None:
@@ -42,15 +48,15 @@ def test_a_service_is_told_only_what_it_may_touch(tmp_path: Path) -> None:
 
 
 def test_the_web_service_finds_the_api(tmp_path: Path) -> None:
-    built = stack(tmp_path)
-    env = {spec.name: spec.env for spec in built.specs}
-    assert env["api"]["MILLSTREAM_GRPC_PORT"] == str(built.grpc_port)
-    assert env["web"]["MILLSTREAM_API_ADDRESS"] == f"127.0.0.1:{built.grpc_port}"
-    assert env["web"]["MILLSTREAM_HTTP_PORT"] == str(built.http_port)
+    whole = stack(tmp_path)
+    env = {spec.name: spec.env for spec in whole.specs}
+    assert env["api"]["MILLSTREAM_GRPC_PORT"] == str(whole.grpc_port)
+    assert env["web"]["MILLSTREAM_API_ADDRESS"] == f"127.0.0.1:{whole.grpc_port}"
+    assert env["web"]["MILLSTREAM_HTTP_PORT"] == str(whole.http_port)
 
 
 def test_workers_stop_before_those_who_take_their_results(tmp_path: Path) -> None:
-    stages = {spec.name: spec.stage for spec in build_stack(Options(data_dir=tmp_path), {}).specs}
+    stages = {spec.name: spec.stage for spec in built(Options(data_dir=tmp_path), {}).specs}
     assert stages["api"] > stages["worker-1"] > stages["scheduler"] > stages["postgres"]
 
 
