@@ -7,6 +7,7 @@ that Postgres runs as; here the launcher keeps one capability instead.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -117,7 +118,8 @@ def postgres_spec(data_dir: Path, keys: ServerFile) -> ProcessSpec:
 def _initdb(spec: ProcessSpec, pgdata: Path, keys: ServerFile) -> None:
     """Makes the cluster beside its final place: a half-made one is never taken for whole."""
     draft = pgdata.with_name("postgres.new")
-    shutil.rmtree(draft, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(draft)
     draft.mkdir(mode=0o700)
     uid, gid = unprivileged_ids() if os.geteuid() == 0 else (-1, -1)
     os.chown(draft, uid, gid)

@@ -102,7 +102,11 @@ class _Up:
 
     def _changed(self, sentence: str) -> None:
         self._state = msgspec.structs.replace(self._state, processes=self._supervisor.states())
-        write_state(self._state)
+        try:
+            write_state(self._state)
+        except OSError as error:
+            # A full disk must not end what keeps the processes alive.
+            self._tell(f"The state file cannot be written: {error}")
         if sentence and not self._stopping.is_set():
             self._tell(sentence)
 
