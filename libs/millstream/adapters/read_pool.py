@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 
@@ -82,7 +82,5 @@ class ReadPool(Database):
 
 
 async def _release(pool: asyncpg.Pool, connection: object) -> None:
-    try:
+    with suppress(*AWAY):  # it was lost; the pool makes another
         await pool.release(connection, timeout=2)  # type: ignore[arg-type]
-    except AWAY:
-        pass  # it was lost; the pool makes another

@@ -1,4 +1,4 @@
-"""Between the protos and the core: a DAG's spec there and back, and an event's record to its message.
+"""Between the protos and the core: a DAG's spec there and back, an event's record to its message.
 
 The api and the client share this, so that what one writes the other reads. Nothing here checks a
 DAG: that is ``millstream.core.validate``.
@@ -191,7 +191,9 @@ def _value(value: Any, where: str, depth: int) -> Value:
         case str():
             return Value(string_value=value)
         case Mapping():
-            fields = {_key(k, where): _value(v, f"{where}.{k}", depth + 1) for k, v in value.items()}
+            fields = {
+                _key(k, where): _value(v, f"{where}.{k}", depth + 1) for k, v in value.items()
+            }
             return Value(struct_value=Struct(fields=fields))
         case list() | tuple():
             items = [_value(v, f"{where}[{i}]", depth + 1) for i, v in enumerate(value)]

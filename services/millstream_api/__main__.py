@@ -1,0 +1,89 @@
+"""The api process: what is made of what, and in which order it starts and ends."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from millstream.adapters.blobs import FsspecBlobs
+from millstream.adapters.bus import Bus
+from millstream.adapters.event_log import EventLog
+from millstream.adapters.read_pool import ReadPool
+from millstream.adapters.service import Service, run_service, run_until_stopped
+from millstream.adapters.streams import heartbeat_subject, projected_subject
+from millstream.core.errors import MillstreamError, Unavailable
+from millstream_api.commands import Commands
+from millstream_api.dags import DagService
+from millstream_api.events import EventService
+from millstream_api.heartbeats import Workers
+from millstream_api.hub import Hub
+from millstream_api.progress import Progress
+from millstream_api.runs import RunService
+from millstream_api.server import Server
+from millstream_api.snapshot import Snapshots
+from millstream_api.system import SystemService
+
+log = structlog.get_logger(__name__)
+
+
+async def main(service: Service) -> None:
+    settings = service.settings
+    bus = await _connect(service)
+    if bus is None:
+        return
+    pool = ReadPool(settings.database_url, name=f"millstream-api-{settings.instance}")
+    event_log = EventLog(pool, settings.shard)
+    progress, workers = Progress(), Workers()
+    snapshots = Snapshots(pool, progress, settings.shard)
+    commands = Commands(bus, settings.shard, settings.instance)
+    hub = Hub(bus, event_log, settings.shard)
+    blobs = FsspecBlobs(settings.blob_url)
+    timeout_s = settings.receipt_timeout_s
+    server = Server(
+        DagService(commands, snapshots, blobs, timeout_s),
+        RunService(commands, snapshots, pool, hub, event_log, blobs, timeout_s),
+        EventService(hub, event_log),
+        SystemService(bus, event_log, snapshots, workers),
+    )
+    try:
+        await commands.start()
+        await bus.listen(projected_subject(settings.shard), progress.on_message)
+        await bus.listen(heartbeat_subject("*"), workers.on_message)
+        try:
+            progress.advance(await snapshots.checkpoint())
+        except Unavailable as error:
+            log.info("checkpoint_unknown", error=str(error))
+        await server.start(settings.grpc_host, settings.grpc_port)
+        service.ready()
+        try:
+            await run_until_stopped(service, hub.run(), _until_closed(bus))
+        finally:
+            await server.leave()
+            hub.stop()
+            await server.stop()
+    finally:
+        await pool.close()
+        await bus.close()
+
+
+async def _connect(service: Service) -> Bus | None:
+    """The bus, or None if the process was stopped while NATS was away."""
+    settings = service.settings
+    connecting = asyncio.create_task(Bus.connect(settings.nats_url, f"api-{settings.instance}"))
+    stopping = asyncio.create_task(service.stopping.wait())
+    await asyncio.wait([connecting, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if connecting.done():
+        return connecting.result()
+    connecting.cancel()
+    return None
+
+
+async def _until_closed(bus: Bus) -> None:
+    await bus.closed.wait()
+    raise MillstreamError("NATS closed the connection for good; see its last error above.")
+
+
+if __name__ == "__main__":
+    run_service("api", main, needs=("nats_url", "database_url", "blob_url"))

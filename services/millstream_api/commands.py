@@ -1,0 +1,94 @@
+"""A command's way to the scheduler and its receipt's way back."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import structlog
+
+from millstream.adapters.bus import Bus, JetStreamError
+from millstream.adapters.bus_client import Delivery
+from millstream.adapters.streams import inbox_subject, receipt_subject
+from millstream.core.commands import Receipt, SubmitDag, TriggerRun, decode_receipts, encode_command
+from millstream.core.errors import MillstreamError, Refused, Unavailable
+
+log = structlog.get_logger(__name__)
+
+SEND_AGAIN_S = 1.0
+PAUSE_S = 0.1
+ROLE = "api"
+# What a stream with `discard: new` answers when it is full.
+STORE_FAILED = 10077
+
+
+class Overloaded(MillstreamError):
+    """The inbox is full: the scheduler cannot keep up, and nothing more is taken."""
+
+    reason = "OVERLOADED"
+
+
+class Commands:
+    """Sends a command until its receipt comes. The same id gets the same receipt, so sending again
+    is harmless."""
+
+    def __init__(self, bus: Bus, shard: int, instance: str) -> None:
+        self._bus = bus
+        self._subject = inbox_subject(shard, ROLE, instance)
+        self._receipts = receipt_subject(ROLE, instance)
+        self._waiting: dict[str, list[asyncio.Future[Receipt]]] = {}
+
+    async def start(self) -> None:
+        await self._bus.listen(self._receipts, self.on_receipts)
+
+    def on_receipts(self, delivery: Delivery) -> None:
+        try:
+            receipts = decode_receipts(delivery.data)
+        except msgspec.MsgspecError:
+            log.warning("receipts_unreadable", size=len(delivery.data))
+            return
+        for receipt in receipts:
+            for future in self._waiting.get(receipt.id, ()):
+                if not future.done():
+                    future.set_result(receipt)
+
+    async def send(self, command: SubmitDag | TriggerRun, timeout_s: float) -> Receipt:
+        """The receipt of a command that was carried out.
+
+        Raises :class:`Refused`, :class:`Unavailable` where no receipt came in time (the command may
+        still be carried out) and :class:`Overloaded`.
+        """
+        payload = encode_command(command)
+        future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(command.id, []).append(future)
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not future.done():
+                    await self._send_once(payload, future)
+                receipt = future.result()
+        except TimeoutError as error:
+            raise Unavailable(
+                f"The scheduler did not answer within {timeout_s:.1f} s. The request may still be "
+                f"carried out; ask again with request_id {command.id!r} to get its answer."
+            ) from error
+        finally:
+            waiting = self._waiting[command.id]
+            waiting.remove(future)
+            if not waiting:
+                del self._waiting[command.id]
+        if receipt.is_refused:
+            raise Refused(receipt.reason, receipt.message)
+        return receipt
+
+    async def _send_once(self, payload: bytes, future: asyncio.Future[Receipt]) -> None:
+        """Store the command, then wait a while for the receipt."""
+        try:
+            await self._bus.store(self._subject, payload, SEND_AGAIN_S)
+        except Unavailable:
+            await asyncio.wait([future], timeout=PAUSE_S)
+            return
+        except JetStreamError as error:
+            if error.err_code == STORE_FAILED:
+                raise Overloaded("Too many requests are waiting; try again later.") from error
+            raise Unavailable(f"NATS does not take the request: {error}") from error
+        await asyncio.wait([future], timeout=SEND_AGAIN_S)

@@ -1,0 +1,142 @@
+"""DagService: bundles in, DAG versions in, DAGs out."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import zipfile
+from collections.abc import AsyncIterator
+
+from millstream.core.commands import SubmitDag
+from millstream.core.errors import InvalidArgument, InvalidDag, NotFound, Unavailable
+from millstream.core.spec import DagSpec, PythonAction
+from millstream.core.validate import check_dag
+from millstream.ports import BlobStore
+from millstream.rpc.convert import spec_from_proto
+from millstream.rpc.v1 import dags_pb2, dags_pb2_grpc
+from millstream_api.callers import look_up, namespace_of, need, request_id_of, seconds_left
+from millstream_api.commands import Commands
+from millstream_api.errors import FieldProblem
+from millstream_api.interceptor import Context
+from millstream_api.paging import decode_token, encode_token, fill_page, page_size
+from millstream_api.rows import dag_message
+from millstream_api.snapshot import Snapshots
+
+CHUNK_BYTES = 256 * 1024
+BUNDLE_BYTES = 64 * 1024 * 1024
+# Uploads are held in memory until they are whole.
+MOST_UPLOADS = 4
+
+_GET = """
+SELECT d.namespace, d.dag_id, d.latest_version, v.spec, v.bundle, v.submitted_at
+FROM dag d JOIN dag_version v ON v.namespace = d.namespace AND v.dag_id = d.dag_id
+WHERE d.namespace = $1 AND d.dag_id = $2
+  AND v.version = CASE WHEN $3::integer = 0 THEN d.latest_version ELSE $3::integer END
+"""
+_LIST = """
+SELECT d.namespace, d.dag_id, d.latest_version, v.bundle, d.submitted_at
+FROM dag d JOIN dag_version v ON v.namespace = d.namespace AND v.dag_id = d.dag_id
+                             AND v.version = d.latest_version
+WHERE d.namespace = $1 AND d.dag_id > $2 ORDER BY d.dag_id LIMIT $3
+"""
+
+
+class DagService(dags_pb2_grpc.DagServiceServicer):
+    def __init__(
+        self, commands: Commands, snapshots: Snapshots, blobs: BlobStore, receipt_timeout_s: float
+    ) -> None:
+        self._commands = commands
+        self._snapshots = snapshots
+        self._blobs = blobs
+        self._receipt_timeout_s = receipt_timeout_s
+        self._uploads = asyncio.Semaphore(MOST_UPLOADS)
+
+    async def UploadBundle(  # noqa: N802 - gRPC's name
+        self, chunks: AsyncIterator[dags_pb2.UploadBundleRequest], context: Context
+    ) -> dags_pb2.UploadBundleResponse:
+        async with self._uploads:
+            data = bytearray()
+            async for message in chunks:
+                if len(message.chunk) > CHUNK_BYTES:
+                    raise FieldProblem("chunk", f"A chunk may have at most {CHUNK_BYTES} bytes.")
+                if len(data) + len(message.chunk) > BUNDLE_BYTES:
+                    raise FieldProblem(
+                        "chunk",
+                        f"The bundle is larger than {BUNDLE_BYTES // 1024**2} MiB; leave files out "
+                        f"that the DAG does not need.",
+                    )
+                data += message.chunk
+            archive = bytes(data)
+            if not zipfile.is_zipfile(io.BytesIO(archive)):
+                raise FieldProblem("chunk", "The bundle is not a zip archive.")
+            digest = await self._blobs.put(archive)
+        return dags_pb2.UploadBundleResponse(digest=digest, size=len(archive))
+
+    async def SubmitDag(  # noqa: N802
+        self, request: dags_pb2.SubmitDagRequest, context: Context
+    ) -> dags_pb2.SubmitDagResponse:
+        namespace = namespace_of(request.namespace)
+        request_id = request_id_of(request.request_id)
+        try:
+            spec = spec_from_proto(request.spec)
+        except InvalidArgument as error:
+            raise InvalidDag(request.spec.dag_id, [str(error)]) from error
+        check_dag(spec)
+        await self._check_bundle(spec, request.bundle)
+        receipt = await self._commands.send(
+            SubmitDag(id=request_id, namespace=namespace, spec=spec, bundle=request.bundle),
+            seconds_left(context, self._receipt_timeout_s),
+        )
+        if receipt.dag_id != spec.dag_id or not receipt.version:
+            raise reused(request_id)
+        return dags_pb2.SubmitDagResponse(
+            dag_id=receipt.dag_id, version=receipt.version, position=receipt.position
+        )
+
+    async def GetDag(  # noqa: N802
+        self, request: dags_pb2.GetDagRequest, context: Context
+    ) -> dags_pb2.GetDagResponse:
+        namespace = namespace_of(request.namespace)
+        dag_id = need("dag_id", request.dag_id)
+        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+            row = await rows.fetchrow(_GET, namespace, dag_id, request.version)
+        if row is None:
+            version = f" has no version {request.version}" if request.version else " does not exist"
+            raise NotFound(f"DAG {dag_id!r}{version}.")
+        return dags_pb2.GetDagResponse(dag=dag_message(row, with_spec=True))
+
+    async def ListDags(  # noqa: N802
+        self, request: dags_pb2.ListDagsRequest, context: Context
+    ) -> dags_pb2.ListDagsResponse:
+        namespace = namespace_of(request.namespace)
+        most = page_size(request.page_size)
+        scope = ("dags", namespace)
+        after = look_up("page_token", decode_token(scope, request.page_token, str) or "")
+        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+            found = await rows.fetch(_LIST, namespace, after, most + 1)
+        page, is_more = fill_page(found, lambda row: dag_message(row, with_spec=False), most)
+        token = encode_token(scope, page[-1].dag_id) if is_more else ""
+        return dags_pb2.ListDagsResponse(dags=page, next_page_token=token)
+
+    async def _check_bundle(self, spec: DagSpec, bundle: str) -> None:
+        if not bundle:
+            if any(isinstance(task.action, PythonAction) for task in spec.tasks):
+                raise FieldProblem(
+                    "bundle", f"DAG {spec.dag_id!r} has Python tasks, so it needs a bundle."
+                )
+            return
+        try:
+            is_there = await self._blobs.exists(bundle)
+        except NotFound as error:
+            raise FieldProblem("bundle", str(error)) from error
+        except OSError as error:
+            raise Unavailable(f"The blob store does not answer: {error}") from error
+        if not is_there:
+            raise FieldProblem("bundle", f"Bundle {bundle} does not exist; upload it first.")
+
+
+def reused(request_id: str) -> InvalidArgument:
+    return FieldProblem(
+        "request_id",
+        f"request_id {request_id!r} belongs to another request; use a new one for each request.",
+    )

@@ -1,0 +1,173 @@
+"""One follower of the stream for all watchers of this process, and who gets which event.
+
+The hub never waits for a watcher: one that falls behind loses its queue and is told so, and reads
+what it missed from Postgres. The same happens to all of them where the stream skips positions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from itertools import product
+
+import msgspec
+import structlog
+
+from millstream.adapters.bus import Bus
+from millstream.adapters.event_log import EventLog
+from millstream.adapters.follow import Follower
+from millstream.core.errors import Unavailable
+from millstream.core.wire import Published, read_published
+
+log = structlog.get_logger(__name__)
+
+MOST_QUEUED = 1000
+START_TIMEOUT_S = 5.0
+RETRY_S = 0.5
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """Which events a watcher wants; an empty part matches all."""
+
+    namespace: str = ""
+    dag_id: str = ""
+    run_id: str = ""
+
+
+class Watcher:
+    """What one watcher has not taken yet. ``is_lost``: something is missing; Postgres has it."""
+
+    def __init__(self, scope: Scope, most: int = MOST_QUEUED) -> None:
+        self.scope = scope
+        self.is_lost = False
+        self._most = most
+        self._queue: deque[Published] = deque()
+        self._stirred = asyncio.Event()
+
+    def offer(self, record: Published) -> None:
+        if self.is_lost:
+            return
+        if len(self._queue) >= self._most:
+            self.lose()
+            return
+        self._queue.append(record)
+        self._stirred.set()
+
+    def lose(self) -> None:
+        """Drop what is queued: from here on only Postgres knows."""
+        self.is_lost = True
+        self._queue.clear()
+        self._stirred.set()
+
+    def resume(self) -> None:
+        """Queue again, from the next event on. Call this before reading Postgres, never after."""
+        self.is_lost = False
+        self._queue.clear()
+        self._stirred.clear()
+
+    async def take(self, timeout_s: float) -> list[Published]:
+        """What is queued; waits for something, or for ``is_lost``, or for the time to pass."""
+        if not self._queue and not self.is_lost:
+            self._stirred.clear()
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._stirred.wait()
+            except TimeoutError:
+                return []
+        taken = list(self._queue)
+        self._queue.clear()
+        return taken
+
+
+class Fanout:
+    """Who watches, and the position up to which the events were handed out. No IO."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        self._watchers: dict[Scope, set[Watcher]] = {}
+
+    def add(self, watcher: Watcher) -> None:
+        self._watchers.setdefault(watcher.scope, set()).add(watcher)
+
+    def remove(self, watcher: Watcher) -> None:
+        group = self._watchers.get(watcher.scope, set())
+        group.discard(watcher)
+        if not group:
+            self._watchers.pop(watcher.scope, None)
+
+    def offer(self, position: int, message: bytes) -> None:
+        """The next message of the stream. Old ones are dropped; a gap loses every watcher."""
+        if position <= self.position:
+            return
+        if position != self.position + 1:
+            log.info("watchers_lost", expected=self.position + 1, got=position)
+            self.lose_all()
+        self.position = position
+        if not self._watchers:
+            return
+        try:
+            record, _ = read_published(message)
+        except msgspec.MsgspecError:
+            log.warning("event_unreadable", position=position)
+            self.lose_all()
+            return
+        where = ((record.namespace, ""), (record.dag_id, ""), (record.run_id, ""))
+        for parts in set(product(*where)):
+            for watcher in self._watchers.get(Scope(*parts), ()):
+                watcher.offer(record)
+
+    def lose_all(self) -> None:
+        for group in self._watchers.values():
+            for watcher in group:
+                watcher.lose()
+
+
+class Hub:
+    """Feeds a :class:`Fanout` from the stream for as long as the process lives."""
+
+    def __init__(self, bus: Bus, event_log: EventLog, shard: int) -> None:
+        self._bus = bus
+        self._log = event_log
+        self._shard = shard
+        self._fanout = Fanout()
+        self._started = asyncio.Event()
+        self.stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until cancelled. Nobody watches before the end of the log is known once."""
+        while True:
+            try:
+                self._fanout.position = (await self._log.head()).position
+                break
+            except Unavailable as error:
+                log.info("hub_waits", error=str(error))
+                await asyncio.sleep(RETRY_S)
+        follower = Follower(self._bus, self._shard, self._fanout.position + 1)
+        self._started.set()
+        following = asyncio.create_task(follower.run())
+        try:
+            while True:
+                for position, message in await follower.take():
+                    self._fanout.offer(position, message)
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+    async def join(self, scope: Scope) -> Watcher:
+        """A watcher that gets every event from now on. Raises :class:`Unavailable`."""
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await self._started.wait()
+        except TimeoutError as error:
+            raise Unavailable("Postgres does not answer, so nothing can be watched.") from error
+        watcher = Watcher(scope)
+        self._fanout.add(watcher)
+        return watcher
+
+    def leave(self, watcher: Watcher) -> None:
+        self._fanout.remove(watcher)
+
+    def stop(self) -> None:
+        """The process ends: every watcher wakes up and says so to its client."""
+        self.stopping.set()
+        self._fanout.lose_all()

@@ -1,0 +1,90 @@
+"""From rows of the read tables to messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from millstream.core.spec import TaskSpec, decode_spec
+from millstream.rpc.convert import spec_to_proto, struct_from, timestamp_from
+from millstream.rpc.v1 import dags_pb2, runs_pb2
+from millstream_api.snapshot import Row
+
+_RUN_STATES = {name.removeprefix("RUN_STATE_").lower(): n for name, n in runs_pb2.RunState.items()}
+_TASK_STATES = {
+    name.removeprefix("TASK_STATE_").lower(): n for name, n in runs_pb2.TaskState.items()
+}
+_RUN_NAMES = {number: name for name, number in _RUN_STATES.items()}
+
+
+def run_state_names(states: Any) -> list[str]:
+    """The names in the tables of the wanted states; a state that does not exist matches nothing."""
+    return [_RUN_NAMES.get(state, "") for state in states]
+
+
+def dag_message(row: Row, *, with_spec: bool) -> dags_pb2.Dag:
+    return dags_pb2.Dag(
+        namespace=row["namespace"],
+        dag_id=row["dag_id"],
+        latest_version=row["latest_version"],
+        spec=spec_to_proto(decode_spec(row["spec"])) if with_spec else None,
+        bundle=row["bundle"],
+        submitted_at=timestamp_from(row["submitted_at"]),
+    )
+
+
+def run_message(row: Row) -> runs_pb2.Run:
+    return runs_pb2.Run(
+        namespace=row["namespace"],
+        dag_id=row["dag_id"],
+        run_id=row["run_id"],
+        dag_version=row["version"],
+        state=_RUN_STATES.get(row["state"], 0),  # type: ignore[arg-type]
+        run_type=row["run_type"],
+        conf=struct_from(msgspec.json.decode(row["conf"]), "conf"),
+        logical_date=timestamp_from(row["logical_date"]),
+        created_at=timestamp_from(row["created_at"]),
+        started_at=timestamp_from(row["started_at"]),
+        ended_at=timestamp_from(row["ended_at"]),
+        note=row["note"],
+        reason=row["reason"],
+        created_position=row["created_position"],
+    )
+
+
+def task_message(task: TaskSpec, row: Row | None) -> runs_pb2.TaskInstance:
+    """The instance of a task; without a row nothing has happened to it yet."""
+    if row is None:
+        return runs_pb2.TaskInstance(
+            task_id=task.task_id,
+            state=runs_pb2.TASK_STATE_NONE,
+            operator=task.operator,
+            queue=task.queue,
+        )
+    return runs_pb2.TaskInstance(
+        task_id=task.task_id,
+        map_index=row["map_index"],
+        state=_TASK_STATES.get(row["state"], 0),  # type: ignore[arg-type]
+        attempt=row["attempt"],
+        operator=task.operator,
+        queue=row["queue"] or task.queue,
+        worker=row["worker"],
+        queued_at=timestamp_from(row["queued_at"]),
+        started_at=timestamp_from(row["started_at"]),
+        ended_at=timestamp_from(row["ended_at"]),
+        retry_at=timestamp_from(row["retry_at"]),
+        reason=row["reason"],
+        traceback=row["traceback"],
+    )
+
+
+def xcom_message(row: Row) -> runs_pb2.XCom:
+    return runs_pb2.XCom(
+        task_id=row["task_id"],
+        map_index=row["map_index"],
+        key=row["key"],
+        value_json=row["value"] or "",
+        blob=row["blob"],
+        size=row["size"],
+    )

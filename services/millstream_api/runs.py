@@ -1,0 +1,207 @@
+"""RunService: runs in, and what became of them out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import msgspec
+
+from millstream.adapters.event_log import EventLog
+from millstream.adapters.read_pool import ReadPool
+from millstream.core.commands import TriggerRun
+from millstream.core.errors import InvalidArgument, NotFound
+from millstream.core.validate import check_run_id
+from millstream.ports import BlobStore
+from millstream.rpc.convert import datetime_from, dict_from
+from millstream.rpc.v1 import runs_pb2, runs_pb2_grpc
+from millstream_api.callers import look_up, namespace_of, need, request_id_of, seconds_left
+from millstream_api.commands import Commands
+from millstream_api.dags import reused
+from millstream_api.errors import FieldProblem
+from millstream_api.hub import Hub, Scope
+from millstream_api.interceptor import Context
+from millstream_api.paging import decode_token, encode_token, fill_page, page_size
+from millstream_api.rows import run_message, run_state_names, xcom_message
+from millstream_api.run_rows import (
+    dag_of_run,
+    end_of_run,
+    find_run,
+    list_runs,
+    list_xcoms,
+    page_of_tasks,
+    read_spec,
+    read_xcom,
+)
+from millstream_api.snapshot import Snapshots
+from millstream_api.watch import watch
+
+LONGEST_NOTE = 10_000
+CONF_BYTES = 256 * 1024
+INLINE_BYTES = 1024 * 1024
+RETURN_VALUE = "return_value"
+LAST_EVENTS = ("RunSucceeded", "RunFailed", "RunQuarantined")
+
+
+class RunService(runs_pb2_grpc.RunServiceServicer):
+    def __init__(
+        self,
+        commands: Commands,
+        snapshots: Snapshots,
+        pool: ReadPool,
+        hub: Hub,
+        event_log: EventLog,
+        blobs: BlobStore,
+        receipt_timeout_s: float,
+    ) -> None:
+        self._commands = commands
+        self._snapshots = snapshots
+        self._pool = pool
+        self._hub = hub
+        self._log = event_log
+        self._blobs = blobs
+        self._receipt_timeout_s = receipt_timeout_s
+
+    async def TriggerRun(  # noqa: N802 - gRPC's name
+        self, request: runs_pb2.TriggerRunRequest, context: Context
+    ) -> runs_pb2.TriggerRunResponse:
+        command = _trigger_command(request)
+        receipt = await self._commands.send(command, seconds_left(context, self._receipt_timeout_s))
+        if receipt.dag_id != command.dag_id or not receipt.run_id:
+            raise reused(command.id)
+        return runs_pb2.TriggerRunResponse(
+            dag_id=receipt.dag_id, run_id=receipt.run_id, position=receipt.position
+        )
+
+    async def GetRun(  # noqa: N802
+        self, request: runs_pb2.GetRunRequest, context: Context
+    ) -> runs_pb2.GetRunResponse:
+        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+            row = await find_run(rows, _run_scope(request))
+        return runs_pb2.GetRunResponse(run=run_message(row))
+
+    async def ListRuns(  # noqa: N802
+        self, request: runs_pb2.ListRunsRequest, context: Context
+    ) -> runs_pb2.ListRunsResponse:
+        namespace = namespace_of(request.namespace)
+        dag_id = look_up("dag_id", request.dag_id)
+        states = run_state_names(request.states)
+        most = page_size(request.page_size)
+        token_scope = ("runs", namespace, dag_id, *sorted(states))
+        before = decode_token(token_scope, request.page_token, int)
+        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+            found = await list_runs(rows, namespace, dag_id, states, before, most + 1)
+        page, is_more = fill_page(found, run_message, most)
+        token = encode_token(token_scope, page[-1].created_position) if is_more else ""
+        return runs_pb2.ListRunsResponse(runs=page, next_page_token=token)
+
+    async def ListTaskInstances(  # noqa: N802
+        self, request: runs_pb2.ListTaskInstancesRequest, context: Context
+    ) -> runs_pb2.ListTaskInstancesResponse:
+        scope = _run_scope(request)
+        most = page_size(request.page_size)
+        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+            run = await find_run(rows, scope)
+            token_scope = ("tasks", run["namespace"], run["dag_id"], run["run_id"])
+            after = decode_token(token_scope, request.page_token, tuple[int, tuple[int, ...]])
+            spec = await read_spec(rows, run)
+            page, place = await page_of_tasks(rows, run, spec, after, most)
+        token = encode_token(token_scope, place) if place is not None else ""
+        return runs_pb2.ListTaskInstancesResponse(task_instances=page, next_page_token=token)
+
+    async def WatchRun(  # noqa: N802
+        self, request: runs_pb2.WatchRunRequest, context: Context
+    ) -> AsyncIterator[runs_pb2.WatchRunResponse]:
+        scope = _run_scope(request)
+        # From the log and not from the read tables: the run may be newer than those.
+        async with self._pool.use() as connection:
+            dag_id = await dag_of_run(connection, scope)
+            end = await end_of_run(connection, msgspec.structs.replace(scope, dag_id=dag_id))
+        if end is not None and end < request.from_position:
+            return
+        scope = msgspec.structs.replace(scope, dag_id=dag_id)
+        events = watch(self._hub, self._log, scope, request.from_position)
+        async with aclosing(events):
+            async for event in events:
+                yield runs_pb2.WatchRunResponse(event=event)
+                if event.type in LAST_EVENTS:
+                    return
+
+    async def GetXCom(  # noqa: N802
+        self, request: runs_pb2.GetXComRequest, context: Context
+    ) -> runs_pb2.GetXComResponse:
+        scope = _run_scope(request)
+        task_id = need("task_id", request.task_id)
+        key = look_up("key", request.key or RETURN_VALUE)
+        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+            run = await find_run(rows, scope)
+            row = await read_xcom(rows, run, task_id, list(request.map_index), key)
+            spec = None if row is not None else await read_spec(rows, run)
+        if row is None:
+            if spec is not None and task_id not in {task.task_id for task in spec.tasks}:
+                raise NotFound(f"DAG {run['dag_id']!r} has no task {task_id!r}.")
+            raise NotFound(
+                f"Task {task_id!r} of run {scope.run_id!r} has no XCom with the key {key!r}."
+            )
+        xcom = xcom_message(row)
+        if xcom.blob and xcom.size <= INLINE_BYTES:
+            xcom.value_json = (await self._blobs.get(xcom.blob)).decode()
+        return runs_pb2.GetXComResponse(xcom=xcom)
+
+    async def ListXComs(  # noqa: N802
+        self, request: runs_pb2.ListXComsRequest, context: Context
+    ) -> runs_pb2.ListXComsResponse:
+        scope = _run_scope(request)
+        most = page_size(request.page_size)
+        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+            run = await find_run(rows, scope)
+            token_scope = ("xcoms", run["namespace"], run["dag_id"], run["run_id"])
+            after = decode_token(token_scope, request.page_token, tuple[str, list[int], str])
+            found = await list_xcoms(rows, run, after, most + 1)
+        page, is_more = fill_page(found, xcom_message, most)
+        token = ""
+        if is_more:
+            place = (page[-1].task_id, list(page[-1].map_index), page[-1].key)
+            token = encode_token(token_scope, place)
+        return runs_pb2.ListXComsResponse(xcoms=page, next_page_token=token)
+
+
+_RunRequest = (
+    runs_pb2.GetRunRequest
+    | runs_pb2.ListTaskInstancesRequest
+    | runs_pb2.WatchRunRequest
+    | runs_pb2.GetXComRequest
+    | runs_pb2.ListXComsRequest
+)
+
+
+def _run_scope(request: _RunRequest) -> Scope:
+    return Scope(
+        namespace_of(request.namespace),
+        look_up("dag_id", request.dag_id),
+        need("run_id", request.run_id),
+    )
+
+
+def _trigger_command(request: runs_pb2.TriggerRunRequest) -> TriggerRun:
+    if request.run_id:
+        try:
+            check_run_id(request.run_id)
+        except InvalidArgument as error:
+            raise FieldProblem("run_id", f"{error}.") from error
+    if len(request.note) > LONGEST_NOTE or "\0" in request.note:
+        raise FieldProblem("note", f"note must be text of at most {LONGEST_NOTE} characters.")
+    conf = dict_from(request.conf, "conf")
+    if len(msgspec.json.encode(conf)) > CONF_BYTES:
+        raise FieldProblem(
+            "conf", f"conf is larger than {CONF_BYTES // 1024} KiB; pass a reference instead."
+        )
+    return TriggerRun(
+        id=request_id_of(request.request_id),
+        namespace=namespace_of(request.namespace),
+        dag_id=need("dag_id", request.dag_id),
+        run_id=request.run_id,
+        conf=conf,
+        logical_date=datetime_from(request, "logical_date"),
+        note=request.note,
+    )

@@ -1,0 +1,66 @@
+"""A connection whose reads are all of one moment, at least as new as the caller asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, cast
+
+from millstream.adapters.read_pool import ReadPool
+from millstream_api.progress import LONGEST_WAIT_S, Progress, behind
+
+Row = Mapping[str, Any]
+
+
+class Rows(Protocol):
+    """What a read needs of a connection."""
+
+    async def fetch(self, query: str, *args: object) -> Sequence[Row]: ...
+
+    async def fetchrow(self, query: str, *args: object) -> Row | None: ...
+
+
+class Snapshots:
+    """Opens snapshots of the read tables of one shard."""
+
+    def __init__(self, pool: ReadPool, progress: Progress, shard: int) -> None:
+        self._pool = pool
+        self._progress = progress
+        self._shard = shard
+
+    async def checkpoint(self) -> int:
+        """The position of the read tables now, 0 for none."""
+        async with self._pool.use() as connection:
+            return await _checkpoint(connection, self._shard)
+
+    @asynccontextmanager
+    async def open(self, min_position: int, timeout_s: float) -> AsyncIterator[Rows]:
+        """Raises :class:`Unavailable` if ``min_position`` is not reached in time.
+
+        The checkpoint is read in the snapshot itself: what was announced may be gone again, while
+        the tables are being rebuilt.
+        """
+        deadline = time.monotonic() + min(timeout_s, LONGEST_WAIT_S)
+        while True:
+            if min_position > 0:
+                await self._progress.wait(min_position, deadline - time.monotonic())
+            async with (
+                self._pool.use() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                reached = await _checkpoint(connection, self._shard) if min_position > 0 else 0
+                if reached >= min_position:
+                    self._progress.advance(reached)
+                    yield cast(Rows, connection)
+                    return
+            if time.monotonic() >= deadline:
+                raise behind(min_position, reached)
+            if reached < self._progress.position:
+                # Announced and yet not there: the tables are being rebuilt. Do not spin.
+                self._progress.position = reached
+
+
+async def _checkpoint(connection: Any, shard: int) -> int:
+    row = await connection.fetchrow("SELECT position FROM checkpoint WHERE shard = $1", shard)
+    return int(row["position"]) if row is not None else 0

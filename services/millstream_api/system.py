@@ -1,0 +1,53 @@
+"""SystemService: how far everything is, and who works."""
+
+from __future__ import annotations
+
+import time
+
+from millstream.adapters.bus import Bus
+from millstream.adapters.event_log import EventLog
+from millstream.core.errors import Unavailable
+from millstream.rpc.convert import timestamp_from
+from millstream.rpc.v1 import system_pb2, system_pb2_grpc
+from millstream.version import __version__
+from millstream_api.heartbeats import Heard, Workers
+from millstream_api.interceptor import Context
+from millstream_api.snapshot import Snapshots
+
+
+class SystemService(system_pb2_grpc.SystemServiceServicer):
+    def __init__(
+        self, bus: Bus, event_log: EventLog, snapshots: Snapshots, workers: Workers
+    ) -> None:
+        self._bus = bus
+        self._log = event_log
+        self._snapshots = snapshots
+        self._workers = workers
+
+    async def GetStatus(  # noqa: N802 - gRPC's name
+        self, request: system_pb2.GetStatusRequest, context: Context
+    ) -> system_pb2.GetStatusResponse:
+        head = await self._log.head()
+        try:
+            projected = await self._snapshots.checkpoint()
+        except Unavailable:
+            projected = 0  # there are no read tables yet
+        return system_pb2.GetStatusResponse(
+            version=__version__,
+            log_position=head.position,
+            epoch=head.epoch,
+            projected_position=projected,
+            workers=[_worker(heard) for heard in self._workers.alive(time.monotonic())],
+            nats_is_connected=self._bus.is_connected,
+        )
+
+
+def _worker(heard: Heard) -> system_pb2.WorkerStatus:
+    heartbeat = heard.heartbeat
+    return system_pb2.WorkerStatus(
+        worker_id=heartbeat.worker,
+        queues=heartbeat.queues,
+        slots=heartbeat.slots,
+        busy=len(heartbeat.attempts),
+        last_heartbeat=timestamp_from(heard.at),
+    )

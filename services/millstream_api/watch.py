@@ -1,0 +1,59 @@
+"""Events from a position on, without an end: from Postgres, then live, and back when needed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from millstream.adapters.event_log import EventLog
+from millstream.core.errors import Unavailable
+from millstream.rpc.convert import event_to_proto
+from millstream.rpc.v1 import events_pb2
+from millstream_api.hub import Hub, Scope
+
+READ_BATCH = 500
+# Even if the stream is silent for another reason than that nothing happens, Postgres is asked.
+LOOK_AGAIN_S = 5.0
+
+
+async def watch(
+    hub: Hub, event_log: EventLog, scope: Scope, first: int
+) -> AsyncGenerator[events_pb2.Event, None]:
+    """Every event of ``scope`` from ``first`` on, each once, positions strictly rising.
+
+    The watcher queues before Postgres is read, so between the two nothing can be missed; what comes
+    twice is known by its position. Raises :class:`Unavailable` when the server stops.
+    """
+    upcoming = max(first, 1)
+    watcher = await hub.join(scope)
+    try:
+        while True:
+            watcher.resume()
+            while True:
+                batch = await event_log.read(
+                    upcoming,
+                    READ_BATCH,
+                    namespace=scope.namespace,
+                    dag_id=scope.dag_id,
+                    run_id=scope.run_id,
+                )
+                for stored in batch:
+                    yield event_to_proto(stored.record, stored.digest.hex())
+                    upcoming = stored.record.position + 1
+                _check(hub)
+                if len(batch) < READ_BATCH:
+                    break
+            while not watcher.is_lost:
+                taken = await watcher.take(LOOK_AGAIN_S)
+                if not taken:
+                    break
+                for record in taken:
+                    if record.position >= upcoming:
+                        yield event_to_proto(record, record.digest)
+                        upcoming = record.position + 1
+    finally:
+        hub.leave(watcher)
+
+
+def _check(hub: Hub) -> None:
+    if hub.stopping.is_set():
+        raise Unavailable("This server stops; watch again to go on.")
