@@ -36,7 +36,7 @@ def log_digest(lines: list[bytes]) -> str:
 
 
 def facts(state: State) -> list[object]:
-    """What a state must say in every release, in JSON's terms; a new field of a state is not here."""
+    """What a state must say in every release; a new field of a state is not here."""
     runs = [
         [
             *run.key,

@@ -31,7 +31,7 @@ from millstream.core.react import react
 from millstream.core.spec import EmptyAction, PythonAction, TriggerRule, decode_spec
 from millstream.core.state import State
 from millstream.core.statuses import TaskStatus
-from millstream.core.timers import timer_after, timers_of
+from millstream.core.timers import stale_ready, timer_after, timers_of
 from shard import RUN, T0, Shard, dag, dump, fold, join, kinds, ready_names, task
 
 CHAIN = dag(task("a"), task("b", "a"), task("c", "b"))
@@ -215,9 +215,10 @@ class TestRetries:
         assert isinstance(failed.data, TaskFailed)
         assert failed.data.retry_at == shard.now + timedelta(seconds=60)
         assert shard.status("a") is TaskStatus.UP_FOR_RETRY
-        assert timer_after(failed, timedelta(days=1)) == next(
-            timers_of(shard.state, timedelta(days=1))
-        )
+        timer = timer_after(failed)
+        assert timer is not None
+        assert timer[0] == failed.data.retry_at
+        assert list(timers_of(fold(shard.log))) == [timer]
         (ready,) = shard.retry("a")
         assert isinstance(ready.data, TaskReady)
         assert (ready.where.attempt, ready.data.tries, ready.data.max_tries) == (2, 2, 2)
@@ -392,14 +393,14 @@ def test_an_epoch_begins(shard: Shard) -> None:
     assert kinds([event]) == ["EpochStarted"]
 
 
-def test_timers_after_a_takeover_are_those_that_were_set(shard: Shard) -> None:
-    day = timedelta(days=1)
-    shard.begin(dag(task("a", retries=1), task("b"), task("c"), task("d", "c")))
-    shard.fail("a")
-    shard.start("b")
-    instants = [instant for instant, _ in timers_of(fold(shard.log), day)]
-    queued = [e for e in shard.log if isinstance(e.data, TaskReady) and e.where.task_id == "c"]
-    assert sorted(instants) == [
-        shard.log[-2].recorded_at + timedelta(seconds=300),
-        queued[0].recorded_at + day,
-    ]
+def test_what_nobody_claims_for_long_is_stale(shard: Shard) -> None:
+    shard.begin(dag(task("a"), task("b")))
+    shard.submit(ONE)
+    shard.trigger("r2")
+    shard.start("a")
+    younger = shard.log[-2].recorded_at
+    (stale,) = stale_ready(shard.state, younger - timedelta(seconds=1))
+    assert stale.where == RUN.task("b", (), 1)
+    assert len(stale_ready(shard.state, shard.now)) == 2
+    assert kinds(shard.handle(stale)) == ["TaskReady b"]
+    assert stale_ready(shard.state, younger - timedelta(seconds=1)) == []
