@@ -1,0 +1,96 @@
+"""What the SDK's tests share: a channel that holds XComs in memory, and attempts of one fixed run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from millstream.core.events import RunInfo
+from millstream.core.spec import Action
+from millstream.sdk.dag import DAG
+from millstream.sdk.execution import Attempt, Outcome, run_attempt
+from millstream.sdk.load import load_dags
+
+NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
+
+
+class MemoryChannel:
+    """XComs of one run by task id and key, JSON text."""
+
+    def __init__(self) -> None:
+        self.xcoms: dict[str, dict[str, bytes]] = {}
+        self.asked: list[tuple[list[str], str, tuple[int, ...] | None]] = []
+
+    def put(self, task_id: str, value: Any, key: str = "return_value") -> None:
+        self.xcoms.setdefault(task_id, {})[key] = msgspec.json.encode(value)
+
+    def pull_xcom(
+        self, task_ids: list[str], key: str, map_index: tuple[int, ...] | None
+    ) -> dict[str, bytes]:
+        self.asked.append((task_ids, key, map_index))
+        return {name: self.xcoms[name][key] for name in task_ids if key in self.xcoms.get(name, {})}
+
+
+@pytest.fixture
+def channel() -> MemoryChannel:
+    return MemoryChannel()
+
+
+@pytest.fixture
+def run_info() -> RunInfo:
+    return RunInfo(
+        run_type="scheduled",
+        run_after=NOON,
+        logical_date=NOON,
+        data_interval_start=NOON,
+        data_interval_end=datetime(2024, 3, 1, 12, tzinfo=UTC),
+        conf={"size": 3},
+    )
+
+
+@pytest.fixture
+def run(channel: MemoryChannel, run_info: RunInfo) -> Callable[..., Outcome]:
+    """Runs one task, by its DAG or by a plain action, and keeps what it pushed for the next ones."""
+
+    def run_one(
+        dag: DAG | None, task_id: str, action: Action | None = None, **more: Any
+    ) -> Outcome:
+        if action is None:
+            assert dag is not None
+            action = dag.get_task(task_id).action()
+        fields: dict[str, Any] = {
+            "namespace": "default",
+            "dag_id": dag.dag_id if dag else "plain",
+            "run_id": "scheduled__2024",
+            "task_id": task_id,
+            "action": action,
+            "run": run_info,
+            "do_xcom_push": dag.get_task(task_id).do_xcom_push
+            if dag and dag.has_task(task_id)
+            else True,
+        }
+        outcome = run_attempt(Attempt(**{**fields, **more}), dag, channel)
+        channel.xcoms[task_id] = dict(outcome.xcoms)
+        return outcome
+
+    return run_one
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[DAG]]:
+    """Writes a DAG file, with the usual imports in line 1, and loads it."""
+    import sys
+
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def load_source(source: str, name: str = "flow.py") -> list[DAG]:
+        file = tmp_path / name
+        file.write_text("from millstream import *\n" + source)
+        return load_dags(file)
+
+    return load_source
