@@ -123,15 +123,19 @@ class CommandLine:
         self._stand_ins = folder / "stand_ins"
         self.data_dir = folder / "a data dir"
 
-    def run(self, *words: str, data_dir: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def start(self, *words: str, data_dir: Path | None = None) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "millstream.cli", *words]
         command += ["--data-dir", str(data_dir or self.data_dir)]
         path = os.pathsep.join([str(self._stand_ins), *filter(None, sys.path)])
         env = {name: text for name, text in os.environ.items() if "MILLSTREAM" not in name}
         env |= {"PYTHONPATH": path}
-        return subprocess.run(
-            command, env=env, capture_output=True, text=True, check=False, timeout=100
-        )
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True)
+
+    def run(self, *words: str, data_dir: Path | None = None) -> subprocess.CompletedProcess[str]:
+        with self.start(*words, data_dir=data_dir) as process:
+            out, err = process.communicate(timeout=100)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def state(self) -> UpState:
         state = read_state(self.data_dir)
@@ -178,6 +182,17 @@ class TestCommands:
         again = millstream.run("down")
         assert again.returncode == 0
         assert "does not run" in again.stdout
+
+    def test_ctrl_c_stops_what_runs_in_the_foreground(self, millstream: CommandLine) -> None:
+        with millstream.start("up", "--workers", "0") as up:
+            assert up.stdout is not None
+            assert "is ready" in up.stdout.readline()
+            identities = [process.identity for process in millstream.state().processes]
+            assert len(identities) == 6
+            up.send_signal(signal.SIGINT)
+            assert up.wait(30) == 0
+        assert not any(identity.is_alive() for identity in identities)
+        assert read_state(millstream.data_dir) is None
 
     def test_a_second_up_names_the_first(self, millstream: CommandLine) -> None:
         millstream.run("up", "--detach")
