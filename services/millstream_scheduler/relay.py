@@ -20,6 +20,7 @@ from millstream.adapters.bus_client import Delivery
 from millstream.adapters.event_log import EventLog, Stored
 from millstream.adapters.settings import Settings
 from millstream.adapters.streams import (
+    LATE_HEADER,
     create_events,
     ensure_queue,
     event_subject,
@@ -83,6 +84,7 @@ class Relay:
         self._pending: deque[tuple[int, str, bytes]] = deque()
         self._settlements: deque[Settlement] = deque()
         self._published = 0
+        self._late_until = state.position
         self._acked = 0
         self._error: str | None = None
         self._generation = 0
@@ -152,6 +154,7 @@ class Relay:
         self._is_disturbed = False
         self._error = None
         self._generation += 1
+        self._late_until = self._committed
         await provision(self._bus, self._settings)
         end = await stream_state(self._bus, events_stream(self._shard))
         if end is None:
@@ -236,12 +239,11 @@ class Relay:
                     await self._wake.wait()
 
     async def _publish(self, position: int, subject: str, payload: bytes) -> None:
-        await self._bus.publish(
-            subject,
-            payload,
-            reply=f"{self._inbox}.{self._generation}",
-            headers={EXPECTED: str(position - 1)},
-        )
+        headers = {EXPECTED: str(position - 1)}
+        if position <= self._late_until:
+            headers[LATE_HEADER.decode()] = "1"
+        reply = f"{self._inbox}.{self._generation}"
+        await self._bus.publish(subject, payload, reply=reply, headers=headers)
         self._published = position
 
     async def _wait_for_news(self) -> None:

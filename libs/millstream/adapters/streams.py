@@ -16,6 +16,8 @@ LOGS = "LOGS"
 STREAM_NOT_FOUND = 10059
 CONSUMER_NOT_FOUND = 10014
 WRONG_LAST_SEQUENCE = 10071
+# Marks an event that the relay published again or late: who would act on it at once makes sure first.
+LATE_HEADER = b"Ms-Late"
 _SECOND = 1_000_000_000
 INBOX_ACK_WAIT_S = 5
 READY_ACK_WAIT_S = 30

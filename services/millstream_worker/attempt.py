@@ -1,0 +1,329 @@
+"""One attempt, from its ready event to its report."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import structlog
+
+from millstream.adapters.blobs import FsspecBlobs
+from millstream.adapters.bus import Bus
+from millstream.adapters.lookup import (
+    ConfAnswer,
+    ConfQuestion,
+    XComAnswer,
+    XComQuestion,
+    encode_question,
+)
+from millstream.adapters.streams import log_subject, lookup_subject
+from millstream.core.commands import (
+    FailAttempt,
+    Receipt,
+    Report,
+    SkipAttempt,
+    StartAttempt,
+    SucceedAttempt,
+)
+from millstream.core.errors import MillstreamError, Unavailable
+from millstream.core.events import TaskReady, Where, XCom
+from millstream.sdk.execution import Attempt, Outcome
+from millstream_worker.bundles import Bundles
+from millstream_worker.children import Child, ChildDied, Children
+from millstream_worker.frames import Done, Pull, Pulled, Run
+from millstream_worker.output import Output
+from millstream_worker.reports import Reports
+
+log = structlog.get_logger(__name__)
+
+EARLY_S = 0.003
+FLUSH_S = 0.1
+LOOKUP_TIMEOUT_S = 2.0
+LOOKUP_TRIES = 30
+MOST_INLINE_BYTES = 48 * 1024
+MOST_INLINE_TOTAL_BYTES = 256 * 1024
+MOST_XCOM_BYTES = 1024**3
+
+_conf_decoder = msgspec.json.Decoder(ConfAnswer)
+_xcom_decoder = msgspec.json.Decoder(XComAnswer)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What attempts share."""
+
+    bus: Bus
+    shard: int
+    worker: str
+    children: Children
+    bundles: Bundles
+    blobs: FsspecBlobs
+    reports: Reports
+
+
+class Running:
+    """An attempt of this worker. ``on_decided`` is called once, when its claim is decided either way."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        where: Where,
+        ready: TaskReady,
+        position: int,
+        token: str,
+        on_decided: Callable[[], None],
+    ) -> None:
+        self.where = where
+        self.token = token
+        self.is_exclusive = ready.exclusive
+        self._tools = tools
+        self._ready = ready
+        self._position = position
+        self._on_decided = on_decided
+        self._started_at = datetime.now(UTC)
+        self._child: Child | None = None
+        self._claim: asyncio.Future[Receipt] | None = None
+        self._is_claim_lost = False
+        self._killed_because = ""
+        self._output = Output()
+        self._flushing: asyncio.TimerHandle | None = None
+        self._log_subject = log_subject(where.run_id, where.task_id, where.map_index, where.attempt)
+
+    def kill(self, because: str) -> None:
+        """End the attempt's child; the attempt is reported as failed for this reason."""
+        self._killed_because = self._killed_because or because
+        if self._child is not None:
+            self._child.kill()
+
+    async def run(self, is_claimed_first: bool) -> None:
+        """Run it and hand in the report. Returns when the child is free again."""
+        if is_claimed_first and not await self._claim_first():
+            return
+        try:
+            report = await self._outcome()
+        except (Unavailable, MillstreamError) as error:
+            report = self._failed(type(error).__name__, str(error))
+        await self._publish_output(is_last=True)
+        if not self._is_claim_lost:
+            receipt = await self._tools.reports.send(report)
+            receipt.add_done_callback(lambda _: self._on_decided())
+
+    # --- the claim
+
+    async def _claim_first(self) -> bool:
+        """Wait until the claim is accepted: for exclusive tasks, and for events that may be old."""
+        claim = await self._start_report()
+        return not (await claim).is_refused
+
+    async def _start_report(self) -> asyncio.Future[Receipt]:
+        self._claim = await self._tools.reports.send(
+            StartAttempt(
+                id=f"{self.token}/start",
+                where=self.where,
+                worker=self._tools.worker,
+                token=self.token,
+                started_at=self._started_at,
+            )
+        )
+        self._claim.add_done_callback(self._claim_decided)
+        return self._claim
+
+    def _claim_decided(self, claim: asyncio.Future[Receipt]) -> None:
+        self._on_decided()
+        if not claim.cancelled() and claim.result().is_refused:
+            self._is_claim_lost = True
+            self.kill("another worker has the attempt")
+
+    # --- the run
+
+    async def _outcome(self) -> Report:
+        ready, tools = self._ready, self._tools
+        folder = ""
+        if ready.bundle:
+            folder = str(
+                tools.bundles.path(ready.bundle)
+                if tools.bundles.has(ready.bundle)
+                else await tools.bundles.fetch(ready.bundle)
+            )
+        conf = ready.run.conf if ready.run.conf is not None else await self._conf()
+        run = Run(self._attempt(conf), folder, ready.file)
+        self._child = await tools.children.acquire(ready.bundle)
+        try:
+            if self._killed_because:
+                return self._failed("AttemptKilled", self._killed_because)
+            done = await self._run_in_child(self._child, run)
+            if self._killed_because:
+                self._child.kill()
+        except ChildDied as error:
+            if self._killed_because:
+                return self._failed("AttemptKilled", self._killed_because)
+            return self._failed("ChildDied", str(error))
+        except TimeoutError:
+            limit = ready.execution_timeout_s
+            return self._failed("AirflowTaskTimeout", f"execution_timeout of {limit:g} s is over")
+        finally:
+            tools.children.release(self._child)
+        return await self._report(done)
+
+    async def _run_in_child(self, child: Child, run: Run) -> Done:
+        """A short attempt needs no claim of its own: its result claims it as well."""
+        running = asyncio.ensure_future(child.run(run, self._answer, self._feed))
+        try:
+            if self._claim is None:
+                await asyncio.wait((running,), timeout=EARLY_S)
+                if not running.done():
+                    await self._start_report()
+            async with asyncio.timeout(self._ready.execution_timeout_s):
+                return await asyncio.shield(running)
+        except TimeoutError:
+            child.kill()
+            raise
+        finally:
+            if not running.done():
+                child.kill()
+                await asyncio.gather(running, return_exceptions=True)
+
+    def _attempt(self, conf: dict[str, Any]) -> Attempt:
+        where, ready = self.where, self._ready
+        return Attempt(
+            namespace=where.namespace,
+            dag_id=where.dag_id,
+            run_id=where.run_id,
+            task_id=where.task_id,
+            map_index=where.map_index,
+            attempt=where.attempt,
+            tries=ready.tries,
+            max_tries=ready.max_tries,
+            action=ready.action,
+            run=ready.run,
+            do_xcom_push=ready.do_xcom_push,
+            conf=conf,
+        )
+
+    # --- the result
+
+    async def _report(self, done: Done) -> Report:
+        outcome = done.outcome
+        xcoms = {}
+        total = 0
+        for key, text in outcome.xcoms.items():
+            if len(text) > MOST_XCOM_BYTES:
+                return self._failed(
+                    "XComTooLarge",
+                    f"XCom {key!r} has {len(text)} bytes; at most {MOST_XCOM_BYTES} are allowed. "
+                    f"Write it to a file and return its path.",
+                )
+            total += len(text)
+            is_inline = len(text) <= MOST_INLINE_BYTES and total <= MOST_INLINE_TOTAL_BYTES
+            xcoms[key] = (
+                XCom(value=msgspec.Raw(text), size=len(text))
+                if is_inline
+                else XCom(blob=await self._tools.blobs.put(text), size=len(text))
+            )
+        return self._finished(outcome, done, xcoms)
+
+    def _finished(self, outcome: Outcome, done: Done, xcoms: dict[str, XCom]) -> Report:
+        about: dict[str, Any] = {
+            "id": f"{self.token}/end",
+            "where": self.where,
+            "worker": self._tools.worker,
+            "token": self.token,
+            "started_at": done.started_at,
+            "ended_at": done.ended_at,
+            "xcoms": xcoms,
+        }
+        match outcome.kind:
+            case "success":
+                return SucceedAttempt(**about)
+            case "skipped":
+                return SkipAttempt(**about, reason=outcome.message)
+            case "failed":
+                return FailAttempt(
+                    **about,
+                    error_type=outcome.error_type,
+                    message=outcome.message,
+                    traceback=outcome.traceback,
+                    may_retry=outcome.may_retry,
+                )
+
+    def _failed(self, error_type: str, message: str) -> FailAttempt:
+        return FailAttempt(
+            id=f"{self.token}/end",
+            where=self.where,
+            worker=self._tools.worker,
+            token=self.token,
+            started_at=self._started_at,
+            ended_at=datetime.now(UTC),
+            error_type=error_type,
+            message=message,
+        )
+
+    # --- what the task asks for and prints
+
+    async def _conf(self) -> dict[str, Any]:
+        where = self.where
+        question = ConfQuestion(
+            namespace=where.namespace,
+            dag_id=where.dag_id,
+            run_id=where.run_id,
+            position=self._position,
+        )
+        answer = _conf_decoder.decode(await self._look_up("conf", encode_question(question)))
+        conf: dict[str, Any] = msgspec.json.decode(answer.conf)
+        return conf
+
+    async def _answer(self, pull: Pull) -> Pulled:
+        where = self.where
+        question = XComQuestion(
+            namespace=where.namespace,
+            dag_id=where.dag_id,
+            run_id=where.run_id,
+            task_ids=tuple(pull.task_ids),
+            map_index=where.map_index if pull.map_index is None else pull.map_index,
+            key=pull.key,
+            position=self._position,
+        )
+        try:
+            answer = _xcom_decoder.decode(await self._look_up("xcom", encode_question(question)))
+            found = {}
+            for task_id, xcom in answer.found.items():
+                found[task_id] = (
+                    await self._tools.blobs.get(xcom.blob) if xcom.blob else bytes(xcom.value)
+                )
+            return Pulled(found)
+        except MillstreamError as error:
+            return Pulled({}, f"the XComs of {', '.join(pull.task_ids)} could not be read: {error}")
+
+    async def _look_up(self, what: str, question: bytes) -> bytes:
+        """Ask the projector, patiently: it may be restarting."""
+        subject = lookup_subject(self._tools.shard, what)
+        for _ in range(LOOKUP_TRIES - 1):
+            try:
+                return await self._tools.bus.ask(subject, question, LOOKUP_TIMEOUT_S)
+            except Unavailable:
+                await asyncio.sleep(0.2)
+        return await self._tools.bus.ask(subject, question, LOOKUP_TIMEOUT_S)
+
+    def _feed(self, source: str, data: bytes) -> None:
+        self._output.feed(source, data)
+        if self._flushing is None:
+            loop = asyncio.get_running_loop()
+            self._flushing = loop.call_later(FLUSH_S, self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = None
+        asyncio.ensure_future(self._publish_output(is_last=False))
+
+    async def _publish_output(self, is_last: bool) -> None:
+        if is_last and self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        for message in self._output.take(is_last):
+            try:
+                await self._tools.bus.publish(self._log_subject, message)
+            except Unavailable:
+                log.warning("log_lines_lost", task_id=self.where.task_id)

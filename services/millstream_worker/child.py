@@ -1,0 +1,145 @@
+"""The child process: reads attempts from its socket, runs them one after the other, says how they ended.
+
+It holds no credentials and no connection but the socket to its worker, and dies with it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import logging
+import os
+import signal
+import socket
+import sys
+from datetime import UTC, datetime
+
+from millstream.core.errors import MillstreamError
+from millstream.sdk.dag import DAG
+from millstream.sdk.execution import Attempt, Outcome, run_attempt
+from millstream.sdk.load import load_dags
+from millstream_worker.frames import (
+    LENGTH,
+    Done,
+    Pull,
+    Pulled,
+    Run,
+    encode_frame,
+    to_child_decoder,
+)
+
+_PR_SET_PDEATHSIG = 1
+
+
+class WorkerGone(Exception):
+    """The socket to the worker is closed: nobody wants the result."""
+
+
+class Channel:
+    """The socket to the worker; what a task asks for goes through it."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def send(self, message: Done | Pull) -> None:
+        self._connection.sendall(encode_frame(message))
+
+    def receive(self) -> Run | Pulled:
+        (length,) = LENGTH.unpack(self._read(LENGTH.size))
+        return to_child_decoder.decode(self._read(length))
+
+    def pull_xcom(
+        self, task_ids: list[str], key: str, map_index: tuple[int, ...] | None
+    ) -> dict[str, bytes]:
+        self.send(Pull(task_ids, key, map_index))
+        answer = self.receive()
+        assert isinstance(answer, Pulled)
+        if answer.error:
+            raise MillstreamError(answer.error)
+        return answer.found
+
+    def _read(self, size: int) -> bytes:
+        parts = []
+        while size:
+            part = self._connection.recv(min(size, 1 << 20))
+            if not part:
+                raise WorkerGone
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+
+class Dags:
+    """The DAGs of the one bundle that this child serves, loaded once a file."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[tuple[str, str], dict[str, DAG]] = {}
+
+    def find(self, run: Run) -> DAG | None:
+        """The DAG of the attempt; None if it needs none. Raises what the DAG file raises."""
+        if not run.file or run.attempt.action.__class__.__name__ != "PythonAction":
+            return None
+        key = (run.bundle_dir, run.file)
+        if key not in self._loaded:
+            path = os.path.join(run.bundle_dir, run.file)
+            self._loaded[key] = {dag.dag_id: dag for dag in load_dags(path, run.bundle_dir)}
+        dag = self._loaded[key].get(run.attempt.dag_id)
+        if dag is None:
+            raise MillstreamError(f"{run.file} defines no DAG {run.attempt.dag_id!r} in this process")
+        return dag
+
+
+def serve(connection: socket.socket) -> None:
+    """Run attempts until the worker closes the socket."""
+    channel = Channel(connection)
+    dags = Dags()
+    home = os.getcwd()
+    while True:
+        try:
+            run = channel.receive()
+        except (WorkerGone, ConnectionError):
+            return
+        assert isinstance(run, Run)
+        started_at = datetime.now(UTC)
+        outcome = _run(run.attempt, run, dags, channel)
+        os.chdir(home)
+        _flush()
+        try:
+            channel.send(Done(outcome, started_at, datetime.now(UTC)))
+        except ConnectionError:
+            return
+
+
+def _run(attempt: Attempt, run: Run, dags: Dags, channel: Channel) -> Outcome:
+    try:
+        dag = dags.find(run)
+    except MillstreamError as error:
+        return Outcome(kind="failed", error_type=type(error).__name__, message=str(error))
+    return run_attempt(attempt, dag, channel)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass  # the task closed it
+
+
+def main() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != int(sys.argv[2]):
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.enable()
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stdout, format="%(levelname)s %(name)s: %(message)s"
+    )
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    connection.setblocking(True)
+    os.set_inheritable(connection.fileno(), False)
+    serve(connection)
+
+
+if __name__ == "__main__":
+    main()

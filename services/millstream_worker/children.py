@@ -1,0 +1,236 @@
+"""Warm child processes: started once, used for many attempts, killed with their process group."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from millstream.core.errors import MillstreamError
+from millstream_worker.frames import (
+    Done,
+    FrameReader,
+    Pull,
+    Pulled,
+    Run,
+    encode_frame,
+    from_child_decoder,
+)
+
+log = structlog.get_logger(__name__)
+
+# What a task must not see: credentials, and the addresses they are for.
+SECRET_SETTINGS = ("NATS_URL", "DATABASE_URL", "BLOB_URL", "CONFIG", "READY_FD", "PARENT_PID")
+
+Answer = Callable[[Pull], Awaitable[Pulled]]
+OnOutput = Callable[[str, bytes], None]
+
+
+class ChildDied(MillstreamError):
+    """The child ended before its attempt did; the text says how."""
+
+    reason = "CHILD_DIED"
+
+
+class _Link(asyncio.Protocol):
+    """The worker's end of the socket pair."""
+
+    def __init__(self, on_message: Callable[[Pull | Done], None], on_lost: Callable[[], None]) -> None:
+        self._reader = FrameReader()
+        self._on_message = on_message
+        self._on_lost = on_lost
+        self.transport: asyncio.WriteTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport) or hasattr(transport, "write")
+        self.transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        for body in self._reader.feed(data):
+            self._on_message(from_child_decoder.decode(body))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._on_lost()
+
+
+class Child:
+    """One child process. ``bundle`` is the bundle it has imported; None as long as it is free for any."""
+
+    def __init__(self) -> None:
+        self.bundle: str | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._link: _Link | None = None
+        self._done: asyncio.Future[Done] | None = None
+        self._answer: Answer | None = None
+        self._on_output: OnOutput | None = None
+        self._readers: list[asyncio.Task[None]] = []
+        self._watch: asyncio.Task[None] | None = None
+        self._is_killed = False
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.returncode is None and not self._is_killed
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self) -> None:
+        """Start the process; it is usable at once, what it has to import it imports meanwhile."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in {f"MILLSTREAM_{secret}" for secret in SECRET_SETTINGS}
+        }
+        environment["PYTHONUNBUFFERED"] = "1"
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "millstream_worker.child",
+            str(theirs.fileno()),
+            str(os.getpid()),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            pass_fds=(theirs.fileno(),),
+            start_new_session=True,
+            cwd=tempfile.gettempdir(),
+            env=environment,
+        )
+        theirs.close()
+        link = _Link(self._on_message, self._on_lost)
+        await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=ours)
+        self._link = link
+        for name, stream in (("stdout", self._process.stdout), ("stderr", self._process.stderr)):
+            assert stream is not None
+            self._readers.append(asyncio.create_task(self._read_output(name, stream)))
+        self._watch = asyncio.create_task(self._wait())
+
+    async def run(self, run: Run, answer: Answer, on_output: OnOutput) -> Done:
+        """Run one attempt to its end. Raises :class:`ChildDied`."""
+        if not self.is_alive or self._link is None or self._link.transport is None:
+            raise ChildDied("the task's process ended before the task began")
+        self._answer, self._on_output = answer, on_output
+        self._done = asyncio.get_running_loop().create_future()
+        self._link.transport.write(encode_frame(run))
+        try:
+            return await self._done
+        finally:
+            self._answer = self._on_output = self._done = None
+
+    def kill(self) -> None:
+        """End the process and everything in its group, now."""
+        self._is_killed = True
+        if self._process is not None and self._process.returncode is None:
+            try:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    async def ended(self) -> None:
+        """Wait for the process after `kill`."""
+        if self._watch is not None:
+            await asyncio.gather(self._watch, *self._readers, return_exceptions=True)
+
+    async def _wait(self) -> None:
+        assert self._process is not None
+        code = await self._process.wait()
+        await asyncio.gather(*self._readers, return_exceptions=True)  # its last words
+        self._fail(ChildDied(_how_it_ended(code)))
+        if self._link is not None and self._link.transport is not None:
+            self._link.transport.close()
+
+    def _on_message(self, message: Pull | Done) -> None:
+        match message:
+            case Done():
+                if self._done is not None and not self._done.done():
+                    self._done.set_result(message)
+            case Pull():
+                asyncio.ensure_future(self._pull(message))
+
+    async def _pull(self, pull: Pull) -> None:
+        if self._answer is None:
+            return
+        answer = await self._answer(pull)
+        if self._link is not None and self._link.transport is not None and self.is_alive:
+            self._link.transport.write(encode_frame(answer))
+
+    def _on_lost(self) -> None:
+        # The process may live on with its end closed: it is of no use any more.
+        if self._process is not None and self._process.returncode is None:
+            asyncio.get_running_loop().call_later(0.2, self.kill)
+
+    def _fail(self, error: ChildDied) -> None:
+        if self._done is not None and not self._done.done():
+            self._done.set_exception(error)
+
+    async def _read_output(self, name: str, stream: asyncio.StreamReader) -> None:
+        while data := await stream.read(65536):
+            if self._on_output is not None:
+                self._on_output(name, data)
+
+
+def _how_it_ended(code: int) -> str:
+    if code >= 0:
+        return f"the task's process ended with exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    hint = " (out of memory, or killed by somebody)" if -code == signal.SIGKILL else ""
+    return f"the task's process was killed by {name}{hint}"
+
+
+class Children:
+    """The children of a worker: at most ``slots`` at work, and some idle ones kept for their bundles."""
+
+    def __init__(self, slots: int) -> None:
+        self._most = max(slots * 2, slots + 2)
+        self._idle: list[Child] = []
+        self._busy: set[Child] = set()
+
+    async def warm(self, count: int) -> None:
+        """Start children that are free for any bundle."""
+        for _ in range(count):
+            child = Child()
+            await child.start()
+            self._idle.append(child)
+
+    async def acquire(self, bundle: str) -> Child:
+        """A child for a bundle ("": none needed): one that has it, a free one, or a new one."""
+        self._idle = [child for child in self._idle if child.is_alive]
+        child = next((c for c in reversed(self._idle) if c.bundle == bundle), None)
+        if child is None:
+            child = next((c for c in self._idle if c.bundle is None), None)
+        if child is not None:
+            self._idle.remove(child)
+        else:
+            if len(self._idle) + len(self._busy) >= self._most and self._idle:
+                self._idle.pop(0).kill()
+            child = Child()
+            await child.start()
+        child.bundle = bundle
+        self._busy.add(child)
+        return child
+
+    def release(self, child: Child) -> None:
+        """Give a child back; a dead one is forgotten."""
+        self._busy.discard(child)
+        if child.is_alive:
+            self._idle.append(child)
+
+    async def close(self) -> None:
+        """Kill all of them and wait."""
+        everyone = [*self._idle, *self._busy]
+        for child in everyone:
+            child.kill()
+        await asyncio.gather(*(child.ended() for child in everyone))

@@ -1,0 +1,79 @@
+"""What passes between the worker and a child: frames of four bytes of length and JSON."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+
+from millstream.sdk.execution import Attempt, Outcome
+
+LENGTH = struct.Struct("!I")
+MAX_FRAME_BYTES = 2**31
+
+
+class Run(msgspec.Struct, frozen=True, tag_field="kind", tag="run"):
+    """Run an attempt. ``bundle_dir`` is the unpacked bundle and ``file`` the DAG file in it; both are
+    empty for an attempt that needs none."""
+
+    attempt: Attempt
+    bundle_dir: str
+    file: str
+
+
+class Pulled(msgspec.Struct, frozen=True, tag_field="kind", tag="pulled"):
+    """The answer to `Pull`: JSON text by task id, or ``error`` where nothing could be found out."""
+
+    found: dict[str, bytes]
+    error: str = ""
+
+
+class Pull(msgspec.Struct, frozen=True, tag_field="kind", tag="pull"):
+    """The task wants XComs. ``map_index`` None: of instances that are mapped as the task is."""
+
+    task_ids: list[str]
+    key: str
+    map_index: tuple[int, ...] | None
+
+
+class Done(msgspec.Struct, frozen=True, tag_field="kind", tag="done"):
+    """The attempt is over."""
+
+    outcome: Outcome
+    started_at: datetime
+    ended_at: datetime
+
+
+ToChild = Run | Pulled
+FromChild = Pull | Done
+
+_encoder = msgspec.json.Encoder()
+to_child_decoder: msgspec.json.Decoder[ToChild] = msgspec.json.Decoder(ToChild)
+from_child_decoder: msgspec.json.Decoder[FromChild] = msgspec.json.Decoder(FromChild)
+
+
+def encode_frame(message: ToChild | FromChild) -> bytes:
+    body = _encoder.encode(message)
+    return LENGTH.pack(len(body)) + body
+
+
+class FrameReader:
+    """Cuts a stream of bytes into the bodies of frames."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        self._buffer += data
+        while len(self._buffer) >= LENGTH.size:
+            (length,) = LENGTH.unpack_from(self._buffer)
+            if length > MAX_FRAME_BYTES:
+                raise ValueError(f"a frame of {length} bytes")
+            end = LENGTH.size + length
+            if len(self._buffer) < end:
+                return
+            body = bytes(self._buffer[LENGTH.size : end])
+            del self._buffer[:end]
+            yield body

@@ -1,0 +1,55 @@
+"""What a task prints: cut into lines and published on the stream LOGS while the task runs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+from millstream.adapters.log_lines import LogLine, encode_log_lines
+
+FLUSH_LINES = 200
+MOST_BYTES = 8 * 1024 * 1024
+LONGEST_LINE = 16 * 1024
+
+
+class Output:
+    """The lines of one attempt. ``take`` gives the messages that are due; beyond ``MOST_BYTES`` a note
+    says that the rest was dropped."""
+
+    def __init__(self) -> None:
+        self._partial = {"stdout": b"", "stderr": b""}
+        self._lines: list[LogLine] = []
+        self._bytes = 0
+
+    def feed(self, source: str, data: bytes) -> None:
+        if self._bytes > MOST_BYTES:
+            return
+        self._bytes += len(data)
+        *lines, rest = (self._partial[source] + data).split(b"\n")
+        if len(rest) > LONGEST_LINE:
+            lines.append(rest)
+            rest = b""
+        self._partial[source] = rest
+        for line in lines:
+            self._add(source, line)
+        if self._bytes > MOST_BYTES:
+            self._add("millstream", b"the task printed more than 8 MiB; the rest is not kept")
+
+    def take(self, is_last: bool = False) -> list[bytes]:
+        """The messages for LOGS, oldest first; with ``is_last`` the unfinished lines too."""
+        if is_last:
+            for source, rest in self._partial.items():
+                if rest:
+                    self._add(source, rest)
+                    self._partial[source] = b""
+        lines, self._lines = self._lines, []
+        return [
+            encode_log_lines(lines[start : start + FLUSH_LINES])
+            for start in range(0, len(lines), FLUSH_LINES)
+        ]
+
+    def _add(self, source: str, line: bytes) -> None:
+        text = line[:LONGEST_LINE].decode("utf-8", "replace").rstrip("\r")
+        self._lines.append(LogLine(at=datetime.now(UTC), source=source, text=text))
+
+

@@ -1,0 +1,140 @@
+"""Reports to the scheduler: sent again until the receipt comes, results kept in a spool file until then."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from millstream.adapters.bus import Bus
+from millstream.adapters.bus_client import Delivery
+from millstream.adapters.streams import inbox_subject, receipt_subject
+from millstream.core.commands import (
+    Receipt,
+    Report,
+    StartAttempt,
+    decode_command,
+    decode_receipts,
+    encode_command,
+)
+from millstream.core.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+FIRST_RESEND_S = 1.0
+LONGEST_RESEND_S = 10.0
+
+
+@dataclass(slots=True)
+class _Pending:
+    payload: bytes
+    token: str
+    receipt: asyncio.Future[Receipt]
+    spool: Path | None
+    resend_at: float
+    resend_after_s: float
+
+
+class Reports:
+    """The reports of one worker. The spool guards against the death of the process, not of the machine."""
+
+    def __init__(self, bus: Bus, shard: int, instance: str, spool: Path) -> None:
+        self._bus = bus
+        self._subject = inbox_subject(shard, "worker", instance)
+        self._receipts = receipt_subject("worker", instance)
+        self._spool = spool
+        self._pending: dict[str, _Pending] = {}
+        spool.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The claims whose reports have no receipt yet."""
+        return tuple(pending.token for pending in self._pending.values())
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    async def start(self) -> int:
+        """Listen for receipts, and send what an earlier life left in the spool. Returns how many."""
+        await self._bus.listen(self._receipts, self._on_receipts)
+        left = 0
+        for file in sorted(self._spool.glob("*.json")):
+            try:
+                payload = file.read_bytes()
+                report = decode_command(payload)
+                assert isinstance(report, Report)
+            except (OSError, msgspec.MsgspecError, AssertionError) as error:
+                log.error("spool_file_unreadable", file=str(file), error=repr(error))
+                continue
+            await self._send(report.id, report.token, payload, file)
+            left += 1
+        return left
+
+    async def send(self, report: Report) -> asyncio.Future[Receipt]:
+        """Send a report; the future is its receipt. A result is in the spool before it is sent."""
+        payload = encode_command(report)
+        file = None if isinstance(report, StartAttempt) else self._write_spool(report.token, payload)
+        return await self._send(report.id, report.token, payload, file)
+
+    async def run(self) -> None:
+        """Send again what has no receipt, forever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(FIRST_RESEND_S / 4)
+            now = loop.time()
+            for pending in list(self._pending.values()):
+                if pending.resend_at <= now:
+                    pending.resend_after_s = min(pending.resend_after_s * 2, LONGEST_RESEND_S)
+                    pending.resend_at = now + pending.resend_after_s
+                    await self._publish(pending.payload)
+
+    async def settle(self, timeout_s: float) -> bool:
+        """Wait for the outstanding receipts; False if some did not come in time."""
+        waiting = [pending.receipt for pending in self._pending.values()]
+        if waiting:
+            await asyncio.wait(waiting, timeout=timeout_s)
+        return not self._pending
+
+    async def _send(
+        self, report_id: str, token: str, payload: bytes, file: Path | None
+    ) -> asyncio.Future[Receipt]:
+        loop = asyncio.get_running_loop()
+        receipt: asyncio.Future[Receipt] = loop.create_future()
+        self._pending[report_id] = _Pending(
+            payload, token, receipt, file, loop.time() + FIRST_RESEND_S, FIRST_RESEND_S
+        )
+        await self._publish(payload)
+        return receipt
+
+    async def _publish(self, payload: bytes) -> None:
+        try:
+            await self._bus.publish(self._subject, payload)
+        except Unavailable:
+            pass  # sent again when its time comes
+
+    def _write_spool(self, token: str, payload: bytes) -> Path | None:
+        file = self._spool / f"{token}.json"
+        draft = file.with_suffix(".draft")
+        try:
+            draft.write_bytes(payload)
+            os.rename(draft, file)
+        except OSError as error:
+            log.error("spool_write_failed", error=str(error))  # the result still goes out
+            return None
+        return file
+
+    def _on_receipts(self, delivery: Delivery) -> None:
+        for receipt in decode_receipts(delivery.data):
+            pending = self._pending.pop(receipt.id, None)
+            if pending is None:
+                continue
+            if pending.spool is not None:
+                pending.spool.unlink(missing_ok=True)
+            if receipt.is_refused:
+                log.warning("report_refused", id=receipt.id, reason=receipt.reason, error=receipt.message)
+            if not pending.receipt.done():
+                pending.receipt.set_result(receipt)

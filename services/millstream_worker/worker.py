@@ -1,0 +1,254 @@
+"""The worker: pulls ready events of its queues as it has slots, runs them, and says that it is alive."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from millstream.adapters.blobs import FsspecBlobs
+from millstream.adapters.bus import Bus
+from millstream.adapters.bus_client import Delivery
+from millstream.adapters.heartbeat import Heartbeat, encode_heartbeat
+from millstream.adapters.pull import Puller, read_meta
+from millstream.adapters.settings import Settings
+from millstream.adapters.streams import (
+    LATE_HEADER,
+    events_stream,
+    heartbeat_subject,
+    worker_consumer,
+)
+from millstream.core.errors import Unavailable
+from millstream.core.events import TaskReady
+from millstream.core.state import InstanceKey, instance_key
+from millstream.core.wire import UnknownEvent, read_published, to_event
+from millstream_worker.attempt import Running, Tools
+from millstream_worker.bundles import Bundles
+from millstream_worker.children import Children
+from millstream_worker.reports import Reports
+
+log = structlog.get_logger(__name__)
+
+SHORT_ATTEMPT_S = 0.05
+PREFETCH_PER_SLOT = 8
+LONGEST_PREFETCH_S = 0.5
+STILL_WORKING_S = 10.0
+MOST_UNREPORTED = 4096
+CLOCK_MARGIN = timedelta(seconds=1)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    delivery: Delivery
+    since: float
+
+
+class Worker:
+    """One worker process. ``slots`` attempts run at a time."""
+
+    def __init__(self, bus: Bus, settings: Settings) -> None:
+        self._bus = bus
+        self._settings = settings
+        self._slots = settings.slots or os.cpu_count() or 1
+        self._incarnation = f"{settings.instance}-{os.getpid():x}{time.time_ns():x}"
+        self._count = 0
+        state_dir = Path(settings.state_dir).absolute()
+        self.children = Children(self._slots)
+        self.reports = Reports(bus, settings.shard, settings.instance, state_dir / "spool" / settings.instance)
+        blobs = FsspecBlobs(settings.blob_url)
+        self._tools = Tools(
+            bus,
+            settings.shard,
+            settings.instance,
+            self.children,
+            Bundles(blobs, state_dir / "bundles"),
+            blobs,
+            self.reports,
+        )
+        self._waiting: deque[_Waiting] = deque()
+        self._running: dict[InstanceKey, Running] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unclaimed: dict[str, Delivery] = {}
+        self._short_s = 1.0
+        self._is_draining = False
+        self._last_contact = time.monotonic()
+        self._connected_at = datetime.now(UTC)
+        self._pullers = [
+            Puller(bus, events_stream(settings.shard), worker_consumer(queue), self._on_message)
+            for queue in settings.queues
+        ]
+        bus.when_reconnected(self._on_reconnect)
+
+    async def start(self) -> None:
+        """Warm children, and what an earlier life still has to report."""
+        await self.children.warm(self._slots)
+        left = await self.reports.start()
+        log.info("worker_started", slots=self._slots, queues=self._settings.queues, spooled=left)
+        await self._beat()
+        self._tune()
+
+    async def pull(self) -> None:
+        """Keep ready events coming, forever."""
+        async with asyncio.TaskGroup() as group:
+            for puller in self._pullers:
+                group.create_task(puller.run())
+
+    async def run(self) -> None:
+        """Heartbeats, and the care for what waits, forever."""
+        beat_every_s = self._settings.lease_s / 5
+        next_beat = next_word = time.monotonic()
+        while True:
+            await asyncio.sleep(min(0.1, beat_every_s))
+            now = time.monotonic()
+            if now >= next_beat:
+                next_beat = now + beat_every_s
+                await self._beat()
+            self._kill_exclusive_without_contact(now)
+            await self._give_back(now, LONGEST_PREFETCH_S)
+            if now >= next_word:
+                next_word = now + STILL_WORKING_S
+                for delivery in list(self._unclaimed.values()):
+                    await self._say(delivery, b"+WPI")
+
+    async def drain(self, grace_s: float) -> None:
+        """Stop pulling, hand back what did not start, let what runs end, deliver the reports."""
+        self._is_draining = True
+        self._tune()
+        await self._give_back(time.monotonic(), -1.0)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_s)
+        for running in list(self._running.values()):
+            running.kill("the worker was stopped")
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=2)
+        await self.reports.settle(2)
+        await self.children.close()
+
+    # --- from a message to a running attempt
+
+    def _on_message(self, delivery: Delivery) -> None:
+        self._waiting.append(_Waiting(delivery, time.monotonic()))
+        self._pump()
+
+    def _pump(self) -> None:
+        """Start what waits, as far as there are slots."""
+        while self._waiting and len(self._tasks) < self._slots and not self._is_draining:
+            task = asyncio.ensure_future(self._take(self._waiting.popleft().delivery))
+            self._tasks.add(task)
+            task.add_done_callback(self._on_task_done)
+        self._tune()
+
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("attempt_failed_inside", exc_info=task.exception())
+        self._pump()
+
+    def _tune(self) -> None:
+        """Ask for as many as can start, and a few more when attempts are short."""
+        free = self._slots - len(self._tasks)
+        ahead = PREFETCH_PER_SLOT * self._slots if self._short_s < SHORT_ATTEMPT_S else 0
+        want = max(free + ahead - len(self._waiting), 0)
+        if self._is_draining or len(self.reports) > MOST_UNREPORTED:
+            want = 0
+        share = -(-want // len(self._pullers))
+        for puller in self._pullers:
+            puller.set_want(share, max(share - ahead // 2, min(share, 1)))
+
+    async def _take(self, delivery: Delivery) -> None:
+        try:
+            record, _ = read_published(delivery.data)
+            event = to_event(record)
+        except (msgspec.MsgspecError, UnknownEvent) as error:
+            log.error("ready_event_unreadable", error=str(error))
+            await self._say(delivery, b"+TERM")
+            return
+        if not isinstance(event.data, TaskReady):
+            await self._say(delivery, b"+TERM")
+            return
+        key = instance_key(event.where)
+        known = self._running.get(key)
+        if known is not None and known.where.attempt == event.where.attempt:
+            await self._say(delivery, b"+WPI")  # delivered again while it runs
+            return
+        self._count += 1
+        token = f"{self._incarnation}-{self._count:x}"
+        self._unclaimed[token] = delivery
+        running = Running(
+            self._tools, event.where, event.data, event.position, token, self._decided(token)
+        )
+        self._running[key] = running
+        began = time.monotonic()
+        try:
+            await running.run(event.data.exclusive or self._may_be_old(delivery, event.recorded_at))
+        finally:
+            if self._running.get(key) is running:
+                del self._running[key]
+            self._short_s += (time.monotonic() - began - self._short_s) / 8
+
+    def _may_be_old(self, delivery: Delivery, recorded_at: datetime) -> bool:
+        """An event that was delivered before, relayed again, or is older than this connection may be
+        about an attempt that is over: it is claimed before it starts."""
+        return (
+            LATE_HEADER in delivery.header
+            or recorded_at < self._connected_at - CLOCK_MARGIN
+            or read_meta(delivery.reply).deliveries > 1
+        )
+
+    def _decided(self, token: str) -> Callable[[], None]:
+        def acknowledge() -> None:
+            delivery = self._unclaimed.pop(token, None)
+            if delivery is not None:
+                asyncio.ensure_future(self._say(delivery, b"+ACK"))
+
+        return acknowledge
+
+    async def _say(self, delivery: Delivery, word: bytes) -> None:
+        try:
+            await self._bus.publish(delivery.reply, word)
+        except Unavailable:
+            pass  # it will be delivered again
+
+    async def _give_back(self, now: float, longest_s: float) -> None:
+        """Hand back what waits for longer than ``longest_s``: another worker may be free."""
+        while self._waiting and now - self._waiting[0].since > longest_s:
+            await self._say(self._waiting.popleft().delivery, b"-NAK")
+            self._short_s = 1.0
+
+    # --- life signs
+
+    async def _beat(self) -> None:
+        tokens = [running.token for running in self._running.values()]
+        heartbeat = Heartbeat(
+            worker=self._settings.instance,
+            incarnation=self._incarnation,
+            queues=self._settings.queues,
+            slots=self._slots,
+            attempts=tuple(dict.fromkeys([*tokens, *self.reports.tokens])),
+        )
+        try:
+            await self._bus.publish(
+                heartbeat_subject(self._settings.instance), encode_heartbeat(heartbeat)
+            )
+            await self._bus.flush()
+            self._last_contact = time.monotonic()
+        except Unavailable:
+            pass
+
+    def _kill_exclusive_without_contact(self, now: float) -> None:
+        if now - self._last_contact < self._settings.lease_s * 0.75:
+            return
+        for running in self._running.values():
+            if running.is_exclusive:
+                running.kill("no contact with NATS for three quarters of the lease")
+
+    def _on_reconnect(self) -> None:
+        self._connected_at = datetime.now(UTC)
