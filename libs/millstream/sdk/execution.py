@@ -101,7 +101,7 @@ def _failed(error: BaseException, xcoms: dict[str, bytes]) -> Outcome:
     return Outcome(
         kind="failed",
         xcoms=xcoms,
-        error_type=type(error).__qualname__,
+        error_type=type(error).__name__,
         message=bounded_text(message, MAX_MESSAGE_BYTES),
         traceback=bounded_text(user_traceback(error), MAX_TRACEBACK_BYTES),
         may_retry=not isinstance(error, AirflowFailException),
@@ -112,7 +112,7 @@ def _text(error: BaseException) -> str:
     try:
         return str(error)
     except Exception as broken:
-        return f"(str() of the {type(error).__qualname__} raised {type(broken).__qualname__})"
+        return f"(str() of the {type(error).__name__} raised {type(broken).__name__})"
 
 
 def user_traceback(error: BaseException) -> str:
