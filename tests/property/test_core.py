@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC
 from random import Random
@@ -53,7 +54,7 @@ ORDER_FREE = [rule for rule in TriggerRule if rule is not TriggerRule.ALL_SUCCES
 
 
 @st.composite
-def dags(draw: st.DrawFn, rules: list[TriggerRule] | None = None) -> DagSpec:
+def dags(draw: st.DrawFn, rules: Sequence[TriggerRule] | None = None) -> DagSpec:
     names = [f"t{index}" for index in range(draw(st.integers(1, 9)))]
     tasks = []
     for index, name in enumerate(names):
@@ -230,9 +231,11 @@ FIELDS = RUN_FIELDS | {
     "worker": TEXT,
     "xcoms": st.dictionaries(TEXT, XCOMS, max_size=2),
 }
-DATAS = st.one_of(
-    st.builds(cls, **{field.name: FIELDS[field.name] for field in msgspec.structs.fields(cls)})
-    for cls in type_registry.values()
+DATAS: st.SearchStrategy[Any] = st.one_of(
+    [
+        st.builds(cls, **{field.name: FIELDS[field.name] for field in msgspec.structs.fields(cls)})
+        for cls in type_registry.values()
+    ]
 )
 
 

@@ -53,7 +53,9 @@ def test_a_cycle_follows_the_edges() -> None:
 @pytest.mark.parametrize("is_reversed", [False, True])
 def test_a_chain_of_ten_thousand(is_reversed: bool) -> None:
     names = [str(index) for index in range(10_000)]
-    edges = {name: (names[index - 1],) if index else () for index, name in enumerate(names)}
+    edges: dict[str, tuple[str, ...]] = {
+        name: (names[index - 1],) if index else () for index, name in enumerate(names)
+    }
     ordered = dict(reversed(edges.items())) if is_reversed else edges
     assert find_cycle(ordered) is None
     cycle = find_cycle(ordered | {"0": ("9999",)})
