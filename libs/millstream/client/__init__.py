@@ -1,0 +1,31 @@
+"""The client: ``from millstream.client import Client``. It speaks gRPC to the api, no more."""
+
+from __future__ import annotations
+
+from millstream.client.client import Client
+from millstream.client.errors import WaitTimeout
+from millstream.client.models import (
+    Dag,
+    Event,
+    Run,
+    RunRef,
+    Status,
+    Submitted,
+    TaskInstance,
+    Worker,
+    XCom,
+)
+
+__all__ = [
+    "Client",
+    "Dag",
+    "Event",
+    "Run",
+    "RunRef",
+    "Status",
+    "Submitted",
+    "TaskInstance",
+    "WaitTimeout",
+    "Worker",
+    "XCom",
+]

@@ -1,0 +1,368 @@
+"""The synchronous client of the api. One instance may be used from several threads."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from millstream.client.address import find_address
+from millstream.client.channel import Channel
+from millstream.client.dag_file import read_dag_file
+from millstream.client.errors import WaitTimeout
+from millstream.client.models import (
+    Dag,
+    Event,
+    Run,
+    RunRef,
+    Status,
+    Submitted,
+    TaskInstance,
+    XCom,
+    dag_from,
+    event_from,
+    run_from,
+    status_from,
+    task_from,
+    xcom_from,
+)
+from millstream.core.errors import InvalidArgument, MillstreamError
+from millstream.core.spec import DagSpec
+from millstream.core.statuses import RunStatus
+from millstream.rpc.convert import spec_to_proto, struct_from, timestamp_from
+from millstream.rpc.v1 import dags_pb2, events_pb2, runs_pb2, system_pb2
+
+CHUNK_BYTES = 256 * 1024
+PAGE_SIZE = 1000
+RETURN_VALUE = "return_value"
+
+T = TypeVar("T")
+
+
+class Client:
+    """Talks to the api at ``address`` (host:port), or where :func:`find_address` finds one.
+
+    ``timeout_s`` bounds each call with its retries: a change carries an id, so that trying again
+    never makes it twice. Every error is a :class:`MillstreamError`. A run is named by what
+    :meth:`trigger` and the reads return, or by its run id where that is unique.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        namespace: str = "default",
+        timeout_s: float = 30.0,
+        *,
+        data_dir: str | Path | None = None,
+    ) -> None:
+        self.address = address or find_address(data_dir)
+        self.namespace = namespace
+        self._channel = Channel(self.address, timeout_s)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def submit_file(self, path: str | Path, root: str | Path | None = None) -> list[Submitted]:
+        """Register every DAG of a file, with the files under ``root`` (by default those beside it).
+
+        Raises ``DagFileError`` naming the line at fault, and :class:`InvalidDag`.
+        """
+        from millstream.sdk.bundle import build_bundle
+
+        file = Path(path).resolve()
+        base = None if root is None else Path(root).resolve()
+        specs = read_dag_file(file, base)
+        bundle = self.upload_bundle(build_bundle(file, base).data)
+        return [self.submit_spec(spec, bundle) for spec in specs]
+
+    def upload_bundle(self, data: bytes) -> str:
+        """Store a zip archive; returns its digest, by which DAGs name it."""
+
+        def chunks() -> Iterator[dags_pb2.UploadBundleRequest]:
+            for start in range(0, len(data), CHUNK_BYTES):
+                yield dags_pb2.UploadBundleRequest(chunk=data[start : start + CHUNK_BYTES])
+
+        answer = self._channel.call(self._channel.dags.UploadBundle, chunks)
+        return str(answer.digest)
+
+    def submit_spec(
+        self, spec: DagSpec, bundle: str = "", *, request_id: str | None = None
+    ) -> Submitted:
+        """Register a DAG version; one that equals the latest changes nothing."""
+        request = dags_pb2.SubmitDagRequest(
+            request_id=request_id or uuid.uuid4().hex,
+            namespace=self.namespace,
+            spec=spec_to_proto(spec),
+            bundle=bundle,
+        )
+        answer = self._channel.call(self._channel.dags.SubmitDag, request)
+        return Submitted(dag_id=answer.dag_id, version=answer.version, position=answer.position)
+
+    def trigger(
+        self,
+        dag_id: str,
+        conf: Mapping[str, Any] | None = None,
+        *,
+        run_id: str | None = None,
+        logical_date: datetime | None = None,
+        note: str = "",
+        request_id: str | None = None,
+    ) -> RunRef:
+        """Start a run. A ``logical_date`` without a time zone is taken as UTC."""
+        if logical_date is not None and logical_date.tzinfo is None:
+            logical_date = logical_date.replace(tzinfo=UTC)
+        try:
+            request = runs_pb2.TriggerRunRequest(
+                request_id=request_id or uuid.uuid4().hex,
+                namespace=self.namespace,
+                dag_id=dag_id,
+                run_id=run_id or "",
+                conf=struct_from(conf or {}, "conf"),
+                logical_date=timestamp_from(logical_date),
+                note=note,
+            )
+        except (ValueError, OverflowError) as error:
+            raise InvalidArgument(f"The run cannot be requested: {error}") from error
+        answer = self._channel.call(self._channel.runs.TriggerRun, request)
+        return RunRef(
+            namespace=self.namespace,
+            dag_id=answer.dag_id,
+            run_id=answer.run_id,
+            position=answer.position,
+        )
+
+    def get_run(self, run: RunRef | str, dag_id: str = "") -> Run:
+        """The run as it is now. Raises :class:`NotFound`."""
+        ref = self._ref(run, dag_id)
+        request = runs_pb2.GetRunRequest(
+            namespace=ref.namespace,
+            dag_id=ref.dag_id,
+            run_id=ref.run_id,
+            min_position=ref.position,
+        )
+        return run_from(self._channel.call(self._channel.runs.GetRun, request).run, ref.position)
+
+    def list_runs(
+        self, dag_id: str = "", states: Iterable[str] = (), limit: int | None = None
+    ) -> Iterator[Run]:
+        """The newest first, fetched a page at a time."""
+        wanted = [_run_state(state) for state in states]
+
+        def page(token: str, size: int) -> tuple[list[Run], str]:
+            request = runs_pb2.ListRunsRequest(
+                namespace=self.namespace,
+                dag_id=dag_id,
+                states=wanted,
+                page_size=size,
+                page_token=token,
+            )
+            answer = self._channel.call(self._channel.runs.ListRuns, request)
+            return [run_from(run, 0) for run in answer.runs], answer.next_page_token
+
+        return _pages(page, limit)
+
+    def list_task_instances(self, run: RunRef | str, dag_id: str = "") -> list[TaskInstance]:
+        """Every task of the run, in the order of its DAG."""
+        ref = self._ref(run, dag_id)
+
+        def page(token: str, size: int) -> tuple[list[TaskInstance], str]:
+            request = runs_pb2.ListTaskInstancesRequest(
+                namespace=ref.namespace,
+                dag_id=ref.dag_id,
+                run_id=ref.run_id,
+                page_size=size,
+                page_token=token,
+                min_position=ref.position,
+            )
+            answer = self._channel.call(self._channel.runs.ListTaskInstances, request)
+            return [task_from(task) for task in answer.task_instances], answer.next_page_token
+
+        return list(_pages(page, None))
+
+    def watch_run(
+        self,
+        run: RunRef | str,
+        dag_id: str = "",
+        *,
+        from_position: int = 0,
+        timeout_s: float | None = None,
+    ) -> Iterator[Event]:
+        """The events of a run as they are committed; ends after its last one.
+
+        A lost connection is made again and nothing is missed or repeated. Raises
+        :class:`WaitTimeout`.
+        """
+        ref = self._ref(run, dag_id)
+
+        def request(first: int) -> runs_pb2.WatchRunRequest:
+            return runs_pb2.WatchRunRequest(
+                namespace=ref.namespace, dag_id=ref.dag_id, run_id=ref.run_id, from_position=first
+            )
+
+        method = self._channel.runs.WatchRun
+        return map(event_from, self._channel.watch(method, request, from_position, timeout_s))
+
+    def wait(self, run: RunRef | str, dag_id: str = "", *, timeout_s: float | None = None) -> Run:
+        """The run when it is over, be it a success or a failure. Raises :class:`WaitTimeout`."""
+        ref = self._ref(run, dag_id)
+        position = ref.position
+        try:
+            for event in self.watch_run(ref, timeout_s=timeout_s):
+                position = event.position
+        except WaitTimeout:
+            raise WaitTimeout(
+                f"Run {ref.run_id!r} was not over after {timeout_s:g} s; it goes on."
+            ) from None
+        return self.get_run(msgspec.structs.replace(self._plain_ref(ref), position=position))
+
+    def xcom(
+        self,
+        run: RunRef | str,
+        task_id: str,
+        key: str = RETURN_VALUE,
+        *,
+        dag_id: str = "",
+        map_index: tuple[int, ...] = (),
+    ) -> Any:
+        """The value that a task handed on. Raises :class:`NotFound`."""
+        ref = self._ref(run, dag_id)
+        request = runs_pb2.GetXComRequest(
+            namespace=ref.namespace,
+            dag_id=ref.dag_id,
+            run_id=ref.run_id,
+            task_id=task_id,
+            map_index=map_index,
+            key=key,
+            min_position=ref.position,
+        )
+        xcom = self._channel.call(self._channel.runs.GetXCom, request).xcom
+        if not xcom.value_json:
+            raise MillstreamError(
+                f"The XCom {key!r} of task {task_id!r} has {xcom.size} bytes, which is too much to "
+                f"show; it is in the blob store under {xcom.blob}."
+            )
+        return msgspec.json.decode(xcom.value_json)
+
+    def xcoms(self, run: RunRef | str, dag_id: str = "") -> list[XCom]:
+        """All XComs of a run, by task and key."""
+        ref = self._ref(run, dag_id)
+
+        def page(token: str, size: int) -> tuple[list[XCom], str]:
+            request = runs_pb2.ListXComsRequest(
+                namespace=ref.namespace,
+                dag_id=ref.dag_id,
+                run_id=ref.run_id,
+                page_size=size,
+                page_token=token,
+                min_position=ref.position,
+            )
+            answer = self._channel.call(self._channel.runs.ListXComs, request)
+            return [xcom_from(xcom) for xcom in answer.xcoms], answer.next_page_token
+
+        return list(_pages(page, None))
+
+    def events(
+        self,
+        run_id: str = "",
+        dag_id: str = "",
+        *,
+        from_position: int = 0,
+        follow: bool = False,
+        namespace: str = "",
+        timeout_s: float | None = None,
+    ) -> Iterator[Event]:
+        """Events in order up to the end of the log as it is, or without an end with ``follow``.
+
+        Of all namespaces unless one is named.
+        """
+        if follow:
+
+            def watch_request(first: int) -> events_pb2.WatchEventsRequest:
+                return events_pb2.WatchEventsRequest(
+                    namespace=namespace, dag_id=dag_id, run_id=run_id, from_position=first
+                )
+
+            method = self._channel.events.WatchEvents
+            watched = self._channel.watch(method, watch_request, from_position, timeout_s)
+            return map(event_from, watched)
+        return self._list_events(namespace, dag_id, run_id, from_position)
+
+    def get_dag(self, dag_id: str, version: int = 0) -> Dag:
+        """The latest version of a DAG, or another, with its spec. Raises :class:`NotFound`."""
+        request = dags_pb2.GetDagRequest(namespace=self.namespace, dag_id=dag_id, version=version)
+        return dag_from(self._channel.call(self._channel.dags.GetDag, request).dag)
+
+    def list_dags(self) -> Iterator[Dag]:
+        """By id, without specs."""
+
+        def page(token: str, size: int) -> tuple[list[Dag], str]:
+            request = dags_pb2.ListDagsRequest(
+                namespace=self.namespace, page_size=size, page_token=token
+            )
+            answer = self._channel.call(self._channel.dags.ListDags, request)
+            return [dag_from(dag) for dag in answer.dags], answer.next_page_token
+
+        return _pages(page, None)
+
+    def status(self) -> Status:
+        """Of the installation as a whole."""
+        request = system_pb2.GetStatusRequest()
+        return status_from(self._channel.call(self._channel.system.GetStatus, request))
+
+    def _list_events(
+        self, namespace: str, dag_id: str, run_id: str, from_position: int
+    ) -> Iterator[Event]:
+        upcoming = from_position
+        while True:
+            request = events_pb2.ListEventsRequest(
+                namespace=namespace,
+                dag_id=dag_id,
+                run_id=run_id,
+                from_position=upcoming,
+                page_size=PAGE_SIZE,
+            )
+            answer = self._channel.call(self._channel.events.ListEvents, request)
+            yield from map(event_from, answer.events)
+            upcoming = answer.next_position
+            if not upcoming:
+                return
+
+    def _ref(self, run: RunRef | str, dag_id: str) -> RunRef:
+        if isinstance(run, RunRef):
+            return run
+        return RunRef(namespace=self.namespace, dag_id=dag_id, run_id=run)
+
+    def _plain_ref(self, ref: RunRef) -> RunRef:
+        return RunRef(
+            namespace=ref.namespace, dag_id=ref.dag_id, run_id=ref.run_id, position=ref.position
+        )
+
+
+def _pages(page: Callable[[str, int], tuple[list[T], str]], limit: int | None) -> Iterator[T]:
+    token = ""
+    left = limit
+    while left is None or left > 0:
+        items, token = page(token, PAGE_SIZE if left is None else min(left, PAGE_SIZE))
+        yield from items
+        if left is not None:
+            left -= len(items)
+        if not token:
+            return
+
+
+def _run_state(state: str) -> int:
+    if state not in set(RunStatus):
+        raise InvalidArgument(
+            f"{state!r} is no state of a run; the states are {', '.join(RunStatus)}."
+        )
+    return runs_pb2.RunState.Value(f"RUN_STATE_{state.upper()}")

@@ -1,0 +1,97 @@
+"""From a gRPC status back to our errors, so that no caller ever sees gRPC's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
+
+from millstream.core.errors import (
+    InvalidArgument,
+    InvalidDag,
+    MillstreamError,
+    NotFound,
+    Refused,
+    Unavailable,
+)
+
+_DETAILS = "grpc-status-details-bin"
+Code = grpc.StatusCode
+
+
+class WaitTimeout(MillstreamError, TimeoutError):
+    """What was waited for did not happen in the given time; it may still happen."""
+
+    reason = "TIMEOUT"
+
+
+class NotReached(Unavailable):
+    """Nobody answers at the address of the api."""
+
+    reason = "NOT_REACHED"
+
+
+def from_grpc(error: grpc.RpcError, address: str) -> MillstreamError:
+    """The error that a failed call means."""
+    code: Code = error.code()
+    text: str = error.details() or code.name
+    info, violations = _details(error)
+    reason = info.reason if info is not None else ""
+    if info is not None and reason == "INVALID_DAG" and violations:
+        return InvalidDag(info.metadata["dag_id"], violations)
+    match code:
+        case Code.UNAVAILABLE if info is not None:
+            return _with_reason(Unavailable(text), reason)
+        case Code.UNAVAILABLE:
+            return NotReached(
+                f"No Millstream api answers at {address}. Start one on this machine with: "
+                f"millstream up   or name another with MILLSTREAM_API_ADDRESS. ({text})"
+            )
+        case Code.RESOURCE_EXHAUSTED if info is None:
+            return InvalidArgument(f"A message is too large: {text}")
+        case Code.DEADLINE_EXCEEDED | Code.RESOURCE_EXHAUSTED | Code.CANCELLED:
+            return _with_reason(Unavailable(_sentence(code, text, address)), reason)
+        case Code.INVALID_ARGUMENT | Code.OUT_OF_RANGE:
+            return _with_reason(InvalidArgument(text), reason)
+        case Code.NOT_FOUND:
+            return _with_reason(NotFound(text), reason)
+        case Code.ALREADY_EXISTS | Code.FAILED_PRECONDITION | Code.ABORTED:
+            return Refused(reason or code.name, text)
+        case Code.UNIMPLEMENTED:
+            return MillstreamError(f"The api at {address} does not know this call: it is older.")
+        case _:
+            return _with_reason(MillstreamError(text), reason)
+
+
+def _sentence(code: Code, text: str, address: str) -> str:
+    if code is Code.DEADLINE_EXCEEDED:
+        return f"The Millstream api at {address} did not answer in time."
+    return text
+
+
+def _with_reason(error: MillstreamError, reason: str) -> MillstreamError:
+    if reason:
+        error.reason = reason
+    return error
+
+
+def _details(error: grpc.RpcError) -> tuple[error_details_pb2.ErrorInfo | None, list[str]]:
+    info = None
+    violations: list[str] = []
+    trailers: Any = error.trailing_metadata() or ()
+    for key, value in trailers:
+        if key != _DETAILS:
+            continue
+        try:
+            details = status_pb2.Status.FromString(value).details
+        except (DecodeError, TypeError):
+            continue
+        for detail in details:
+            found, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+            if detail.Unpack(found):
+                info = found
+            elif detail.Unpack(request):
+                violations += [violation.description for violation in request.field_violations]
+    return info, violations

@@ -1,0 +1,242 @@
+"""What the client returns: plain data, times as UTC datetimes, states as Airflow's words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from millstream.core.spec import DagSpec
+from millstream.rpc.convert import datetime_from, dict_from, spec_from_proto
+from millstream.rpc.v1 import dags_pb2, events_pb2, runs_pb2, system_pb2
+
+FINISHED = frozenset({"success", "failed"})
+LAST_EVENTS = frozenset({"RunSucceeded", "RunFailed", "RunQuarantined"})
+
+
+class Submitted(msgspec.Struct, frozen=True, kw_only=True):
+    """A DAG version that the log holds at ``position``."""
+
+    dag_id: str
+    version: int
+    position: int
+
+
+class Dag(msgspec.Struct, frozen=True, kw_only=True):
+    """A DAG. ``spec`` is None in lists."""
+
+    namespace: str
+    dag_id: str
+    latest_version: int
+    bundle: str
+    submitted_at: datetime | None
+    spec: DagSpec | None = None
+
+
+class RunRef(msgspec.Struct, frozen=True, kw_only=True):
+    """Names a run. Reads about it show at least ``position`` of the log."""
+
+    namespace: str
+    dag_id: str
+    run_id: str
+    position: int = 0
+
+
+class Run(RunRef, frozen=True, kw_only=True):
+    """A run. ``state``: queued, running, success or failed."""
+
+    version: int
+    state: str
+    run_type: str
+    conf: dict[str, Any]
+    logical_date: datetime | None
+    created_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    note: str
+    reason: str
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state in FINISHED
+
+
+class TaskInstance(msgspec.Struct, frozen=True, kw_only=True):
+    """A task of a run. ``state``: none, queued, running, up_for_retry, success, failed, skipped or
+    upstream_failed; ``attempt`` counts from 1, 0 before the first."""
+
+    task_id: str
+    map_index: tuple[int, ...]
+    state: str
+    attempt: int
+    operator: str
+    queue: str
+    worker: str
+    queued_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    retry_at: datetime | None
+    reason: str
+    traceback: str
+
+
+class XCom(msgspec.Struct, frozen=True, kw_only=True):
+    """A value that a task handed on. ``value_json`` is empty where only ``blob`` names it."""
+
+    task_id: str
+    map_index: tuple[int, ...]
+    key: str
+    value_json: str
+    blob: str
+    size: int
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """An event of the log. ``data_json`` is the text that the digest is over."""
+
+    position: int
+    epoch: int
+    type: str
+    namespace: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: tuple[int, ...]
+    attempt: int
+    actor: str
+    causation: str
+    recorded_at: datetime
+    data_json: str
+    digest: str
+
+    @property
+    def data(self) -> dict[str, Any]:
+        decoded: dict[str, Any] = msgspec.json.decode(self.data_json)
+        return decoded
+
+    @property
+    def ends_run(self) -> bool:
+        return self.type in LAST_EVENTS
+
+
+class Worker(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker that was heard of lately."""
+
+    worker_id: str
+    queues: tuple[str, ...]
+    slots: int
+    busy: int
+    last_heartbeat: datetime | None
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the log and the read tables are, and who works."""
+
+    version: str
+    log_position: int
+    epoch: int
+    projected_position: int
+    workers: tuple[Worker, ...]
+    nats_is_connected: bool
+
+
+def run_from(run: runs_pb2.Run, position: int) -> Run:
+    """``position``: what later reads about the run must show."""
+    return Run(
+        namespace=run.namespace,
+        dag_id=run.dag_id,
+        run_id=run.run_id,
+        position=max(position, run.created_position),
+        version=run.dag_version,
+        state=runs_pb2.RunState.Name(run.state).removeprefix("RUN_STATE_").lower(),
+        run_type=run.run_type,
+        conf=dict_from(run.conf, "conf"),
+        logical_date=datetime_from(run, "logical_date"),
+        created_at=datetime_from(run, "created_at"),
+        started_at=datetime_from(run, "started_at"),
+        ended_at=datetime_from(run, "ended_at"),
+        note=run.note,
+        reason=run.reason,
+    )
+
+
+def task_from(task: runs_pb2.TaskInstance) -> TaskInstance:
+    return TaskInstance(
+        task_id=task.task_id,
+        map_index=tuple(task.map_index),
+        state=runs_pb2.TaskState.Name(task.state).removeprefix("TASK_STATE_").lower(),
+        attempt=task.attempt,
+        operator=task.operator,
+        queue=task.queue,
+        worker=task.worker,
+        queued_at=datetime_from(task, "queued_at"),
+        started_at=datetime_from(task, "started_at"),
+        ended_at=datetime_from(task, "ended_at"),
+        retry_at=datetime_from(task, "retry_at"),
+        reason=task.reason,
+        traceback=task.traceback,
+    )
+
+
+def xcom_from(xcom: runs_pb2.XCom) -> XCom:
+    return XCom(
+        task_id=xcom.task_id,
+        map_index=tuple(xcom.map_index),
+        key=xcom.key,
+        value_json=xcom.value_json,
+        blob=xcom.blob,
+        size=xcom.size,
+    )
+
+
+def event_from(event: events_pb2.Event) -> Event:
+    recorded_at = datetime_from(event, "recorded_at")
+    assert recorded_at is not None, "every event has an instant"
+    return Event(
+        position=event.position,
+        epoch=event.epoch,
+        type=event.type,
+        namespace=event.namespace,
+        dag_id=event.dag_id,
+        run_id=event.run_id,
+        task_id=event.task_id,
+        map_index=tuple(event.map_index),
+        attempt=event.attempt,
+        actor=event.actor,
+        causation=event.causation,
+        recorded_at=recorded_at,
+        data_json=event.data_json,
+        digest=event.digest,
+    )
+
+
+def dag_from(dag: dags_pb2.Dag) -> Dag:
+    return Dag(
+        namespace=dag.namespace,
+        dag_id=dag.dag_id,
+        latest_version=dag.latest_version,
+        bundle=dag.bundle,
+        submitted_at=datetime_from(dag, "submitted_at"),
+        spec=spec_from_proto(dag.spec) if dag.HasField("spec") else None,
+    )
+
+
+def status_from(status: system_pb2.GetStatusResponse) -> Status:
+    return Status(
+        version=status.version,
+        log_position=status.log_position,
+        epoch=status.epoch,
+        projected_position=status.projected_position,
+        workers=tuple(
+            Worker(
+                worker_id=worker.worker_id,
+                queues=tuple(worker.queues),
+                slots=worker.slots,
+                busy=worker.busy,
+                last_heartbeat=datetime_from(worker, "last_heartbeat"),
+            )
+            for worker in status.workers
+        ),
+        nats_is_connected=status.nats_is_connected,
+    )
