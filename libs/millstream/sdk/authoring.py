@@ -50,9 +50,17 @@ def reading(file: str) -> Iterator[list[DAG]]:
 
 
 def record(dag: DAG) -> None:
-    """A DAG was made."""
-    if (now := _reading.get()) is not None:
-        now[1].append(dag)
+    """A DAG was made. One that another module makes while it is imported is not the file's own: it
+    would be there only for the first file of a process that imports the module."""
+    now = _reading.get()
+    frame: FrameType | None = sys._getframe(1)
+    while now is not None and frame is not None:
+        if frame.f_code.co_filename == now[0]:
+            now[1].append(dag)
+            return
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return
+        frame = frame.f_back
 
 
 def author_place() -> tuple[str, int]:

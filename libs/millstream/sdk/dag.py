@@ -12,11 +12,17 @@ from typing import Any
 
 import msgspec
 
-from millstream.core.spec import DagSpec
+from millstream.core.errors import InvalidDag
+from millstream.core.spec import DagSpec, TaskSpec
 from millstream.sdk import arguments
 from millstream.sdk.authoring import author_place, close_dag, open_dag, record
 from millstream.sdk.dates import instant, zone_name
-from millstream.sdk.errors import AirflowException, DuplicateTaskIdFound, NotSupportedYet
+from millstream.sdk.errors import (
+    AirflowException,
+    DuplicateTaskIdFound,
+    NotSupportedYet,
+    TemplateError,
+)
 from millstream.sdk.operator import BaseOperator
 from millstream.sdk.xcom import DagParam
 
@@ -83,6 +89,7 @@ class DAG:
         self.user_defined_macros = dict(user_defined_macros or {})
         self.user_defined_filters = dict(user_defined_filters or {})
         self.task_dict: dict[str, BaseOperator] = {}
+        self._last_suffix: dict[str, int] = {}
         record(self)
 
     def __enter__(self) -> DAG:
@@ -133,15 +140,17 @@ class DAG:
 
     def free_task_id(self, wanted: str) -> str:
         """``wanted``, or the first free of ``wanted__1``, ``wanted__2``, ..."""
-        task_id, number = wanted, 0
+        task_id, number = wanted, self._last_suffix.get(wanted, 0)
         while task_id in self.task_dict:
             number += 1
             task_id = f"{wanted}__{number}"
+        self._last_suffix[wanted] = number
         return task_id
 
     def to_spec(self, file: str) -> DagSpec:
         """The DAG as plain data; ``file`` is the path of the DAG file in its bundle. It is not yet
-        checked: :func:`millstream.core.validate.check_dag` does that."""
+        checked: :func:`millstream.core.validate.check_dag` does that. Raises :class:`InvalidDag`
+        for what a spec cannot hold."""
         self._check_default_args()
         try:
             params = msgspec.to_builtins(self.params)
@@ -152,7 +161,7 @@ class DAG:
             ) from None
         return DagSpec(
             dag_id=self.dag_id,
-            tasks=tuple(task.to_spec() for task in self.tasks),
+            tasks=self._task_specs(),
             schedule=self.schedule,
             start_date=None if self.start_date is None else self.start_date.isoformat(),
             timezone=self.timezone,
@@ -163,6 +172,17 @@ class DAG:
             params=params,
             file=file,
         )
+
+    def _task_specs(self) -> tuple[TaskSpec, ...]:
+        specs, problems = [], []
+        for task in self.tasks:
+            try:
+                specs.append(task.to_spec())
+            except TemplateError as error:
+                problems.append(f"line {task.line}: task {task.task_id!r}: {error}")
+        if problems:
+            raise InvalidDag(self.dag_id, problems)
+        return tuple(specs)
 
     def _check_default_args(self) -> None:
         """A default that no task of the DAG knows is an error if it looks like a misspelt one."""

@@ -33,7 +33,7 @@ def run_bash(
     """Runs ``command`` and returns the last line of its standard output ("" if it wrote none).
 
     Both outputs go to ``sys.stdout`` line by line. Without ``cwd`` it runs in a temporary
-    directory. Processes that the command leaves behind in its session end with it. Raises
+    directory. Processes that the command leaves behind in its process group end with it. Raises
     :class:`AirflowSkipException` for a skip exit code and :class:`AirflowException` for any other
     but 0.
     """
@@ -51,13 +51,13 @@ def run_bash(
             stderr=subprocess.PIPE,
             env=environment,
             cwd=cwd or scratch,
-            start_new_session=True,
+            process_group=0,  # in the session of this process, where the worker finds it
         )
         try:
             last = _stream(process)
             code = process.wait()
         finally:
-            _end_session(process)
+            _end_group(process)
     _judge(code, skip_exit_codes)
     return last
 
@@ -68,7 +68,9 @@ def _judge(code: int, skip_exit_codes: Sequence[int]) -> None:
     if code < 0:
         raise AirflowException(f"bash was killed by {_signal_name(-code)}")
     if code > 128 and (name := _signal_name(code - 128)).startswith("SIG"):
-        raise AirflowException(f"bash exited with code {code} (a command was killed by {name})")
+        raise AirflowException(
+            f"bash exited with code {code} (as when a command is killed by {name})"
+        )
     if code:
         raise AirflowException(f"bash exited with code {code}")
 
@@ -134,7 +136,7 @@ class _Lines:
         sys.stdout.write(self.last + "\n")
 
 
-def _end_session(process: subprocess.Popen[bytes]) -> None:
+def _end_group(process: subprocess.Popen[bytes]) -> None:
     """Ends what is left of the command, politely first if bash itself is still at work."""
     if process.poll() is None:
         _signal_group(process.pid, signal.SIGTERM)

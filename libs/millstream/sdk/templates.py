@@ -68,7 +68,14 @@ def names_in(text: str, field: str) -> set[str]:
     try:
         return jinja2.meta.find_undeclared_variables(environment(None).parse(text))
     except jinja2.TemplateSyntaxError as error:
-        raise TemplateError(field, error.lineno, str(error.message)) from None
+        raise _of_syntax(field, error) from None
+
+
+def _of_syntax(field: str, error: jinja2.TemplateSyntaxError) -> TemplateError:
+    message = str(error.message)
+    if "comment tag" in message:
+        message += "; '{#' begins a comment of Jinja: write {% raw %}...{% endraw %} around it"
+    return TemplateError(field, error.lineno, message)
 
 
 def _render(
@@ -108,7 +115,7 @@ def _render_text(
             f"file name and is none needs a blank at its end",
         ) from None
     except jinja2.TemplateSyntaxError as error:
-        raise TemplateError(field, error.lineno, str(error.message)) from None
+        raise _of_syntax(field, error) from None
     except Exception as error:
         message = str(error) if isinstance(error, jinja2.UndefinedError) else repr(error)
         raise TemplateError(field, _template_line(error), message) from error

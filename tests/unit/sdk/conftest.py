@@ -1,4 +1,4 @@
-"""What the SDK's tests share: a channel that holds XComs in memory, and attempts of one fixed run."""
+"""What the SDK tests share: a channel that holds XComs in memory, and attempts of one run."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def run_info() -> RunInfo:
 
 @pytest.fixture
 def run(channel: MemoryChannel, run_info: RunInfo) -> Callable[..., Outcome]:
-    """Runs one task, by its DAG or by a plain action, and keeps what it pushed for the next ones."""
+    """Runs one task, by its DAG or by a plain action, and keeps what it pushed for the next."""
 
     def run_one(
         dag: DAG | None, task_id: str, action: Action | None = None, **more: Any

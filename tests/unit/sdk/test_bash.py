@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -19,7 +20,9 @@ def bash(run: Any, command: str, **more: Any) -> Any:
     return run(None, "t", BashAction(command=command, **more))
 
 
-def test_the_last_line_of_stdout_is_the_xcom_and_both_outputs_are_shown(run: Any, capsys: Any) -> None:
+def test_the_last_line_of_stdout_is_the_xcom_and_both_outputs_are_shown(
+    run: Any, capsys: Any
+) -> None:
     outcome = bash(run, "echo one; echo oops >&2; printf 'two\\nthree  '")
     assert outcome.xcoms == {"return_value": b'"three"'}
     lines = capsys.readouterr().out.splitlines()
@@ -61,7 +64,11 @@ def test_working_directory(run: Any, tmp_path: Path) -> None:
         ("exit 99", "skipped", "bash exited with code 99, which skips the task"),
         ("exit 3", "failed", "bash exited with code 3"),
         ("kill -9 $$", "failed", "bash was killed by SIGKILL"),
-        ("sh -c 'kill -15 $$'; exit $?", "failed", "bash exited with code 143 (a command was killed by SIGTERM)"),
+        (
+            "sh -c 'kill -15 $$'; exit $?",
+            "failed",
+            "bash exited with code 143 (as when a command is killed by SIGTERM)",
+        ),
         ("zzz-no-such-command", "failed", "bash exited with code 127"),
         ("if", "failed", "bash exited with code 2"),
     ],
@@ -108,9 +115,8 @@ def _is_running(pid: int) -> bool:
 
 
 def test_an_interrupt_ends_the_command(tmp_path: Path) -> None:
-    """As a worker's child does when it is told to stop: a signal handler raises in the main thread."""
+    """As in a worker's child that is told to stop: a signal handler raises in the main thread."""
     mark = tmp_path / "pid"
-    import signal
 
     def stop(*_: object) -> None:
         raise TimeoutError

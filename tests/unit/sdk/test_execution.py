@@ -117,7 +117,8 @@ def test_xcom_pull_by_map_index(run: Any, channel: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"dag_id": "x"}, {"run_id": "x"}, {"include_prior_dates": True}, {"map_indexes": [1]}]
+    "arguments",
+    [{"dag_id": "x"}, {"run_id": "x"}, {"include_prior_dates": True}, {"map_indexes": [1]}],
 )
 def test_xcom_pull_from_elsewhere_is_refused(arguments: dict[str, Any], run: Any) -> None:
     outcome = run(one(lambda ti: ti.xcom_pull("a", **arguments)), "t")
@@ -157,7 +158,11 @@ def test_skip_fail_and_other_errors(run: Any) -> None:
     skipped = raises(AirflowSkipException("nothing new"))
     assert (skipped.kind, skipped.message, skipped.error_type) == ("skipped", "nothing new", "")
     final = raises(AirflowFailException("for good"))
-    assert (final.kind, final.may_retry, final.error_type) == ("failed", False, "AirflowFailException")
+    assert (final.kind, final.may_retry, final.error_type) == (
+        "failed",
+        False,
+        "AirflowFailException",
+    )
     for error in (AirflowException("a"), ValueError("b"), KeyboardInterrupt("c")):
         outcome = raises(error)
         assert (outcome.kind, outcome.may_retry) == ("failed", True)
@@ -256,4 +261,3 @@ def test_an_unknown_task_and_a_missing_dag_cannot_be_retried(run: Any) -> None:
 
 def test_an_empty_action_needs_nothing(run: Any) -> None:
     assert run(None, "t", EmptyAction()).kind == "success"
-

@@ -40,15 +40,27 @@ def show(run: Any, text: Any, task_params: Any = None, **dag_arguments: Any) -> 
         ("{{ ts }} {{ ts_nodash }}", "2024-02-29T12:00:00+00:00 20240229T120000"),
         ("{{ ts_nodash_with_tz }}", "20240229T120000+0000"),
         ("{{ logical_date.add(days=1) | ds }}", "2024-03-01"),
-        ("{{ data_interval_start | ts }} {{ data_interval_end | ds }}", "2024-02-29T12:00:00+00:00 2024-03-01"),
-        ("{{ run_id }} {{ dag_run.run_type }} {{ dag_run.conf.size }}", "scheduled__2024 scheduled 3"),
+        (
+            "{{ data_interval_start | ts }} {{ data_interval_end | ds }}",
+            "2024-02-29T12:00:00+00:00 2024-03-01",
+        ),
+        (
+            "{{ run_id }} {{ dag_run.run_type }} {{ dag_run.conf.size }}",
+            "scheduled__2024 scheduled 3",
+        ),
         ("{{ dag.dag_id }}.{{ task.task_id }} {{ ti.try_number }}", "d.t 1"),
         ("{{ task_instance_key_str }} {{ test_mode }}", "d__t__20240229 False"),
         ("{{ macros.ds_add(ds, -29) }}", "2024-01-31"),
         ("{{ macros.ds_format(ds, '%Y-%m-%d', '%d.%m.%y') }}", "29.02.24"),
-        ("{{ macros.timedelta(days=2) }} {{ macros.datetime(2024, 1, 1).year }}", "2 days, 0:00:00 2024"),
+        (
+            "{{ macros.timedelta(days=2) }} {{ macros.datetime(2024, 1, 1).year }}",
+            "2 days, 0:00:00 2024",
+        ),
         ("{{ macros.json.dumps([1]) }} {{ macros.random() < 1 }}", "[1] True"),
-        ("{{ macros.uuid.UUID(int=0) }} {{ macros.time.time() > 0 }}", "00000000-0000-0000-0000-000000000000 True"),
+        (
+            "{{ macros.uuid.UUID(int=0) }} {{ macros.time.time() > 0 }}",
+            "00000000-0000-0000-0000-000000000000 True",
+        ),
         ("{% set x = [1] %}{% do x.append(2) %}{{ x }}", "[1, 2]"),
         ("no template", "no template"),
     ],
@@ -79,13 +91,16 @@ def test_native_objects(run: Any) -> None:
 
 
 def test_macros_and_filters_of_the_dag(run: Any) -> None:
-    given = {"user_defined_macros": {"twice": lambda x: x * 2}, "user_defined_filters": {"up": str.upper}}
+    given = {
+        "user_defined_macros": {"twice": lambda x: x * 2},
+        "user_defined_filters": {"up": str.upper},
+    }
     assert show(run, "{{ twice('a') | up }}", **given) == '"AA"'
 
 
 def test_template_files(run: Any, tmp_path: Path) -> None:
     (tmp_path / "q.sql").write_text("select '{{ ds }}'\n")
-    assert show(run, "q.sql", template_searchpath=str(tmp_path)) == '"select \'2024-02-29\'"'
+    assert show(run, "q.sql", template_searchpath=str(tmp_path)) == "\"select '2024-02-29'\""
     assert "there is no template file 'zzz.sql'" in show(run, "zzz.sql")
 
 
@@ -93,7 +108,10 @@ def test_template_files(run: Any, tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("one\n{{ dss }}", "template of text, line 2: 'dss' is undefined"),
-        ({"k": "{{ params.zzz }}"}, "template of text['k'], line 1: 'dict object' has no attribute 'zzz'"),
+        (
+            {"k": "{{ params.zzz }}"},
+            "template of text['k'], line 1: 'dict object' has no attribute 'zzz'",
+        ),
         ("\n\n{{ 1 +", "template of text, line 3: unexpected 'end of template'"),
         ("a\n\n{{ 1 / 0 }}", "template of text, line 3: ZeroDivisionError('division by zero')"),
         ("{{ ds | zzz }}", "line 1: No filter named 'zzz'"),

@@ -47,7 +47,10 @@ def test_json_values(value: Any, text: bytes) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (object(), "task t returned a object, which is not JSON; return str/number/list/dict, or write"),
+        (
+            object(),
+            "task t returned a object, which is not JSON; return str/number/list/dict, or write",
+        ),
         ({"a": [date(2024, 1, 1)]}, r"a datetime.date at \['a'\]\[0\], which is not JSON"),
         (Decimal(1), "a decimal.Decimal"),
         ({1, 2}, "a set"),
