@@ -89,7 +89,8 @@ def test_a_root_above_the_file_is_importable(tmp_path: Path, monkeypatch: Any) -
         ("with DAG('d'):\n    a = EmptyOperator(task_id='a')\n    b = EmptyOperator(task_id='b')\n"
          "    a >> b >> a\n", 3, "the tasks form a cycle"),
         ("with DAG('d'):\n    EmptyOperator(task_id='a b')\n"
-         "    EmptyOperator(task_id='b', retries=-1)", 3, "task_id 'a b' contains ' '.*; line 4: task 'b': retries is -1"),
+         "    EmptyOperator(task_id='b', retries=-1)",
+         3, "task_id 'a b' contains ' '.*; line 4: task 'b': retries is -1"),
         ("with DAG('d'):\n    BashOperator(\n        task_id='a', bash_command='echo ${#x}')\n", 3,
          "DAG 'd': task 'a': template of bash_command, line 1: .*'{#' begins a comment"),
     ],
