@@ -70,10 +70,12 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
 
 def _task_edges() -> list[tuple[str, str, str]]:
     """Every change of a task's status: from, to, by which event."""
-    edges = []
+    edges: list[tuple[str, str, str]] = []
     for cls, befores in TASK_TRANSITIONS.items():
         targets = dict.fromkeys(next_status(data) for data in _examples(cls))
-        edges += [(before, str(after), cls.__name__) for before in befores for after in targets]
+        edges += [
+            (str(before), str(after), cls.__name__) for before in befores for after in targets
+        ]
     return edges
 
 
