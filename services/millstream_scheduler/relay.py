@@ -39,8 +39,9 @@ log = structlog.get_logger(__name__)
 
 MOST_IN_FLIGHT = 1000
 MOST_KEPT = 50_000
+ACK_EVERY = 100
 ACK_TIMEOUT_S = 2.0
-EXPECTED = "Nats-Expected-Last-Sequence"
+EXPECTED = b"Nats-Expected-Last-Sequence"
 
 
 class ForeignStream(MillstreamError):
@@ -142,7 +143,7 @@ class Relay:
         """Before a stop: say what still can be said. What is left the next scheduler relays."""
         try:
             async with asyncio.timeout(2):
-                await self._settle()
+                self._settle()
                 await self._bus.flush()
         except (TimeoutError, Unavailable):
             log.info("relay_left_work", pending=len(self._pending))
@@ -205,10 +206,11 @@ class Relay:
         async for stored in self._log.read_all(first, last):
             record = stored.record
             queue = _queue_of(record.data) if record.type == "TaskReady" else "_"
-            await self._publish(
+            self._publish(
                 record.position,
                 event_subject(self._shard, record.type, queue),
                 published_bytes(canonical_bytes(record), stored.digest),
+                record.position == last or record.position % ACK_EVERY == 0,
             )
             while self._published - self._acked >= MOST_IN_FLIGHT:
                 await self._wait_for_news()
@@ -226,10 +228,12 @@ class Relay:
                 sent -= 1
             if len(self._pending) <= MOST_KEPT:
                 self._has_room.set()
-            await self._settle()
-            while sent < len(self._pending) and sent < MOST_IN_FLIGHT:
-                await self._publish(*self._pending[sent])
+            self._settle()
+            until = min(len(self._pending), MOST_IN_FLIGHT)
+            while sent < until:
+                position, subject, payload = self._pending[sent]
                 sent += 1
+                self._publish(position, subject, payload, sent == until or position % ACK_EVERY == 0)
             self._raise_if_broken()
             if sent:
                 await self._wait_for_news()
@@ -238,12 +242,15 @@ class Relay:
                 if len(self._pending) == sent and not self._settlements and not self._is_disturbed:
                     await self._wake.wait()
 
-    async def _publish(self, position: int, subject: str, payload: bytes) -> None:
-        headers = {EXPECTED: str(position - 1)}
+    def _publish(self, position: int, subject: str, payload: bytes, is_asked: bool) -> None:
+        """``is_asked``: the stream shall acknowledge. Each message names the sequence before it, so the
+        acknowledgement of one vouches for all before it, and one that is missing fails all after it."""
+        headers = b"%s: %d\r\n" % (EXPECTED, position - 1)
         if position <= self._late_until:
-            headers[LATE_HEADER.decode()] = "1"
-        reply = f"{self._inbox}.{self._generation}"
-        await self._bus.publish(subject, payload, reply=reply, headers=headers)
+            headers += b"%s: 1\r\n" % LATE_HEADER
+        reply = f"{self._inbox}.{self._generation}" if is_asked else ""
+        self._bus.send(subject, payload, reply, headers)
+        self._published = position
         self._published = position
 
     async def _wait_for_news(self) -> None:
@@ -259,7 +266,7 @@ class Relay:
                 raise _Broken("no acknowledgement from the stream") from None
         self._raise_if_broken()
 
-    async def _settle(self) -> None:
+    def _settle(self) -> None:
         """Say what may be said now: receipts, one message a producer, then acknowledgements."""
         receipts: dict[Sender, list[Receipt]] = {}
         acks: list[str] = []
@@ -269,9 +276,9 @@ class Relay:
                 receipts.setdefault(sender, []).append(receipt)
             acks += settlement.acks
         for sender, theirs in receipts.items():
-            await self._bus.publish(receipt_subject(sender.role, sender.principal), encode_receipts(theirs))
+            self._bus.send(receipt_subject(sender.role, sender.principal), encode_receipts(theirs))
         for subject in acks:
-            await self._bus.publish(subject, b"+ACK")
+            self._bus.send(subject, b"+ACK")
 
     def _raise_if_broken(self) -> None:
         if self._error is not None:

@@ -107,20 +107,20 @@ class Running:
             report = await self._outcome()
         except (Unavailable, MillstreamError) as error:
             report = self._failed(type(error).__name__, str(error))
-        await self._publish_output(is_last=True)
+        self._publish_output(is_last=True)
         if not self._is_claim_lost:
-            receipt = await self._tools.reports.send(report)
+            receipt = self._tools.reports.send(report)
             receipt.add_done_callback(lambda _: self._on_decided())
 
     # --- the claim
 
     async def _claim_first(self) -> bool:
         """Wait until the claim is accepted: for exclusive tasks, and for events that may be old."""
-        claim = await self._start_report()
+        claim = self._start_report()
         return not (await claim).is_refused
 
-    async def _start_report(self) -> asyncio.Future[Receipt]:
-        self._claim = await self._tools.reports.send(
+    def _start_report(self) -> asyncio.Future[Receipt]:
+        self._claim = self._tools.reports.send(
             StartAttempt(
                 id=f"{self.token}/start",
                 where=self.where,
@@ -176,7 +176,7 @@ class Running:
             if self._claim is None:
                 await asyncio.wait((running,), timeout=EARLY_S)
                 if not running.done():
-                    await self._start_report()
+                    self._start_report()
             async with asyncio.timeout(self._ready.execution_timeout_s):
                 return await asyncio.shield(running)
         except TimeoutError:
@@ -316,14 +316,14 @@ class Running:
 
     def _flush(self) -> None:
         self._flushing = None
-        asyncio.ensure_future(self._publish_output(is_last=False))
+        self._publish_output(is_last=False)
 
-    async def _publish_output(self, is_last: bool) -> None:
+    def _publish_output(self, is_last: bool) -> None:
         if is_last and self._flushing is not None:
             self._flushing.cancel()
             self._flushing = None
         for message in self._output.take(is_last):
             try:
-                await self._tools.bus.publish(self._log_subject, message)
+                self._tools.bus.send(self._log_subject, message)
             except Unavailable:
                 log.warning("log_lines_lost", task_id=self.where.task_id)

@@ -70,15 +70,15 @@ class Reports:
             except (OSError, msgspec.MsgspecError, AssertionError) as error:
                 log.error("spool_file_unreadable", file=str(file), error=repr(error))
                 continue
-            await self._send(report.id, report.token, payload, file)
+            self._send(report.id, report.token, payload, file)
             left += 1
         return left
 
-    async def send(self, report: Report) -> asyncio.Future[Receipt]:
+    def send(self, report: Report) -> asyncio.Future[Receipt]:
         """Send a report; the future is its receipt. A result is in the spool before it is sent."""
         payload = encode_command(report)
         file = None if isinstance(report, StartAttempt) else self._write_spool(report.token, payload)
-        return await self._send(report.id, report.token, payload, file)
+        return self._send(report.id, report.token, payload, file)
 
     async def run(self) -> None:
         """Send again what has no receipt, forever."""
@@ -90,7 +90,7 @@ class Reports:
                 if pending.resend_at <= now:
                     pending.resend_after_s = min(pending.resend_after_s * 2, LONGEST_RESEND_S)
                     pending.resend_at = now + pending.resend_after_s
-                    await self._publish(pending.payload)
+                    self._publish(pending.payload)
 
     async def settle(self, timeout_s: float) -> bool:
         """Wait for the outstanding receipts; False if some did not come in time."""
@@ -99,7 +99,7 @@ class Reports:
             await asyncio.wait(waiting, timeout=timeout_s)
         return not self._pending
 
-    async def _send(
+    def _send(
         self, report_id: str, token: str, payload: bytes, file: Path | None
     ) -> asyncio.Future[Receipt]:
         loop = asyncio.get_running_loop()
@@ -107,12 +107,12 @@ class Reports:
         self._pending[report_id] = _Pending(
             payload, token, receipt, file, loop.time() + FIRST_RESEND_S, FIRST_RESEND_S
         )
-        await self._publish(payload)
+        self._publish(payload)
         return receipt
 
-    async def _publish(self, payload: bytes) -> None:
+    def _publish(self, payload: bytes) -> None:
         try:
-            await self._bus.publish(self._subject, payload)
+            self._bus.send(self._subject, payload)
         except Unavailable:
             pass  # sent again when its time comes
 

@@ -112,17 +112,17 @@ class Worker:
                 next_beat = now + beat_every_s
                 await self._beat()
             self._kill_exclusive_without_contact(now)
-            await self._give_back(now, LONGEST_PREFETCH_S)
+            self._give_back(now, LONGEST_PREFETCH_S)
             if now >= next_word:
                 next_word = now + STILL_WORKING_S
                 for delivery in list(self._unclaimed.values()):
-                    await self._say(delivery, b"+WPI")
+                    self._say(delivery, b"+WPI")
 
     async def drain(self, grace_s: float) -> None:
         """Stop pulling, hand back what did not start, let what runs end, deliver the reports."""
         self._is_draining = True
         self._tune()
-        await self._give_back(time.monotonic(), -1.0)
+        self._give_back(time.monotonic(), -1.0)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace_s)
         for running in list(self._running.values()):
@@ -169,15 +169,15 @@ class Worker:
             event = to_event(record)
         except (msgspec.MsgspecError, UnknownEvent) as error:
             log.error("ready_event_unreadable", error=str(error))
-            await self._say(delivery, b"+TERM")
+            self._say(delivery, b"+TERM")
             return
         if not isinstance(event.data, TaskReady):
-            await self._say(delivery, b"+TERM")
+            self._say(delivery, b"+TERM")
             return
         key = instance_key(event.where)
         known = self._running.get(key)
         if known is not None and known.where.attempt == event.where.attempt:
-            await self._say(delivery, b"+WPI")  # delivered again while it runs
+            self._say(delivery, b"+WPI")  # delivered again while it runs
             return
         self._count += 1
         token = f"{self._incarnation}-{self._count:x}"
@@ -207,20 +207,20 @@ class Worker:
         def acknowledge() -> None:
             delivery = self._unclaimed.pop(token, None)
             if delivery is not None:
-                asyncio.ensure_future(self._say(delivery, b"+ACK"))
+                self._say(delivery, b"+ACK")
 
         return acknowledge
 
-    async def _say(self, delivery: Delivery, word: bytes) -> None:
+    def _say(self, delivery: Delivery, word: bytes) -> None:
         try:
-            await self._bus.publish(delivery.reply, word)
+            self._bus.send(delivery.reply, word)
         except Unavailable:
             pass  # it will be delivered again
 
-    async def _give_back(self, now: float, longest_s: float) -> None:
+    def _give_back(self, now: float, longest_s: float) -> None:
         """Hand back what waits for longer than ``longest_s``: another worker may be free."""
         while self._waiting and now - self._waiting[0].since > longest_s:
-            await self._say(self._waiting.popleft().delivery, b"-NAK")
+            self._say(self._waiting.popleft().delivery, b"-NAK")
             self._short_s = 1.0
 
     # --- life signs

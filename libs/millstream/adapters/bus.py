@@ -30,6 +30,12 @@ class JetStreamError(MillstreamError):
         super().__init__(f"JetStream refused {api}: {description} ({code}/{err_code})")
 
 
+class TooLarge(MillstreamError):
+    """A message that is larger than the server's limit."""
+
+    reason = "TOO_LARGE"
+
+
 class Bus:
     """One connection. A call while there is no connection raises :class:`Unavailable` at once, and
     nothing is kept to be sent later."""
@@ -94,17 +100,19 @@ class Bus:
         """A subject of our own that nobody else listens to."""
         return str(self._client.new_inbox())
 
-    async def publish(
-        self, subject: str, payload: bytes, *, reply: str = "", headers: dict[str, str] | None = None
-    ) -> None:
+    def send(self, subject: str, payload: bytes, reply: str = "", headers: bytes = b"") -> None:
+        """Publish at once, without a wait. ``headers`` are raw lines. Raises :class:`Unavailable`, and
+        :class:`TooLarge` for what no server takes."""
         try:
-            await self._client.publish(subject, payload, reply=reply, headers=headers)
-        except (
-            nats_errors.OutboundBufferLimitError,
-            nats_errors.ConnectionClosedError,
-            nats_errors.ConnectionDrainingError,
-        ) as error:
+            self._client.send(subject, payload, reply, headers)
+        except nats_errors.MaxPayloadError as error:
+            raise TooLarge(f"A message of {len(payload)} bytes is more than NATS takes.") from error
+        except nats_errors.Error as error:
             raise Unavailable("NATS is not connected; it will be tried again.") from error
+
+    async def publish(self, subject: str, payload: bytes, *, reply: str = "", headers: bytes = b"") -> None:
+        """As `send`, for callers that are in no hurry."""
+        self.send(subject, payload, reply, headers)
 
     async def listen(self, subject: str, handler: DirectHandler, queue: str = "") -> int:
         """Hand every message of a subject to ``handler``, inside the read loop."""
@@ -120,7 +128,7 @@ class Bus:
             pass  # the connection is gone, and the subscription with it
 
     async def ask(
-        self, subject: str, payload: bytes, timeout_s: float, headers: dict[str, str] | None = None
+        self, subject: str, payload: bytes, timeout_s: float, headers: bytes = b""
     ) -> bytes:
         """Request and reply. Raises :class:`Unavailable` without an answer in time or without a responder."""
         self._next_reply += 1
@@ -151,7 +159,7 @@ class Bus:
         return answer
 
     async def store(
-        self, subject: str, payload: bytes, timeout_s: float, headers: dict[str, str] | None = None
+        self, subject: str, payload: bytes, timeout_s: float, headers: bytes = b""
     ) -> int:
         """Publish into a stream and wait for its acknowledgement. Returns the sequence."""
         answer = msgspec.json.decode(await self.ask(subject, payload, timeout_s, headers))

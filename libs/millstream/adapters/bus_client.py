@@ -1,15 +1,17 @@
 """nats-py's client, made fit for a service that must not stop: see docs/adr/0008 for what was seen to break.
 
-Two private methods of ``nats.aio.client.Client`` are overridden, so nats-py is pinned below 3 and
+Private parts of ``nats.aio.client.Client`` are used and overridden, so nats-py is pinned below 3 and
 ``tests/integration/test_bus.py`` feeds this client the messages that end the original's read loop.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
 import structlog
+from nats import errors
 from nats.aio.client import Client
 
 log = structlog.get_logger(__name__)
@@ -44,6 +46,35 @@ class BusClient(Client):
     def __init__(self) -> None:
         super().__init__()
         self._direct: dict[int, DirectHandler] = {}
+        self._kick: asyncio.Future[None] | None = None
+
+    def send(self, subject: str, payload: bytes, reply: str = "", headers: bytes = b"") -> None:
+        """Publish without a step of the event loop: a third of the cost of ``publish``.
+
+        ``headers`` are raw lines (``Name: value\\r\\n``). The caller answers for the subject. Raises the
+        errors of ``publish``.
+        """
+        if not self.is_connected:
+            raise errors.OutboundBufferLimitError
+        if len(payload) > self.max_payload:
+            raise errors.MaxPayloadError
+        if headers:
+            block = b"NATS/1.0\r\n%s\r\n" % headers
+            sizes = b"%d %d" % (len(block), len(block) + len(payload))
+            command = b"HPUB %s %s %s\r\n%s%s\r\n" % (
+                subject.encode(), reply.encode(), sizes, block, payload
+            )  # fmt: skip
+        else:
+            command = b"PUB %s %s %d\r\n%s\r\n" % (
+                subject.encode(), reply.encode(), len(payload), payload
+            )  # fmt: skip
+        self._pending.append(command)
+        self._pending_data_size += len(command)
+        if self._flush_queue.empty():
+            if self._kick is None:
+                self._kick = asyncio.get_running_loop().create_future()
+                self._kick.set_result(None)
+            self._flush_queue.put_nowait(self._kick)
 
     async def subscribe_direct(self, subject: str, handler: DirectHandler, queue: str = "") -> int:
         """Subscribe without a queue and a task in between. Returns the id for `unsubscribe_direct`."""

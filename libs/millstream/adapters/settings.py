@@ -7,6 +7,7 @@ names (TOML, the same names in lower case), or is the default; the environment w
 from __future__ import annotations
 
 import os
+import re
 import socket
 import tomllib
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ import msgspec
 from millstream.core.errors import MillstreamError
 
 PREFIX = "MILLSTREAM_"
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
 class InvalidSettings(MillstreamError):
@@ -78,8 +80,14 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         text = environ.get(f"{PREFIX}{field.name.upper()}")
         if text is not None:
             values[field.name] = [part for part in text.split(",") if part] if field.name == "queues" else text
-    values.setdefault("instance", f"{socket.gethostname()}-{os.getpid()}".replace(".", "-"))
+    values.setdefault("instance", re.sub(r"[^A-Za-z0-9_-]", "-", f"{socket.gethostname()[:60]}-{os.getpid()}"))
     try:
-        return msgspec.convert(values, Settings, strict=False)
+        settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise InvalidSettings(f"A setting is wrong: {error}. Settings are {PREFIX}<NAME>.") from error
+    for name in (settings.instance, *settings.queues):
+        if not _NAME.fullmatch(name):
+            raise InvalidSettings(
+                f"{name!r} cannot name an instance or a queue: use letters, digits, '_' and '-'."
+            )
+    return settings
