@@ -12,7 +12,7 @@ from millstream.adapters.event_log import EventLog
 from millstream.adapters.read_pool import ReadPool
 from millstream.adapters.service import Service, run_service, run_until_stopped
 from millstream.adapters.streams import heartbeat_subject, projected_subject
-from millstream.core.errors import MillstreamError, Unavailable
+from millstream.core.errors import Unavailable
 from millstream_api.commands import Commands
 from millstream_api.dags import DagService
 from millstream_api.events import EventService
@@ -57,7 +57,7 @@ async def main(service: Service) -> None:
         await server.start(settings.grpc_host, settings.grpc_port)
         service.ready()
         try:
-            await run_until_stopped(service, hub.run(), _until_closed(bus))
+            await run_until_stopped(service, hub.run(), bus.wait_closed())
         finally:
             await server.leave()
             hub.stop()
@@ -78,11 +78,6 @@ async def _connect(service: Service) -> Bus | None:
         return connecting.result()
     connecting.cancel()
     return None
-
-
-async def _until_closed(bus: Bus) -> None:
-    await bus.closed.wait()
-    raise MillstreamError("NATS closed the connection for good; see its last error above.")
 
 
 if __name__ == "__main__":

@@ -162,7 +162,7 @@ class Client:
             request = runs_pb2.ListRunsRequest(
                 namespace=self.namespace,
                 dag_id=dag_id,
-                states=wanted,
+                states=wanted,  # type: ignore[arg-type]
                 page_size=size,
                 page_token=token,
             )
