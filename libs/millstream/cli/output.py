@@ -1,0 +1,111 @@
+"""How things look: states, times, tables, JSON. Text that a task made is shown, not obeyed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+# A pipe has no width: nothing is cut there but what is beyond reason.
+PIPE_WIDTH = 4000
+LONGEST_CELL = 160
+
+STYLES = {
+    "none": "dim",
+    "queued": "blue",
+    "running": "cyan",
+    "up_for_retry": "yellow",
+    "success": "green",
+    "failed": "bold red",
+    "skipped": "magenta",
+    "upstream_failed": "red",
+}
+_GLYPHS = {
+    "none": "·",
+    "queued": "◌",
+    "running": "▶",
+    "up_for_retry": "↻",
+    "success": "✔",
+    "failed": "✘",
+    "skipped": "»",
+    "upstream_failed": "⊘",
+}
+_ASCII_GLYPHS = {
+    "none": ".",
+    "queued": "o",
+    "running": ">",
+    "up_for_retry": "~",
+    "success": "+",
+    "failed": "x",
+    "skipped": "-",
+    "upstream_failed": "!",
+}
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else PIPE_WIDTH
+    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=not stream.isatty())
+
+
+def print_json(value: Any) -> None:
+    """One object on one line, at once."""
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.flush()
+
+
+def state_text(state: str, console: Console) -> Text:
+    """A glyph and the word, coloured."""
+    glyphs = _GLYPHS if console.encoding.startswith("utf") else _ASCII_GLYPHS
+    return Text(f"{glyphs.get(state, '?')} {state}", style=STYLES.get(state, ""))
+
+
+def harmless(text: str) -> str:
+    """Without control characters, which a terminal would obey."""
+    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+
+
+def cell(text: str) -> Text:
+    """One line of text for a table, cut where it is too long."""
+    line = " ".join(harmless(text).split())
+    return Text(line if len(line) <= LONGEST_CELL else f"{line[: LONGEST_CELL - 1]}…")
+
+
+def local_time(instant: datetime | None) -> str:
+    """In the time zone of this machine."""
+    return instant.astimezone().strftime("%Y-%m-%d %H:%M:%S") if instant else "-"
+
+
+def duration(start: datetime | None, end: datetime | None) -> str:
+    """Between two instants, or up to now."""
+    if start is None:
+        return "-"
+    seconds = max(((end or datetime.now(UTC)) - start).total_seconds(), 0.0)
+    if seconds < 60:
+        return f"{seconds:.2f}s" if seconds < 10 else f"{seconds:.1f}s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h {minutes:02}m {rest:02}s" if hours else f"{minutes}m {rest:02}s"
+
+
+def make_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
+    """Columns keep to one line; what does not fit ends in an ellipsis."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+    for column in columns:
+        # A column whose name ends in "+" may not shrink: what people copy from it must be whole.
+        table.add_column(
+            column.removesuffix("+"),
+            no_wrap=True,
+            overflow="fold" if column.endswith("+") else "ellipsis",
+            min_width=None if not column.endswith("+") else 12,
+        )
+    for row in rows:
+        table.add_row(*(part if isinstance(part, Text) else cell(part) for part in row))
+    return table

@@ -1,0 +1,149 @@
+"""``millstream runs`` and ``millstream run``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from millstream.cli.options import Address, DataDir, Json, Namespace, OfDag, connect
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from millstream.client import Run, TaskInstance
+
+MOST_TRACEBACKS = 3
+
+
+def runs(
+    dag: Annotated[str, typer.Option(help="Only of this DAG.")] = "",
+    state: Annotated[
+        list[str] | None, typer.Option(help="queued, running, success or failed; repeatable.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    json: Json = False,
+    address: Address = None,
+    data_dir: DataDir = None,
+    namespace: Namespace = "default",
+) -> None:
+    """List runs, the newest first."""
+    from millstream.cli.output import (
+        duration,
+        local_time,
+        make_console,
+        make_table,
+        print_json,
+        state_text,
+    )
+
+    console = make_console()
+    with connect(address, data_dir, namespace) as client:
+        found = list(client.list_runs(dag, state or (), limit))
+    if json:
+        for run in found:
+            print_json(run)
+        return
+    if not found:
+        typer.echo("There are no such runs." if dag or state else "There are no runs yet.")
+        return
+    rows = [
+        (
+            run.dag_id,
+            run.run_id,
+            state_text(run.state, console),
+            local_time(run.started_at or run.created_at),
+            duration(run.started_at, run.ended_at),
+            run.reason,
+        )
+        for run in found
+    ]
+    console.print(make_table(("dag", "run+", "state", "started", "time", "reason"), rows))
+
+
+def run(
+    run_id: Annotated[str, typer.Argument(help="The id of the run.")],
+    dag: OfDag = "",
+    json: Json = False,
+    address: Address = None,
+    data_dir: DataDir = None,
+    namespace: Namespace = "default",
+) -> None:
+    """Show a run and its tasks."""
+    from millstream.cli.output import make_console, print_json
+
+    with connect(address, data_dir, namespace) as client:
+        found = client.get_run(run_id, dag)
+        tasks = client.list_task_instances(found)
+    if json:
+        print_json({"run": found, "tasks": tasks})
+        return
+    console = make_console()
+    _print_run(console, found)
+    _print_tasks(console, tasks)
+    tell_failures(console, found, tasks)
+
+
+def _print_run(console: Console, run: Run) -> None:
+    import msgspec
+    from rich.text import Text
+
+    from millstream.cli.output import cell, duration, local_time, state_text
+
+    console.print(
+        Text.assemble(
+            state_text(run.state, console),
+            "  ",
+            (run.dag_id, "bold"),
+            f" v{run.version}  {run.run_id}  ",
+            (duration(run.started_at, run.ended_at) if run.started_at else "", "dim"),
+        )
+    )
+    facts = [
+        f"{run.run_type}, logical date {local_time(run.logical_date)}",
+        f"created {local_time(run.created_at)}, started {local_time(run.started_at)}, "
+        f"ended {local_time(run.ended_at)}",
+    ]
+    if run.conf:
+        facts.append(f"conf {msgspec.json.encode(run.conf).decode()}")
+    if run.note:
+        facts.append(f"note {run.note}")
+    for fact in facts:
+        console.print(Text("  ").append_text(cell(fact)), style="dim")
+
+
+def _print_tasks(console: Console, tasks: list[TaskInstance]) -> None:
+    from millstream.cli.output import duration, make_table, state_text
+
+    rows = [
+        (
+            _name(task),
+            state_text(task.state, console),
+            str(task.attempt or ""),
+            duration(task.started_at, task.ended_at),
+            task.worker,
+            task.reason,
+        )
+        for task in tasks
+    ]
+    console.print(make_table(("task+", "state", "try", "time", "worker", "reason"), rows))
+
+
+def tell_failures(console: Console, run: Run, tasks: list[TaskInstance]) -> None:
+    """Why a run failed, with the first tracebacks."""
+    from millstream.cli.output import harmless
+
+    if run.reason:
+        console.print(harmless(run.reason), style="red", markup=False)
+    failed = [task for task in tasks if task.state == "failed"]
+    for task in failed[:MOST_TRACEBACKS]:
+        console.print(f"\n{_name(task)}: {harmless(task.reason)}", style="red", markup=False)
+        if task.traceback:
+            console.print(harmless(task.traceback.rstrip()), style="dim", markup=False)
+    if len(failed) > MOST_TRACEBACKS:
+        console.print(f"\n... and {len(failed) - MOST_TRACEBACKS} more failed tasks.")
+
+
+def _name(task: TaskInstance) -> str:
+    path = ",".join(map(str, task.map_index))
+    return f"{task.task_id}[{path}]" if path else task.task_id

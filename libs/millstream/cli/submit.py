@@ -1,0 +1,61 @@
+"""``millstream submit`` and ``millstream dags``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from millstream.cli.options import Address, DataDir, Json, Namespace, connect
+
+
+def submit(
+    file: Annotated[Path, typer.Argument(help="The Python file that makes the DAGs.")],
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            file_okay=False,
+            help="The project directory to bundle.",
+            show_default="that of the file",
+        ),
+    ] = None,
+    json: Json = False,
+    address: Address = None,
+    data_dir: DataDir = None,
+    namespace: Namespace = "default",
+) -> None:
+    """Register the DAGs of a file."""
+    from millstream.cli.output import print_json
+
+    with connect(address, data_dir, namespace) as client:
+        for done in client.submit_file(file, root):
+            if json:
+                print_json(done)
+            else:
+                typer.echo(
+                    f"DAG {done.dag_id} is version {done.version}. "
+                    f"Run it with: millstream trigger {done.dag_id} --wait"
+                )
+
+
+def dags(
+    json: Json = False,
+    address: Address = None,
+    data_dir: DataDir = None,
+    namespace: Namespace = "default",
+) -> None:
+    """List the DAGs."""
+    from millstream.cli.output import local_time, make_console, make_table, print_json
+
+    with connect(address, data_dir, namespace) as client:
+        found = client.list_dags()
+        if json:
+            for dag in found:
+                print_json(dag)
+            return
+        rows = [(d.dag_id, str(d.latest_version), local_time(d.submitted_at)) for d in found]
+    if not rows:
+        typer.echo("There are no DAGs yet. Submit one with: millstream submit FILE")
+        return
+    make_console().print(make_table(("dag+", "version", "submitted"), rows))

@@ -1,0 +1,96 @@
+"""``millstream trigger``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from millstream.cli.options import Address, DataDir, Json, Namespace, connect
+
+if TYPE_CHECKING:
+    from millstream.client import Client, RunRef
+
+EXIT_RUN_FAILED = 3
+EXIT_TIMEOUT = 4
+
+
+def trigger(
+    dag: Annotated[str, typer.Argument(help="The id of the DAG.")],
+    conf: Annotated[str, typer.Option(help="A JSON object for the tasks.")] = "",
+    run_id: Annotated[str, typer.Option(help="An id for the run.", show_default="made up")] = "",
+    logical_date: Annotated[
+        str, typer.Option(help="ISO 8601; UTC without an offset.", show_default="now")
+    ] = "",
+    wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait until it is over.")] = False,
+    timeout: Annotated[
+        float | None, typer.Option(min=0, help="Seconds to wait at most (with --wait).")
+    ] = None,
+    json: Json = False,
+    address: Address = None,
+    data_dir: DataDir = None,
+    namespace: Namespace = "default",
+) -> None:
+    """Start a run. With --wait: exit code 0 for a success, 3 for a failed run, 4 for a time-out."""
+    from millstream.cli.output import print_json
+
+    if timeout is not None and not wait:
+        raise typer.BadParameter("only together with --wait", param_hint="--timeout")
+    parsed_conf = _parse_conf(conf)
+    parsed_date = _parse_date(logical_date)
+    with connect(address, data_dir, namespace) as client:
+        run = client.trigger(dag, parsed_conf, run_id=run_id or None, logical_date=parsed_date)
+        if wait:
+            raise typer.Exit(_wait(client, run, timeout, json))
+    if json:
+        print_json(run)
+    else:
+        typer.echo(f"Run {run.run_id} of DAG {run.dag_id} is started.")
+
+
+def _wait(client: Client, run: RunRef, timeout_s: float | None, json: bool) -> int:
+    from millstream.cli.output import make_console, print_json
+    from millstream.cli.progress import follow_run
+    from millstream.cli.runs import tell_failures
+    from millstream.client import WaitTimeout
+
+    console = make_console()
+    try:
+        if json:
+            done = client.wait(run, timeout_s=timeout_s)
+            print_json({"run": done, "tasks": client.list_task_instances(done)})
+        else:
+            done = follow_run(client, run, console, timeout_s)
+            if done.state != "success":
+                tell_failures(console, done, client.list_task_instances(done))
+    except WaitTimeout as error:
+        typer.secho(str(error), fg=typer.colors.RED, err=True)
+        return EXIT_TIMEOUT
+    except KeyboardInterrupt:
+        typer.echo(f"\nRun {run.run_id} goes on.", err=True)
+        raise
+    return 0 if done.state == "success" else EXIT_RUN_FAILED
+
+
+def _parse_conf(text: str) -> dict[str, Any] | None:
+    import msgspec
+
+    if not text:
+        return None
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise typer.BadParameter(
+            f'it must be a JSON object such as \'{{"day": "monday"}}\': {error}',
+            param_hint="--conf",
+        ) from None
+
+
+def _parse_date(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--logical-date") from None
