@@ -23,7 +23,12 @@ async def main(service: Service) -> None:
         projector.lookups.advance(feed.position)
         service.ready()
         await run_until_stopped(
-            service, follower.run(), projector.run(feed), projector.lookups.run(), lock.keep(), bus.wait_closed()
+            service,
+            follower.run(),
+            projector.run(feed),
+            projector.lookups.run(),
+            lock.keep(),
+            bus.wait_closed(),
         )
     finally:
         await bus.close()

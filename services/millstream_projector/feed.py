@@ -1,4 +1,5 @@
-"""The events in order and without a gap, whatever the stream does: what it lost comes from Postgres."""
+"""The events in order and without a gap, whatever the stream does: what it lost comes from
+Postgres."""
 
 from __future__ import annotations
 
@@ -21,7 +22,9 @@ IDLE_CHECK_S = 5.0
 class Feed:
     """Starts after ``position``, whose digest is ``digest``; both move on with what was taken."""
 
-    def __init__(self, event_log: EventLog, follower: Follower, position: int, digest: bytes) -> None:
+    def __init__(
+        self, event_log: EventLog, follower: Follower, position: int, digest: bytes
+    ) -> None:
         self._log = event_log
         self._follower = follower
         self.position = position
@@ -30,7 +33,8 @@ class Feed:
     async def catch_up(self) -> list[Event]:
         """What Postgres holds after the position, a batch at a time; empty at the end.
 
-        Raises :class:`ChainBroken` if the log was tampered with, :class:`Unavailable` without Postgres.
+        Raises :class:`ChainBroken` if the log was tampered with, :class:`Unavailable` without
+        Postgres.
         """
         batch = await self._log.read(self.position + 1)
         return [self._take(stored) for stored in batch]
@@ -63,7 +67,8 @@ class Feed:
         return events
 
     async def _fill(self, last: int) -> list[Event]:
-        """The events up to ``last`` from Postgres: the stream lost them, or holds something else."""
+        """The events up to ``last`` from Postgres: the stream lost them, or holds something
+        else."""
         log.info("filling_from_postgres", first=self.position + 1, last=last)
         events: list[Event] = []
         while self.position < last:

@@ -1,4 +1,5 @@
-"""Look-ups of workers: the XComs and the conf of a run, as of a position that the asker has seen."""
+"""Look-ups of workers: the XComs and the conf of a run, as of a position that the asker has
+seen."""
 
 from __future__ import annotations
 
@@ -32,19 +33,24 @@ Question = XComQuestion | ConfQuestion
 
 
 class Lookups:
-    """Answers from the projection's memory for runs that go on, and from the read tables for others."""
+    """Answers from the projection's memory for runs that go on, and from the read tables for
+    others."""
 
     def __init__(self, bus: Bus, projection: Projection, settings: Settings) -> None:
         self._bus = bus
         self._projection = projection
         self._shard = settings.shard
-        self._database = Database(settings.database_url, schema=READ_SCHEMA, name="projector-lookups")
+        self._database = Database(
+            settings.database_url, schema=READ_SCHEMA, name="projector-lookups"
+        )
         self._position = 0
         self._early: list[tuple[int, Question, str]] = []
         self._queue: asyncio.Queue[tuple[Question, str]] = asyncio.Queue(MOST_WAITING)
 
     async def listen(self) -> None:
-        await self._bus.listen(lookup_subject(self._shard, "*"), self._on_question, queue="projector")
+        await self._bus.listen(
+            lookup_subject(self._shard, "*"), self._on_question, queue="projector"
+        )
 
     def advance(self, position: int) -> None:
         """The projection is at ``position`` now: what waited for that is answered."""
@@ -100,7 +106,8 @@ class Lookups:
         async with self._database.use() as connection:
             rows = await connection.fetch(
                 "SELECT task_id, value::text AS value, blob, size FROM xcom WHERE namespace = $1 "
-                "AND dag_id = $2 AND run_id = $3 AND task_id = ANY($4) AND map_index = $5 AND key = $6",
+                "AND dag_id = $2 AND run_id = $3 AND task_id = ANY($4) AND map_index = $5 AND key "
+                "= $6",
                 question.namespace,
                 question.dag_id,
                 question.run_id,
@@ -108,9 +115,11 @@ class Lookups:
                 list(question.map_index),
                 question.key,
             )
-        for row in rows:
-            value = msgspec.Raw((row["value"] or "").encode())
-            found[row["task_id"]] = FoundXCom(value=value, blob=row["blob"], size=row["size"])
+        for record in rows:
+            value = msgspec.Raw((record["value"] or "").encode())
+            found[record["task_id"]] = FoundXCom(
+                value=value, blob=record["blob"], size=record["size"]
+            )
         return found
 
     async def _conf(self, question: ConfQuestion) -> bytes:
@@ -119,7 +128,8 @@ class Lookups:
             return kept.run.conf.encode()
         async with self._database.use() as connection:
             conf = await connection.fetchval(
-                "SELECT conf::text FROM dag_run WHERE namespace = $1 AND dag_id = $2 AND run_id = $3",
+                "SELECT conf::text FROM dag_run WHERE namespace = $1 AND dag_id = $2 AND run_id = "
+                "$3",
                 question.namespace,
                 question.dag_id,
                 question.run_id,

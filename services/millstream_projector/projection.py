@@ -1,10 +1,12 @@
-"""The pure part: what an event does to the rows. Rows of runs that go on are kept; the rest is in Postgres."""
+"""The pure part: what an event does to the rows. Rows of runs that go on are kept; the rest is in
+Postgres."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -56,7 +58,8 @@ class KeptRun:
 
 @dataclass(slots=True)
 class Changes:
-    """What has to be written: whole rows, and the keys of XComs that are gone. The last word counts."""
+    """What has to be written: whole rows, and the keys of XComs that are gone. The last word
+    counts."""
 
     rows: dict[type[Row], dict[Key, Row]] = field(default_factory=dict)
     gone_xcoms: dict[Key, None] = field(default_factory=dict)
@@ -75,7 +78,8 @@ class Changes:
 
 
 class Projection:
-    """``apply`` events in order; ``take_changes`` gives what to write, and forgets runs that are over."""
+    """``apply`` events in order; ``take_changes`` gives what to write, and forgets runs that are
+    over."""
 
     def __init__(self) -> None:
         self.runs: dict[RunKey, KeptRun] = {}
@@ -108,7 +112,9 @@ class Projection:
         self._over = []
         return changes
 
-    def find_xcoms(self, run: RunKey, task_id: str, map_index: tuple[int, ...]) -> dict[str, XComRow] | None:
+    def find_xcoms(
+        self, run: RunKey, task_id: str, map_index: tuple[int, ...]
+    ) -> dict[str, XComRow] | None:
         """The XComs of a task of a kept run by key; None if the run is not kept."""
         kept = self.runs.get(run)
         return None if kept is None else kept.xcoms.get((task_id, map_index), {})
@@ -135,7 +141,9 @@ class Projection:
             case RunSucceeded():
                 self._end(kept, event, "success", "")
             case RunFailed():
-                self._end(kept, event, "failed", f"failed tasks: {', '.join(event.data.failed_leaves)}")
+                self._end(
+                    kept, event, "failed", f"failed tasks: {', '.join(event.data.failed_leaves)}"
+                )
             case RunQuarantined():
                 self._end(kept, event, "failed", f"quarantined: {event.data.error}")
             case _:
@@ -226,14 +234,19 @@ class Projection:
                 row.ended_at, row.reason = event.recorded_at, f"lost: {event.data.reason}"
             case TaskSkipped():
                 row.reason = _text(event.data.reason)
-                row.started_at, row.ended_at = event.data.started_at, event.data.ended_at or event.recorded_at
+                row.started_at, row.ended_at = (
+                    event.data.started_at,
+                    event.data.ended_at or event.recorded_at,
+                )
                 self._push(kept, key, event, event.data.xcoms)
             case TaskUpstreamFailed():
                 row.reason, row.ended_at = _text(event.data.reason), event.recorded_at
         self._changes.put(row)
         self._copy_to_attempt(kept, key, row, event)
 
-    def _ready(self, kept: KeptRun, key: TaskKey, row: TaskRow, event: Event, data: TaskReady) -> None:
+    def _ready(
+        self, kept: KeptRun, key: TaskKey, row: TaskRow, event: Event, data: TaskReady
+    ) -> None:
         """An attempt begins: what the one before it left behind is gone, as in Airflow."""
         for xcom in kept.xcoms.pop(key, {}).values():
             self._changes.drop_xcom(xcom)
@@ -253,8 +266,16 @@ class Projection:
             attempt = kept.attempts[key] = AttemptRow(**_task_names(where), attempt=where.attempt)
         attempt.state = "lost" if isinstance(event.data, TaskLost) else _attempt_state(row.state)
         attempt.queue, attempt.worker = row.queue, row.worker
-        attempt.queued_at, attempt.started_at, attempt.ended_at = row.queued_at, row.started_at, row.ended_at
-        attempt.reason, attempt.traceback, attempt.position = row.reason, row.traceback, event.position
+        attempt.queued_at, attempt.started_at, attempt.ended_at = (
+            row.queued_at,
+            row.started_at,
+            row.ended_at,
+        )
+        attempt.reason, attempt.traceback, attempt.position = (
+            row.reason,
+            row.traceback,
+            event.position,
+        )
         self._changes.put(attempt)
 
     def _push(self, kept: KeptRun, key: TaskKey, event: Event, xcoms: dict[str, XCom]) -> None:
@@ -276,7 +297,7 @@ class Projection:
             self._changes.put_xcom(row)
 
 
-def _task_names(where: Where) -> dict[str, object]:
+def _task_names(where: Where) -> dict[str, Any]:
     return {
         "namespace": where.namespace,
         "dag_id": where.dag_id,

@@ -1,4 +1,5 @@
-"""The loop: take events, fold them, write the rows and the checkpoint in one transaction, say so."""
+"""The loop: take events, fold them, write the rows and the checkpoint in one transaction, say
+so."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ log = structlog.get_logger(__name__)
 
 
 class CheckpointMoved(MillstreamError):
-    """The read tables are not as this process left them: they were rebuilt, or another one writes them."""
+    """The read tables are not as this process left them: they were rebuilt, or another one writes
+    them."""
 
     reason = "CHECKPOINT_MOVED"
 
@@ -48,7 +50,9 @@ class Projector:
 
     async def start(self) -> tuple[Feed, Follower]:
         """Load where the tables stand, and fold what the log holds beyond that."""
-        connection = await connect_patiently(self._settings.database_url, schema=READ_SCHEMA, name="projector")
+        connection = await connect_patiently(
+            self._settings.database_url, schema=READ_SCHEMA, name="projector"
+        )
         await _wait_for_log(connection)
         await ensure_tables(connection, READ_SCHEMA)
         row = await connection.fetchrow(
@@ -58,10 +62,13 @@ class Projector:
             self._shard,
             GENESIS,
         )
+        assert row is not None, "INSERT .. RETURNING returns a row"
         self._projection.restore(await read_open_rows(connection))
         await connection.close()
         self._generation = row["generation"]
-        feed = Feed(self._log, Follower(self._bus, self._shard, 1), row["position"], bytes(row["digest"]))
+        feed = Feed(
+            self._log, Follower(self._bus, self._shard, 1), row["position"], bytes(row["digest"])
+        )
         while events := await feed.catch_up():
             await self._fold(events, feed)
         follower = Follower(self._bus, self._shard, feed.position + 1)
@@ -93,7 +100,8 @@ class Projector:
         await self._tell(feed.position)
 
     async def _write(self, changes: Changes, before: int, feed: Feed) -> None:
-        """Write, however long Postgres is away. The rows are whole, so writing them again does no harm."""
+        """Write, however long Postgres is away. The rows are whole, so writing them again does no
+        harm."""
         while True:
             try:
                 async with self._database.use() as connection, connection.transaction():
@@ -127,4 +135,4 @@ class Projector:
 async def _wait_for_log(connection: asyncpg.Connection) -> None:
     """The scheduler migrates the database; a projector that is quicker waits."""
     while not await connection.fetchval("SELECT to_regclass('public.event_log')"):
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # noqa: ASYNC110 - another process makes the table

@@ -1,7 +1,8 @@
-"""``rebuild``: fold the log into a second set of tables; then compare every row, or put it in place.
+"""``rebuild``: fold the log into a second set of tables; then compare every row, or put it in
+place.
 
-The live projector goes on meanwhile. At the end its checkpoint row is locked, so that both sets stand at
-the same position when they are compared or exchanged.
+The live projector goes on meanwhile. At the end its checkpoint row is locked, so that both sets
+stand at the same position when they are compared or exchanged.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ _LOCK = 0x4D5302
 
 
 class Difference(msgspec.Struct):
-    """A row that is not the same in both sets. ``live`` or ``rebuilt`` is None where it has none."""
+    """A row that is not the same in both sets. ``live`` or ``rebuilt`` is None where it has
+    none."""
 
     table: str
     key: dict[str, str]
@@ -50,7 +52,8 @@ class Difference(msgspec.Struct):
 
 @dataclass
 class Result:
-    """What came out. ``rows`` counts the rebuilt rows by table; ``seconds`` is the whole duration."""
+    """What came out. ``rows`` counts the rebuilt rows by table; ``seconds`` is the whole
+    duration."""
 
     position: int
     events: int
@@ -61,8 +64,9 @@ class Result:
 
 
 async def rebuild(settings: Settings, is_verify: bool) -> Result:
-    """Fold the whole log anew. With ``is_verify`` compare and leave everything as it is, else put the
-    new tables in place. Raises ChainBroken if the log does not verify, Unavailable without Postgres."""
+    """Fold the whole log anew. With ``is_verify`` compare and leave everything as it is, else put
+    the new tables in place. Raises ChainBroken if the log does not verify, Unavailable without
+    Postgres."""
     began = time.monotonic()
     live = await connect(settings.database_url, schema=READ_SCHEMA, name="rebuild")
     fresh = await connect(settings.database_url, schema=REBUILD_SCHEMA, name="rebuild")
@@ -70,7 +74,9 @@ async def rebuild(settings: Settings, is_verify: bool) -> Result:
     fold = _Fold(fresh, EventLog(database, settings.shard))
     try:
         if not await live.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
-            raise MillstreamError("Another rebuild is under way on this database; wait for it to end.")
+            raise MillstreamError(
+                "Another rebuild is under way on this database; wait for it to end."
+            )
         await ensure_tables(live, READ_SCHEMA)
         await fresh.execute(f"DROP SCHEMA IF EXISTS {quoted(REBUILD_SCHEMA)} CASCADE")
         await ensure_tables(fresh, REBUILD_SCHEMA)
@@ -113,7 +119,8 @@ class _Fold:
             batch = await self._log.read(self.position + 1, last=last)
             if not batch:
                 raise MillstreamError(
-                    f"The log ends at position {self.position}, but the read tables are at {last}: they "
+                    f"The log ends at position {self.position}, but the read tables are at "
+                    f"{last}: they "
                     f"were folded from another log."
                 )
             for stored in batch:
@@ -127,7 +134,9 @@ class _Fold:
 
 
 async def _live_position(connection: asyncpg.Connection, shard: int) -> int:
-    return int(await connection.fetchval("SELECT position FROM checkpoint WHERE shard = $1", shard) or 0)
+    return int(
+        await connection.fetchval("SELECT position FROM checkpoint WHERE shard = $1", shard) or 0
+    )
 
 
 async def _count_rows(connection: asyncpg.Connection) -> dict[str, int]:
@@ -140,7 +149,10 @@ async def _count_rows(connection: asyncpg.Connection) -> dict[str, int]:
 async def _compare(connection: asyncpg.Connection, row_type: type[Row], result: Result) -> None:
     """Every row of one table in both sets, column by column."""
     columns = comparable_columns(row_type)
-    live, rebuilt = f"{quoted(READ_SCHEMA)}.{row_type.TABLE}", f"{quoted(REBUILD_SCHEMA)}.{row_type.TABLE}"
+    live, rebuilt = (
+        f"{quoted(READ_SCHEMA)}.{row_type.TABLE}",
+        f"{quoted(REBUILD_SCHEMA)}.{row_type.TABLE}",
+    )
     found: dict[tuple[str, ...], Difference] = {}
     for side, query in (
         ("live", f"SELECT {columns} FROM {live} EXCEPT SELECT {columns} FROM {rebuilt}"),  # noqa: S608
@@ -152,15 +164,21 @@ async def _compare(connection: asyncpg.Connection, row_type: type[Row], result: 
             values = {name: str(record[name]) for name in column_names(row_type)}
             key = tuple(values[name] for name in row_type.KEY)
             difference = found.setdefault(
-                key, Difference(row_type.TABLE, {name: values[name] for name in row_type.KEY}, None, None)
+                key,
+                Difference(
+                    row_type.TABLE, {name: values[name] for name in row_type.KEY}, None, None
+                ),
             )
             setattr(difference, side, values)
     result.differences += list(found.values())[:MOST_SHOWN]
 
 
 async def _exchange(connection: asyncpg.Connection, shard: int, fold: _Fold) -> None:
-    """Put the new tables in place. The projector sees the new generation, ends, and starts from them."""
-    generation = await connection.fetchval("SELECT generation FROM checkpoint WHERE shard = $1", shard)
+    """Put the new tables in place. The projector sees the new generation, ends, and starts from
+    them."""
+    generation = await connection.fetchval(
+        "SELECT generation FROM checkpoint WHERE shard = $1", shard
+    )
     await connection.execute(
         f"INSERT INTO {quoted(REBUILD_SCHEMA)}.checkpoint (shard, position, digest, generation) "  # noqa: S608
         f"VALUES ($1, $2, $3, $4)",
@@ -171,13 +189,18 @@ async def _exchange(connection: asyncpg.Connection, shard: int, fold: _Fold) -> 
     )
     await connection.execute(f"DROP SCHEMA IF EXISTS {quoted(OLD_SCHEMA)} CASCADE")
     await connection.execute(f"ALTER SCHEMA {quoted(READ_SCHEMA)} RENAME TO {quoted(OLD_SCHEMA)}")
-    await connection.execute(f"ALTER SCHEMA {quoted(REBUILD_SCHEMA)} RENAME TO {quoted(READ_SCHEMA)}")
+    await connection.execute(
+        f"ALTER SCHEMA {quoted(REBUILD_SCHEMA)} RENAME TO {quoted(READ_SCHEMA)}"
+    )
 
 
 def run_rebuild(arguments: list[str]) -> int:
-    """The command line: prints what came out; 0 if the sets are equal (or were exchanged), 1 if not."""
+    """The command line: prints what came out; 0 if the sets are equal (or were exchanged), 1 if
+    not."""
     parser = argparse.ArgumentParser(prog="millstream rebuild")
-    parser.add_argument("--verify", action="store_true", help="compare every row and change nothing")
+    parser.add_argument(
+        "--verify", action="store_true", help="compare every row and change nothing"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parsed = parser.parse_args(arguments)
     try:
@@ -207,12 +230,17 @@ def _as_json(result: Result) -> dict[str, object]:
 
 def _print(result: Result, is_verify: bool) -> None:
     rows = ", ".join(f"{count} {table}" for table, count in result.rows.items())
-    print(f"Folded {result.events} events up to position {result.position} in {result.seconds:.2f} s: {rows}.")
+    print(
+        f"Folded {result.events} events up to position {result.position} in {result.seconds:.2f} "
+        f"s: {rows}."
+    )
     if not is_verify:
         print("The rebuilt tables are in place.")
         return
     if not result.different_rows:
-        print("The read tables equal the log: every row is the same, and the digest chain verifies.")
+        print(
+            "The read tables equal the log: every row is the same, and the digest chain verifies."
+        )
         return
     print(f"NOT EQUAL: {result.different_rows} rows differ between the read tables and the log.")
     for difference in result.differences:

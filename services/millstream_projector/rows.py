@@ -1,4 +1,5 @@
-"""The rows of the read tables, one Struct a table; the DDL is in ``adapters/sql/read_tables.sql``."""
+"""The rows of the read tables, one Struct a table; the DDL is in
+``adapters/sql/read_tables.sql``."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ import msgspec
 
 
 class Row(msgspec.Struct, kw_only=True):
-    """A row that the projector keeps and changes in memory. ``KEY`` columns come first in the table."""
+    """A row that the projector keeps and changes in memory. ``KEY`` columns come first in the
+    table."""
 
     TABLE: ClassVar[str]
     KEY: ClassVar[tuple[str, ...]]
@@ -87,7 +89,14 @@ class TaskRow(Row, kw_only=True):
 
 class AttemptRow(Row, kw_only=True):
     TABLE: ClassVar[str] = "task_attempt"
-    KEY: ClassVar[tuple[str, ...]] = ("namespace", "dag_id", "run_id", "task_id", "map_index", "attempt")
+    KEY: ClassVar[tuple[str, ...]] = (
+        "namespace",
+        "dag_id",
+        "run_id",
+        "task_id",
+        "map_index",
+        "attempt",
+    )
 
     namespace: str
     dag_id: str
@@ -108,7 +117,14 @@ class AttemptRow(Row, kw_only=True):
 
 class XComRow(Row, kw_only=True):
     TABLE: ClassVar[str] = "xcom"
-    KEY: ClassVar[tuple[str, ...]] = ("namespace", "dag_id", "run_id", "task_id", "map_index", "key")
+    KEY: ClassVar[tuple[str, ...]] = (
+        "namespace",
+        "dag_id",
+        "run_id",
+        "task_id",
+        "map_index",
+        "key",
+    )
 
     namespace: str
     dag_id: str

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import asyncpg
-import millstream.adapters
 
+import millstream.adapters
 from millstream_projector.projection import Changes, changed_rows
 from millstream_projector.rows import ROW_TYPES, AttemptRow, Row, RunRow, TaskRow, XComRow
 
@@ -39,14 +39,16 @@ async def write_changes(connection: asyncpg.Connection, changes: Changes) -> Non
     """Write all rows with one statement a table. The caller has the transaction."""
     if changes.gone_xcoms:
         await connection.executemany(
-            "DELETE FROM xcom WHERE namespace = $1 AND dag_id = $2 AND run_id = $3 AND task_id = $4 "
+            "DELETE FROM xcom WHERE namespace = $1 AND dag_id = $2 AND run_id = $3 AND task_id = "
+            "$4 "
             "AND map_index = $5 AND key = $6",
             list(changes.gone_xcoms),
         )
     for row_type, rows in changed_rows(changes):
         columns = _columns(row_type)
         await connection.execute(
-            _upsert(row_type), *([_encode(getattr(row, name)) for row in rows] for name, _ in columns)
+            _upsert(row_type),
+            *([_encode(getattr(row, name)) for row in rows] for name, _ in columns),
         )
 
 
@@ -59,7 +61,8 @@ async def read_open_rows(connection: asyncpg.Connection) -> list[Row]:
             for name, _ in _columns(row_type)
         )
         found = await connection.fetch(
-            f"SELECT {names} FROM {row_type.TABLE} t JOIN dag_run r USING (namespace, dag_id, run_id) "  # noqa: S608
+            f"SELECT {names} FROM {row_type.TABLE} t JOIN dag_run r USING (namespace, dag_id, "
+            f"run_id) "  # noqa: S608
             f"WHERE r.state IN ('queued', 'running')"
         )
         rows += [row_type(**_decode(record)) for record in found]
@@ -108,7 +111,8 @@ def _upsert(row_type: type[Row]) -> str:
     rest = [name for name, _ in columns if name not in row_type.KEY]
     updates = ", ".join(f"{name} = excluded.{name}" for name in rest)
     return (
-        f"INSERT INTO {row_type.TABLE} ({names}) SELECT {chosen} FROM unnest({arrays}) AS u({names}) "  # noqa: S608
+        f"INSERT INTO {row_type.TABLE} ({names}) SELECT {chosen} FROM unnest({arrays}) AS "
+        f"u({names}) "  # noqa: S608
         f"ON CONFLICT ({', '.join(row_type.KEY)}) DO UPDATE SET {updates}"
     )
 

@@ -1,1 +1,2 @@
-"""The write side: takes commands and reports, decides, commits, relays. One active process a shard."""
+"""The write side: takes commands and reports, decides, commits, relays. One active process a
+shard."""

@@ -1,4 +1,5 @@
-"""Wires the scheduler: wait for the lock, take over, then decide, commit and relay until stopped."""
+"""Wires the scheduler: wait for the lock, take over, then decide, commit and relay until
+stopped."""
 
 from __future__ import annotations
 

@@ -32,12 +32,15 @@ def read_sender(subject: str) -> Sender:
     """Raises :class:`Refused` for a subject that no producer of ours writes to."""
     match = _SUBJECT.fullmatch(subject)
     if match is None:
-        raise Refused("FOREIGN_SUBJECT", f"Nobody may send commands under the subject {subject[:200]!r}.")
+        raise Refused(
+            "FOREIGN_SUBJECT", f"Nobody may send commands under the subject {subject[:200]!r}."
+        )
     return Sender(match[2], match[3])
 
 
 def admit(sender: Sender, payload: bytes) -> ApiCommand | Report:
-    """The command in a message. Raises :class:`Refused` for rubbish and for what the sender may not ask."""
+    """The command in a message. Raises :class:`Refused` for rubbish and for what the sender may not
+    ask."""
     try:
         command = decode_command(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -49,5 +52,7 @@ def admit(sender: Sender, payload: bytes) -> ApiCommand | Report:
     if not command.trace.isprintable() or len(command.trace) > MAX_ID_LENGTH:
         raise Refused("MALFORMED", "The trace context is not printable or too long.")
     if isinstance(command, Report) and command.worker != sender.principal:
-        raise Refused("NOT_ALLOWED", f"Worker {sender.principal!r} may not report for {command.worker!r}.")
+        raise Refused(
+            "NOT_ALLOWED", f"Worker {sender.principal!r} may not report for {command.worker!r}."
+        )
     return command

@@ -1,7 +1,7 @@
 """Leases: which claimed attempts still have a worker that is heard of.
 
-Time counts on the scheduler's own monotonic clock, and only while it runs and hears NATS: nobody loses
-a task because the scheduler or NATS was away.
+Time counts on the scheduler's own monotonic clock, and only while it runs and hears NATS: nobody
+loses a task because the scheduler or NATS was away.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Leases:
                 self._leases.pop(token, None)
 
     def hear(self, heartbeat: Heartbeat) -> list[LoseAttempt]:
-        """Renew what the worker still holds. What an earlier life of the same worker had claimed, and this
-        one does not know, is lost at once."""
+        """Renew what the worker still holds. What an earlier life of the same worker had claimed,
+        and this one does not know, is lost at once."""
         held = set(heartbeat.attempts)
         lost = []
         for lease in self._leases.values():
@@ -78,12 +78,17 @@ class Leases:
         for lease in self._leases.values():
             lease.left_s -= seconds
             if lease.left_s <= 0:
-                lease.left_s = self.lease_s  # asked again, should the command be lost with this process
+                lease.left_s = (
+                    self.lease_s
+                )  # asked again, should the command be lost with this process
                 lost.append(_lose(lease, f"no heartbeat of the worker for {self.lease_s:g} s"))
         return lost
 
-    async def run(self, submit: Callable[[TimerCommand], None], is_hearing: Callable[[], bool]) -> None:
-        """Let time pass, forever. A step much longer than planned means that this process stood still."""
+    async def run(
+        self, submit: Callable[[TimerCommand], None], is_hearing: Callable[[], bool]
+    ) -> None:
+        """Let time pass, forever. A step much longer than planned means that this process stood
+        still."""
         self._submit = submit
         step_s = max(self.lease_s / 20, 0.05)
         last = self.clock()
@@ -93,7 +98,9 @@ class Leases:
             passed, last = now - last, now
             if is_hearing():
                 for command in self.pass_time(min(passed, step_s * 2)):
-                    log.warning("lease_ran_out", task_id=command.where.task_id, run_id=command.where.run_id)
+                    log.warning(
+                        "lease_ran_out", task_id=command.where.task_id, run_id=command.where.run_id
+                    )
                     submit(command)
 
     def on_heartbeat(self, delivery: Delivery) -> None:
@@ -124,4 +131,6 @@ def _key(where: Where) -> tuple[str, str, str, str, tuple[int, ...]]:
 
 
 def _lose(lease: _Lease, reason: str) -> LoseAttempt:
-    return LoseAttempt(id=f"lose/{lease.token}", where=lease.where, token=lease.token, reason=reason)
+    return LoseAttempt(
+        id=f"lose/{lease.token}", where=lease.where, token=lease.token, reason=reason
+    )

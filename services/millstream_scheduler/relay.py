@@ -1,4 +1,5 @@
-"""The relay: what is committed goes to the stream EVENTS, in order, so that sequence equals position.
+"""The relay: what is committed goes to the stream EVENTS, in order, so that sequence equals
+position.
 
 Recovery is one rule: ask the stream for its last sequence and publish from there on. Receipts and
 acknowledgements leave only when the stream holds the events they stand for.
@@ -102,8 +103,8 @@ class Relay:
         await self._has_room.wait()
 
     async def prepare_queues(self, queues: set[str]) -> None:
-        """Create the consumers of new queues, before the events that name them are committed. A failure
-        is left to the recovery."""
+        """Create the consumers of new queues, before the events that name them are committed. A
+        failure is left to the recovery."""
         for queue in sorted(queues - self._queues):
             try:
                 await ensure_queue(self._bus, self._shard, queue)
@@ -116,7 +117,9 @@ class Relay:
         for stored, payload in zip(batch, payloads, strict=True):
             record = stored.record
             queue = _queue_of(record.data) if record.type == "TaskReady" else "_"
-            self._pending.append((record.position, event_subject(self._shard, record.type, queue), payload))
+            self._pending.append(
+                (record.position, event_subject(self._shard, record.type, queue), payload)
+            )
         if batch:
             self._committed = batch[-1].record.position
         self._settlements.append(settlement)
@@ -179,14 +182,17 @@ class Relay:
             await self._relay_stored(last + 1, known_from - 1)
 
     async def _check_history(self, last: int, messages: int) -> None:
-        """Raises if the stream is ahead of Postgres or ends with an event that is not in the log."""
+        """Raises if the stream is ahead of Postgres or ends with an event that is not in the
+        log."""
         if last > self._committed:
             head = await self._log.head()
             if last > head.position:
                 raise StoreBehindStream(head.position, last)
         if not messages:
             return
-        answer = await self._bus.jetstream(f"STREAM.MSG.GET.{events_stream(self._shard)}", {"seq": last})
+        answer = await self._bus.jetstream(
+            f"STREAM.MSG.GET.{events_stream(self._shard)}", {"seq": last}
+        )
         stored = await self._log.read(last, 1, last=last)
         try:
             published, _ = read_published(base64.b64decode(answer["message"].get("data", "")))
@@ -195,8 +201,10 @@ class Relay:
             is_ours = False
         if not is_ours:
             raise ForeignStream(
-                f"Message {last} of stream {events_stream(self._shard)} is not event {last} of this database. "
-                f"NATS belongs to another installation, or somebody wrote into the stream. Name the right "
+                f"Message {last} of stream {events_stream(self._shard)} is not event {last} of "
+                f"this database. "
+                f"NATS belongs to another installation, or somebody wrote into the stream. Name "
+                f"the right "
                 f"NATS server, or delete the stream: it is made again from Postgres."
             )
 
@@ -233,7 +241,9 @@ class Relay:
             while sent < until:
                 position, subject, payload = self._pending[sent]
                 sent += 1
-                self._publish(position, subject, payload, sent == until or position % ACK_EVERY == 0)
+                self._publish(
+                    position, subject, payload, sent == until or position % ACK_EVERY == 0
+                )
             self._raise_if_broken()
             if sent:
                 await self._wait_for_news()
@@ -243,8 +253,9 @@ class Relay:
                     await self._wake.wait()
 
     def _publish(self, position: int, subject: str, payload: bytes, is_asked: bool) -> None:
-        """``is_asked``: the stream shall acknowledge. Each message names the sequence before it, so the
-        acknowledgement of one vouches for all before it, and one that is missing fails all after it."""
+        """``is_asked``: the stream shall acknowledge. Each message names the sequence before it, so
+        the acknowledgement of one vouches for all before it, and one that is missing fails all
+        after it."""
         headers = b"%s: %d\r\n" % (EXPECTED, position - 1)
         if position <= self._late_until:
             headers += b"%s: 1\r\n" % LATE_HEADER
@@ -254,7 +265,8 @@ class Relay:
         self._published = position
 
     async def _wait_for_news(self) -> None:
-        """Until an acknowledgement, an error or new work comes; no acknowledgement for long: broken."""
+        """Until an acknowledgement, an error or new work comes; no acknowledgement for long:
+        broken."""
         self._raise_if_broken()
         before = self._acked
         self._wake.clear()

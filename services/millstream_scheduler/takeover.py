@@ -30,7 +30,8 @@ async def take_over(event_log: EventLog) -> State:
 
 
 async def fold_open(event_log: EventLog, head: Head) -> State:
-    """The state as of ``head``. The runs that are over leave nothing in a state, so they are not read."""
+    """The state as of ``head``. The runs that are over leave nothing in a state, so they are not
+    read."""
     state = State()
     for stored in await event_log.read_open(head.position):
         evolve(state, to_event(stored.record))

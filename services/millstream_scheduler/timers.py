@@ -17,7 +17,8 @@ STALE_CHECK_S = 30.0
 
 
 class Timers:
-    """Wall-clock timers, and the watch over ready attempts that lie unclaimed for ``ready_again_after_s``."""
+    """Wall-clock timers, and the watch over ready attempts that lie unclaimed for
+    ``ready_again_after_s``."""
 
     def __init__(self, state: State, ready_again_after_s: float) -> None:
         self._state = state

@@ -1,7 +1,7 @@
 """The writer: takes what INBOX holds, decides each command, commits all of it at once, hands it on.
 
-The core changes the state as it decides, so a batch that was decided is committed or this process ends:
-there is no way back, and none is needed.
+The core changes the state as it decides, so a batch that was decided is committed or this process
+ends: there is no way back, and none is needed.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ class Writer:
         self._epoch = state.epoch
         self._me = f"scheduler/{settings.instance}"
         self._inbox: deque[Delivery] = deque()
-        self._own: deque[TimerCommand] = deque([BeginEpoch(id=f"epoch/{state.epoch}", holder=settings.instance)])
+        self._own: deque[TimerCommand] = deque(
+            [BeginEpoch(id=f"epoch/{state.epoch}", holder=settings.instance)]
+        )
         self._arrived = asyncio.Event()
         self._arrived.set()
         self._remembered: OrderedDict[str, Receipt] = OrderedDict()
@@ -117,10 +119,10 @@ class Writer:
                 self._tune()
 
     async def _gather(self) -> None:
-        """Under load, wait a moment for company: a commit costs the same for one command and for fifty.
-        A lone command, as in a chain of tasks, is never kept waiting."""
+        """Under load, wait a moment for company: a commit costs the same for one command and for
+        fifty. A lone command, as in a chain of tasks, is never kept waiting."""
         waiting = len(self._inbox)
-        if 1 < self._usual_batch and waiting < self._usual_batch * 2:
+        if self._usual_batch > 1 and waiting < self._usual_batch * 2:
             await asyncio.sleep(LINGER_S)
         self._usual_batch += (len(self._inbox) - self._usual_batch) / 4
 
@@ -150,7 +152,9 @@ class Writer:
         for event in batch.events:
             self._leases.note(event)
             self._timers.note(event)
-        receipts = [(asked.sender, asked.receipt) for asked in batch.asked if asked.receipt is not None]
+        receipts = [
+            (asked.sender, asked.receipt) for asked in batch.asked if asked.receipt is not None
+        ]
         self._relay.push(stored, payloads, Settlement(self._state.position, receipts, batch.acks))
 
     def _take(self) -> _Batch:
@@ -164,18 +168,26 @@ class Writer:
                 sender = read_sender(delivery.subject)
                 command = admit(sender, delivery.data)
             except Refused as error:
-                log.warning("refused", sender=str(sender), reason=error.reason, error=str(error)[:500])
+                log.warning(
+                    "refused", sender=str(sender), reason=error.reason, error=str(error)[:500]
+                )
                 batch.refusals.append(
-                    Refusal("", str(sender), delivery.subject[:200], error.reason, str(error)[:1000])
+                    Refusal(
+                        "", str(sender), delivery.subject[:200], error.reason, str(error)[:1000]
+                    )
                 )
                 continue
             batch.asked.append(_Asked(sender, command, self._remembered.get(command.id)))
         return batch
 
     async def _recall(self, batch: _Batch) -> None:
-        """Give clients' requests that were committed before their receipts, and refuse run ids that were
-        used before by runs that are over."""
-        requests = [a for a in batch.asked if a.receipt is None and isinstance(a.command, SubmitDag | TriggerRun)]
+        """Give clients' requests that were committed before their receipts, and refuse run ids that
+        were used before by runs that are over."""
+        requests = [
+            a
+            for a in batch.asked
+            if a.receipt is None and isinstance(a.command, SubmitDag | TriggerRun)
+        ]
         if not requests:
             return
         found = await self._patiently_caused_by([asked.command.id for asked in requests], None)
@@ -188,7 +200,9 @@ class Writer:
         for asked in requests:
             events = found.get(asked.command.id)
             if events:
-                asked.receipt = repeated_receipt(asked.command.id, [to_event(s.record) for s in events])
+                asked.receipt = repeated_receipt(
+                    asked.command.id, [to_event(s.record) for s in events]
+                )
             elif isinstance(asked.command, TriggerRun):
                 key = (asked.command.namespace, asked.command.dag_id, asked.command.run_id)
                 if key in existing:
@@ -196,7 +210,8 @@ class Writer:
                     self._refuse(batch, asked, Refused("RUN_EXISTS", message))
 
     async def _recall_refused(self, batch: _Batch) -> None:
-        """A report that is refused now may have been committed before: then its receipt is that one."""
+        """A report that is refused now may have been committed before: then its receipt is that
+        one."""
         reports = [
             a
             for a in batch.asked
@@ -246,8 +261,8 @@ class Writer:
             self._remembered.popitem(last=False)
 
     def _now(self) -> datetime:
-        """The wall clock, but never twice the same instant: run ids are made from it. A clock that was
-        set back far is followed."""
+        """The wall clock, but never twice the same instant: run ids are made from it. A clock that
+        was set back far is followed."""
         now = datetime.now(UTC)
         if now <= self._last_now < now + timedelta(seconds=1):
             now = self._last_now + timedelta(microseconds=1)
@@ -298,7 +313,9 @@ class Writer:
                 log.warning("recall_waits", error=str(error))
                 await asyncio.sleep(RETRY_AFTER_S)
 
-    async def _patiently_existing(self, runs: list[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
+    async def _patiently_existing(
+        self, runs: list[tuple[str, str, str]]
+    ) -> set[tuple[str, str, str]]:
         while True:
             try:
                 return await self._log.existing_runs(runs)

@@ -15,7 +15,9 @@ async def main(service: Service) -> None:
     try:
         await worker.start()
         service.ready()
-        await run_until_stopped(service, worker.pull(), worker.run(), worker.reports.run(), bus.wait_closed())
+        await run_until_stopped(
+            service, worker.pull(), worker.run(), worker.reports.run(), bus.wait_closed()
+        )
         # the loops that re-send are gone: drain sends once more itself
         await worker.drain(DRAIN_GRACE_S)
     finally:

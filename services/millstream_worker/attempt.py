@@ -66,7 +66,8 @@ class Tools:
 
 
 class Running:
-    """An attempt of this worker. ``on_decided`` is called once, when its claim is decided either way."""
+    """An attempt of this worker. ``on_decided`` is called once, when its claim is decided either
+    way."""
 
     def __init__(
         self,
@@ -152,12 +153,10 @@ class Running:
         conf = ready.run.conf if ready.run.conf is not None else await self._conf()
         run = Run(self._attempt(conf), folder, ready.file)
         self._child = await tools.children.acquire(ready.bundle)
+        if self._killed_because:
+            self._child.kill()
         try:
-            if self._killed_because:
-                return self._failed("AttemptKilled", self._killed_because)
             done = await self._run_in_child(self._child, run)
-            if self._killed_because:
-                self._child.kill()
         except ChildDied as error:
             if self._killed_because:
                 return self._failed("AttemptKilled", self._killed_because)

@@ -1,4 +1,5 @@
-"""The child process: reads attempts from its socket, runs them one after the other, says how they ended.
+"""The child process: reads attempts from its socket, runs them one after the other, says how they
+ended.
 
 It holds no credentials and no connection but the socket to its worker, and dies with it.
 """
@@ -85,7 +86,9 @@ class Dags:
             self._loaded[key] = {dag.dag_id: dag for dag in load_dags(path, run.bundle_dir)}
         dag = self._loaded[key].get(run.attempt.dag_id)
         if dag is None:
-            raise MillstreamError(f"{run.file} defines no DAG {run.attempt.dag_id!r} in this process")
+            raise MillstreamError(
+                f"{run.file} defines no DAG {run.attempt.dag_id!r} in this process"
+            )
         return dag
 
 

@@ -22,6 +22,7 @@ from millstream_worker.frames import (
     encode_frame,
     from_child_decoder,
 )
+from millstream_worker.sessions import kill_session
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +42,9 @@ class ChildDied(MillstreamError):
 class _Link(asyncio.Protocol):
     """The worker's end of the socket pair."""
 
-    def __init__(self, on_message: Callable[[Pull | Done], None], on_lost: Callable[[], None]) -> None:
+    def __init__(
+        self, on_message: Callable[[Pull | Done], None], on_lost: Callable[[], None]
+    ) -> None:
         self._reader = FrameReader()
         self._on_message = on_message
         self._on_lost = on_lost
@@ -60,7 +63,8 @@ class _Link(asyncio.Protocol):
 
 
 class Child:
-    """One child process. ``bundle`` is the bundle it has imported; None as long as it is free for any."""
+    """One child process. ``bundle`` is the bundle it has imported; None as long as it is free for
+    any."""
 
     def __init__(self) -> None:
         self.bundle: str | None = None
@@ -72,10 +76,13 @@ class Child:
         self._readers: list[asyncio.Task[None]] = []
         self._watch: asyncio.Task[None] | None = None
         self._is_killed = False
+        self._pulling: set[asyncio.Future[None]] = set()
 
     @property
     def is_alive(self) -> bool:
-        return self._process is not None and self._process.returncode is None and not self._is_killed
+        return (
+            self._process is not None and self._process.returncode is None and not self._is_killed
+        )
 
     @property
     def pid(self) -> int:
@@ -128,13 +135,10 @@ class Child:
             self._answer = self._on_output = self._done = None
 
     def kill(self) -> None:
-        """End the process and everything in its group, now."""
+        """End the process and everything in its session, now."""
         self._is_killed = True
         if self._process is not None and self._process.returncode is None:
-            try:
-                os.killpg(self._process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            kill_session(self._process.pid)
 
     async def ended(self) -> None:
         """Wait for the process after `kill`."""
@@ -144,6 +148,7 @@ class Child:
     async def _wait(self) -> None:
         assert self._process is not None
         code = await self._process.wait()
+        kill_session(self._process.pid)  # what it left behind, which also holds its pipes
         await asyncio.gather(*self._readers, return_exceptions=True)  # its last words
         self._fail(ChildDied(_how_it_ended(code)))
         if self._link is not None and self._link.transport is not None:
@@ -155,7 +160,9 @@ class Child:
                 if self._done is not None and not self._done.done():
                     self._done.set_result(message)
             case Pull():
-                asyncio.ensure_future(self._pull(message))
+                pulling = asyncio.ensure_future(self._pull(message))
+                self._pulling.add(pulling)
+                pulling.add_done_callback(self._pulling.discard)
 
     async def _pull(self, pull: Pull) -> None:
         if self._answer is None:
@@ -191,7 +198,8 @@ def _how_it_ended(code: int) -> str:
 
 
 class Children:
-    """The children of a worker: at most ``slots`` at work, and some idle ones kept for their bundles."""
+    """The children of a worker: at most ``slots`` at work, and some idle ones kept for their
+    bundles."""
 
     def __init__(self, slots: int) -> None:
         self._most = max(slots * 2, slots + 2)

@@ -15,8 +15,8 @@ MAX_FRAME_BYTES = 2**31
 
 
 class Run(msgspec.Struct, frozen=True, tag_field="kind", tag="run"):
-    """Run an attempt. ``bundle_dir`` is the unpacked bundle and ``file`` the DAG file in it; both are
-    empty for an attempt that needs none."""
+    """Run an attempt. ``bundle_dir`` is the unpacked bundle and ``file`` the DAG file in it; both
+    are empty for an attempt that needs none."""
 
     attempt: Attempt
     bundle_dir: str

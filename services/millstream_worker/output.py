@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-
 from millstream.adapters.log_lines import LogLine, encode_log_lines
 
 FLUSH_LINES = 200
@@ -13,8 +12,8 @@ LONGEST_LINE = 16 * 1024
 
 
 class Output:
-    """The lines of one attempt. ``take`` gives the messages that are due; beyond ``MOST_BYTES`` a note
-    says that the rest was dropped."""
+    """The lines of one attempt. ``take`` gives the messages that are due; beyond ``MOST_BYTES`` a
+    note says that the rest was dropped."""
 
     def __init__(self) -> None:
         self._partial = {"stdout": b"", "stderr": b""}
@@ -51,5 +50,3 @@ class Output:
     def _add(self, source: str, line: bytes) -> None:
         text = line[:LONGEST_LINE].decode("utf-8", "replace").rstrip("\r")
         self._lines.append(LogLine(at=datetime.now(UTC), source=source, text=text))
-
-

@@ -1,4 +1,5 @@
-"""Reports to the scheduler: sent again until the receipt comes, results kept in a spool file until then."""
+"""Reports to the scheduler: sent again until the receipt comes, results kept in a spool file until
+then."""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ class _Pending:
 
 
 class Reports:
-    """The reports of one worker. The spool guards against the death of the process, not of the machine."""
+    """The reports of one worker. The spool guards against the death of the process, not of the
+    machine."""
 
     def __init__(self, bus: Bus, shard: int, instance: str, spool: Path) -> None:
         self._bus = bus
@@ -59,7 +61,8 @@ class Reports:
         return len(self._pending)
 
     async def start(self) -> int:
-        """Listen for receipts, and send what an earlier life left in the spool. Returns how many."""
+        """Listen for receipts, and send what an earlier life left in the spool. Returns how
+        many."""
         await self._bus.listen(self._receipts, self._on_receipts)
         left = 0
         for file in sorted(self._spool.glob("*.json")):
@@ -77,7 +80,9 @@ class Reports:
     def send(self, report: Report) -> asyncio.Future[Receipt]:
         """Send a report; the future is its receipt. A result is in the spool before it is sent."""
         payload = encode_command(report)
-        file = None if isinstance(report, StartAttempt) else self._write_spool(report.token, payload)
+        file = (
+            None if isinstance(report, StartAttempt) else self._write_spool(report.token, payload)
+        )
         return self._send(report.id, report.token, payload, file)
 
     async def run(self) -> None:
@@ -135,6 +140,8 @@ class Reports:
             if pending.spool is not None:
                 pending.spool.unlink(missing_ok=True)
             if receipt.is_refused:
-                log.warning("report_refused", id=receipt.id, reason=receipt.reason, error=receipt.message)
+                log.warning(
+                    "report_refused", id=receipt.id, reason=receipt.reason, error=receipt.message
+                )
             if not pending.receipt.done():
                 pending.receipt.set_result(receipt)

@@ -1,4 +1,5 @@
-"""The worker: pulls ready events of its queues as it has slots, runs them, and says that it is alive."""
+"""The worker: pulls ready events of its queues as it has slots, runs them, and says that it is
+alive."""
 
 from __future__ import annotations
 
@@ -62,7 +63,9 @@ class Worker:
         self._count = 0
         state_dir = Path(settings.state_dir).absolute()
         self.children = Children(self._slots)
-        self.reports = Reports(bus, settings.shard, settings.instance, state_dir / "spool" / settings.instance)
+        self.reports = Reports(
+            bus, settings.shard, settings.instance, state_dir / "spool" / settings.instance
+        )
         blobs = FsspecBlobs(settings.blob_url)
         self._tools = Tools(
             bus,
@@ -195,8 +198,8 @@ class Worker:
             self._short_s += (time.monotonic() - began - self._short_s) / 8
 
     def _may_be_old(self, delivery: Delivery, recorded_at: datetime) -> bool:
-        """An event that was delivered before, relayed again, or is older than this connection may be
-        about an attempt that is over: it is claimed before it starts."""
+        """An event that was delivered before, relayed again, or is older than this connection may
+        be about an attempt that is over: it is claimed before it starts."""
         return (
             LATE_HEADER in delivery.header
             or recorded_at < self._connected_at - CLOCK_MARGIN

@@ -1,1 +1,2 @@
-"""The outside world: NATS, Postgres, blobs, settings, telemetry. Only modules here import those libraries."""
+"""The outside world: NATS, Postgres, blobs, settings, telemetry. Only modules here import those
+libraries."""

@@ -24,12 +24,17 @@ class BlobDamaged(MillstreamError):
 class FsspecBlobs:
     """Blobs under ``url``: an fsspec URL such as ``s3://bucket/prefix``, or a local directory.
 
-    A blob is written under a name of its own first and then renamed, so a reader never sees half of it.
+    A blob is written under a name of its own first and then renamed, so a reader never sees half of
+    it.
     """
 
     def __init__(self, url: str) -> None:
         self._fs: Any
-        self._fs, root = fsspec.core.url_to_fs(url, auto_mkdir=True) if _is_local(url) else fsspec.core.url_to_fs(url)
+        self._fs, root = (
+            fsspec.core.url_to_fs(url, auto_mkdir=True)
+            if _is_local(url)
+            else fsspec.core.url_to_fs(url)
+        )
         self._root = str(root).rstrip("/")
         self._is_local = _is_local(url)
 

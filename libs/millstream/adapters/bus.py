@@ -1,4 +1,5 @@
-"""The connection to NATS: publish, listen, ask. Streams and consumers are in ``streams`` and ``pull``."""
+"""The connection to NATS: publish, listen, ask. Streams and consumers are in ``streams`` and
+``pull``."""
 
 from __future__ import annotations
 
@@ -50,8 +51,8 @@ class Bus:
 
     @classmethod
     async def connect(cls, url: str, name: str) -> Bus:
-        """Connects, waiting for the server as long as it takes. ``closed`` is set if the client gives up
-        for good (wrong credentials, say): the process should end then."""
+        """Connects, waiting for the server as long as it takes. ``closed`` is set if the client
+        gives up for good (wrong credentials, say): the process should end then."""
         client = BusClient()
         bus = cls(client)
 
@@ -101,8 +102,8 @@ class Bus:
         return str(self._client.new_inbox())
 
     def send(self, subject: str, payload: bytes, reply: str = "", headers: bytes = b"") -> None:
-        """Publish at once, without a wait. ``headers`` are raw lines. Raises :class:`Unavailable`, and
-        :class:`TooLarge` for what no server takes."""
+        """Publish at once, without a wait. ``headers`` are raw lines. Raises :class:`Unavailable`,
+        and :class:`TooLarge` for what no server takes."""
         try:
             self._client.send(subject, payload, reply, headers)
         except nats_errors.MaxPayloadError as error:
@@ -110,7 +111,9 @@ class Bus:
         except nats_errors.Error as error:
             raise Unavailable("NATS is not connected; it will be tried again.") from error
 
-    async def publish(self, subject: str, payload: bytes, *, reply: str = "", headers: bytes = b"") -> None:
+    async def publish(
+        self, subject: str, payload: bytes, *, reply: str = "", headers: bytes = b""
+    ) -> None:
         """As `send`, for callers that are in no hurry."""
         self.send(subject, payload, reply, headers)
 
@@ -119,7 +122,9 @@ class Bus:
         try:
             return await self._client.subscribe_direct(subject, handler, queue)
         except nats_errors.Error as error:
-            raise Unavailable(f"NATS did not take the subscription to {subject}: {error!r}") from error
+            raise Unavailable(
+                f"NATS did not take the subscription to {subject}: {error!r}"
+            ) from error
 
     async def unlisten(self, listener: int) -> None:
         try:
@@ -130,7 +135,8 @@ class Bus:
     async def ask(
         self, subject: str, payload: bytes, timeout_s: float, headers: bytes = b""
     ) -> bytes:
-        """Request and reply. Raises :class:`Unavailable` without an answer in time or without a responder."""
+        """Request and reply. Raises :class:`Unavailable` without an answer in time or without a
+        responder."""
         self._next_reply += 1
         token = str(self._next_reply)
         future: asyncio.Future[Delivery] = asyncio.get_running_loop().create_future()
@@ -148,9 +154,12 @@ class Bus:
         return delivery.data
 
     async def jetstream(self, api: str, body: Any = None, timeout_s: float = 5.0) -> dict[str, Any]:
-        """A call of the JetStream API, such as ``STREAM.INFO.EVENTS_0``. Raises :class:`JetStreamError`."""
+        """A call of the JetStream API, such as ``STREAM.INFO.EVENTS_0``. Raises
+        :class:`JetStreamError`."""
         payload = b"" if body is None else msgspec.json.encode(body)
-        answer: dict[str, Any] = msgspec.json.decode(await self.ask(f"$JS.API.{api}", payload, timeout_s))
+        answer: dict[str, Any] = msgspec.json.decode(
+            await self.ask(f"$JS.API.{api}", payload, timeout_s)
+        )
         error = answer.get("error")
         if error:
             raise JetStreamError(
@@ -166,7 +175,10 @@ class Bus:
         error = answer.get("error")
         if error:
             raise JetStreamError(
-                subject, error.get("code", 0), error.get("err_code", 0), error.get("description", "")
+                subject,
+                error.get("code", 0),
+                error.get("err_code", 0),
+                error.get("description", ""),
             )
         return int(answer["seq"])
 
@@ -191,8 +203,8 @@ class Bus:
             log.warning("nats_close_failed")
 
     def _on_reply(self, delivery: Delivery) -> None:
-        # The subject of an answer is our inbox with the token; a deputy's answer has another subject
-        # or an unknown token and is dropped.
+        # The subject of an answer is our inbox with the token; a deputy's answer has another
+        # subject or an unknown token and is dropped.
         future = self._waiting.get(delivery.subject.rpartition(".")[2])
         if future is not None and not future.done():
             future.set_result(delivery)

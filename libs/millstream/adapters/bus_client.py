@@ -1,7 +1,9 @@
-"""nats-py's client, made fit for a service that must not stop: see docs/adr/0008 for what was seen to break.
+"""nats-py's client, made fit for a service that must not stop: see docs/adr/0008 for what was seen
+to break.
 
-Private parts of ``nats.aio.client.Client`` are used and overridden, so nats-py is pinned below 3 and
-``tests/integration/test_bus.py`` feeds this client the messages that end the original's read loop.
+Private parts of ``nats.aio.client.Client`` are used and overridden, so nats-py is pinned below 3
+and ``tests/integration/test_bus.py`` feeds this client the messages that end the original's read
+loop.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ MALFORMED = "X-Malformed"
 
 
 class Delivery(NamedTuple):
-    """A message as it came from the wire; ``header`` is its raw header block, empty if it has none."""
+    """A message as it came from the wire; ``header`` is its raw header block, empty if it has
+    none."""
 
     subject: str
     reply: str
@@ -38,7 +41,8 @@ DirectHandler = Callable[[Delivery], None]
 
 
 class BusClient(Client):
-    """A client whose header parsing never raises, and which can hand messages straight to a function.
+    """A client whose header parsing never raises, and which can hand messages straight to a
+    function.
 
     A direct handler runs inside the read loop: it must be quick, and what it raises is only logged.
     """
@@ -51,8 +55,8 @@ class BusClient(Client):
     def send(self, subject: str, payload: bytes, reply: str = "", headers: bytes = b"") -> None:
         """Publish without a step of the event loop: a third of the cost of ``publish``.
 
-        ``headers`` are raw lines (``Name: value\\r\\n``). The caller answers for the subject. Raises the
-        errors of ``publish``.
+        ``headers`` are raw lines (``Name: value\\r\\n``). The caller answers for the subject.
+        Raises the errors of ``publish``.
         """
         if not self.is_connected:
             raise errors.OutboundBufferLimitError
@@ -70,14 +74,16 @@ class BusClient(Client):
             )  # fmt: skip
         self._pending.append(command)
         self._pending_data_size += len(command)
-        if self._flush_queue.empty():
+        queue = self._flush_queue
+        if queue is not None and queue.empty():
             if self._kick is None:
                 self._kick = asyncio.get_running_loop().create_future()
                 self._kick.set_result(None)
-            self._flush_queue.put_nowait(self._kick)
+            queue.put_nowait(self._kick)
 
     async def subscribe_direct(self, subject: str, handler: DirectHandler, queue: str = "") -> int:
-        """Subscribe without a queue and a task in between. Returns the id for `unsubscribe_direct`."""
+        """Subscribe without a queue and a task in between. Returns the id for
+        `unsubscribe_direct`."""
         subscription = await self.subscribe(subject, queue=queue)
         self._direct[subscription._id] = handler
         return subscription._id
@@ -93,12 +99,15 @@ class BusClient(Client):
     ) -> None:
         handler = self._direct.get(sid)
         if handler is None:
-            await super()._process_msg(sid, subject, reply, data, headers)  # type: ignore[no-untyped-call]
+            await super()._process_msg(sid, subject, reply, data, headers)  # type: ignore[arg-type]
             return
         try:
             handler(
                 Delivery(
-                    subject.decode("utf-8", "replace"), reply.decode("utf-8", "replace"), data, headers or b""
+                    subject.decode("utf-8", "replace"),
+                    reply.decode("utf-8", "replace"),
+                    data,
+                    headers or b"",
                 )
             )
         except Exception:

@@ -16,7 +16,8 @@ PARTITION_SIZE = 10_000_000
 READ_BATCH = 2000
 
 _COLUMNS = (
-    "position, epoch, type, namespace, dag_id, run_id, task_id, map_index, attempt, actor, causation, "
+    "position, epoch, type, namespace, dag_id, run_id, task_id, map_index, attempt, actor, "
+    "causation, "
     "trace, recorded_at, data::text AS data, digest"
 )
 
@@ -30,7 +31,8 @@ WITH fence AS (
 INSERT INTO event_log (shard, position, epoch, type, namespace, dag_id, run_id, task_id, map_index,
                        attempt, actor, causation, trace, recorded_at, data, digest)
 SELECT fence.shard, e.position, $2, e.type, e.namespace, e.dag_id, e.run_id, e.task_id,
-       e.map_index::integer[], e.attempt, e.actor, e.causation, e.trace, e.recorded_at, e.data::json, e.digest
+       e.map_index::integer[], e.attempt, e.actor, e.causation, e.trace, e.recorded_at,
+       e.data::json, e.digest
 FROM fence, unnest($6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
                    $12::text[], $13::integer[], $14::text[], $15::text[], $16::text[],
                    $17::timestamptz[], $18::text[], $19::bytea[])
@@ -74,8 +76,8 @@ class EventLog:
         self._shard = shard
 
     async def raise_epoch(self) -> Head:
-        """Become the writer: from now on every other writer of the shard is fenced. Creates the shard's
-        row for a new installation."""
+        """Become the writer: from now on every other writer of the shard is fenced. Creates the
+        shard's row for a new installation."""
         async with self._database.use() as connection:
             row = await connection.fetchrow(
                 "INSERT INTO shard (shard, epoch, last_position, digest) VALUES ($1, 1, 0, $2) "
@@ -84,7 +86,10 @@ class EventLog:
                 self._shard,
                 GENESIS,
             )
-            await connection.execute("SELECT event_log_ensure_partition($1)", row["last_position"] + 1)
+            assert row is not None, "INSERT .. RETURNING returns a row"
+            await connection.execute(
+                "SELECT event_log_ensure_partition($1)", row["last_position"] + 1
+            )
         return Head(row["epoch"], row["last_position"], bytes(row["digest"]))
 
     async def head(self) -> Head:
@@ -93,13 +98,17 @@ class EventLog:
             row = await connection.fetchrow(
                 "SELECT epoch, last_position, digest FROM shard WHERE shard = $1", self._shard
             )
-        return Head(row["epoch"], row["last_position"], bytes(row["digest"])) if row else Head(0, 0, GENESIS)
+        return (
+            Head(row["epoch"], row["last_position"], bytes(row["digest"]))
+            if row
+            else Head(0, 0, GENESIS)
+        )
 
     async def append(self, epoch: int, last_position: int, batch: list[Stored]) -> None:
         """Commit a batch that begins at ``last_position + 1``.
 
-        Raises :class:`Fenced` if this writer is no longer the one, and :class:`Unavailable` when the
-        outcome is unknown: call :meth:`is_committed` then.
+        Raises :class:`Fenced` if this writer is no longer the one, and :class:`Unavailable` when
+        the outcome is unknown: call :meth:`is_committed` then.
         """
         records = [stored.record for stored in batch]
         new_position = last_position + len(batch)
@@ -130,19 +139,22 @@ class EventLog:
             )
         if status != f"INSERT 0 {len(batch)}":
             raise Fenced(
-                f"Another scheduler has taken over shard {self._shard} (this one had epoch {epoch}); "
+                f"Another scheduler has taken over shard {self._shard} (this one had epoch "
+                f"{epoch}); "
                 f"this process ends."
             )
 
     async def is_committed(self, epoch: int, last_position: int, batch: list[Stored]) -> bool:
-        """After an unknown outcome: did this very batch become part of the log? Raises :class:`Fenced`."""
+        """After an unknown outcome: did this very batch become part of the log? Raises
+        :class:`Fenced`."""
         head = await self.head()
         if head.epoch == epoch and head.position == last_position:
             return False
         if head.epoch == epoch and head.digest == batch[-1].digest:
             return True
         raise Fenced(
-            f"The log of shard {self._shard} ends at position {head.position} in epoch {head.epoch}; "
+            f"The log of shard {self._shard} ends at position {head.position} in epoch "
+            f"{head.epoch}; "
             f"this writer had epoch {epoch} and position {last_position}. This process ends."
         )
 
@@ -153,7 +165,10 @@ class EventLog:
                 "INSERT INTO refused_command (command_id, actor, type, reason, message) "
                 "VALUES ($1, $2, $3, $4, $5)",
                 [
-                    tuple(text.replace("\0", "\\0") for text in (r.command_id, r.actor, r.type, r.reason, r.message))
+                    tuple(
+                        text.replace("\0", "\\0")
+                        for text in (r.command_id, r.actor, r.type, r.reason, r.message)
+                    )
                     for r in refusals
                 ],
             )
@@ -168,7 +183,8 @@ class EventLog:
         run_id: str = "",
         last: int | None = None,
     ) -> list[Stored]:
-        """Up to ``limit`` records from position ``first`` on (to ``last``), in order, all or filtered."""
+        """Up to ``limit`` records from position ``first`` on (to ``last``), in order, all or
+        filtered."""
         conditions, arguments = ["shard = $1", "position >= $2"], [self._shard, first]
         for column, value in (("namespace", namespace), ("dag_id", dag_id), ("run_id", run_id)):
             if value:
@@ -196,7 +212,8 @@ class EventLog:
             first = batch[-1].record.position + 1
 
     async def read_open(self, last: int) -> list[Stored]:
-        """What a state needs up to ``last``: DAG versions, and the events of runs that are not over."""
+        """What a state needs up to ``last``: DAG versions, and the events of runs that are not
+        over."""
         query = f"""
             SELECT {_COLUMNS} FROM event_log e
             WHERE shard = $1 AND position <= $2 AND (
@@ -207,14 +224,23 @@ class EventLog:
             ORDER BY position
         """  # noqa: S608
         async with self._database.use() as connection:
-            return [_stored(row) for row in await connection.fetch(query, self._shard, last, timeout=600)]
+            return [
+                _stored(row)
+                for row in await connection.fetch(query, self._shard, last, timeout=600)
+            ]
 
-    async def caused_by(self, command_ids: list[str], run_ids: list[str] | None = None) -> dict[str, list[Stored]]:
-        """The events of commands that are in the log already, by command id. Requests of clients are
-        found by their first event; reports of workers need the ``run_ids`` they are about."""
+    async def caused_by(
+        self, command_ids: list[str], run_ids: list[str] | None = None
+    ) -> dict[str, list[Stored]]:
+        """The events of commands that are in the log already, by command id. Requests of clients
+        are found by their first event; reports of workers need the ``run_ids`` they are about."""
         if not command_ids:
             return {}
-        where = "type IN ('DagVersionSubmitted', 'RunCreated')" if run_ids is None else "run_id = ANY($3)"
+        where = (
+            "type IN ('DagVersionSubmitted', 'RunCreated')"
+            if run_ids is None
+            else "run_id = ANY($3)"
+        )
         query = f"""
             SELECT {_COLUMNS} FROM event_log
             WHERE shard = $1 AND causation = ANY($2) AND {where} ORDER BY position

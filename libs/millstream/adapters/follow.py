@@ -1,8 +1,8 @@
 """Following the stream EVENTS from a position on, across lost connections, consumers and streams.
 
-A follower makes its own consumer, which lives as long as somebody pulls from it. It delivers messages in
-the order of the stream, may deliver some again, and may leave a gap where the stream lost some: who
-follows knows the positions and fills a gap from Postgres.
+A follower makes its own consumer, which lives as long as somebody pulls from it. It delivers
+messages in the order of the stream, may deliver some again, and may leave a gap where the stream
+lost some: who follows knows the positions and fills a gap from Postgres.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _INACTIVE_NS = 60 * 1_000_000_000
 
 
 class Follower:
-    """``run`` keeps pulling in a task of its own; ``take`` waits for messages and returns all there are."""
+    """``run`` keeps pulling in a task of its own; ``take`` waits for messages and returns all there
+    are."""
 
     def __init__(self, bus: Bus, shard: int, start: int) -> None:
         self._bus = bus
@@ -37,7 +38,8 @@ class Follower:
         self._puller: Puller | None = None
 
     async def take(self, timeout_s: float | None = None) -> list[tuple[int, bytes]]:
-        """(stream sequence, message) pairs, oldest first; an empty list after ``timeout_s`` without any."""
+        """(stream sequence, message) pairs, oldest first; an empty list after ``timeout_s`` without
+        any."""
         if not self._messages:
             self._arrived.clear()
             try:

@@ -7,7 +7,8 @@ import msgspec
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """``incarnation`` is new with each start of the process and begins each of its claim tokens;
-    ``attempts`` are the tokens of the claims that it runs or whose results it still has to deliver."""
+    ``attempts`` are the tokens of the claims that it runs or whose results it still has to
+    deliver."""
 
     worker: str
     incarnation: str

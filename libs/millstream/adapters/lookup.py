@@ -6,7 +6,8 @@ import msgspec
 
 
 class XComQuestion(msgspec.Struct, frozen=True, kw_only=True, tag_field="what", tag="xcom"):
-    """The values under ``key`` of some tasks of a run. ``position``: the answer must know at least that."""
+    """The values under ``key`` of some tasks of a run. ``position``: the answer must know at least
+    that."""
 
     namespace: str
     dag_id: str
@@ -45,7 +46,9 @@ class ConfAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[XComQuestion | ConfQuestion] = msgspec.json.Decoder(XComQuestion | ConfQuestion)
+_decoder: msgspec.json.Decoder[XComQuestion | ConfQuestion] = msgspec.json.Decoder(
+    XComQuestion | ConfQuestion
+)
 
 
 def encode_question(question: XComQuestion | ConfQuestion) -> bytes:

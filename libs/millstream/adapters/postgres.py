@@ -42,7 +42,9 @@ class MigrationMismatch(MillstreamError):
     reason = "MIGRATION_MISMATCH"
 
 
-async def connect(url: str, *, schema: str = "public", name: str = "millstream") -> asyncpg.Connection:
+async def connect(
+    url: str, *, schema: str = "public", name: str = "millstream"
+) -> asyncpg.Connection:
     """A new connection. Raises :class:`Unavailable`."""
     try:
         return await asyncpg.connect(
@@ -55,7 +57,9 @@ async def connect(url: str, *, schema: str = "public", name: str = "millstream")
         raise Unavailable(f"Postgres does not answer: {error!r}") from error
 
 
-async def connect_patiently(url: str, *, schema: str = "public", name: str = "millstream") -> asyncpg.Connection:
+async def connect_patiently(
+    url: str, *, schema: str = "public", name: str = "millstream"
+) -> asyncpg.Connection:
     """A new connection, waiting for the server as long as it takes."""
     delay_s = 0.02
     while True:
@@ -69,7 +73,8 @@ async def connect_patiently(url: str, *, schema: str = "public", name: str = "mi
 
 
 class Database:
-    """One connection that is made when it is needed and dropped when it fails. One user at a time."""
+    """One connection that is made when it is needed and dropped when it fails. One user at a
+    time."""
 
     def __init__(self, url: str, *, schema: str = "public", name: str = "millstream") -> None:
         self._url = url
@@ -80,12 +85,14 @@ class Database:
 
     @asynccontextmanager
     async def use(self) -> AsyncIterator[asyncpg.Connection]:
-        """The connection, exclusively. A lost server becomes :class:`Unavailable`, and what was under
-        way then may or may not have been committed."""
+        """The connection, exclusively. A lost server becomes :class:`Unavailable`, and what was
+        under way then may or may not have been committed."""
         async with self._lock:
             try:
                 if self._connection is None or self._connection.is_closed():
-                    self._connection = await connect(self._url, schema=self._schema, name=self._name)
+                    self._connection = await connect(
+                        self._url, schema=self._schema, name=self._name
+                    )
                 yield self._connection
             except AWAY as error:
                 self._drop()
@@ -109,7 +116,8 @@ class Database:
 
 
 async def migrate(connection: asyncpg.Connection) -> int:
-    """Apply the migrations that are missing, one transaction each; safe to call from many processes.
+    """Apply the migrations that are missing, one transaction each; safe to call from many
+    processes.
 
     Returns how many were applied. Raises :class:`MigrationMismatch`.
     """
@@ -131,7 +139,8 @@ async def _migrate_locked(connection: asyncpg.Connection) -> int:
     unknown = sorted(set(applied) - {file.name for file in files})
     if unknown:
         raise MigrationMismatch(
-            f"The database has migrations that this release does not know ({', '.join(unknown)}): it was "
+            f"The database has migrations that this release does not know ({', '.join(unknown)}): "
+            f"it was "
             f"used by a newer release. Upgrade this service."
         )
     count = 0
@@ -140,7 +149,9 @@ async def _migrate_locked(connection: asyncpg.Connection) -> int:
         checksum = hashlib.sha256(text.encode()).hexdigest()
         if file.name in applied:
             if applied[file.name] != checksum:
-                raise MigrationMismatch(f"Migration {file.name} was changed after it had been applied.")
+                raise MigrationMismatch(
+                    f"Migration {file.name} was changed after it had been applied."
+                )
             continue
         async with connection.transaction():
             await connection.execute(text)

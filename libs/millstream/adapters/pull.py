@@ -33,7 +33,8 @@ class Meta(NamedTuple):
 
 
 def read_meta(reply: str) -> Meta:
-    """Both forms of the subject: nine tokens (v1), or with domain and account hash before them (v2)."""
+    """Both forms of the subject: nine tokens (v1), or with domain and account hash before them
+    (v2)."""
     tokens = reply.split(".")
     base = 4 if len(tokens) <= 9 else 6
     return Meta(int(tokens[base + 1]), int(tokens[base + 2]), int(tokens[base]))
@@ -51,8 +52,9 @@ class _Request:
 class Puller:
     """Keeps up to ``want`` messages requested; each one that comes is handed to ``on_message``.
 
-    ``on_message`` runs inside the read loop and must be quick. ``on_missing`` is called (in the loop too)
-    whenever the consumer turns out not to exist. Lower ``want`` to slow down, raise it to go on.
+    ``on_message`` runs inside the read loop and must be quick. ``on_missing`` is called (in the
+    loop too) whenever the consumer turns out not to exist. Lower ``want`` to slow down, raise it to
+    go on.
     """
 
     def __init__(
@@ -82,7 +84,8 @@ class Puller:
         return sum(request.remaining for request in self._requests)
 
     def set_want(self, want: int, low_water: int | None = None) -> None:
-        """Keep ``want`` messages requested; ask again when fewer than ``low_water`` are outstanding."""
+        """Keep ``want`` messages requested; ask again when fewer than ``low_water`` are
+        outstanding."""
         self._want = want
         self._low_water = want if low_water is None else low_water
         if self.outstanding < self._low_water:
@@ -133,7 +136,9 @@ class Puller:
             self._changed.set()
 
     def _drop_lost(self, now: float) -> None:
-        while self._requests and (self._requests[0].remaining <= 0 or self._requests[0].deadline < now):
+        while self._requests and (
+            self._requests[0].remaining <= 0 or self._requests[0].deadline < now
+        ):
             self._requests.popleft()
 
     def _on_delivery(self, delivery: Delivery) -> None:

@@ -1,6 +1,7 @@
 """The life of a service process, once for all five: settings, logging, signals, readiness, the end.
 
-Crash-only: whatever a service cannot mend ends the process with 70, and its supervisor starts it again.
+Crash-only: whatever a service cannot mend ends the process with 70, and its supervisor starts it
+again.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ Main = Callable[[Service], Awaitable[None]]
 
 
 def run_service(name: str, main: Main, needs: tuple[str, ...]) -> None:
-    """Run ``main`` until it returns, and end the process: 0 after a stop, 70 after a failure, 64 if a
-    setting is wrong. ``needs`` names the settings that have no default."""
+    """Run ``main`` until it returns, and end the process: 0 after a stop, 70 after a failure, 64 if
+    a setting is wrong. ``needs`` names the settings that have no default."""
     follow_parent()
     try:
         settings = read_settings().require(*needs)
@@ -79,8 +80,8 @@ async def _live(name: str, main: Main, settings: Settings) -> int:
 
 
 async def run_until_stopped(service: Service, *tasks: Awaitable[None]) -> None:
-    """Run loops that never end by themselves. Returns when the service is stopped, raises what one of
-    them raised; the others are cancelled either way."""
+    """Run loops that never end by themselves. Returns when the service is stopped, raises what one
+    of them raised; the others are cancelled either way."""
     running = [asyncio.ensure_future(task) for task in tasks]
     stopping = asyncio.ensure_future(service.stopping.wait())
     try:
@@ -106,8 +107,11 @@ def follow_parent() -> None:
 
 
 def configure_logging(name: str, settings: Settings) -> None:
-    """JSON lines on standard error, or readable ones on a terminal; the standard library's logging too."""
-    is_pretty = settings.log_format == "console" or (not settings.log_format and sys.stderr.isatty())
+    """JSON lines on standard error, or readable ones on a terminal; the standard library's logging
+    too."""
+    is_pretty = settings.log_format == "console" or (
+        not settings.log_format and sys.stderr.isatty()
+    )
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -127,5 +131,7 @@ def configure_logging(name: str, settings: Settings) -> None:
     )
     structlog.contextvars.bind_contextvars(service=name, instance=settings.instance)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared)
+    )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

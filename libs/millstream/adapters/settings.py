@@ -1,7 +1,8 @@
 """Settings: one frozen Struct, read once at the edge of a process and passed down whole.
 
-A value comes from the environment (``MILLSTREAM_<NAME>``), or from the file that ``MILLSTREAM_CONFIG``
-names (TOML, the same names in lower case), or is the default; the environment wins.
+A value comes from the environment (``MILLSTREAM_<NAME>``), or from the file that
+``MILLSTREAM_CONFIG`` names (TOML, the same names in lower case), or is the default; the environment
+wins.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ class InvalidSettings(MillstreamError):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Every service's settings. Times are in seconds, sizes in bytes.
 
-    ``nats_url`` may carry credentials; ``blob_url`` is an fsspec URL or a directory; ``state_dir`` is
-    where a worker keeps its spool and its bundle cache. ``instance`` names this process on the bus.
+    ``nats_url`` may carry credentials; ``blob_url`` is an fsspec URL or a directory; ``state_dir``
+    is where a worker keeps its spool and its bundle cache. ``instance`` names this process on the
+    bus.
     """
 
     nats_url: str = ""
@@ -61,7 +63,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for name in names:
             if not getattr(self, name):
                 raise InvalidSettings(
-                    f"{PREFIX}{name.upper()} is not set. Set it in the environment, or run everything on "
+                    f"{PREFIX}{name.upper()} is not set. Set it in the environment, or run "
+                    f"everything on "
                     f"this machine with: millstream up"
                 )
         return self
@@ -79,12 +82,18 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     for field in msgspec.structs.fields(Settings):
         text = environ.get(f"{PREFIX}{field.name.upper()}")
         if text is not None:
-            values[field.name] = [part for part in text.split(",") if part] if field.name == "queues" else text
-    values.setdefault("instance", re.sub(r"[^A-Za-z0-9_-]", "-", f"{socket.gethostname()[:60]}-{os.getpid()}"))
+            values[field.name] = (
+                [part for part in text.split(",") if part] if field.name == "queues" else text
+            )
+    values.setdefault(
+        "instance", re.sub(r"[^A-Za-z0-9_-]", "-", f"{socket.gethostname()[:60]}-{os.getpid()}")
+    )
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise InvalidSettings(f"A setting is wrong: {error}. Settings are {PREFIX}<NAME>.") from error
+        raise InvalidSettings(
+            f"A setting is wrong: {error}. Settings are {PREFIX}<NAME>."
+        ) from error
     for name in (settings.instance, *settings.queues):
         if not _NAME.fullmatch(name):
             raise InvalidSettings(

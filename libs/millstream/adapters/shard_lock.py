@@ -1,4 +1,5 @@
-"""Which of several processes is the active one: a Postgres advisory lock on a connection of its own.
+"""Which of several processes is the active one: a Postgres advisory lock on a connection of its
+own.
 
 The lock elects; it does not protect. What protects is the epoch that each commit checks.
 """
@@ -48,7 +49,9 @@ class ShardLock:
         while True:
             connection = await connect_patiently(self._url, name=f"{self._role}-lock")
             try:
-                if not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *self._keys):
+                if not await connection.fetchval(
+                    "SELECT pg_try_advisory_lock($1, $2)", *self._keys
+                ):
                     log.info("standing_by", role=self._role)
                     # A dead server is noticed by the statement's end, so it must have one.
                     await connection.execute(f"SET lock_timeout = '{int(WAIT_STEP_S)}s'")
@@ -63,8 +66,8 @@ class ShardLock:
                 await asyncio.sleep(0.2)
 
     async def keep(self) -> None:
-        """Watch the connection; when it was lost, take the lock again. Raises :class:`Fenced` if another
-        process has it by then. Never returns."""
+        """Watch the connection; when it was lost, take the lock again. Raises :class:`Fenced` if
+        another process has it by then. Never returns."""
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
             if self._connection is not None:

@@ -1,4 +1,5 @@
-"""The streams and durable consumers: their names, subjects and settings, and the step that creates them."""
+"""The streams and durable consumers: their names, subjects and settings, and the step that creates
+them."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ LOGS = "LOGS"
 STREAM_NOT_FOUND = 10059
 CONSUMER_NOT_FOUND = 10014
 WRONG_LAST_SEQUENCE = 10071
-# Marks an event that the relay published again or late: who would act on it at once makes sure first.
+# Marks an event that the relay published again or late: who would act on it at once makes sure
+# first.
 LATE_HEADER = b"Ms-Late"
 _SECOND = 1_000_000_000
 INBOX_ACK_WAIT_S = 5
@@ -69,8 +71,11 @@ def log_subject(run_id: str, task_id: str, map_index: tuple[int, ...], attempt: 
 
 
 def _token(text: str) -> str:
-    """A subject token: everything but letters, digits, ``_`` and ``-`` becomes ``=`` and its code."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else f"={ord(c):x}=" for c in text)
+    """A subject token: everything but letters, digits, ``_`` and ``-`` becomes ``=`` and its
+    code."""
+    return "".join(
+        c if c.isascii() and (c.isalnum() or c in "_-") else f"={ord(c):x}=" for c in text
+    )
 
 
 async def provision(bus: Bus, settings: Settings) -> None:
@@ -118,7 +123,8 @@ async def provision(bus: Bus, settings: Settings) -> None:
 
 
 async def create_events(bus: Bus, settings: Settings, first_sequence: int) -> None:
-    """Create the stream EVENTS so that its sequence can equal the position from ``first_sequence`` on."""
+    """Create the stream EVENTS so that its sequence can equal the position from ``first_sequence``
+    on."""
     shard = settings.shard
     await _ensure_stream(
         bus,
@@ -156,7 +162,8 @@ async def ensure_queue(bus: Bus, shard: int, queue: str) -> None:
 
 
 async def stream_state(bus: Bus, stream: str) -> dict[str, Any] | None:
-    """The ``state`` of a stream (``first_seq``, ``last_seq``, ..), or None if there is no such stream."""
+    """The ``state`` of a stream (``first_seq``, ``last_seq``, ..), or None if there is no such
+    stream."""
     try:
         info = await bus.jetstream(f"STREAM.INFO.{stream}")
     except JetStreamError as error:
@@ -168,7 +175,8 @@ async def stream_state(bus: Bus, stream: str) -> dict[str, Any] | None:
 
 
 async def _ensure_stream(bus: Bus, config: dict[str, Any]) -> None:
-    """Creates the stream, or says in the log where an existing one differs: an operator may have tuned it."""
+    """Creates the stream, or says in the log where an existing one differs: an operator may have
+    tuned it."""
     name = config["name"]
     try:
         info = await bus.jetstream(f"STREAM.INFO.{name}")
@@ -181,7 +189,10 @@ async def _ensure_stream(bus: Bus, config: dict[str, Any]) -> None:
     for key in ("subjects", "retention", "discard"):
         if info["config"].get(key) != config[key]:
             raise JetStreamError(
-                f"STREAM.INFO.{name}", 0, 0, f"{key} is {info['config'].get(key)!r}, not {config[key]!r}"
+                f"STREAM.INFO.{name}",
+                0,
+                0,
+                f"{key} is {info['config'].get(key)!r}, not {config[key]!r}",
             )
 
 

@@ -8,7 +8,7 @@ tasks name the bundle that carries their file, and only a worker's child process
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -102,7 +102,22 @@ _decoder = msgspec.json.Decoder(DagSpec, strict=True)
 
 def encode_spec(spec: DagSpec) -> bytes:
     """The canonical bytes of a spec: equal specs have equal bytes."""
-    return _encoder.encode(spec)
+    tasks = tuple(_with_defaults(task) for task in spec.tasks)
+    return _encoder.encode(_with_defaults(msgspec.structs.replace(spec, tasks=tasks)))
+
+
+_S = TypeVar("_S", bound=msgspec.Struct)
+
+
+def _with_defaults(struct: _S) -> _S:
+    """The same, with the default itself wherever a value equals it: msgspec leaves a field out only
+    if its value is the very object."""
+    same = {
+        field.name: field.default
+        for field in msgspec.structs.fields(struct)
+        if field.default is not msgspec.NODEFAULT and getattr(struct, field.name) == field.default
+    }
+    return msgspec.structs.replace(struct, **same) if same else struct
 
 
 def decode_spec(data: bytes | str) -> DagSpec:

@@ -14,7 +14,8 @@ Timer = tuple[datetime, TimerCommand]
 
 
 def timer_after(event: Event) -> Timer | None:
-    """The timer that an event sets, if any. One that is no longer wanted does nothing when it fires."""
+    """The timer that an event sets, if any. One that is no longer wanted does nothing when it
+    fires."""
     match event.data:
         case TaskFailed(retry_at=datetime() as retry_at):
             return retry_at, retry_of(event.where)
