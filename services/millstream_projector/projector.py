@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import asyncio
 
-import asyncpg
 import structlog
 
 from millstream.adapters.bus import Bus
 from millstream.adapters.event_log import EventLog
 from millstream.adapters.follow import Follower
-from millstream.adapters.postgres import Database, connect_patiently
+from millstream.adapters.postgres import Connection, Database, connect_patiently
 from millstream.adapters.settings import Settings
 from millstream.adapters.streams import projected_subject
 from millstream.core.errors import MillstreamError, Unavailable
@@ -132,7 +131,9 @@ class Projector:
             pass  # the next one says more
 
 
-async def _wait_for_log(connection: asyncpg.Connection) -> None:
+async def _wait_for_log(connection: Connection) -> None:
     """The scheduler migrates the database; a projector that is quicker waits."""
-    while not await connection.fetchval("SELECT to_regclass('public.event_log')"):
-        await asyncio.sleep(0.05)  # noqa: ASYNC110 - another process makes the table
+    while not await connection.fetchval(  # noqa: ASYNC110 - another process makes it
+        "SELECT to_regclass('public.event_log')"
+    ):
+        await asyncio.sleep(0.05)

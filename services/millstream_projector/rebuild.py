@@ -13,11 +13,10 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-import asyncpg
 import msgspec
 
 from millstream.adapters.event_log import EventLog
-from millstream.adapters.postgres import Database, connect
+from millstream.adapters.postgres import Connection, Database, connect
 from millstream.adapters.settings import Settings, read_settings
 from millstream.core.errors import MillstreamError
 from millstream.core.wire import GENESIS, canonical_bytes, check_chain, to_event
@@ -106,7 +105,7 @@ async def rebuild(settings: Settings, is_verify: bool) -> Result:
 class _Fold:
     """The log, folded into the second set of tables up to ``position``."""
 
-    def __init__(self, connection: asyncpg.Connection, event_log: EventLog) -> None:
+    def __init__(self, connection: Connection, event_log: EventLog) -> None:
         self._connection = connection
         self._log = event_log
         self._projection = Projection()
@@ -133,20 +132,20 @@ class _Fold:
                 await write_changes(self._connection, self._projection.take_changes())
 
 
-async def _live_position(connection: asyncpg.Connection, shard: int) -> int:
+async def _live_position(connection: Connection, shard: int) -> int:
     return int(
         await connection.fetchval("SELECT position FROM checkpoint WHERE shard = $1", shard) or 0
     )
 
 
-async def _count_rows(connection: asyncpg.Connection) -> dict[str, int]:
+async def _count_rows(connection: Connection) -> dict[str, int]:
     return {
         row_type.TABLE: await connection.fetchval(f"SELECT count(*) FROM {row_type.TABLE}")  # noqa: S608
         for row_type in ROW_TYPES
     }
 
 
-async def _compare(connection: asyncpg.Connection, row_type: type[Row], result: Result) -> None:
+async def _compare(connection: Connection, row_type: type[Row], result: Result) -> None:
     """Every row of one table in both sets, column by column."""
     columns = comparable_columns(row_type)
     live, rebuilt = (
@@ -173,7 +172,7 @@ async def _compare(connection: asyncpg.Connection, row_type: type[Row], result: 
     result.differences += list(found.values())[:MOST_SHOWN]
 
 
-async def _exchange(connection: asyncpg.Connection, shard: int, fold: _Fold) -> None:
+async def _exchange(connection: Connection, shard: int, fold: _Fold) -> None:
     """Put the new tables in place. The projector sees the new generation, ends, and starts from
     them."""
     generation = await connection.fetchval(

@@ -7,9 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-import asyncpg
-
 import millstream.adapters
+from millstream.adapters.postgres import Connection, Record
 from millstream_projector.projection import Changes, changed_rows
 from millstream_projector.rows import ROW_TYPES, AttemptRow, Row, RunRow, TaskRow, XComRow
 
@@ -24,7 +23,7 @@ def quoted(schema: str) -> str:
     return f'"{schema}"'
 
 
-async def ensure_tables(connection: asyncpg.Connection, schema: str) -> None:
+async def ensure_tables(connection: Connection, schema: str) -> None:
     """Create the schema and its tables if they do not exist, with a checkpoint of 0."""
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(hashtext($1))", schema)
@@ -35,7 +34,7 @@ async def ensure_tables(connection: asyncpg.Connection, schema: str) -> None:
         await connection.execute(_DDL.read_text())
 
 
-async def write_changes(connection: asyncpg.Connection, changes: Changes) -> None:
+async def write_changes(connection: Connection, changes: Changes) -> None:
     """Write all rows with one statement a table. The caller has the transaction."""
     if changes.gone_xcoms:
         await connection.executemany(
@@ -52,7 +51,7 @@ async def write_changes(connection: asyncpg.Connection, changes: Changes) -> Non
         )
 
 
-async def read_open_rows(connection: asyncpg.Connection) -> list[Row]:
+async def read_open_rows(connection: Connection) -> list[Row]:
     """Every row of the runs that are not over: runs, then tasks, attempts and XComs."""
     rows: list[Row] = []
     for row_type in (RunRow, TaskRow, AttemptRow, XComRow):
@@ -61,15 +60,15 @@ async def read_open_rows(connection: asyncpg.Connection) -> list[Row]:
             for name, _ in _columns(row_type)
         )
         found = await connection.fetch(
-            f"SELECT {names} FROM {row_type.TABLE} t JOIN dag_run r USING (namespace, dag_id, "
-            f"run_id) "  # noqa: S608
+            f"SELECT {names} FROM {row_type.TABLE} t "  # noqa: S608 - our own names
+            f"JOIN dag_run r USING (namespace, dag_id, run_id) "
             f"WHERE r.state IN ('queued', 'running')"
         )
         rows += [row_type(**_decode(record)) for record in found]
     return rows
 
 
-def _decode(record: asyncpg.Record) -> dict[str, Any]:
+def _decode(record: Record) -> dict[str, Any]:
     values = dict(record)
     if "map_index" in values:
         values["map_index"] = tuple(values["map_index"])
@@ -111,8 +110,8 @@ def _upsert(row_type: type[Row]) -> str:
     rest = [name for name, _ in columns if name not in row_type.KEY]
     updates = ", ".join(f"{name} = excluded.{name}" for name in rest)
     return (
-        f"INSERT INTO {row_type.TABLE} ({names}) SELECT {chosen} FROM unnest({arrays}) AS "
-        f"u({names}) "  # noqa: S608
+        f"INSERT INTO {row_type.TABLE} ({names}) "  # noqa: S608 - our own names
+        f"SELECT {chosen} FROM unnest({arrays}) AS u({names}) "
         f"ON CONFLICT ({', '.join(row_type.KEY)}) DO UPDATE SET {updates}"
     )
 

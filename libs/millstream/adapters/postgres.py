@@ -15,6 +15,9 @@ from millstream.core.errors import MillstreamError, Unavailable
 
 log = structlog.get_logger(__name__)
 
+Connection = asyncpg.Connection
+Record = asyncpg.Record
+
 CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 30.0
 _MIGRATIONS = Path(__file__).parent / "migrations"

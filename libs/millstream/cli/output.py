@@ -16,6 +16,8 @@ from rich.text import Text
 # A pipe has no width: nothing is cut there but what is beyond reason.
 PIPE_WIDTH = 4000
 LONGEST_CELL = 160
+# A column this narrow never gives way.
+KEPT_WIDTH = 24
 
 STYLES = {
     "none": "dim",
@@ -75,7 +77,9 @@ def harmless(text: str) -> str:
 def cell(text: str) -> Text:
     """One line of text for a table, cut where it is too long."""
     line = " ".join(harmless(text).split())
-    return Text(line if len(line) <= LONGEST_CELL else f"{line[: LONGEST_CELL - 1]}…")
+    if len(line) > LONGEST_CELL:
+        line = f"{line[: LONGEST_CELL - 1]}…"
+    return Text(line, no_wrap=True, overflow="ellipsis")
 
 
 def local_time(instant: datetime | None) -> str:
@@ -96,16 +100,19 @@ def duration(start: datetime | None, end: datetime | None) -> str:
 
 
 def make_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
-    """Columns keep to one line; what does not fit ends in an ellipsis."""
+    """One line a row. On a narrow terminal long columns give way, the last one first, with an
+    ellipsis; a column whose name ends in "+" stays whole, since people copy from it."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
-    for column in columns:
-        # A column whose name ends in "+" may not shrink: what people copy from it must be whole.
+    cells = [[part if isinstance(part, Text) else cell(part) for part in row] for row in rows]
+    for index, column in enumerate(columns):
+        width = max((row[index].cell_len for row in cells), default=0)
+        is_kept = column.endswith("+") or (width <= KEPT_WIDTH and index < len(columns) - 1)
         table.add_column(
             column.removesuffix("+"),
             no_wrap=True,
-            overflow="fold" if column.endswith("+") else "ellipsis",
-            min_width=None if not column.endswith("+") else 12,
+            overflow="ellipsis",
+            min_width=max(width, len(column.removesuffix("+"))) if is_kept else None,
         )
-    for row in rows:
-        table.add_row(*(part if isinstance(part, Text) else cell(part) for part in row))
+    for row in cells:
+        table.add_row(*row)
     return table

@@ -40,8 +40,8 @@ def _database(data_dir: Path | None) -> dict[str, str]:
     state = read_state(folder)
     if state is None:
         raise MillstreamError(
-            f"Millstream does not run on {folder}. Start it with: millstream up   "
-            f"or name the database with {URL}."
+            f"Millstream does not run on {folder}. Start it with `millstream up`, or name the "
+            f"database with {URL}."
         )
     return {
         URL: state.database_url,

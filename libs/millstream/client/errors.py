@@ -46,8 +46,8 @@ def from_grpc(error: grpc.RpcError, address: str) -> MillstreamError:
             return _with_reason(Unavailable(text), reason)
         case Code.UNAVAILABLE:
             return NotReached(
-                f"No Millstream api answers at {address}. Start one on this machine with: "
-                f"millstream up   or name another with MILLSTREAM_API_ADDRESS. ({text})"
+                f"No Millstream api answers at {address}. Start everything on this machine with "
+                f"`millstream up`, or name another api with MILLSTREAM_API_ADDRESS. ({text})"
             )
         case Code.RESOURCE_EXHAUSTED if info is None:
             return InvalidArgument(f"A message is too large: {text}")
