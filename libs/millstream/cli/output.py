@@ -107,12 +107,8 @@ def make_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> 
     for index, column in enumerate(columns):
         width = max((row[index].cell_len for row in cells), default=0)
         is_kept = column.endswith("+") or (width <= KEPT_WIDTH and index < len(columns) - 1)
-        table.add_column(
-            column.removesuffix("+"),
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=max(width, len(column.removesuffix("+"))) if is_kept else None,
-        )
+        # rich shrinks the columns that may wrap; the cells themselves keep to one line.
+        table.add_column(column.removesuffix("+"), no_wrap=is_kept, overflow="ellipsis")
     for row in cells:
         table.add_row(*row)
     return table
