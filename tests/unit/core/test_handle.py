@@ -233,6 +233,14 @@ class TestRetries:
         assert isinstance(events[-1].data, RunFailed)
         assert events[-1].data.failed_leaves == ("a",)
 
+    def test_the_timer_of_an_older_attempt_does_nothing(self, shard: Shard) -> None:
+        shard.begin(dag(task("a", retries=2, retry_delay_s=60)))
+        shard.fail("a")
+        shard.retry("a")
+        shard.fail("a", 2)
+        assert shard.retry("a", 1) == []
+        assert ready_names(shard.retry("a", 2)) == ["a"]
+
     def test_a_failure_that_may_not_be_retried(self, shard: Shard) -> None:
         shard.begin(ONE)
         assert kinds(shard.fail("a", may_retry=False))[-1] == "RunFailed"
@@ -315,6 +323,12 @@ class TestJoins:
         shard.succeed("join")
         assert kinds(shard.succeed("p1")) == ["TaskStarted p1", "TaskSucceeded p1", "RunSucceeded"]
 
+    def test_of_many_failed_leaves_a_hundred_are_named(self, shard: Shard) -> None:
+        shard.begin(dag(task("a"), *(task(f"b{index}", "a") for index in range(150))))
+        ended = shard.fail("a")[-1].data
+        assert isinstance(ended, RunFailed)
+        assert ended.failed_leaves == tuple(f"b{index}" for index in range(100))
+
     def test_the_run_waits_for_tasks_beside_a_failure(self, shard: Shard) -> None:
         shard.begin(dag(task("a"), task("b")))
         assert kinds(shard.fail("a"))[-1] == "TaskFailed a"
@@ -334,7 +348,7 @@ class TestFailuresOfOurs:
         monkeypatch.setattr(handle_module, "react", broken)
 
     def test_the_run_is_quarantined(self, shard: Shard, monkeypatch: pytest.MonkeyPatch) -> None:
-        shard.begin(CHAIN)
+        shard.begin(dag(task("a"), task("b", "a"), task("other")))
         shard.trigger("r2")
         self._break_react_after(monkeypatch, TaskSucceeded)
         events = shard.succeed("a")
@@ -343,6 +357,7 @@ class TestFailuresOfOurs:
         assert "oops" in events[-1].data.error
         monkeypatch.undo()
         assert list(shard.state.runs) == [("default", "etl", "r2")]
+        assert {key[2] for key in shard.state.ready} == {"r2"}
         assert dump(fold(shard.log)) == dump(shard.state)
         assert shard.refused("succeed", "a") == "RUN_CLOSED"
 
