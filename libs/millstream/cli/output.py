@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -87,6 +86,15 @@ def local_time(instant: datetime | None) -> str:
     return instant.astimezone().strftime("%Y-%m-%d %H:%M:%S") if instant else "-"
 
 
+def short_time(instant: datetime | None) -> str:
+    """The time of today, else the date as well."""
+    if instant is None:
+        return "-"
+    local = instant.astimezone()
+    is_today = local.date() == datetime.now().astimezone().date()
+    return local.strftime("%H:%M:%S" if is_today else "%Y-%m-%d %H:%M")
+
+
 def duration(start: datetime | None, end: datetime | None) -> str:
     """Between two instants, or up to now."""
     if start is None:
@@ -102,7 +110,7 @@ def duration(start: datetime | None, end: datetime | None) -> str:
 def make_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
     """One line a row. On a narrow terminal long columns give way, the last one first, with an
     ellipsis; a column whose name ends in "+" stays whole, since people copy from it."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     cells = [[part if isinstance(part, Text) else cell(part) for part in row] for row in rows]
     for index, column in enumerate(columns):
         width = max((row[index].cell_len for row in cells), default=0)

@@ -30,10 +30,10 @@ def runs(
     """List runs, the newest first."""
     from millstream.cli.output import (
         duration,
-        local_time,
         make_console,
         make_table,
         print_json,
+        short_time,
         state_text,
     )
 
@@ -52,7 +52,7 @@ def runs(
             run.dag_id,
             run.run_id,
             state_text(run.state, console),
-            local_time(run.started_at or run.created_at),
+            short_time(run.started_at or run.created_at),
             duration(run.started_at, run.ended_at),
             run.reason,
         )

@@ -1,0 +1,204 @@
+"""The hub and its watchers: each event once, in order, whatever the stream does."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from millstream.adapters.bus import Bus
+from millstream.adapters.event_log import EventLog, Stored
+from millstream.core.errors import Unavailable
+from millstream.core.wire import Record, canonical_bytes, published_bytes
+from millstream_api.hub import Fanout, Hub, Scope, Watcher
+from millstream_api.watch import watch
+
+DIGEST = bytes(32)
+
+
+def record(position: int, run_id: str = "r1", dag_id: str = "etl") -> Record:
+    return Record(
+        position,
+        1,
+        "TaskReady",
+        "default",
+        dag_id,
+        run_id,
+        "t",
+        (),
+        1,
+        "api/1",
+        "c",
+        "",
+        datetime(2026, 1, 1, tzinfo=UTC),
+        msgspec.Raw(b"{}"),
+    )
+
+
+def message(position: int, run_id: str = "r1", dag_id: str = "etl") -> bytes:
+    return published_bytes(canonical_bytes(record(position, run_id, dag_id)), DIGEST)
+
+
+def positions(watcher: Watcher) -> list[int]:
+    return [one.position for one in watcher._queue]
+
+
+def joined(fanout: Fanout, scope: Scope, most: int = 100) -> Watcher:
+    watcher = Watcher(scope, most)
+    fanout.add(watcher)
+    return watcher
+
+
+class TestFanout:
+    def test_each_watcher_gets_what_it_asked_for(self) -> None:
+        fanout = Fanout()
+        everything = joined(fanout, Scope())
+        of_run = joined(fanout, Scope("default", "etl", "r1"))
+        of_dag = joined(fanout, Scope(dag_id="other"))
+        for position, (run_id, dag_id) in enumerate(
+            [("r1", "etl"), ("r2", "etl"), ("r1", "other")], start=1
+        ):
+            fanout.offer(position, message(position, run_id, dag_id))
+        assert positions(everything) == [1, 2, 3]
+        assert positions(of_run) == [1]
+        assert positions(of_dag) == [3]
+
+    def test_what_comes_again_is_dropped(self) -> None:
+        fanout = Fanout()
+        watcher = joined(fanout, Scope())
+        for position in (1, 2, 1, 2, 3):
+            fanout.offer(position, message(position))
+        assert positions(watcher) == [1, 2, 3]
+
+    def test_a_gap_loses_every_watcher_until_it_resumes(self) -> None:
+        fanout = Fanout()
+        watcher = joined(fanout, Scope())
+        fanout.offer(1, message(1))
+        fanout.offer(3, message(3))
+        assert watcher.is_lost
+        assert positions(watcher) == []
+        watcher.resume()
+        fanout.offer(4, message(4))
+        assert positions(watcher) == [4]
+
+    def test_a_slow_watcher_is_lost_alone(self) -> None:
+        fanout = Fanout()
+        slow, quick = joined(fanout, Scope(), most=3), joined(fanout, Scope())
+        for position in range(1, 8):
+            fanout.offer(position, message(position))
+        assert slow.is_lost
+        assert positions(slow) == []
+        assert positions(quick) == [1, 2, 3, 4, 5, 6, 7]
+
+    def test_a_message_that_cannot_be_read_is_read_from_postgres(self) -> None:
+        fanout = Fanout()
+        watcher = joined(fanout, Scope())
+        fanout.offer(1, b"{")
+        assert watcher.is_lost
+        assert fanout.position == 1
+
+    def test_who_left_gets_nothing(self) -> None:
+        fanout = Fanout()
+        watcher = joined(fanout, Scope())
+        fanout.remove(watcher)
+        fanout.offer(1, message(1))
+        assert positions(watcher) == []
+        assert not fanout._watchers
+
+
+class Log:
+    """A log in memory; every read takes a turn of the loop, as Postgres does."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.reads = 0
+
+    async def read(self, first: int, limit: int, **scope: str) -> list[Stored]:
+        self.reads += 1
+        found = [r for r in self.records if r.position >= first]
+        found = [r for r in found if not scope["run_id"] or r.run_id == scope["run_id"]]
+        await asyncio.sleep(0)
+        return [Stored(r, DIGEST) for r in found[:limit]]
+
+
+class LocalHub(Hub):
+    """A hub that is fed by the test."""
+
+    def __init__(self) -> None:
+        super().__init__(cast(Bus, None), cast(EventLog, None), 0)
+        self._started.set()
+        self.most = 1000
+
+    async def join(self, scope: Scope) -> Watcher:
+        watcher = Watcher(scope, self.most)
+        self._fanout.add(watcher)
+        return watcher
+
+    def relay(self, position: int, run_id: str) -> None:
+        self._fanout.offer(position, message(position, run_id))
+
+
+async def take(hub: Hub, log: Log, scope: Scope, first: int, last: int) -> list[int]:
+    found: list[int] = []
+    async for event in watch(hub, cast(EventLog, log), scope, first):
+        found.append(event.position)
+        await asyncio.sleep(0)
+        if event.position >= last:
+            break
+    return found
+
+
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.asyncio
+async def test_watchers_see_each_event_once_in_order(seed: int) -> None:
+    """Commits, relays, repeats and gaps at random, with queues that overflow."""
+    rng = random.Random(seed)
+    log, hub = Log(), LocalHub()
+    hub.most = rng.choice([1, 3, 50])
+    last = 200
+
+    async def run_scheduler() -> None:
+        relayed = 0
+        while relayed < last:
+            for _ in range(rng.randrange(5)):
+                if len(log.records) < last:
+                    position = len(log.records) + 1
+                    log.records.append(record(position, rng.choice(["r1", "r2"])))
+            while relayed < len(log.records) and rng.random() < 0.7:
+                relayed += 1
+                if rng.random() > 0.05:  # else the stream loses it
+                    hub.relay(relayed, log.records[relayed - 1].run_id)
+                if rng.random() < 0.1:
+                    hub.relay(max(relayed - 2, 1), "r1")
+            await asyncio.sleep(0)
+        # One more, which is surely relayed: it ends the watches.
+        log.records.append(record(last + 1, "r1"))
+        hub.relay(last + 1, "r1")
+
+    first = rng.randrange(50)
+    async with asyncio.timeout(10):
+        _, everything, of_run = await asyncio.gather(
+            run_scheduler(),
+            take(hub, log, Scope(), first, last + 1),
+            take(hub, log, Scope(run_id="r1"), 0, last + 1),
+        )
+    assert everything == list(range(max(first, 1), last + 2))
+    assert of_run == [r.position for r in log.records if r.run_id == "r1"]
+    assert not hub._fanout._watchers
+
+
+@pytest.mark.asyncio
+async def test_a_stopping_server_tells_its_watchers() -> None:
+    log, hub = Log(), LocalHub()
+    events: Any = watch(hub, cast(EventLog, log), Scope(), 0)
+    waiting = asyncio.ensure_future(anext(events))
+    while not log.reads:
+        await asyncio.sleep(0)
+    hub.stop()
+    with pytest.raises(Unavailable, match="stops"):
+        await waiting
+    assert not hub._fanout._watchers

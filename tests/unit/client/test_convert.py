@@ -1,0 +1,136 @@
+"""A spec that travels as a message is the spec that was sent."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from millstream.core.errors import InvalidArgument
+from millstream.core.spec import (
+    BashAction,
+    DagSpec,
+    EmptyAction,
+    PythonAction,
+    TaskSpec,
+    TriggerRule,
+)
+from millstream.rpc.convert import dict_from, spec_from_proto, spec_to_proto, struct_from
+from millstream.rpc.v1 import dags_pb2
+
+texts = st.text(st.characters(codec="utf-8"), max_size=12)
+seconds = st.floats(0, 1e6)
+whole = st.integers(-(2**53), 2**53)
+scalars = st.none() | st.booleans() | whole | texts | st.floats(-1e300, 1e300)
+json_values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+actions = st.one_of(
+    st.just(PythonAction()),
+    st.just(EmptyAction()),
+    st.builds(
+        BashAction,
+        command=texts,
+        env=st.none() | st.dictionaries(texts, texts, max_size=3),
+        append_env=st.booleans(),
+        cwd=st.none() | texts,
+        skip_exit_codes=st.lists(st.integers(0, 255), max_size=3).map(tuple),
+    ),
+)
+tasks = st.builds(
+    TaskSpec,
+    task_id=texts,
+    action=actions,
+    operator=texts,
+    upstream=st.lists(texts, max_size=3).map(tuple),
+    trigger_rule=st.sampled_from(TriggerRule),
+    retries=st.integers(0, 2**31 - 1),
+    retry_delay_s=seconds,
+    retry_multiplier=seconds,
+    max_retry_delay_s=st.none() | seconds,
+    execution_timeout_s=st.none() | seconds,
+    queue=texts.filter(bool),
+    exclusive=st.booleans(),
+    do_xcom_push=st.booleans(),
+    doc=texts,
+    line=st.integers(0, 10**6),
+)
+specs = st.builds(
+    DagSpec,
+    dag_id=texts,
+    tasks=st.lists(tasks, max_size=3).map(tuple),
+    schedule=st.none() | texts,
+    start_date=st.none() | texts,
+    timezone=texts.filter(bool),
+    catchup=st.booleans(),
+    tags=st.lists(texts, max_size=3).map(tuple),
+    description=texts,
+    doc=texts,
+    params=st.dictionaries(texts, json_values, max_size=3),
+    file=texts,
+)
+
+
+@given(specs)
+def test_a_spec_survives_the_wire(spec: DagSpec) -> None:
+    message = dags_pb2.DagSpec.FromString(spec_to_proto(spec).SerializeToString())
+    assert spec_from_proto(message) == spec
+
+
+@given(st.dictionaries(texts, json_values, max_size=4))
+def test_a_json_object_survives_and_whole_numbers_stay_whole(values: dict[str, Any]) -> None:
+    found = dict_from(struct_from(values, "conf"), "conf")
+    assert found == values
+    for key, value in values.items():
+        if isinstance(value, (bool, int)):
+            assert type(found[key]) is type(value)
+
+
+@pytest.mark.parametrize(
+    "value", [2**53 + 1, math.nan, math.inf, object(), {1: 2}, b"bytes"], ids=repr
+)
+def test_what_a_struct_would_change_is_refused_by_name(value: Any) -> None:
+    with pytest.raises(InvalidArgument, match=r"conf\.outer"):
+        struct_from({"outer": [value]}, "conf")
+
+
+def test_nesting_is_bounded_both_ways() -> None:
+    deep: Any = 1
+    for _ in range(40):
+        deep = [deep]
+    with pytest.raises(InvalidArgument, match="nested deeper"):
+        struct_from({"x": deep}, "conf")
+
+
+def test_defaults_that_a_foreign_client_leaves_out() -> None:
+    message = dags_pb2.DagSpec(
+        dag_id="d", tasks=[dags_pb2.TaskSpec(task_id="t", bash=dags_pb2.BashAction(command="true"))]
+    )
+    task = TaskSpec(task_id="t", action=BashAction(command="true"))
+    assert spec_from_proto(message) == DagSpec(dag_id="d", tasks=(task,))
+
+
+@pytest.mark.parametrize(
+    ("task", "problem"),
+    [
+        (dags_pb2.TaskSpec(task_id="t"), "has no action"),
+        (
+            dags_pb2.TaskSpec(task_id="t", empty=dags_pb2.EmptyAction(), trigger_rule="often"),
+            "trigger rule 'often' is unknown",
+        ),
+    ],
+)
+def test_a_task_that_says_too_little_or_nonsense(task: dags_pb2.TaskSpec, problem: str) -> None:
+    with pytest.raises(InvalidArgument, match=problem):
+        spec_from_proto(dags_pb2.DagSpec(dag_id="d", tasks=[task]))
+
+
+def test_a_number_that_no_message_holds() -> None:
+    task = TaskSpec(task_id="t", action=EmptyAction(), retries=2**40)
+    with pytest.raises(InvalidArgument, match="cannot be sent"):
+        spec_to_proto(DagSpec(dag_id="d", tasks=(task,)))
