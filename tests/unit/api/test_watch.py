@@ -196,8 +196,9 @@ async def test_a_stopping_server_tells_its_watchers() -> None:
     log, hub = Log(), LocalHub()
     events: Any = watch(hub, cast(EventLog, log), Scope(), 0)
     waiting = asyncio.ensure_future(anext(events))
-    while not log.reads:
+    for _ in range(10):  # until it has read the log and waits
         await asyncio.sleep(0)
+    assert log.reads == 1
     hub.stop()
     with pytest.raises(Unavailable, match="stops"):
         await waiting

@@ -1,0 +1,149 @@
+"""The commands against an api in this process that knows one run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import grpc
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from millstream.cli import workflow
+from millstream.core.errors import MillstreamError
+from millstream.rpc.v1 import events_pb2, runs_pb2, runs_pb2_grpc
+from millstream_api.errors import to_status
+from millstream_api.interceptor import ErrorInterceptor
+
+
+class FakeRuns(runs_pb2_grpc.RunServiceServicer):
+    """DAG ``good`` succeeds, ``bad`` fails, ``slow`` never ends."""
+
+    def __init__(self) -> None:
+        self.request_ids: list[str] = []
+        self.watched_from: list[int] = []
+
+    async def TriggerRun(self, request: Any, context: Any) -> Any:
+        self.request_ids.append(request.request_id)
+        if len(self.request_ids) == 1:
+            await unavailable(context)
+        return runs_pb2.TriggerRunResponse(dag_id=request.dag_id, run_id=request.dag_id, position=2)
+
+    async def GetRun(self, request: Any, context: Any) -> Any:
+        if request.run_id == "x":
+            from millstream.core.errors import NotFound
+
+            raise NotFound("Run 'x' does not exist.")
+        state = (
+            runs_pb2.RUN_STATE_SUCCESS if request.run_id == "good" else runs_pb2.RUN_STATE_FAILED
+        )
+        run = runs_pb2.Run(dag_id=request.run_id, run_id=request.run_id, state=state)
+        return runs_pb2.GetRunResponse(run=run)
+
+    async def ListTaskInstances(self, request: Any, context: Any) -> Any:
+        state = runs_pb2.TASK_STATE_FAILED if request.run_id == "bad" else 0
+        task = runs_pb2.TaskInstance(task_id="t", state=state, reason="broke", traceback="Trace")
+        return runs_pb2.ListTaskInstancesResponse(task_instances=[task])
+
+    async def WatchRun(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        self.watched_from.append(request.from_position)
+        for position, kind in ((1, "RunCreated"), (2, "RunStarted"), (3, "RunSucceeded")):
+            if position < request.from_position:
+                continue
+            if kind == "RunSucceeded" and request.run_id == "slow":
+                await asyncio.sleep(60)
+            if kind == "RunSucceeded" and len(self.watched_from) == 1:
+                await unavailable(context)
+            event = events_pb2.Event(position=position, type=kind, run_id=request.run_id)
+            event.recorded_at.FromSeconds(0)
+            event.data_json = "{}"
+            yield runs_pb2.WatchRunResponse(event=event)
+
+
+async def unavailable(context: Any) -> None:
+    from millstream.core.errors import Unavailable
+
+    code, text, status = to_status(Unavailable("later"))
+    trailers = (("grpc-status-details-bin", status.SerializeToString()),)
+    await context.abort(code, text, trailers)
+
+
+@pytest.fixture
+def api() -> Iterator[tuple[str, FakeRuns]]:
+    """A server on a loop of its own."""
+    fake = FakeRuns()
+    started = threading.Event()
+    found: dict[str, Any] = {}
+
+    async def serve() -> None:
+        server = grpc.aio.server(interceptors=[ErrorInterceptor()])
+        runs_pb2_grpc.add_RunServiceServicer_to_server(fake, server)  # type: ignore[no-untyped-call]
+        found["port"] = server.add_insecure_port("127.0.0.1:0")
+        found["loop"], found["stop"] = asyncio.get_running_loop(), asyncio.Event()
+        await server.start()
+        started.set()
+        await found["stop"].wait()
+        await server.stop(0)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    assert started.wait(10)
+    yield f"127.0.0.1:{found['port']}", fake
+    found["loop"].call_soon_threadsafe(found["stop"].set)
+    thread.join(10)
+
+
+def run(api: tuple[str, FakeRuns], *words: str) -> Result:
+    app = typer.Typer()
+    workflow.register(app)
+    return CliRunner().invoke(app, [*words, "--address", api[0]])
+
+
+def test_a_success_is_exit_code_0_and_the_request_is_made_once(api: tuple[str, FakeRuns]) -> None:
+    result = run(api, "trigger", "good", "--wait")
+    assert result.exit_code == 0, result.output
+    assert "run good  success" in result.output
+    fake = api[1]
+    assert len(fake.request_ids) == 2
+    assert len(set(fake.request_ids)) == 1
+    # The stream broke after position 2 and was taken up behind it: nothing is shown twice.
+    assert fake.watched_from == [0, 3]
+    assert result.output.count("running") == 1
+
+
+def test_a_failed_run_is_exit_code_3(api: tuple[str, FakeRuns]) -> None:
+    result = run(api, "trigger", "bad", "--wait")
+    assert result.exit_code == 3
+    assert "broke" in result.output
+    assert "Trace" in result.output
+
+
+def test_a_timeout_is_exit_code_4(api: tuple[str, FakeRuns]) -> None:
+    result = run(api, "trigger", "slow", "--wait", "--timeout", "0.3")
+    assert result.exit_code == 4
+    assert "goes on" in result.output
+
+
+def test_json_is_one_object(api: tuple[str, FakeRuns]) -> None:
+    result = run(api, "trigger", "good", "--wait", "--json")
+    answer = json.loads(result.output)
+    assert answer["run"]["state"] == "success"
+    assert [task["task_id"] for task in answer["tasks"]] == ["t"]
+
+
+def test_an_unknown_run_is_a_sentence(api: tuple[str, FakeRuns]) -> None:
+    result = run(api, "run", "x")
+    assert isinstance(result.exception, MillstreamError)
+    assert str(result.exception) == "Run 'x' does not exist."
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--conf", "[1]"), ("--conf", "{"), ("--logical-date", "soon"), ("--timeout", "3")],
+)
+def test_wrong_usage_is_exit_code_2(api: tuple[str, FakeRuns], words: tuple[str, ...]) -> None:
+    assert run(api, "trigger", "good", *words).exit_code == 2
