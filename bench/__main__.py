@@ -1,0 +1,99 @@
+"""``python -m bench [--quick] [--only NAME]``: run the workloads, print a table, append JSON
+lines."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.workloads import WORKLOADS, Workload
+from millstream.client import Client
+from millstream.version import __version__
+
+HERE = Path(__file__).resolve().parent
+WARM_UPS = 2
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("--quick", action="store_true", help="leave out the long ones")
+    parser.add_argument("--only", action="append", metavar="NAME", help="only this workload")
+    parser.add_argument("--slots", type=int, default=4, help="attempts at a time (default: 4)")
+    parser.add_argument("--results", type=Path, default=HERE / "results" / "results.jsonl")
+    parsed = parser.parse_args()
+    chosen = [w for w in WORKLOADS if (not parsed.only or w.name in parsed.only)]
+    if parsed.quick:
+        chosen = [w for w in chosen if w.is_quick]
+    with tempfile.TemporaryDirectory(prefix="millstream-bench-") as directory:
+        results = run(Path(directory), chosen, parsed.slots)
+    show(results)
+    parsed.results.parent.mkdir(parents=True, exist_ok=True)
+    with parsed.results.open("a") as file:
+        for result in results:
+            file.write(json.dumps(result) + "\n")
+    return 0
+
+
+def run(data_dir: Path, chosen: list[Workload], slots: int) -> list[dict[str, object]]:
+    """All chosen workloads on one fresh installation."""
+    millstream("up", "--detach", "--data-dir", str(data_dir), "--slots", str(slots))
+    try:
+        with Client(data_dir=data_dir, timeout_s=60) as client:
+            client.submit_file(HERE / "dags.py")
+            return [measure(client, workload, slots) for workload in chosen]
+    finally:
+        millstream("down", "--data-dir", str(data_dir))
+
+
+def measure(client: Client, workload: Workload, slots: int) -> dict[str, object]:
+    """The median of the repeats, with the range."""
+    warm_ups = WARM_UPS if workload.repeats > 1 else 0
+    seconds = [workload.measure(client) for _ in range(warm_ups + workload.repeats)][warm_ups:]
+    figures = sorted(workload.figure(each) for each in seconds)
+    return {
+        "workload": workload.name,
+        "what": workload.what,
+        "unit": workload.unit,
+        "median": round(statistics.median(figures), 3),
+        "least": round(figures[0], 3),
+        "most": round(figures[-1], 3),
+        "repeats": workload.repeats,
+        "slots": slots,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "version": __version__,
+        "python": platform.python_version(),
+        "cpus": os.cpu_count(),
+    }
+
+
+def show(results: list[dict[str, object]]) -> None:
+    table = Table("workload", "what", "median", "range", "unit", "repeats", box=None)
+    for r in results:
+        table.add_row(
+            str(r["workload"]),
+            str(r["what"]),
+            f"{r['median']:.4g}",
+            f"{r['least']:.4g} .. {r['most']:.4g}",
+            str(r["unit"]),
+            str(r["repeats"]),
+        )
+    Console().print(table)
+
+
+def millstream(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-P", "-m", "millstream.cli", *arguments], check=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
