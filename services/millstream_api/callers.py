@@ -11,7 +11,7 @@ from millstream_api.interceptor import LONGEST_CALL_S, Context
 DEFAULT_NAMESPACE = "default"
 LONGEST_REQUEST_ID = 200
 # Left over of a caller's deadline for the answer itself.
-ANSWER_S = 0.1
+ANSWER_S = 0.2
 
 
 def namespace_of(request_namespace: str) -> str:

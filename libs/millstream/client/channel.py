@@ -115,9 +115,12 @@ class Channel:
         known = from_grpc(error, self.address)
         if not isinstance(known, NotReached):
             self._was_reached = True
-        is_over = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-        if not isinstance(known, Unavailable) or is_over:
+        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+            # What went wrong before says more than that the time is over.
+            raise (outage.last_error or known) from None
+        if not isinstance(known, Unavailable):
             raise known from None
+        outage.last_error = known
         most = outage.patience_s if self._was_reached else FIRST_CONTACT_S
         if not outage.may_go_on(min(most, outage.patience_s)):
             raise known from None
@@ -129,10 +132,12 @@ class Outage:
 
     def __init__(self, patience_s: float) -> None:
         self.patience_s = patience_s
+        self.last_error: Unavailable | None = None
         self._began: float | None = None
         self._pause_s = _FIRST_PAUSE_S
 
     def end(self) -> None:
+        self.last_error = None
         self._began = None
         self._pause_s = _FIRST_PAUSE_S
 
