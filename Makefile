@@ -52,7 +52,7 @@ proto-check: venv ## Fail if the committed gRPC code is not what proto/ gives
 bench: venv ## The benchmarks
 	$(BIN)/python -m bench
 
-bench-quick: venv ## The benchmarks, in about a minute
+bench-quick: venv ## The benchmarks without the long ones
 	$(BIN)/python -m bench --quick
 
 clean: ## Remove what was generated; keeps .venv
