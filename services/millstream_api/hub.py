@@ -35,17 +35,21 @@ class Scope(msgspec.Struct, frozen=True):
 
 
 class Watcher:
-    """What one watcher has not taken yet. ``is_lost``: something is missing; Postgres has it."""
+    """What one watcher has not taken yet. ``is_lost``: something is missing; Postgres has it.
+    ``types``: the event types that it wants; empty for all."""
 
-    def __init__(self, scope: Scope, most: int = MOST_QUEUED) -> None:
+    def __init__(
+        self, scope: Scope, most: int = MOST_QUEUED, types: frozenset[str] = frozenset()
+    ) -> None:
         self.scope = scope
+        self.types = types
         self.is_lost = False
         self._most = most
         self._queue: deque[Published] = deque()
         self._stirred = asyncio.Event()
 
     def offer(self, record: Published) -> None:
-        if self.is_lost:
+        if self.is_lost or (self.types and record.type not in self.types):
             return
         if len(self._queue) >= self._most:
             self.lose()
@@ -153,14 +157,14 @@ class Hub:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
 
-    async def join(self, scope: Scope) -> Watcher:
+    async def join(self, scope: Scope, types: frozenset[str] = frozenset()) -> Watcher:
         """A watcher that gets every event from now on. Raises :class:`Unavailable`."""
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
                 await self._started.wait()
         except TimeoutError as error:
             raise Unavailable("Postgres does not answer, so nothing can be watched.") from error
-        watcher = Watcher(scope)
+        watcher = Watcher(scope, types=types)
         self._fanout.add(watcher)
         return watcher
 

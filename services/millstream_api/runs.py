@@ -11,6 +11,7 @@ from millstream.adapters.event_log import EventLog
 from millstream.adapters.read_pool import ReadPool
 from millstream.core.commands import TriggerRun
 from millstream.core.errors import InvalidArgument, NotFound
+from millstream.core.statuses import RUN_ENDS
 from millstream.core.validate import check_run_id
 from millstream.ports import BlobStore
 from millstream.rpc.convert import datetime_from, dict_from
@@ -40,7 +41,6 @@ LONGEST_NOTE = 10_000
 CONF_BYTES = 256 * 1024
 INLINE_BYTES = 1024 * 1024
 RETURN_VALUE = "return_value"
-LAST_EVENTS = ("RunSucceeded", "RunFailed", "RunQuarantined")
 
 
 class RunService(runs_pb2_grpc.RunServiceServicer):
@@ -120,11 +120,14 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
         if end is not None and end < request.from_position:
             return
         scope = msgspec.structs.replace(scope, dag_id=dag_id)
-        events = watch(self._hub, self._log, scope, request.from_position)
+        wanted = frozenset(request.types)
+        types = wanted | RUN_ENDS if wanted else wanted
+        events = watch(self._hub, self._log, scope, request.from_position, types)
         async with aclosing(events):
             async for event in events:
-                yield runs_pb2.WatchRunResponse(event=event)
-                if event.type in LAST_EVENTS:
+                if not wanted or event.type in wanted:
+                    yield runs_pb2.WatchRunResponse(event=event)
+                if event.type in RUN_ENDS:
                     return
 
     async def GetXCom(  # noqa: N802

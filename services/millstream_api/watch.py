@@ -16,15 +16,20 @@ LOOK_AGAIN_S = 5.0
 
 
 async def watch(
-    hub: Hub, event_log: EventLog, scope: Scope, first: int
+    hub: Hub,
+    event_log: EventLog,
+    scope: Scope,
+    first: int,
+    types: frozenset[str] = frozenset(),
 ) -> AsyncGenerator[events_pb2.Event, None]:
-    """Every event of ``scope`` from ``first`` on, each once, positions strictly rising.
+    """Every event of ``scope`` from ``first`` on, each once, positions strictly rising; only those
+    of ``types`` unless that is empty.
 
     The watcher queues before Postgres is read, so between the two nothing can be missed; what comes
     twice is known by its position. Raises :class:`Unavailable` when the server stops.
     """
     upcoming = max(first, 1)
-    watcher = await hub.join(scope)
+    watcher = await hub.join(scope, types)
     try:
         while True:
             watcher.resume()
@@ -37,8 +42,9 @@ async def watch(
                     run_id=scope.run_id,
                 )
                 for stored in batch:
-                    yield event_to_proto(stored.record, stored.digest.hex())
                     upcoming = stored.record.position + 1
+                    if not types or stored.record.type in types:
+                        yield event_to_proto(stored.record, stored.digest.hex())
                 _check(hub)
                 if len(batch) < READ_BATCH:
                     break
@@ -48,8 +54,8 @@ async def watch(
                     break
                 for record in taken:
                     if record.position >= upcoming:
-                        yield event_to_proto(record, record.digest)
                         upcoming = record.position + 1
+                        yield event_to_proto(record, record.digest)
     finally:
         hub.leave(watcher)
 

@@ -92,7 +92,6 @@ class Running:
         self._killed_because = ""
         self._output = Output()
         self._flushing: asyncio.TimerHandle | None = None
-        self._log_subject = log_subject(where.run_id, where.task_id, where.map_index, where.attempt)
 
     def kill(self, because: str) -> None:
         """End the attempt's child; the attempt is reported as failed for this reason."""
@@ -321,8 +320,10 @@ class Running:
         if is_last and self._flushing is not None:
             self._flushing.cancel()
             self._flushing = None
+        where = self.where
         for message in self._output.take(is_last):
+            subject = log_subject(where.run_id, where.task_id, where.map_index, where.attempt)
             try:
-                self._tools.bus.send(self._log_subject, message)
+                self._tools.bus.send(subject, message)
             except Unavailable:
                 log.warning("log_lines_lost", task_id=self.where.task_id)

@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 FIRST_RESEND_S = 1.0
 LONGEST_RESEND_S = 10.0
+ONE_WRITE_BYTES = 4096
 
 
 @dataclass(slots=True)
@@ -123,10 +124,18 @@ class Reports:
 
     def _write_spool(self, token: str, payload: bytes) -> Path | None:
         file = self._spool / f"{token}.json"
-        draft = file.with_suffix(".draft")
+        # One write to a new file is whole or not there when the process dies; a long one is not.
+        draft = file if len(payload) <= ONE_WRITE_BYTES else file.with_suffix(".draft")
         try:
-            draft.write_bytes(payload)
-            os.rename(draft, file)
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            try:
+                written = os.write(descriptor, payload)
+                while written < len(payload):
+                    written += os.write(descriptor, payload[written:])
+            finally:
+                os.close(descriptor)
+            if draft is not file:
+                os.rename(draft, file)
         except OSError as error:
             log.error("spool_write_failed", error=str(error))  # the result still goes out
             return None

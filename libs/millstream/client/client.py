@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,7 +32,7 @@ from millstream.client.models import (
 )
 from millstream.core.errors import InvalidArgument, MillstreamError
 from millstream.core.spec import DagSpec
-from millstream.core.statuses import RunStatus
+from millstream.core.statuses import RUN_ENDS, RunStatus
 from millstream.rpc.convert import spec_to_proto, struct_from, timestamp_from
 from millstream.rpc.v1 import dags_pb2, events_pb2, runs_pb2, system_pb2
 
@@ -195,9 +195,11 @@ class Client:
         dag_id: str = "",
         *,
         from_position: int = 0,
+        types: Collection[str] = (),
         timeout_s: float | None = None,
     ) -> Iterator[Event]:
-        """The events of a run as they are committed; ends after its last one.
+        """The events of a run as they are committed, or those of some ``types``; ends after the
+        run's last one.
 
         A lost connection is made again and nothing is missed or repeated. Raises
         :class:`WaitTimeout`.
@@ -206,7 +208,11 @@ class Client:
 
         def request(first: int) -> runs_pb2.WatchRunRequest:
             return runs_pb2.WatchRunRequest(
-                namespace=ref.namespace, dag_id=ref.dag_id, run_id=ref.run_id, from_position=first
+                namespace=ref.namespace,
+                dag_id=ref.dag_id,
+                run_id=ref.run_id,
+                from_position=first,
+                types=types,
             )
 
         method = self._channel.runs.WatchRun
@@ -217,7 +223,7 @@ class Client:
         ref = self._ref(run, dag_id)
         position = ref.position
         try:
-            for event in self.watch_run(ref, timeout_s=timeout_s):
+            for event in self.watch_run(ref, types=RUN_ENDS, timeout_s=timeout_s):
                 position = event.position
         except WaitTimeout:
             raise WaitTimeout(

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 
 from millstream.core.spec import DagSpec
+from millstream.core.statuses import RUN_ENDS
 from millstream.rpc.convert import datetime_from, dict_from, spec_from_proto
 from millstream.rpc.v1 import dags_pb2, events_pb2, runs_pb2, system_pb2
 
 FINISHED = frozenset({"success", "failed"})
-LAST_EVENTS = frozenset({"RunSucceeded", "RunFailed", "RunQuarantined"})
 
 
 class Submitted(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +117,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ends_run(self) -> bool:
-        return self.type in LAST_EVENTS
+        return self.type in RUN_ENDS
 
 
 class Worker(msgspec.Struct, frozen=True, kw_only=True):

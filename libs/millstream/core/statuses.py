@@ -44,6 +44,8 @@ FINISHED_TASK = frozenset(
     {TaskStatus.SUCCESS, TaskStatus.FAILED, TaskStatus.SKIPPED, TaskStatus.UPSTREAM_FAILED}
 )
 FINISHED_RUN = frozenset({RunStatus.SUCCESS, RunStatus.FAILED})
+# The types of the events that end a run.
+RUN_ENDS = frozenset({"RunSucceeded", "RunFailed", "RunQuarantined"})
 
 _S = TaskStatus
 
