@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 import structlog
 
-from millstream.adapters.bus import Bus, JetStreamError
+from millstream.adapters.bus import Bus, JetStreamError, TooLarge
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.streams import inbox_subject, receipt_subject
 from millstream.core.commands import Receipt, SubmitDag, TriggerRun, decode_receipts, encode_command
@@ -17,6 +17,9 @@ log = structlog.get_logger(__name__)
 
 SEND_AGAIN_S = 1.0
 PAUSE_S = 0.1
+# An event repeats its command and says a little more. One that the stream does not take could never
+# be relayed, so its command must not get as far as the log.
+EVENT_OVERHEAD_BYTES = 8 * 1024
 ROLE = "api"
 # What a stream with `discard: new` answers when it is full.
 STORE_FAILED = 10077
@@ -59,6 +62,12 @@ class Commands:
         still be carried out) and :class:`Overloaded`.
         """
         payload = encode_command(command)
+        most = self._bus.max_payload - EVENT_OVERHEAD_BYTES
+        if len(payload) > most:
+            raise TooLarge(
+                f"The request takes {len(payload)} bytes as JSON; {most} are allowed. "
+                f"A NATS server with a larger max_payload takes more."
+            )
         future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(command.id, []).append(future)
         try:

@@ -93,6 +93,11 @@ class Bus:
     def is_connected(self) -> bool:
         return bool(self._client.is_connected)
 
+    @property
+    def max_payload(self) -> int:
+        """The bytes of the largest message that the server takes."""
+        return int(self._client.max_payload)
+
     def when_reconnected(self, callback: Callable[[], None]) -> None:
         """Call ``callback`` after each reconnect; it must only set flags."""
         self._on_reconnect.append(callback)

@@ -33,6 +33,7 @@ class Scheduler:
         self.deaf = deaf
         self.error = error
         self.stored: list[str] = []
+        self.max_payload = 20_000
         self.commands = Commands(cast(Bus, self), 0, "api-1")
 
     async def store(self, subject: str, payload: bytes, timeout_s: float) -> int:
@@ -81,6 +82,15 @@ class TestCommands:
         with pytest.raises(MillstreamError) as caught:
             await Scheduler(None, error=error).commands.send(COMMAND, 5)
         assert caught.value.reason == "OVERLOADED"
+
+    @pytest.mark.asyncio
+    async def test_what_could_not_be_relayed_is_not_even_stored(self) -> None:
+        scheduler = Scheduler(Receipt(id="q1", position=7))
+        large = TriggerRun(id="q1", namespace="default", dag_id="etl", note="x" * 12_000)
+        with pytest.raises(MillstreamError) as caught:
+            await scheduler.commands.send(large, 5)
+        assert caught.value.reason == "TOO_LARGE"
+        assert scheduler.stored == []
 
     def test_garbage_on_the_subject_is_ignored(self) -> None:
         Scheduler(None).commands.on_receipts(delivery(b"\xff{"))

@@ -28,7 +28,7 @@ def test_a_token_says_where_to_go_on(place: Place) -> None:
     except UnicodeEncodeError:
         return  # lone surrogates: no row holds them
     assert token.isascii()
-    assert decode_token(SCOPE, token, Place) == place
+    assert decode_token(SCOPE, token, tuple[str, list[int], str]) == place
 
 
 @given(st.text(min_size=1))

@@ -133,7 +133,7 @@ class LocalHub(Hub):
         self._started.set()
         self.most = 1000
 
-    async def join(self, scope: Scope) -> Watcher:
+    async def join(self, scope: Scope, types: frozenset[str] = frozenset()) -> Watcher:
         watcher = Watcher(scope, self.most)
         self._fanout.add(watcher)
         return watcher

@@ -45,7 +45,8 @@ class FakeRuns(runs_pb2_grpc.RunServiceServicer):
         return runs_pb2.GetRunResponse(run=run)
 
     async def ListTaskInstances(self, request: Any, context: Any) -> Any:
-        state = runs_pb2.TASK_STATE_FAILED if request.run_id == "bad" else 0
+        is_bad = request.run_id == "bad"
+        state = runs_pb2.TASK_STATE_FAILED if is_bad else runs_pb2.TASK_STATE_SUCCESS
         task = runs_pb2.TaskInstance(task_id="t", state=state, reason="broke", traceback="Trace")
         return runs_pb2.ListTaskInstancesResponse(task_instances=[task])
 
