@@ -43,7 +43,7 @@ class EventService(events_pb2_grpc.EventServiceServicer):
         self, request: events_pb2.WatchEventsRequest, context: Context
     ) -> AsyncIterator[events_pb2.WatchEventsResponse]:
         scope, first = _scope(request)
-        events = watch(self._hub, self._log, scope, first)
+        events = watch(self._hub, self._log, scope, first, frozenset(request.types))
         async with aclosing(events):
             async for event in events:
                 yield events_pb2.WatchEventsResponse(event=event)

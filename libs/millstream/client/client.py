@@ -284,6 +284,7 @@ class Client:
         *,
         from_position: int = 0,
         follow: bool = False,
+        types: Collection[str] = (),
         namespace: str = "",
         timeout_s: float | None = None,
     ) -> Iterator[Event]:
@@ -295,13 +296,18 @@ class Client:
 
             def watch_request(first: int) -> events_pb2.WatchEventsRequest:
                 return events_pb2.WatchEventsRequest(
-                    namespace=namespace, dag_id=dag_id, run_id=run_id, from_position=first
+                    namespace=namespace,
+                    dag_id=dag_id,
+                    run_id=run_id,
+                    from_position=first,
+                    types=types,
                 )
 
             method = self._channel.events.WatchEvents
             watched = self._channel.watch(method, watch_request, from_position, timeout_s)
             return map(event_from, watched)
-        return self._list_events(namespace, dag_id, run_id, from_position)
+        listed = self._list_events(namespace, dag_id, run_id, from_position)
+        return (event for event in listed if not types or event.type in types)
 
     def get_dag(self, dag_id: str, version: int = 0) -> Dag:
         """The latest version of a DAG, or another, with its spec. Raises :class:`NotFound`."""
