@@ -7,6 +7,7 @@ import threading
 import uuid
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -156,6 +157,34 @@ class TestDags:
         with pytest.raises(grpc.RpcError) as caught:
             stub(dags_pb2_grpc.DagServiceStub, channel).UploadBundle(iter([chunk]))
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+    def test_a_dag_that_no_stream_would_carry_harms_nobody(self, client: Client) -> None:
+        """Just below what NATS takes as a command, just above it as an event."""
+        for size in (1_048_000, 1_045_000, 1_041_000):
+            task = TaskSpec(task_id="t", action=EmptyAction(), doc="x" * size)
+            spec = DagSpec(dag_id=new_id("huge"), tasks=(task,))
+            with pytest.raises(MillstreamError) as caught:
+                client.submit_spec(spec)
+            assert caught.value.reason == "TOO_LARGE"
+        spec = DagSpec(dag_id=new_id("small"), tasks=(empty("t"),))
+        run = client.trigger(client.submit_spec(spec).dag_id)
+        assert client.wait(run, timeout_s=WAIT_S).state == "success"
+
+    def test_a_file_with_python_tasks(self, client: Client, tmp_path: Path) -> None:
+        (tmp_path / "words.py").write_text("GREETING = 'good day'\n")
+        file = tmp_path / "dag.py"
+        file.write_text(
+            "from millstream import DAG, PythonOperator\n"
+            "from words import GREETING\n"
+            "with DAG('from_file'):\n"
+            "    PythonOperator(task_id='greet', python_callable=lambda: GREETING)\n"
+        )
+        [submitted] = client.submit_file(file)
+        run = client.wait(client.trigger(submitted.dag_id), timeout_s=WAIT_S)
+        assert client.xcom(run, "greet") == "good day"
+        file.write_text("\n\n1 / 0\n")
+        with pytest.raises(MillstreamError, match=r"dag\.py:3: ZeroDivisionError"):
+            client.submit_file(file)
 
 
 class TestTrigger:
