@@ -7,6 +7,7 @@ import asyncio
 import msgspec
 import structlog
 
+from millstream.adapters import telemetry
 from millstream.adapters.bus import Bus, JetStreamError, TooLarge
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.streams import inbox_subject, receipt_subject
@@ -17,9 +18,6 @@ log = structlog.get_logger(__name__)
 
 SEND_AGAIN_S = 1.0
 PAUSE_S = 0.1
-# An event repeats its command and says a little more. One that the stream does not take could never
-# be relayed, so its command must not get as far as the log.
-EVENT_OVERHEAD_BYTES = 8 * 1024
 ROLE = "api"
 # What a stream with `discard: new` answers when it is full.
 STORE_FAILED = 10077
@@ -61,8 +59,9 @@ class Commands:
         Raises :class:`Refused`, :class:`Unavailable` where no receipt came in time (the command may
         still be carried out) and :class:`Overloaded`.
         """
+        command = msgspec.structs.replace(command, trace=telemetry.current_traceparent())
         payload = encode_command(command)
-        most = self._bus.max_payload - EVENT_OVERHEAD_BYTES
+        most = self._bus.largest_command
         if len(payload) > most:
             raise TooLarge(
                 f"The request takes {len(payload)} bytes as JSON; {most} are allowed. "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 import grpc
 import structlog
 
+from millstream.adapters import telemetry
 from millstream.core.errors import MillstreamError, Unavailable
 from millstream_api.errors import to_status
 
@@ -52,8 +53,9 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 def _guard(method: str, call: Any) -> Callable[[Any, Context], Awaitable[Any]]:
     async def guarded(request: Any, context: Context) -> Any:
         try:
-            async with asyncio.timeout(LONGEST_CALL_S):
-                return await call(request, context)
+            with telemetry.span(method, _traceparent(context)):
+                async with asyncio.timeout(LONGEST_CALL_S):
+                    return await call(request, context)
         except TimeoutError:
             error = Unavailable(f"The call took longer than {LONGEST_CALL_S:g} s.")
             await _fail(method, context, error)
@@ -72,6 +74,14 @@ def _guard_stream(method: str, call: Any) -> Callable[[Any, Context], AsyncItera
             await _fail(method, context, error)
 
     return guarded
+
+
+def _traceparent(context: Context) -> str:
+    """The caller's trace context, which gRPC clients send as metadata."""
+    for name, value in context.invocation_metadata() or ():
+        if name == telemetry.TRACEPARENT and isinstance(value, str):
+            return value
+    return ""
 
 
 async def _fail(method: str, context: Context, error: Exception) -> NoReturn:

@@ -38,9 +38,13 @@ def read_sender(subject: str) -> Sender:
     return Sender(match[2], match[3])
 
 
-def admit(sender: Sender, payload: bytes) -> ApiCommand | Report:
-    """The command in a message. Raises :class:`Refused` for rubbish and for what the sender may not
-    ask."""
+def admit(sender: Sender, payload: bytes, most_bytes: int) -> ApiCommand | Report:
+    """The command in a message. Raises :class:`Refused` for rubbish, for what the sender may not
+    ask, and above ``most_bytes``: the event that follows from it would not fit into a message."""
+    if len(payload) > most_bytes:
+        raise Refused(
+            "TOO_LARGE", f"The command has {len(payload)} bytes; {most_bytes} are allowed."
+        )
     try:
         command = decode_command(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

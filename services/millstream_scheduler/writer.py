@@ -79,6 +79,7 @@ class Writer:
         state: State,
     ) -> None:
         self._log = event_log
+        self._most_bytes = bus.largest_command
         self._relay = relay
         self._leases = leases
         self._timers = timers
@@ -166,7 +167,7 @@ class Writer:
             sender = UNKNOWN
             try:
                 sender = read_sender(delivery.subject)
-                command = admit(sender, delivery.data)
+                command = admit(sender, delivery.data, self._most_bytes)
             except Refused as error:
                 log.warning(
                     "refused", sender=str(sender), reason=error.reason, error=str(error)[:500]

@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 import structlog
 
+from millstream.adapters import telemetry
 from millstream.adapters.blobs import FsspecBlobs
-from millstream.adapters.bus import Bus
+from millstream.adapters.bus import Bus, TooLarge
 from millstream.adapters.lookup import (
     ConfAnswer,
     ConfQuestion,
@@ -24,7 +25,6 @@ from millstream.adapters.streams import log_subject, lookup_subject
 from millstream.core.commands import (
     FailAttempt,
     Receipt,
-    Report,
     SkipAttempt,
     StartAttempt,
     SucceedAttempt,
@@ -37,6 +37,8 @@ from millstream_worker.children import Child, ChildDied, Children
 from millstream_worker.frames import Done, Pull, Pulled, Run
 from millstream_worker.output import Output
 from millstream_worker.reports import Reports
+
+FinishReport = SucceedAttempt | SkipAttempt | FailAttempt
 
 log = structlog.get_logger(__name__)
 
@@ -75,6 +77,7 @@ class Running:
         where: Where,
         ready: TaskReady,
         position: int,
+        trace: str,
         token: str,
         on_decided: Callable[[], None],
     ) -> None:
@@ -84,6 +87,7 @@ class Running:
         self._tools = tools
         self._ready = ready
         self._position = position
+        self._trace = trace
         self._on_decided = on_decided
         self._started_at = datetime.now(UTC)
         self._child: Child | None = None
@@ -109,8 +113,26 @@ class Running:
             report = self._failed(type(error).__name__, str(error))
         self._publish_output(is_last=True)
         if not self._is_claim_lost:
+            self._send(report)
+
+    def _send(self, report: FinishReport) -> None:
+        try:
             receipt = self._tools.reports.send(report)
-            receipt.add_done_callback(lambda _: self._on_decided())
+        except TooLarge as error:
+            receipt = self._tools.reports.send(self._failed("ResultTooLarge", str(error)))
+        receipt.add_done_callback(lambda _: self._on_decided())
+        if telemetry.is_exporting():
+            where = self.where
+            telemetry.record_span(
+                f"task {where.task_id}",
+                self._trace,
+                report.started_at,
+                report.ended_at,
+                report.message if isinstance(report, FailAttempt) else "",
+                dag_id=where.dag_id,
+                run_id=where.run_id,
+                attempt=where.attempt,
+            )
 
     # --- the claim
 
@@ -140,7 +162,7 @@ class Running:
 
     # --- the run
 
-    async def _outcome(self) -> Report:
+    async def _outcome(self) -> FinishReport:
         ready, tools = self._ready, self._tools
         folder = ""
         if ready.bundle:
@@ -206,7 +228,7 @@ class Running:
 
     # --- the result
 
-    async def _report(self, done: Done) -> Report:
+    async def _report(self, done: Done) -> FinishReport:
         outcome = done.outcome
         xcoms = {}
         total = 0
@@ -226,7 +248,7 @@ class Running:
             )
         return self._finished(outcome, done, xcoms)
 
-    def _finished(self, outcome: Outcome, done: Done, xcoms: dict[str, XCom]) -> Report:
+    def _finished(self, outcome: Outcome, done: Done, xcoms: dict[str, XCom]) -> FinishReport:
         about: dict[str, Any] = {
             "id": f"{self.token}/end",
             "where": self.where,

@@ -99,6 +99,9 @@ class Child:
             if name not in {f"MILLSTREAM_{secret}" for secret in SECRET_SETTINGS}
         }
         environment["PYTHONUNBUFFERED"] = "1"
+        if "PYTHONPATH" in environment:  # the child runs in another directory
+            parts = environment["PYTHONPATH"].split(os.pathsep)
+            environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, parts))
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

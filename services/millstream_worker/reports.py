@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from millstream.adapters.bus import Bus
+from millstream.adapters.bus import Bus, TooLarge
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.streams import inbox_subject, receipt_subject
 from millstream.core.commands import (
@@ -79,8 +79,14 @@ class Reports:
         return left
 
     def send(self, report: Report) -> asyncio.Future[Receipt]:
-        """Send a report; the future is its receipt. A result is in the spool before it is sent."""
+        """Send a report; the future is its receipt. A result is in the spool before it is sent.
+
+        Raises :class:`TooLarge` for what NATS, or the event that follows from it, could not carry.
+        """
         payload = encode_command(report)
+        most = self._bus.largest_command
+        if len(payload) > most:
+            raise TooLarge(f"The result takes {len(payload)} bytes; {most} are allowed.")
         file = (
             None if isinstance(report, StartAttempt) else self._write_spool(report.token, payload)
         )

@@ -186,7 +186,13 @@ class Worker:
         token = f"{self._incarnation}-{self._count:x}"
         self._unclaimed[token] = delivery
         running = Running(
-            self._tools, event.where, event.data, event.position, token, self._decided(token)
+            self._tools,
+            event.where,
+            event.data,
+            event.position,
+            event.trace,
+            token,
+            self._decided(token),
         )
         self._running[key] = running
         began = time.monotonic()

@@ -18,6 +18,9 @@ log = structlog.get_logger(__name__)
 
 CONNECT_TIMEOUT_S = 2
 FLUSH_TIMEOUT_S = 5.0
+# An event repeats its command and says a little more. One that the stream does not take could never
+# be relayed, so its command must not get as far as the log.
+EVENT_OVERHEAD_BYTES = 8 * 1024
 
 
 class JetStreamError(MillstreamError):
@@ -97,6 +100,11 @@ class Bus:
     def max_payload(self) -> int:
         """The bytes of the largest message that the server takes."""
         return int(self._client.max_payload)
+
+    @property
+    def largest_command(self) -> int:
+        """The bytes that a command may have, so that the events that repeat it still fit."""
+        return self.max_payload - EVENT_OVERHEAD_BYTES
 
     def when_reconnected(self, callback: Callable[[], None]) -> None:
         """Call ``callback`` after each reconnect; it must only set flags."""

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 import uvloop
 
+from millstream.adapters import telemetry
 from millstream.adapters.settings import Settings, read_settings
 from millstream.core.errors import MillstreamError
 
@@ -54,11 +55,14 @@ def run_service(name: str, main: Main, needs: tuple[str, ...]) -> None:
     follow_parent()
     try:
         settings = read_settings().require(*needs)
+        telemetry.configure(name, settings.instance)
     except MillstreamError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(EXIT_USAGE) from None
     configure_logging(name, settings)
-    raise SystemExit(uvloop.run(_live(name, main, settings)))
+    code = uvloop.run(_live(name, main, settings))
+    telemetry.shut_down()
+    raise SystemExit(code)
 
 
 async def _live(name: str, main: Main, settings: Settings) -> int:

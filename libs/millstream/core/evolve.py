@@ -63,7 +63,7 @@ def _apply(state: State, event: Event) -> None:
         case DagVersionSubmitted():
             _add_version(state, event.where, event.data)
         case RunCreated():
-            _create_run(state, event.where, event.data)
+            _create_run(state, event, event.data)
         case RunStarted():
             state.runs[run_key(event.where)].status = RunStatus.RUNNING
         case RunSucceeded() | RunFailed() | RunQuarantined():
@@ -116,7 +116,8 @@ def _add_version(state: State, where: Where, data: DagVersionSubmitted) -> None:
     state.dags.setdefault((where.namespace, where.dag_id), {})[data.version] = version
 
 
-def _create_run(state: State, where: Where, data: RunCreated) -> None:
+def _create_run(state: State, event: Event, data: RunCreated) -> None:
+    where = event.where
     version = state.dags[where.namespace, where.dag_id][data.version]
     is_small = len(msgspec.json.encode(data.conf)) <= LARGEST_REPEATED_CONF_BYTES
     info = RunInfo(
@@ -137,6 +138,7 @@ def _create_run(state: State, where: Where, data: RunCreated) -> None:
         RunStatus.QUEUED,
         [Instance() for _ in tasks],
         unfinished=len(tasks),
+        trace=event.trace,
     )
 
 

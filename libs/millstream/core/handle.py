@@ -61,8 +61,16 @@ def _run_to_end(
             stack.pop()
             continue
         assert is_legal(state, fact.where, fact.data), fact
+        run = state.runs.get(run_key(fact.where))
         event = Event(
-            state.position + 1, epoch, fact.where, fact.data, actor, causation, now, trace
+            state.position + 1,
+            epoch,
+            fact.where,
+            fact.data,
+            actor,
+            causation,
+            now,
+            run.trace if run is not None else trace,
         )
         evolve(state, event)
         done.append(event)

@@ -67,7 +67,8 @@ class Instance:
 
 @dataclass(slots=True)
 class Run:
-    """A run that has not finished. ``instances[i]`` belongs to task ``i`` of the graph."""
+    """A run that has not finished. ``instances[i]`` belongs to task ``i`` of the graph; ``trace``
+    is the trace context of the command that created it, which all of its events carry."""
 
     key: RunKey
     version: DagVersion
@@ -76,6 +77,7 @@ class Run:
     status: RunStatus
     instances: list[Instance]
     unfinished: int
+    trace: str = ""
     failed_leaves: list[str] = field(default_factory=list)
 
     def find(self, task_id: str) -> tuple[int, Instance] | None:

@@ -55,6 +55,7 @@ server_name: {quoted(f"millstream-{keys.nats_port}")}
 listen: {quoted(f"{LOOPBACK}:{keys.nats_port}")}
 http: {quoted(f"{LOOPBACK}:{keys.nats_http_port}")}
 authorization {{ user: {quoted(keys.user)}, password: {quoted(keys.nats_password)} }}
+max_payload: 8MB
 jetstream {{
   store_dir: {quoted(str(store_dir))}
   max_file_store: {store_bytes}
