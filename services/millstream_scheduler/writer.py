@@ -29,7 +29,7 @@ from millstream.core.commands import (
     TimerCommand,
     TriggerRun,
 )
-from millstream.core.errors import Refused, Unavailable
+from millstream.core.errors import Fenced, Refused, Unavailable
 from millstream.core.events import Event
 from millstream.core.handle import handle, receipt, repeated_receipt
 from millstream.core.state import State
@@ -148,6 +148,10 @@ class Writer:
         if stored:
             await self._relay.prepare_queues(_queues_of(batch))
             await self._commit(stored)
+        elif batch.acks:
+            # No commit would tell that another one has taken over, and a writer that was fenced
+            # knows too little to refuse anything.
+            await self._check_fence()
         if batch.refusals:
             await self._keep_refusals(batch.refusals)
         for event in batch.events:
@@ -297,6 +301,20 @@ class Writer:
             except Unavailable as error:
                 log.warning("commit_waits", error=str(error))
                 await asyncio.sleep(RETRY_AFTER_S)
+
+    async def _check_fence(self) -> None:
+        while True:
+            try:
+                head = await self._log.head()
+                break
+            except Unavailable as error:
+                log.warning("fence_check_waits", error=str(error))
+                await asyncio.sleep(RETRY_AFTER_S)
+        if head.epoch != self._epoch:
+            raise Fenced(
+                f"Another scheduler has taken over in epoch {head.epoch} (this one had "
+                f"{self._epoch}); this process ends."
+            )
 
     async def _keep_refusals(self, refusals: list[Refusal]) -> None:
         try:
