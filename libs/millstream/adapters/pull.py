@@ -142,7 +142,8 @@ class Puller:
             self._requests.popleft()
 
     def _on_delivery(self, delivery: Delivery) -> None:
-        status = delivery.status
+        # A message of the stream keeps its subject; its headers may say anything, a status even.
+        status = delivery.status if delivery.subject.startswith(self._inbox) else 0
         if status == 0:
             # Requests are served in the order in which they were made.
             while self._requests and self._requests[0].remaining <= 0:
