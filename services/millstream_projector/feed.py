@@ -42,7 +42,12 @@ class Feed:
     async def take(self) -> list[Event]:
         """Wait for events and return all there are."""
         while True:
-            events = await self._take_messages(await self._follower.take(IDLE_CHECK_S))
+            messages = await self._follower.take(IDLE_CHECK_S)
+            if messages:
+                events = await self._take_messages(messages)
+            else:
+                # The stream may have lost the last events of all, and then nothing tells of them.
+                events = await self._fill_end()
             if events:
                 return events
 
@@ -64,6 +69,15 @@ class Feed:
                     events.append(event)
                     continue
             events += await self._fill(sequence)
+        return events
+
+    async def _fill_end(self) -> list[Event]:
+        try:
+            events = await self.catch_up()
+        except Unavailable:
+            return []
+        if events:
+            log.info("filled_from_postgres", first=events[0].position, last=self.position)
         return events
 
     async def _fill(self, last: int) -> list[Event]:
