@@ -83,8 +83,10 @@ class TestServers:
         async def try_both(servers: RunningServers) -> None:
             with pytest.raises(asyncpg.InvalidPasswordError):
                 await asyncpg.connect(servers.database_url, password="wrong")
+            client = nats.NATS()
             with pytest.raises(Exception, match="Authorization"):
-                await nats.connect(servers.nats_url.split("@")[1], allow_reconnect=False)
+                await client.connect(servers.nats_url.split("@")[1], allow_reconnect=False)
+            await client.close()  # a refused client keeps its socket otherwise
 
         with running_servers(data_dir) as servers:
             asyncio.run(try_both(servers))
