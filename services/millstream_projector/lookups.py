@@ -29,6 +29,7 @@ from millstream_projector.tables import READ_SCHEMA
 log = structlog.get_logger(__name__)
 
 MOST_WAITING = 10_000
+MOST_ANSWER_BYTES = 512 * 1024
 Question = XComQuestion | ConfQuestion
 
 
@@ -89,7 +90,7 @@ class Lookups:
     async def _answer(self, question: Question) -> XComAnswer | ConfAnswer:
         match question:
             case XComQuestion():
-                return XComAnswer(found=await self._xcoms(question))
+                return _bounded(await self._xcoms(question))
             case ConfQuestion():
                 return ConfAnswer(conf=msgspec.Raw(await self._conf(question)))
 
@@ -100,8 +101,7 @@ class Lookups:
             for task_id in question.task_ids:
                 row = kept.xcoms.get((task_id, question.map_index), {}).get(question.key)
                 if row is not None:
-                    value = msgspec.Raw((row.value or "").encode())
-                    found[task_id] = FoundXCom(value=value, blob=row.blob, size=row.size)
+                    found[task_id] = _found(row.value, row.blob, row.size)
             return found
         async with self._database.use() as connection:
             rows = await connection.fetch(
@@ -116,10 +116,7 @@ class Lookups:
                 question.key,
             )
         for record in rows:
-            value = msgspec.Raw((record["value"] or "").encode())
-            found[record["task_id"]] = FoundXCom(
-                value=value, blob=record["blob"], size=record["size"]
-            )
+            found[record["task_id"]] = _found(record["value"], record["blob"], record["size"])
         return found
 
     async def _conf(self, question: ConfQuestion) -> bytes:
@@ -135,3 +132,19 @@ class Lookups:
                 question.run_id,
             )
         return (conf or "{}").encode()
+
+
+def _found(value: str | None, blob: str, size: int) -> FoundXCom:
+    return FoundXCom(value=msgspec.Raw((value or "null").encode()), blob=blob, size=size)
+
+
+def _bounded(found: dict[str, FoundXCom]) -> XComAnswer:
+    """As many as fit into a message; at least one, and the names of the others."""
+    total = 0
+    fitting: dict[str, FoundXCom] = {}
+    for task_id, xcom in found.items():
+        total += len(bytes(xcom.value)) + len(task_id)
+        if fitting and total > MOST_ANSWER_BYTES:
+            break
+        fitting[task_id] = xcom
+    return XComAnswer(found=fitting, left=tuple(found)[len(fitting) :])

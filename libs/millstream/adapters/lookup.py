@@ -28,7 +28,7 @@ class ConfQuestion(msgspec.Struct, frozen=True, kw_only=True, tag_field="what", 
 
 
 class FoundXCom(msgspec.Struct, frozen=True, kw_only=True):
-    """JSON text, or the key of it in the blob store with its size."""
+    """JSON text, or (then ``value`` is null) the key of it in the blob store with its size."""
 
     value: msgspec.Raw
     blob: str
@@ -36,9 +36,10 @@ class FoundXCom(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class XComAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """By task id; a task without such a value is missing."""
+    """By task id; a task without such a value is missing. ``left`` did not fit: ask again."""
 
     found: dict[str, FoundXCom]
+    left: tuple[str, ...] = ()
 
 
 class ConfAnswer(msgspec.Struct, frozen=True, kw_only=True):
