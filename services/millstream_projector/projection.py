@@ -145,7 +145,7 @@ class Projection:
                     kept, event, "failed", f"failed tasks: {', '.join(event.data.failed_leaves)}"
                 )
             case RunQuarantined():
-                self._end(kept, event, "failed", f"quarantined: {event.data.error}")
+                self._end(kept, event, "failed", _text(f"quarantined: {event.data.error}"))
             case _:
                 self._task(kept, event)
 
@@ -159,7 +159,7 @@ class Projection:
                 dag_id=where.dag_id,
                 version=data.version,
                 spec=bytes(data.spec).decode(),
-                bundle=data.bundle,
+                bundle=_text(data.bundle),
                 submitted_at=event.recorded_at,
                 position=event.position,
             )
@@ -189,7 +189,7 @@ class Projection:
             data_interval_end=data.data_interval_end,
             run_after=data.run_after,
             created_at=event.recorded_at,
-            note=data.note,
+            note=_text(data.note),
             created_position=event.position,
             position=event.position,
         )

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import MAXYEAR, MINYEAR
 
 import msgspec
 
-from millstream.core.commands import ALLOWED, ApiCommand, Report, decode_command
+from millstream.core.commands import (
+    ALLOWED,
+    ApiCommand,
+    FinishAttempt,
+    Report,
+    decode_command,
+    encode_command,
+)
 from millstream.core.errors import Refused
 
 _SUBJECT = re.compile(r"ms\.in\.(\d+)\.([a-z]+)\.([A-Za-z0-9_-]+)")
+_BLOB = re.compile(r"[0-9a-f]{64}")
 MAX_ID_LENGTH = 200
 
 
@@ -59,4 +68,25 @@ def admit(sender: Sender, payload: bytes, most_bytes: int) -> ApiCommand | Repor
         raise Refused(
             "NOT_ALLOWED", f"Worker {sender.principal!r} may not report for {command.worker!r}."
         )
+    if isinstance(command, Report):
+        _check_report(command)
+    elif len(payload) > most_bytes // 5 and len(encode_command(command)) > most_bytes:
+        # 1e15 is written as 1000000000000000.0 in an event.
+        raise Refused("TOO_LARGE", f"The command has more than {most_bytes} bytes as JSON.")
     return command
+
+
+def _check_report(report: Report) -> None:
+    """What decoding lets through and no read table can hold. Raises :class:`Refused`."""
+    if not 0 < len(report.token) <= MAX_ID_LENGTH:
+        raise Refused("MALFORMED", f"A token has 1 to {MAX_ID_LENGTH} characters.")
+    instants = [report.started_at]
+    if isinstance(report, FinishAttempt):
+        instants.append(report.ended_at)
+        for key, xcom in report.xcoms.items():
+            is_value = bool(bytes(xcom.value)) and not xcom.blob
+            is_blob = not bytes(xcom.value) and _BLOB.fullmatch(xcom.blob)
+            if not (is_value or is_blob) or not 0 <= xcom.size < 2**63:
+                raise Refused("MALFORMED", f"XCom {key[:200]!r} is neither a value nor a blob.")
+    if not all(MINYEAR < instant.year < MAXYEAR for instant in instants):
+        raise Refused("MALFORMED", "An instant is so early or late that it has no UTC form.")
