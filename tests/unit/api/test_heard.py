@@ -33,7 +33,7 @@ class Scheduler:
         self.deaf = deaf
         self.error = error
         self.stored: list[str] = []
-        self.max_payload = 20_000
+        self.largest_command = 12_000
         self.commands = Commands(cast(Bus, self), 0, "api-1")
 
     async def store(self, subject: str, payload: bytes, timeout_s: float) -> int:
