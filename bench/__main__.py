@@ -17,8 +17,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.cpu import cpu_seconds
 from bench.workloads import WORKLOADS, Workload
 from millstream.client import Client
+from millstream.embedded.statefile import read_state
 from millstream.version import __version__
 
 HERE = Path(__file__).resolve().parent
@@ -51,15 +53,20 @@ def run(data_dir: Path, chosen: list[Workload], slots: int) -> list[dict[str, ob
     try:
         with Client(data_dir=data_dir, timeout_s=60) as client:
             client.submit_file(HERE / "dags.py")
-            return [measure(client, workload, slots) for workload in chosen]
+            pid = supervisor_pid(data_dir)
+            return [measure(client, workload, slots, pid) for workload in chosen]
     finally:
         millstream("down", "--data-dir", str(data_dir))
 
 
-def measure(client: Client, workload: Workload, slots: int) -> dict[str, object]:
+def measure(client: Client, workload: Workload, slots: int, pid: int) -> dict[str, object]:
     """The median of the repeats, with the range."""
     warm_ups = WARM_UPS if workload.repeats > 1 else 0
-    seconds = [workload.measure(client) for _ in range(warm_ups + workload.repeats)][warm_ups:]
+    for _ in range(warm_ups):
+        workload.measure(client)
+    used = cpu_seconds(pid)
+    seconds = [workload.measure(client) for _ in range(workload.repeats)]
+    used = cpu_seconds(pid) - used
     figures = sorted(workload.figure(each) for each in seconds)
     return {
         "workload": workload.name,
@@ -68,6 +75,7 @@ def measure(client: Client, workload: Workload, slots: int) -> dict[str, object]
         "median": round(statistics.median(figures), 3),
         "least": round(figures[0], 3),
         "most": round(figures[-1], 3),
+        "cpu_ms_per_task": round(used * 1e3 / (workload.repeats * workload.tasks), 3),
         "repeats": workload.repeats,
         "slots": slots,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -77,8 +85,14 @@ def measure(client: Client, workload: Workload, slots: int) -> dict[str, object]
     }
 
 
+def supervisor_pid(data_dir: Path) -> int:
+    state = read_state(data_dir)
+    assert state is not None, "the installation has just said that it is ready"
+    return state.pid
+
+
 def show(results: list[dict[str, object]]) -> None:
-    table = Table("workload", "what", "median", "range", "unit", "repeats", box=None)
+    table = Table("workload", "what", "median", "range", "unit", "CPU ms/task", box=None)
     for r in results:
         table.add_row(
             str(r["workload"]),
@@ -86,7 +100,7 @@ def show(results: list[dict[str, object]]) -> None:
             f"{r['median']:.4g}",
             f"{r['least']:.4g} .. {r['most']:.4g}",
             str(r["unit"]),
-            str(r["repeats"]),
+            str(r["cpu_ms_per_task"]),
         )
     Console().print(table)
 

@@ -17,7 +17,7 @@ RUN_TIMEOUT_S = 120.0
 
 class Workload(msgspec.Struct, frozen=True):
     """``measure`` returns seconds; ``figure`` turns them into what is quoted, ``unit`` says of
-    what."""
+    what. ``tasks``: how many tasks one measurement runs."""
 
     name: str
     what: str
@@ -25,6 +25,7 @@ class Workload(msgspec.Struct, frozen=True):
     measure: Callable[[Client], float]
     figure: Callable[[float], float]
     repeats: int
+    tasks: int
     is_quick: bool = True
 
 
@@ -85,19 +86,31 @@ def per_second(tasks: int) -> Callable[[float], float]:
 
 
 WORKLOADS = (
-    Workload("CHAIN10", "ten no-op tasks in a row", "ms", run_once("chain10"), milliseconds, 20),
-    Workload("ML5", "five tasks in a row", "ms", run_once("ml5"), milliseconds, 20),
     Workload(
-        "WINDMILL40", "40 times fib(10) in a row", "ms", run_once("windmill40"), milliseconds, 5
+        "CHAIN10", "ten no-op tasks in a row", "ms", run_once("chain10"), milliseconds, 20, 10
+    ),
+    Workload("ML5", "five tasks in a row", "ms", run_once("ml5"), milliseconds, 20, 5),
+    Workload(
+        "WINDMILL40", "40 x fib(10) in a row", "ms", run_once("windmill40"), milliseconds, 5, 40
     ),
     Workload(
-        "FANOUT", f"1 -> {FANOUT} -> 1", "tasks/s", run_once("fanout"), per_second(FANOUT + 2), 5
+        "FANOUT",
+        f"1 -> {FANOUT} -> 1",
+        "tasks/s",
+        run_once("fanout"),
+        per_second(FANOUT + 2),
+        5,
+        FANOUT + 2,
     ),
     Workload(
-        "RUNS100", "100 runs of ML5 at once", "tasks/s", many_runs("ml5", 100), per_second(500), 3
+        "RUNS100",
+        "100 runs of ML5 at once",
+        "tasks/s",
+        many_runs("ml5", 100),
+        per_second(500),
+        5,
+        500,
     ),
-    Workload(
-        "WINDMILL10", "ten times fib(33)", "s", run_once("windmill10"), float, 1, is_quick=False
-    ),
-    Workload("PLAIN10", "the same in plain Python", "s", plain_python, float, 1, is_quick=False),
+    Workload("WINDMILL10", "ten times fib(33)", "s", run_once("windmill10"), float, 1, 10, False),
+    Workload("PLAIN10", "the same in plain Python", "s", plain_python, float, 1, 10, False),
 )
