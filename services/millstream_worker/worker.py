@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 SHORT_ATTEMPT_S = 0.05
 PREFETCH_PER_SLOT = 8
 LONGEST_PREFETCH_S = 0.5
-STILL_WORKING_S = 10.0
+STILL_WORKING_S = 2.0
 MOST_UNREPORTED = 4096
 CLOCK_MARGIN = timedelta(seconds=1)
 

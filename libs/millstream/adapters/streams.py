@@ -22,7 +22,8 @@ WRONG_LAST_SEQUENCE = 10071
 LATE_HEADER = b"Ms-Late"
 _SECOND = 1_000_000_000
 INBOX_ACK_WAIT_S = 5
-READY_ACK_WAIT_S = 30
+# What a worker took and died with is given to another after this time; one that lives says so.
+READY_ACK_WAIT_S = 6
 LOG_RETENTION_S = 3 * 86400
 MOST_UNACKNOWLEDGED = 50_000
 
