@@ -9,6 +9,7 @@ import structlog
 
 from millstream.adapters.bus import Bus
 from millstream.adapters.event_log import EventLog
+from millstream.adapters.feed import Feed
 from millstream.adapters.follow import Follower
 from millstream.adapters.postgres import Connection, Database, connect_patiently
 from millstream.adapters.settings import Settings
@@ -16,7 +17,6 @@ from millstream.adapters.streams import projected_subject
 from millstream.core.errors import MillstreamError, Unavailable
 from millstream.core.events import Event
 from millstream.core.wire import GENESIS
-from millstream_projector.feed import Feed
 from millstream_projector.lookups import Lookups
 from millstream_projector.projection import Changes, Projection
 from millstream_projector.tables import READ_SCHEMA, ensure_tables, read_open_rows, write_changes

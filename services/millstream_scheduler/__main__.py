@@ -12,7 +12,7 @@ from millstream.adapters.service import Service, run_service, run_until_stopped
 from millstream.adapters.shard_lock import ShardLock
 from millstream_scheduler.leases import Leases, listen_to_heartbeats
 from millstream_scheduler.relay import Relay
-from millstream_scheduler.takeover import take_over
+from millstream_scheduler.takeover import Standby
 from millstream_scheduler.timers import Timers
 from millstream_scheduler.writer import Writer
 
@@ -27,10 +27,11 @@ async def main(service: Service) -> None:
     database = Database(settings.database_url, name="scheduler")
     relay_database = Database(settings.database_url, name="scheduler-relay")
     try:
-        if not await lock.acquire(service.stopping):
-            return
         event_log = EventLog(database, settings.shard)
-        state = await take_over(event_log)
+        standby = Standby(bus, event_log, settings.shard)
+        if not await lock.acquire(service.stopping, standby.follow):
+            return
+        state = await standby.take_over()
         relay = Relay(bus, EventLog(relay_database, settings.shard), settings, state)
         leases = Leases(settings.lease_s, asyncio.get_running_loop().time)
         timers = Timers(state, settings.event_retention_s / 2)

@@ -1,4 +1,5 @@
-"""Becoming the active scheduler: raise the epoch, then fold what is not over yet."""
+"""Becoming the active scheduler: keep the state folded while another one is active, then raise the
+epoch, read the rest from Postgres, and go on."""
 
 from __future__ import annotations
 
@@ -6,7 +7,10 @@ import asyncio
 
 import structlog
 
+from millstream.adapters.bus import Bus
 from millstream.adapters.event_log import EventLog, Head
+from millstream.adapters.feed import Feed
+from millstream.adapters.follow import Follower
 from millstream.core.errors import Unavailable
 from millstream.core.evolve import evolve
 from millstream.core.state import State
@@ -14,19 +18,64 @@ from millstream.core.wire import to_event
 
 log = structlog.get_logger(__name__)
 
+RETRY_AFTER_S = 0.2
 
-async def take_over(event_log: EventLog) -> State:
-    """The state at the end of the log, in a new epoch. Waits for Postgres as long as it takes."""
-    while True:
+
+class Standby:
+    """A scheduler that waits. ``follow`` keeps its state at the end of the log; whatever that has
+    reached, ``take_over`` completes it."""
+
+    def __init__(self, bus: Bus, event_log: EventLog, shard: int) -> None:
+        self._bus = bus
+        self._log = event_log
+        self._shard = shard
+        self._state: State | None = None
+
+    async def follow(self) -> None:
+        """Fold what is not over, then every event as it comes, until cancelled."""
+        while self._state is None:
+            try:
+                self._state = await fold_open(self._log, await self._log.head())
+            except Unavailable as error:
+                log.warning("standby_waits", error=str(error))
+                await asyncio.sleep(RETRY_AFTER_S)
+        state = self._state
+        follower = Follower(self._bus, self._shard, state.position + 1)
+        feed = Feed(self._log, follower, state.position, state.digest)
+        following = asyncio.create_task(follower.run())
         try:
-            head = await event_log.raise_epoch()
-            state = await fold_open(event_log, head)
-            break
-        except Unavailable as error:
-            log.warning("takeover_waits", error=str(error))
-            await asyncio.sleep(0.2)
-    log.info("took_over", epoch=head.epoch, position=head.position, runs=len(state.runs))
-    return state
+            while True:
+                for event in await feed.take():
+                    evolve(state, event)
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+    async def take_over(self) -> State:
+        """The state at the end of the log, in a new epoch. Waits for Postgres as long as it
+        takes."""
+        while True:
+            try:
+                head = await self._log.raise_epoch()
+                state = self._state or await fold_open(self._log, head)
+                self._state = state
+                folded = state.position
+                async for stored in self._log.read_all(folded + 1, head.position):
+                    evolve(state, to_event(stored.record))
+                break
+            except Unavailable as error:
+                log.warning("takeover_waits", error=str(error))
+                await asyncio.sleep(RETRY_AFTER_S)
+        assert state.position == head.position, "the log has no gaps"
+        state.epoch, state.digest = head.epoch, head.digest
+        log.info(
+            "took_over",
+            epoch=head.epoch,
+            position=head.position,
+            runs=len(state.runs),
+            folded_before=folded,
+        )
+        return state
 
 
 async def fold_open(event_log: EventLog, head: Head) -> State:

@@ -41,6 +41,13 @@ FROM fence, unnest($6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[]
 """
 
 
+_FORGET_REFUSED = """
+DELETE FROM refused_command WHERE id IN (
+    SELECT id FROM refused_command WHERE refused_at < now() - interval '30 days'
+    ORDER BY refused_at LIMIT 1000)
+"""
+
+
 class Stored(msgspec.Struct, frozen=True):
     """A record of the log with its digest."""
 
@@ -159,8 +166,9 @@ class EventLog:
         )
 
     async def refuse(self, refusals: list[Refusal]) -> None:
-        """Keep what was refused, for people who ask why."""
+        """Keep what was refused, for people who ask why, and forget some of what is too old."""
         async with self._database.use() as connection:
+            await connection.execute(_FORGET_REFUSED)
             await connection.executemany(
                 "INSERT INTO refused_command (command_id, actor, type, reason, message) "
                 "VALUES ($1, $2, $3, $4, $5)",

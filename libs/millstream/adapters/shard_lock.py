@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import asyncpg
 import structlog
@@ -29,21 +31,35 @@ class ShardLock:
         self._role = role
         self._keys = (zlib.crc32(f"millstream/{role}".encode()) - 2**31, shard)
         self._connection: asyncpg.Connection | None = None
+        self._is_waiting = asyncio.Event()
 
-    async def acquire(self, stopping: asyncio.Event) -> bool:
-        """Wait for the lock; False if ``stopping`` was set first."""
+    async def acquire(
+        self, stopping: asyncio.Event, meanwhile: Callable[[], Awaitable[None]] | None = None
+    ) -> bool:
+        """Wait for the lock; False if ``stopping`` was set first. ``meanwhile`` runs while another
+        process has the lock, and is cancelled when it is ours; it must not end by itself."""
         waiting = asyncio.ensure_future(self._wait())
         stop = asyncio.ensure_future(stopping.wait())
+        held_by_other = asyncio.ensure_future(self._is_waiting.wait())
+        tasks: list[asyncio.Future[Any]] = [waiting, stop, held_by_other]
         try:
-            await asyncio.wait([waiting, stop], return_when=asyncio.FIRST_COMPLETED)
-            if not waiting.done():
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if meanwhile is not None and not waiting.done() and not stop.done():
+                tasks.append(asyncio.ensure_future(meanwhile()))
+            await asyncio.wait(
+                [task for task in tasks if task is not held_by_other],
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if stop.done() and not waiting.done():
                 return False
+            if not waiting.done():
+                tasks[-1].result()  # what ran meanwhile failed
             waiting.result()
             return True
         finally:
-            for task in (waiting, stop):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(waiting, stop, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _wait(self) -> None:
         while True:
@@ -53,6 +69,7 @@ class ShardLock:
                     "SELECT pg_try_advisory_lock($1, $2)", *self._keys
                 ):
                     log.info("standing_by", role=self._role)
+                    self._is_waiting.set()
                     # A dead server is noticed by the statement's end, so it must have one.
                     await connection.execute(f"SET lock_timeout = '{int(WAIT_STEP_S)}s'")
                     await connection.execute("SELECT pg_advisory_lock($1, $2)", *self._keys)
