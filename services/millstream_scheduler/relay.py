@@ -92,8 +92,8 @@ class Relay:
         self._generation = 0
         self._inbox = bus.new_inbox()
         self._wake = asyncio.Event()
+        # Not before the stream was seen to be ours: what is refused must not commit either.
         self._has_room = asyncio.Event()
-        self._has_room.set()
         self._queues: set[str] = set()
         self._is_disturbed = False
         bus.when_reconnected(self._disturb)
