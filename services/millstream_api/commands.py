@@ -18,6 +18,8 @@ log = structlog.get_logger(__name__)
 
 SEND_AGAIN_S = 1.0
 PAUSE_S = 0.1
+# How long NATS may be away before a request is told so: a restart takes less.
+PATIENCE_S = 3.0
 ROLE = "api"
 # What a stream with `discard: new` answers when it is full.
 STORE_FAILED = 10077
@@ -92,7 +94,11 @@ class Commands:
         """Store the command, then wait a while for the receipt."""
         try:
             await self._bus.store(self._subject, payload, SEND_AGAIN_S)
-        except Unavailable:
+        except Unavailable as error:
+            if self._bus.seconds_away > PATIENCE_S:
+                raise Unavailable(
+                    "NATS is away, so nothing can be changed now. What runs goes on; try again."
+                ) from error
             await asyncio.wait([future], timeout=PAUSE_S)
             return
         except JetStreamError as error:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -50,6 +51,8 @@ class Bus:
         self._next_reply = 0
         self._inbox = client.new_inbox()
         self._on_reconnect: list[Callable[[], None]] = []
+        self._is_closing = False
+        self._last_connected = time.monotonic()
         self.closed = asyncio.Event()
 
     @classmethod
@@ -71,7 +74,9 @@ class Bus:
                 callback()
 
         async def on_disconnected() -> None:
-            log.warning("nats_disconnected")
+            bus._last_connected = time.monotonic()
+            if not bus._is_closing:
+                log.warning("nats_disconnected")
 
         await client.connect(
             url.split(","),
@@ -95,6 +100,11 @@ class Bus:
     @property
     def is_connected(self) -> bool:
         return bool(self._client.is_connected)
+
+    @property
+    def seconds_away(self) -> float:
+        """For how long there has been no connection; 0 while there is one."""
+        return 0.0 if self.is_connected else time.monotonic() - self._last_connected
 
     @property
     def max_payload(self) -> int:
@@ -209,6 +219,7 @@ class Bus:
 
     async def close(self) -> None:
         """Send what is pending and end the connection."""
+        self._is_closing = True
         try:
             async with asyncio.timeout(FLUSH_TIMEOUT_S):
                 await self._client.close()

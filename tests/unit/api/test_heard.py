@@ -34,6 +34,7 @@ class Scheduler:
         self.error = error
         self.stored: list[str] = []
         self.largest_command = 12_000
+        self.seconds_away = 0.0
         self.commands = Commands(cast(Bus, self), 0, "api-1")
 
     async def store(self, subject: str, payload: bytes, timeout_s: float) -> int:
@@ -75,6 +76,15 @@ class TestCommands:
         with pytest.raises(Refused) as caught:
             await scheduler.commands.send(COMMAND, 5)
         assert caught.value.reason == "RUN_EXISTS"
+
+    @pytest.mark.asyncio
+    async def test_a_long_absence_of_nats_is_said_at_once(self) -> None:
+        scheduler = Scheduler(None, deaf=1000)
+        scheduler.seconds_away = 4.0
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(Unavailable, match="NATS is away"):
+            await scheduler.commands.send(COMMAND, 30.0)
+        assert asyncio.get_running_loop().time() - began < 5.0
 
     @pytest.mark.asyncio
     async def test_a_full_inbox_is_overload(self) -> None:
