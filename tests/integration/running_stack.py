@@ -169,7 +169,9 @@ def assert_success(client: Client, run: RunRef, timeout_s: float = 90) -> None:
     ended = client.wait(run, timeout_s=timeout_s)
     if ended.state != "success":
         events = client.events(run.run_id, run.dag_id)
-        said = [f"{e.position} {e.type} {e.task_id} {e.attempt} {e.data_json[:300]}" for e in events]
+        said = [
+            f"{e.position} {e.type} {e.task_id} {e.attempt} {e.data_json[:300]}" for e in events
+        ]
         raise AssertionError("\n".join([f"run {run.run_id} is {ended.state}", *said]))
 
 
