@@ -244,16 +244,25 @@ class EventLog:
         are found by their first event; reports of workers need the ``run_ids`` they are about."""
         if not command_ids:
             return {}
-        where = (
-            "type IN ('DagVersionSubmitted', 'RunCreated')"
-            if run_ids is None
-            else "run_id = ANY($3)"
+        if run_ids is not None:
+            return await self._caused_in_runs(command_ids, run_ids)
+        found = await self._fetch_caused(
+            "type IN ('DagVersionSubmitted', 'RunCreated')", [self._shard, command_ids]
         )
+        created = [stored.record.run_id for first in found.values() for stored in first]
+        runs = [run_id for run_id in created if run_id]
+        return found | await self._caused_in_runs(command_ids, runs) if runs else found
+
+    async def _caused_in_runs(
+        self, command_ids: list[str], run_ids: list[str]
+    ) -> dict[str, list[Stored]]:
+        return await self._fetch_caused("run_id = ANY($3)", [self._shard, command_ids, run_ids])
+
+    async def _fetch_caused(self, where: str, arguments: list[object]) -> dict[str, list[Stored]]:
         query = f"""
             SELECT {_COLUMNS} FROM event_log
             WHERE shard = $1 AND causation = ANY($2) AND {where} ORDER BY position
         """  # noqa: S608
-        arguments = [self._shard, command_ids] + ([run_ids] if run_ids is not None else [])
         async with self._database.use() as connection:
             rows = await connection.fetch(query, *arguments)
         found: dict[str, list[Stored]] = {}
