@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from millstream.core.errors import Unavailable
+
 DEFAULT_ADDRESS = "localhost:27800"
 DEFAULT_DATA_DIR = ".millstream"
 # What `millstream up` writes into its data directory; only the address matters here.
@@ -20,15 +22,22 @@ class _State(msgspec.Struct):
 def find_address(data_dir: str | Path | None = None) -> str:
     """MILLSTREAM_API_ADDRESS, or that of the `millstream up` of the data directory, or the default.
 
-    A data directory that is named is asked first.
+    A data directory that is named is asked first, and only that: another installation must not get
+    what was meant for it. Raises :class:`Unavailable`.
     """
     if data_dir is None:
         named = os.environ.get("MILLSTREAM_API_ADDRESS")
         if named:
             return named
-    folder = Path(data_dir or os.environ.get("MILLSTREAM_DATA_DIR") or DEFAULT_DATA_DIR)
+    wanted = data_dir or os.environ.get("MILLSTREAM_DATA_DIR")
+    folder = Path(wanted or DEFAULT_DATA_DIR)
     try:
         state = msgspec.json.decode((folder / _STATE_FILE).read_bytes(), type=_State)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError) as error:
+        if wanted:
+            raise Unavailable(
+                f"Nothing runs on {folder}. "
+                f"Start it with: millstream up --detach --data-dir {folder}"
+            ) from error
         return DEFAULT_ADDRESS
     return state.grpc_address or DEFAULT_ADDRESS
