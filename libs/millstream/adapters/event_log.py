@@ -249,9 +249,11 @@ class EventLog:
         found = await self._fetch_caused(
             "type IN ('DagVersionSubmitted', 'RunCreated')", [self._shard, command_ids]
         )
-        created = [stored.record.run_id for first in found.values() for stored in first]
-        runs = [run_id for run_id in created if run_id]
-        return found | await self._caused_in_runs(command_ids, runs) if runs else found
+        runs = {command: first[0].record.run_id for command, first in found.items()}
+        runs = {command: run_id for command, run_id in runs.items() if run_id}
+        if runs:
+            found |= await self._caused_in_runs(list(runs), list(runs.values()))
+        return found
 
     async def _caused_in_runs(
         self, command_ids: list[str], run_ids: list[str]
