@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import count
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -93,10 +94,12 @@ async def test_migrations_are_applied_once(servers: RunningServers) -> None:
         first = await migrate(connection)
         assert first > 0
         assert await migrate(connection) == 0
-        await connection.execute("UPDATE migration SET checksum = 'other'")
+        await connection.execute("UPDATE migration SET checksum = 'other' WHERE name LIKE '0001%'")
         with pytest.raises(MigrationMismatch, match="was changed"):
             await migrate(connection)
-        await connection.execute("UPDATE migration SET name = '9999_newer.sql'")
+        await connection.execute(
+            "UPDATE migration SET name = '9999_newer.sql' WHERE name LIKE '0001%'"
+        )
         with pytest.raises(MigrationMismatch, match="newer release"):
             await migrate(connection)
 
@@ -230,16 +233,19 @@ class Meddler:
 async def test_a_commit_whose_answer_was_lost_is_known_to_be_committed(
     servers: RunningServers,
 ) -> None:
-    async with new_log(servers) as (log, head), Meddler(servers.database_url).running() as meddler:
-        async with opened(meddler.url, log._shard) as cut_off:
-            meddler.is_cutting = True
-            batch = chained(head, record(1), record(2))
-            with pytest.raises(Unavailable):
-                await cut_off.append(head.epoch, 0, batch)
-            assert meddler.cuts == 1
-            meddler.is_cutting = False
-            assert await cut_off.is_committed(head.epoch, 0, batch)
-            assert await cut_off.read(1) == batch
+    async with (
+        new_log(servers) as (log, head),
+        Meddler(servers.database_url).running() as meddler,
+        opened(meddler.url, log._shard) as cut_off,
+    ):
+        meddler.is_cutting = True
+        batch = chained(head, record(1), record(2))
+        with pytest.raises(Unavailable):
+            await cut_off.append(head.epoch, 0, batch)
+        assert meddler.cuts == 1
+        meddler.is_cutting = False
+        assert await cut_off.is_committed(head.epoch, 0, batch)
+        assert await cut_off.read(1) == batch
 
 
 async def test_a_commit_that_was_cut_short_is_known_not_to_be_committed(
@@ -253,7 +259,7 @@ async def test_a_commit_that_was_cut_short_is_known_not_to_be_committed(
             await holder.execute("SELECT FROM shard WHERE shard = $1 FOR UPDATE", log._shard)
             appending = asyncio.create_task(log.append(head.epoch, 0, batch))
             async with asyncio.timeout(10):
-                while not await other.fetchval(
+                while not await other.fetchval(  # noqa: ASYNC110 - Postgres tells nobody
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                     "WHERE wait_event_type = 'Lock' AND query LIKE '%INSERT INTO event_log%' "
                     "AND pid <> pg_backend_pid()"
@@ -331,7 +337,7 @@ async def test_what_a_command_caused_is_found_again(servers: RunningServers) -> 
         )
         await log.append(head.epoch, 0, batch)
         found = await log.caused_by(["submit", "trigger", "report", "nobody"])
-        assert found == {"submit": [batch[0]], "trigger": [batch[1]]}
+        assert found == {"submit": [batch[0]], "trigger": batch[1:3]}
         assert await log.caused_by(["report", "trigger"], ["r2"]) == {"report": [batch[4]]}
         assert await log.caused_by([]) == {}
         runs = [("default", "etl", "r1"), ("default", "etl", "r9"), ("other", "etl", "r1")]
@@ -352,7 +358,11 @@ UNUSUAL = [
 
 async def test_unusual_texts_survive_byte_for_byte(servers: RunningServers) -> None:
     async with new_log(servers) as (log, head):
-        names = {"task_id": "Schrödinger-✓", "actor": "worker/w", "trace": "'; DROP TABLE --"}
+        names: dict[str, Any] = {
+            "task_id": "Schrödinger-✓",
+            "actor": "worker/w",
+            "trace": "'; DROP TABLE --",
+        }
         batch = chained(
             head,
             *(record(n, data=data, map_index=(0, n), **names) for n, data in enumerate(UNUSUAL, 1)),
@@ -385,7 +395,7 @@ async def test_the_second_waits_for_the_lock_until_the_first_dies(servers: Runni
         waiting = asyncio.create_task(second.acquire(stopping))
         async with plain(servers.database_url) as connection:
             query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-            while not await connection.fetchval(query):
+            while not await connection.fetchval(query):  # noqa: ASYNC110 - the same
                 await asyncio.sleep(0.01)
             assert not waiting.done()
             began = time.monotonic()
