@@ -67,6 +67,10 @@ class Tools:
     reports: Reports
 
 
+class _Abandoned(Exception):
+    """The worker stops: another attempt will be made, and this one says nothing."""
+
+
 class Running:
     """An attempt of this worker. ``on_decided`` is called once, when its claim is decided either
     way."""
@@ -93,6 +97,7 @@ class Running:
         self._child: Child | None = None
         self._claim: asyncio.Future[Receipt] | None = None
         self._is_claim_lost = False
+        self._is_abandoned = False
         self._killed_because = ""
         self._output = Output()
         self._flushing: asyncio.TimerHandle | None = None
@@ -103,13 +108,22 @@ class Running:
         if self._child is not None:
             self._child.kill()
 
+    def abandon(self) -> None:
+        """End it without a report: that the worker stops is no failure of the task."""
+        self._is_abandoned = True
+        self.kill("the worker was stopped")
+
     async def run(self, is_claimed_first: bool) -> None:
         """Run it and hand in the report. Returns when the child is free again."""
         if is_claimed_first and not await self._claim_first():
             return
         try:
             report = await self._outcome()
-        except (Unavailable, MillstreamError) as error:
+        except _Abandoned:
+            return
+        except Exception as error:  # without a report nobody would ever try again
+            if not isinstance(error, MillstreamError):
+                log.exception("attempt_failed_inside", task_id=self.where.task_id)
             report = self._failed(type(error).__name__, str(error))
         self._publish_output(is_last=True)
         if not self._is_claim_lost:
@@ -179,6 +193,8 @@ class Running:
         try:
             done = await self._run_in_child(self._child, run)
         except ChildDied as error:
+            if self._is_abandoned:
+                raise _Abandoned from error
             if self._killed_because:
                 return self._failed("AttemptKilled", self._killed_because)
             return self._failed("ChildDied", str(error))

@@ -129,11 +129,20 @@ class Worker:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace_s)
         for running in list(self._running.values()):
-            running.kill("the worker was stopped")
+            running.abandon()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=2)
         await self.reports.settle(2)
+        await self._say_goodbye()
         await self.children.close()
+
+    async def _say_goodbye(self) -> None:
+        """What was abandoned is given to another worker at once, not when its lease is over."""
+        for delivery in self._unclaimed.values():
+            self._say(delivery, b"-NAK")
+        self._incarnation += "stopped"  # no token begins with it
+        self._running.clear()
+        await self._beat()
 
     # --- from a message to a running attempt
 
