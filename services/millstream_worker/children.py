@@ -29,6 +29,9 @@ log = structlog.get_logger(__name__)
 # What a task must not see: credentials, and the addresses they are for.
 SECRET_SETTINGS = ("NATS_URL", "DATABASE_URL", "BLOB_URL", "CONFIG", "READY_FD", "PARENT_PID")
 
+READ_BYTES = 65536
+MOST_READS = 256
+
 Answer = Callable[[Pull], Awaitable[Pulled]]
 OnOutput = Callable[[str, bytes], None]
 
@@ -73,7 +76,7 @@ class Child:
         self._done: asyncio.Future[Done] | None = None
         self._answer: Answer | None = None
         self._on_output: OnOutput | None = None
-        self._readers: list[asyncio.Task[None]] = []
+        self._pipes: dict[str, int] = {}
         self._watch: asyncio.Task[None] | None = None
         self._is_killed = False
         self._pulling: set[asyncio.Future[None]] = set()
@@ -102,6 +105,7 @@ class Child:
         if "PYTHONPATH" in environment:  # the child runs in another directory
             parts = environment["PYTHONPATH"].split(os.pathsep)
             environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, parts))
+        write_ends = {name: self._open_pipe(name) for name in ("stdout", "stderr")}
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -109,20 +113,19 @@ class Child:
             str(theirs.fileno()),
             str(os.getpid()),
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stdout=write_ends["stdout"],
+            stderr=write_ends["stderr"],
             pass_fds=(theirs.fileno(),),
             start_new_session=True,
             cwd=tempfile.gettempdir(),
             env=environment,
         )
         theirs.close()
+        for end in write_ends.values():
+            os.close(end)
         link = _Link(self._on_message, self._on_lost)
         await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=ours)
         self._link = link
-        for name, stream in (("stdout", self._process.stdout), ("stderr", self._process.stderr)):
-            assert stream is not None
-            self._readers.append(asyncio.create_task(self._read_output(name, stream)))
         self._watch = asyncio.create_task(self._wait())
 
     async def run(self, run: Run, answer: Answer, on_output: OnOutput) -> Done:
@@ -146,13 +149,15 @@ class Child:
     async def ended(self) -> None:
         """Wait for the process after `kill`."""
         if self._watch is not None:
-            await asyncio.gather(self._watch, *self._readers, return_exceptions=True)
+            await asyncio.gather(self._watch, return_exceptions=True)
 
     async def _wait(self) -> None:
         assert self._process is not None
         code = await self._process.wait()
-        kill_session(self._process.pid)  # what it left behind, which also holds its pipes
-        await asyncio.gather(*self._readers, return_exceptions=True)  # its last words
+        kill_session(self._process.pid)  # what it left behind
+        self._drain_output()  # its last words
+        for name in list(self._pipes):
+            self._close_pipe(name)
         self._fail(ChildDied(_how_it_ended(code)))
         if self._link is not None and self._link.transport is not None:
             self._link.transport.close()
@@ -160,6 +165,8 @@ class Child:
     def _on_message(self, message: Pull | Done) -> None:
         match message:
             case Done():
+                # It had written all its output before it said so: none of it comes too late.
+                self._drain_output()
                 if self._done is not None and not self._done.done():
                     self._done.set_result(message)
             case Pull():
@@ -183,10 +190,37 @@ class Child:
         if self._done is not None and not self._done.done():
             self._done.set_exception(error)
 
-    async def _read_output(self, name: str, stream: asyncio.StreamReader) -> None:
-        while data := await stream.read(65536):
-            if self._on_output is not None:
-                self._on_output(name, data)
+    def _open_pipe(self, name: str) -> int:
+        """A pipe for the child's output; returns its end of it."""
+        read_end, write_end = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(read_end, False)
+        self._pipes[name] = read_end
+        asyncio.get_running_loop().add_reader(read_end, self._read_output, name)
+        return write_end
+
+    def _close_pipe(self, name: str) -> None:
+        read_end = self._pipes.pop(name)
+        asyncio.get_running_loop().remove_reader(read_end)
+        os.close(read_end)
+
+    def _read_output(self, name: str) -> bool:
+        """Pass on what is there; False if there is nothing more for now."""
+        try:
+            data = os.read(self._pipes[name], READ_BYTES)
+        except BlockingIOError:
+            return False
+        if not data:
+            self._close_pipe(name)
+            return False
+        if self._on_output is not None:
+            self._on_output(name, data)
+        return True
+
+    def _drain_output(self) -> None:
+        for name in list(self._pipes):
+            for _ in range(MOST_READS):  # a thread that the task left behind may write for ever
+                if not self._read_output(name):
+                    break
 
 
 def _how_it_ended(code: int) -> str:
