@@ -20,7 +20,7 @@ class ProcessId(msgspec.Struct, frozen=True):
 
     def is_alive(self) -> bool:
         """Whether it still runs; a zombie does not."""
-        return self.pid > 0 and _start_ticks(self.pid) == self.start_ticks
+        return self.start_ticks >= 0 and _start_ticks(self.pid) == self.start_ticks
 
     def send(self, number: int) -> None:
         """Signals the process, if it still lives."""
