@@ -7,12 +7,14 @@ again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import logging
 import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from typing import TextIO, cast
 
 import structlog
 import uvloop
@@ -122,6 +124,7 @@ def configure_logging(name: str, settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
+    output = cast(TextIO, Unfailing(sys.stderr))
     renderer: structlog.types.Processor = (
         structlog.dev.ConsoleRenderer() if is_pretty else structlog.processors.JSONRenderer()
     )
@@ -130,12 +133,30 @@ def configure_logging(name: str, settings: Settings) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.INFO)
         ),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(output),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=name, instance=settings.instance)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared)
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+class Unfailing:
+    """A stream that drops what cannot be written: on a full disk a service goes on without its log,
+    and a callback that logs does not take the connection down with it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError):
+            return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()

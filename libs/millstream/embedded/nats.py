@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
-import shutil
 import signal
 import sys
 from pathlib import Path
@@ -46,7 +45,7 @@ def find_nats_server() -> str:
     )
 
 
-def config_text(keys: ServerFile, store_dir: Path, store_bytes: int) -> str:
+def config_text(keys: ServerFile, store_dir: Path) -> str:
     """The configuration file. JSON strings are valid in it, so that any path can be written."""
     quoted = json.dumps
     return f"""\
@@ -58,21 +57,12 @@ authorization {{ user: {quoted(keys.user)}, password: {quoted(keys.nats_password
 max_payload: 8MB
 jetstream {{
   store_dir: {quoted(str(store_dir))}
-  max_file_store: {store_bytes}
+  max_file_store: {MOST_STORE_BYTES}
   max_memory_store: {256 * 1024**2}
 }}
 # The Python client's ordered consumers die silently with the new format.
 feature_flags {{ js_ack_fc_v2: false }}
 """
-
-
-def store_bound(free_bytes: int, used_bytes: int) -> int:
-    """How much JetStream may store: 20 GiB, or 80 % of what it has and could have on this disk."""
-    return min(MOST_STORE_BYTES, (free_bytes + used_bytes) * 8 // 10)
-
-
-def _size_of(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*.blk"))
 
 
 def nats_url(keys: ServerFile) -> str:
@@ -87,9 +77,7 @@ def nats_spec(data_dir: Path, keys: ServerFile) -> ProcessSpec:
 
     def prepare() -> None:
         make_private_dir(store_dir)
-        free_bytes = shutil.disk_usage(store_dir).free
-        bound = store_bound(free_bytes, _size_of(store_dir))
-        write_private(config, config_text(keys, store_dir, bound).encode())
+        write_private(config, config_text(keys, store_dir).encode())
 
     async def health() -> tuple[int, str]:
         path = "/healthz?js-enabled-only=false"

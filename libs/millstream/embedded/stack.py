@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ from millstream.embedded.spec import ProcessSpec, StopStep
 
 DEFAULT_GRPC_PORT = 27800
 DEFAULT_HTTP_PORT = 27880
+MOST_INBOX_BYTES = 1024**3
+MOST_STREAM_BYTES = 4 * 1024**3
 # What `up` decides itself, and what a service that has no business with it must not inherit.
 DECIDED = (
     *("NATS_URL", "DATABASE_URL", "BLOB_URL", "STATE_DIR", "INSTANCE", "GRPC_HOST", "GRPC_PORT"),
@@ -96,9 +99,10 @@ def build_stack(
     api = {"GRPC_HOST": LOOPBACK, "GRPC_PORT": str(grpc_port)}
     web = {"HTTP_HOST": LOOPBACK, "HTTP_PORT": str(http_port)}
     api_address = {"API_ADDRESS": f"{LOOPBACK}:{grpc_port}"}
+    scheduler = store | stream_sizes(shutil.disk_usage(data_dir).free, environ)
     slots = {"SLOTS": str(options.slots)} if options.slots else {}
     wanted: list[tuple[str, str, int, dict[str, str]]] = [
-        ("scheduler", "scheduler", 1, store),
+        ("scheduler", "scheduler", 1, scheduler),
         ("projector", "projector", 1, store),
         ("api", "api", 3, store | api),
         ("web", "web", 3, web | api_address),
@@ -129,3 +133,15 @@ def build_stack(
         http_port=http_port,
         notes=tuple(notes),
     )
+
+
+def stream_sizes(free_bytes: int, environ: Mapping[str, str]) -> dict[str, str]:
+    """How large the streams may grow, so that they leave most of a small disk free. A setting that
+    is there wins; NATS of somebody else has a disk of its own."""
+    if environ.get("MILLSTREAM_NATS_URL"):
+        return {}
+    sizes = {
+        "INBOX_MAX_BYTES": min(MOST_INBOX_BYTES, free_bytes // 20),
+        "STREAM_MAX_BYTES": min(MOST_STREAM_BYTES, free_bytes // 5),
+    }
+    return {name: str(size) for name, size in sizes.items() if f"MILLSTREAM_{name}" not in environ}

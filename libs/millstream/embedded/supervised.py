@@ -167,14 +167,19 @@ class Supervised:
             except Unhealthy as error:
                 failed += 1
                 if failed == CHECKS_FAILED:
-                    self._tell(f"{self.spec.name}: {error}; ending it for a restart")
+                    self._report(f"{self.spec.name}: {error}; ending it for a restart")
                     self._identity.send(self.spec.stop_steps[0].signal)
                 if failed == CHECKS_FAILED * 3:
                     self._identity.send(signal.SIGKILL)
 
     def _change(self, state: str, why: str = "") -> None:
         self._state = state
-        self._tell(f"{self.spec.name}: {why}; log: {self.log}" if why else "")
+        self._report(f"{self.spec.name}: {why}; log: {self.log}" if why else "")
+
+    def _report(self, sentence: str) -> None:
+        # Where nothing can be written, on a full disk, the process is kept alive all the same.
+        with contextlib.suppress(OSError):
+            self._tell(sentence)
 
 
 async def _read_ready(ready_end: int) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from millstream.core.errors import MillstreamError
-from millstream.embedded.nats import config_text, find_nats_server, nats_url, store_bound
+from millstream.embedded.nats import config_text, find_nats_server, nats_url
 from millstream.embedded.postgres import (
     SETTINGS,
     cluster_name,
@@ -15,6 +15,7 @@ from millstream.embedded.postgres import (
     postgres_spec,
 )
 from millstream.embedded.serverfile import ServerFile
+from millstream.embedded.stack import stream_sizes
 
 KEYS = ServerFile(
     nats_port=21001,
@@ -27,27 +28,28 @@ KEYS = ServerFile(
 
 
 def test_nats_listens_on_loopback_only() -> None:
-    text = config_text(KEYS, Path("/data/nats"), 1024)
+    text = config_text(KEYS, Path("/data/nats"))
     assert 'listen: "127.0.0.1:21001"' in text
     assert 'http: "127.0.0.1:21002"' in text
-    assert "max_file_store: 1024" in text
     assert "js_ack_fc_v2: false" in text
 
 
 def test_nats_accepts_its_configuration_for_any_path(tmp_path: Path) -> None:
     config = tmp_path / "nats.conf"
-    config.write_text(config_text(KEYS, tmp_path / 'a "quoted" $dir', 1024))
+    config.write_text(config_text(KEYS, tmp_path / 'a "quoted" $dir'))
     done = subprocess.run(
         [find_nats_server(), "-t", "-c", str(config)], capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr
 
 
-def test_the_store_is_bounded_by_the_disk() -> None:
-    assert store_bound(10**9, 0) == 8 * 10**8
-    assert store_bound(10**12, 0) == 20 * 1024**3
-    # What it stores already does not make room smaller from one start to the next.
-    assert store_bound(6 * 10**8, 4 * 10**8) == store_bound(10**9, 0)
+def test_the_streams_leave_most_of_a_small_disk_free() -> None:
+    small = stream_sizes(10**9, {})
+    assert small == {"INBOX_MAX_BYTES": "50000000", "STREAM_MAX_BYTES": "200000000"}
+    large = stream_sizes(10**12, {})
+    assert large == {"INBOX_MAX_BYTES": str(1024**3), "STREAM_MAX_BYTES": str(4 * 1024**3)}
+    assert stream_sizes(10**9, {"MILLSTREAM_NATS_URL": "nats://elsewhere"}) == {}
+    assert "INBOX_MAX_BYTES" not in stream_sizes(10**9, {"MILLSTREAM_INBOX_MAX_BYTES": "5"})
 
 
 def test_urls_carry_credentials() -> None:

@@ -65,6 +65,19 @@ async def test_one_that_died_is_started_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_one_is_started_again_though_nothing_can_be_said(tmp_path: Path) -> None:
+    def full_disk(sentence: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    supervisor = Supervisor([spec("a", READY + WAIT)], tmp_path, full_disk)
+    supervisor.start()
+    await supervisor.wait_ready(20)
+    supervisor.states()[0].identity.send(signal.SIGKILL)
+    await until(supervisor, "a", restarts=1, state="ready")
+    await supervisor.stop()
+
+
+@pytest.mark.asyncio
 async def test_one_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
     supervisor = Supervisor([spec("a", STUBBORN + READY + WAIT, patience_s=0.2)], tmp_path)
     supervisor.start()

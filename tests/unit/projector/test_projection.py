@@ -1,0 +1,157 @@
+"""The fold into rows: the same whatever the batches, and after a restart at any place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from millstream.core.commands import SubmitDag, TriggerRun
+from millstream.core.events import Event, XCom
+from millstream.core.spec import DagSpec
+from millstream_projector.projection import Projection
+from millstream_projector.rows import (
+    ROW_TYPES,
+    AttemptRow,
+    Key,
+    Row,
+    RunRow,
+    TaskRow,
+    XComRow,
+    key_of,
+)
+from property.test_core import ORDERS, dags, play
+from shard import Shard, dag, task
+
+OPEN = ("queued", "running")
+
+
+class Tables:
+    """The read tables in memory, written as ``write_changes`` writes them."""
+
+    def __init__(self) -> None:
+        self.rows: dict[type[Row], dict[Key, dict[str, Any]]] = {kind: {} for kind in ROW_TYPES}
+
+    def write(self, projection: Projection) -> None:
+        changes = projection.take_changes()
+        for key in changes.gone_xcoms:
+            self.rows[XComRow].pop(key, None)
+        for kind, rows in changes.rows.items():
+            for row in rows.values():
+                self.rows[kind][key_of(row)] = msgspec.structs.asdict(row)
+
+    def open_rows(self) -> list[Row]:
+        """What a projector reads when it starts."""
+        runs = {key: values for key, values in self.rows[RunRow].items() if values["state"] in OPEN}
+        return [
+            kind(**values)
+            for kind in (RunRow, TaskRow, AttemptRow, XComRow)
+            for key, values in self.rows[kind].items()
+            if key[:3] in runs
+        ]
+
+
+def fold(
+    log: Sequence[Event], cuts: set[int] = frozenset(), restarts: set[int] = frozenset()
+) -> Tables:  # type: ignore[assignment]  # noqa: E501
+    tables, projection = Tables(), Projection()
+    for event in log:
+        projection.apply(event)
+        if event.position in cuts | restarts:
+            tables.write(projection)
+        if event.position in restarts:
+            projection = Projection()
+            projection.restore(tables.open_rows())
+    tables.write(projection)
+    return tables
+
+
+@given(dags(), st.integers(0, 2**32), ORDERS, ORDERS)
+def test_batches_and_restarts_change_no_row(
+    spec: DagSpec, seed: int, order: Random, cutting: Random
+) -> None:
+    log = play(spec, seed, order, with_noise=True).log
+    whole = fold(log)
+    positions = [event.position for event in log]
+    assert fold(log, cuts=set(positions)).rows == whole.rows
+    cuts = {p for p in positions if cutting.random() < 0.3}
+    restarts = {p for p in positions if cutting.random() < 0.2}
+    assert fold(log, cuts, restarts).rows == whole.rows
+
+
+@given(dags(), st.integers(0, 2**32), ORDERS)
+def test_the_rows_say_what_the_state_says(spec: DagSpec, seed: int, order: Random) -> None:
+    log = play(spec, seed, order, with_noise=True).log
+    tables = fold(log)
+    (run,) = tables.rows[RunRow].values()
+    assert run["state"] in ("success", "failed")
+    assert run["ended_at"] == log[-1].recorded_at
+    ended = {values["task_id"]: values for values in tables.rows[TaskRow].values()}
+    assert set(ended) == {t.task_id for t in spec.tasks}
+    for values in ended.values():
+        attempts = [
+            a for a in tables.rows[AttemptRow].values() if a["task_id"] == values["task_id"]
+        ]
+        assert [a["attempt"] for a in attempts] == list(range(1, values["attempt"] + 1))
+        assert values["state"] in ("success", "failed", "skipped", "upstream_failed")
+
+
+def xcoms(**values: object) -> dict[str, XCom]:
+    return {
+        key: XCom(value=msgspec.Raw(msgspec.json.encode(value))) for key, value in values.items()
+    }
+
+
+def visible(log: Sequence[Event]) -> dict[str, str]:
+    return {str(key[5]): row["value"] for key, row in fold(log).rows[XComRow].items()}
+
+
+def test_a_new_attempt_takes_the_xcoms_of_the_one_before_away() -> None:
+    shard = Shard()
+    shard.begin(dag(task("t", retries=1, retry_delay_s=0.0)))
+    shard.fail("t", xcoms=xcoms(first=1, both=1))
+    assert visible(shard.log) == {"first": "1", "both": "1"}
+    shard.retry("t")
+    assert visible(shard.log) == {}
+    shard.succeed("t", attempt=2, xcoms=xcoms(both=2))
+    assert visible(shard.log) == {"both": "2"}
+    for event in shard.log:
+        cut = {event.position}
+        assert fold(shard.log, cut).rows == fold(shard.log).rows
+        assert fold(shard.log, restarts=cut).rows == fold(shard.log).rows
+
+
+def test_a_lost_attempt_is_lost_and_its_task_is_queued_again() -> None:
+    shard = Shard()
+    shard.begin(dag(task("t")))
+    shard.start("t")
+    shard.lose("t")
+    tables = fold(shard.log)
+    (row,) = tables.rows[TaskRow].values()
+    assert (row["state"], row["attempt"], row["worker"]) == ("queued", 2, "")
+    assert [a["state"] for a in tables.rows[AttemptRow].values()] == ["lost", "queued"]
+
+
+def test_no_text_of_a_row_holds_what_postgres_cannot() -> None:
+    shard = Shard()
+    nul = "a\0b"
+    spec = dag(task("t"))
+    shard.handle(SubmitDag(id="s", namespace="default", spec=spec, bundle=nul))
+    shard.handle(TriggerRun(id="r", namespace="default", dag_id="etl", run_id="r1", note=nul))
+    shard.fail("t", error_type=nul, message=nul, traceback=nul, xcoms={nul: XCom(blob="0" * 64)})
+    for table in fold(shard.log).rows.values():
+        for values in table.values():
+            assert not any("\0" in text for text in values.values() if isinstance(text, str))
+
+
+def test_events_of_unknown_runs_change_nothing() -> None:
+    shard = Shard()
+    shard.begin(dag(task("t")))
+    shard.succeed("t")
+    about_run = [event for event in shard.log if event.where.run_id][1:]
+    tables = fold(about_run)
+    assert not any(tables.rows.values())

@@ -1,0 +1,132 @@
+"""Leases: who is heard of keeps its attempts, who is not loses them, and nobody else does."""
+
+from __future__ import annotations
+
+import msgspec
+
+from millstream.adapters.bus_client import Delivery
+from millstream.adapters.heartbeat import Heartbeat, encode_heartbeat
+from millstream.core.commands import LoseAttempt, TimerCommand
+from millstream_scheduler.leases import Leases
+from shard import Shard, dag, fold, task
+
+LEASE_S = 15.0
+
+
+class Watched:
+    """A shard with two tasks, and leases that note its events."""
+
+    def __init__(self) -> None:
+        self.shard = Shard()
+        self.leases = Leases(LEASE_S, lambda: 0.0)
+        self._noted = 0
+        self.shard.begin(dag(task("a"), task("b")))
+
+    def claim(self, name: str, token: str) -> None:
+        self.shard.start(name, token=token)
+        self.note()
+
+    def note(self) -> None:
+        for event in self.shard.log[self._noted :]:
+            self.leases.note(event)
+        self._noted = len(self.shard.log)
+
+    def hear(self, *tokens: str, incarnation: str = "w-1") -> list[str]:
+        return names(self.leases.hear(heartbeat(*tokens, incarnation=incarnation)))
+
+    def wait(self, seconds: float) -> list[str]:
+        return names(self.leases.pass_time(seconds))
+
+
+def heartbeat(*tokens: str, incarnation: str = "w-1", worker: str = "w") -> Heartbeat:
+    return Heartbeat(
+        worker=worker, incarnation=incarnation, queues=("default",), slots=2, attempts=tokens
+    )
+
+
+def names(lost: list[LoseAttempt]) -> list[str]:
+    return [command.where.task_id for command in lost]
+
+
+def test_a_claim_that_nobody_speaks_of_is_lost_after_the_lease() -> None:
+    watched = Watched()
+    watched.claim("a", "w-1-1")
+    assert watched.wait(LEASE_S - 1) == []
+    assert watched.wait(1) == ["a"]
+
+
+def test_a_heartbeat_renews_what_it_names_and_nothing_else() -> None:
+    watched = Watched()
+    watched.claim("a", "w-1-1")
+    watched.claim("b", "w-1-2")
+    watched.wait(LEASE_S - 1)
+    assert watched.hear("w-1-1") == []
+    assert watched.wait(1) == ["b"]
+    assert watched.wait(LEASE_S - 2) == []
+
+
+def test_another_worker_renews_nothing() -> None:
+    watched = Watched()
+    watched.claim("a", "w-1-1")
+    watched.wait(LEASE_S - 1)
+    assert watched.leases.hear(heartbeat("w-1-1", worker="other")) == []
+    assert watched.wait(1) == ["a"]
+
+
+def test_a_worker_that_was_restarted_loses_at_once_what_it_does_not_name() -> None:
+    watched = Watched()
+    watched.claim("a", "w-1-1")
+    watched.claim("b", "w-1-2")
+    assert watched.hear("w-1-2", incarnation="w-2") == ["a"]
+
+
+def test_incarnations_of_which_one_begins_with_the_other_are_two() -> None:
+    watched = Watched()
+    watched.claim("a", "w-12-1")
+    assert watched.hear(incarnation="w-1") == ["a"]
+
+
+def test_what_ended_has_no_lease() -> None:
+    watched = Watched()
+    watched.claim("a", "w-1-1")
+    watched.shard.succeed("a", token="w-1-1")
+    watched.note()
+    assert watched.wait(LEASE_S * 2) == []
+
+
+def test_a_loss_is_asked_for_again_if_it_was_not_committed() -> None:
+    watched = Watched()
+    watched.claim("a", "w-1-1")
+    assert watched.wait(LEASE_S) == ["a"]
+    assert watched.wait(LEASE_S) == ["a"]
+    watched.shard.lose("a", token="w-1-1")
+    watched.note()
+    assert watched.wait(LEASE_S * 2) == []
+
+
+def test_after_a_takeover_every_claim_has_a_whole_lease() -> None:
+    watched = Watched()
+    watched.claim("a", "w-1-1")
+    watched.shard.start("b", token="w-1-2")
+    watched.shard.succeed("b", token="w-1-2")
+    leases = Leases(LEASE_S, lambda: 0.0)
+    leases.restore(fold(watched.shard.log))
+    assert leases.pass_time(LEASE_S - 1) == []
+    assert names(leases.pass_time(1)) == ["a"]
+
+
+def test_heartbeats_from_the_bus() -> None:
+    watched = Watched()
+    watched.claim("a", "w-1-1")
+    submitted: list[TimerCommand] = []
+    watched.leases._submit = submitted.append
+    beat = heartbeat(incarnation="w-2")
+    for subject, data in (
+        ("ms.hb.other", encode_heartbeat(beat)),
+        ("ms.hb.w", b"rubbish"),
+        ("ms.hb.w", msgspec.json.encode({"worker": "w"})),
+    ):
+        watched.leases.on_heartbeat(Delivery(subject, "", data, b""))
+    assert submitted == []
+    watched.leases.on_heartbeat(Delivery("ms.hb.w", "", encode_heartbeat(beat), b""))
+    assert [command.id for command in submitted] == ["lose/w-1-1"]

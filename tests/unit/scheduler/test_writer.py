@@ -1,0 +1,108 @@
+"""The writer over servers in memory: what a fenced one must not say."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from millstream.adapters.bus_client import Delivery
+from millstream.adapters.event_log import Head, Refusal, Stored
+from millstream.adapters.settings import Settings
+from millstream.core.commands import TriggerRun, encode_command
+from millstream.core.errors import Fenced
+from millstream.core.state import State
+from millstream.core.wire import GENESIS
+from millstream_scheduler.leases import Leases
+from millstream_scheduler.relay import Settlement
+from millstream_scheduler.timers import Timers
+from millstream_scheduler.writer import Writer
+
+
+class FakeBus:
+    largest_command = 1_000_000
+
+    def new_inbox(self) -> str:
+        return "_INBOX.x"
+
+    def when_reconnected(self, callback: object) -> None:
+        pass
+
+
+class FakeLog:
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.refused: list[Refusal] = []
+        self.appended: list[Stored] = []
+
+    async def head(self) -> Head:
+        return Head(self.epoch, 0, GENESIS)
+
+    async def append(self, epoch: int, last_position: int, batch: list[Stored]) -> None:
+        if epoch != self.epoch:
+            raise Fenced("another one")
+        self.appended += batch
+
+    async def caused_by(self, *_: object) -> dict[str, list[Stored]]:
+        return {}
+
+    async def refuse(self, refusals: list[Refusal]) -> None:
+        self.refused += refusals
+
+
+class FakeRelay:
+    def __init__(self) -> None:
+        self.settlements: list[Settlement] = []
+
+    async def room(self) -> None:
+        pass
+
+    async def prepare_queues(self, queues: set[str]) -> None:
+        pass
+
+    def push(self, batch: list[Stored], payloads: list[bytes], settlement: Settlement) -> None:
+        self.settlements.append(settlement)
+
+
+def make_writer(log: FakeLog, relay: FakeRelay) -> Writer:
+    state = State()
+    state.epoch = 1
+    bus: Any = FakeBus()
+    event_log: Any = log
+    the_relay: Any = relay
+    leases, timers = Leases(15, lambda: 0.0), Timers(state, 1e9)
+    settings = Settings(instance="s1")
+    writer = Writer(bus, event_log, the_relay, leases, timers, settings, state)
+    writer._own.clear()
+    return writer
+
+
+def ask(payload: bytes) -> Delivery:
+    return Delivery("ms.in.0.api.a", "$JS.ACK.INBOX.c.1.1.1.0.0", payload, b"")
+
+
+UNKNOWN_DAG = encode_command(TriggerRun(id="x", namespace="default", dag_id="none"))
+
+
+@pytest.mark.parametrize("payload", [UNKNOWN_DAG, b"rubbish"])
+def test_a_writer_that_was_fenced_refuses_nothing(payload: bytes) -> None:
+    log, relay = FakeLog(epoch=2), FakeRelay()
+    writer = make_writer(log, relay)
+    writer._on_message(ask(payload))
+    with pytest.raises(Fenced):
+        asyncio.run(writer._step())
+    assert relay.settlements == []
+    assert log.refused == []
+
+
+@pytest.mark.parametrize(("payload", "receipts"), [(UNKNOWN_DAG, 1), (b"rubbish", 0)])
+def test_the_right_one_does(payload: bytes, receipts: int) -> None:
+    log, relay = FakeLog(epoch=1), FakeRelay()
+    writer = make_writer(log, relay)
+    writer._on_message(ask(payload))
+    asyncio.run(writer._step())
+    (settlement,) = relay.settlements
+    assert len(settlement.receipts) == receipts
+    assert settlement.acks == ["$JS.ACK.INBOX.c.1.1.1.0.0"]
+    assert len(log.refused) == 1

@@ -1,0 +1,291 @@
+"""Frames and output lines, whatever the pieces in which the bytes come; and reports with spool."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from millstream.adapters.bus import TooLarge
+from millstream.adapters.bus_client import Delivery
+from millstream.adapters.log_lines import LogLine, decode_log_lines
+from millstream.adapters.pull import Puller
+from millstream.core.commands import Receipt, StartAttempt, SucceedAttempt, encode_receipts
+from millstream.core.errors import Unavailable
+from millstream.core.events import Where
+from millstream.embedded.pids import identify, wait_until_gone
+from millstream_worker.frames import (
+    LENGTH,
+    MAX_FRAME_BYTES,
+    FrameReader,
+    Pulled,
+    encode_frame,
+    to_child_decoder,
+)
+from millstream_worker.output import LONGEST_LINE, MOST_BYTES, Output
+from millstream_worker.reports import Reports
+from millstream_worker.sessions import kill_session
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def pieces(data: bytes, order: Random) -> list[bytes]:
+    cuts = sorted(order.choices(range(len(data) + 1), k=order.randint(0, 6)))
+    return [data[start:end] for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True)]
+
+
+ORDERS = st.integers(0, 2**32).map(Random)
+
+
+@given(st.lists(st.dictionaries(st.text(max_size=3), st.binary(max_size=40))), ORDERS)
+def test_frames_come_out_as_they_went_in(found: list[dict[str, bytes]], order: Random) -> None:
+    sent = [Pulled(each) for each in found]
+    reader = FrameReader()
+    data = b"".join(map(encode_frame, sent))
+    got = [body for piece in pieces(data, order) for body in reader.feed(piece)]
+    assert [to_child_decoder.decode(body) for body in got] == sent
+
+
+def test_an_endless_frame_is_an_error() -> None:
+    with pytest.raises(ValueError, match="a frame of"):
+        list(FrameReader().feed(LENGTH.pack(MAX_FRAME_BYTES + 1)))
+
+
+def lines(messages: list[bytes]) -> list[LogLine]:
+    return [line for message in messages for line in decode_log_lines(message)]
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\n\r", codec="utf-8"))), ORDERS)
+def test_output_is_cut_at_line_ends_only(texts: list[str], order: Random) -> None:
+    output = Output()
+    for piece in pieces("".join(f"{text}\n" for text in texts).encode(), order):
+        output.feed("stdout", piece)
+    assert [line.text for line in lines(output.take(is_last=True))] == texts
+
+
+def test_an_unfinished_line_waits_for_its_end_or_the_end_of_all() -> None:
+    output = Output()
+    output.feed("stdout", b"half")
+    output.feed("stderr", b"other\n")
+    assert [(line.source, line.text) for line in lines(output.take())] == [("stderr", "other")]
+    output.feed("stdout", b" and half")
+    assert [line.text for line in lines(output.take(is_last=True))] == ["half and half"]
+    assert output.take(is_last=True) == []
+
+
+def test_output_without_line_ends_is_cut_and_bounded() -> None:
+    output = Output()
+    for _ in range(MOST_BYTES // 100_000 + 10):
+        output.feed("stdout", b"x" * 100_000)
+    got = lines(output.take(is_last=True))
+    assert max(len(line.text) for line in got) <= LONGEST_LINE
+    assert sum("the rest is not kept" in line.text for line in got) == 1
+    assert sum(len(line.text) for line in got) <= MOST_BYTES + 200_000
+
+
+def test_what_is_no_text_is_made_text() -> None:
+    output = Output()
+    output.feed("stdout", b"\xff\xfe\0\n")
+    assert [line.text for line in lines(output.take())] == ["\ufffd\ufffd\0"]
+
+
+def test_a_session_is_killed_whole() -> None:
+    command = "trap '' TERM HUP; (set -m; sleep 600 & sleep 600 & echo ready; wait) & wait"
+    process = subprocess.Popen(
+        ["bash", "-c", command], stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    members = [
+        identify(int(path.name))
+        for path in Path("/proc").iterdir()
+        if path.name.isdigit() and session_of(path) == process.pid
+    ]
+    assert len(members) >= 4
+    assert kill_session(process.pid) >= 4
+    process.wait(5)
+    process.stdout.close()
+    assert wait_until_gone(members, 5) == []
+    assert kill_session(process.pid) == 0
+
+
+def session_of(path: Path) -> int:
+    try:
+        return int((path / "stat").read_text().rpartition(")")[2].split()[3])
+    except OSError:
+        return 0
+
+
+class FakeBus:
+    """Keeps what is sent; ``is_away`` makes it fail like a lost connection."""
+
+    largest_command = 10_000
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.is_away = False
+        self.handlers: dict[str, Callable[[Delivery], None]] = {}
+
+    def send(self, subject: str, payload: bytes, *_: object) -> None:
+        if self.is_away:
+            raise Unavailable("away")
+        self.sent.append(payload)
+
+    async def publish(self, subject: str, payload: bytes, **_: object) -> None:
+        self.send(subject, payload)
+
+    async def listen(self, subject: str, handler: Callable[[Delivery], None]) -> int:
+        self.handlers[subject] = handler
+        return 1
+
+    async def unlisten(self, listener: int) -> None:
+        pass
+
+    def new_inbox(self) -> str:
+        return "_INBOX.x"
+
+    def when_reconnected(self, callback: Callable[[], None]) -> None:
+        pass
+
+    def answer(self, *receipts: Receipt) -> None:
+        self.handlers["ms.rcpt.worker.w"](Delivery("", "", encode_receipts([*receipts]), b""))
+
+
+def make_reports(bus: Any, spool: Path) -> Reports:
+    return Reports(bus, 0, "w", spool)
+
+
+def result(number: int, **options: Any) -> SucceedAttempt:
+    where = Where("default", "etl", "r1", f"t{number}", (), 1)
+    return SucceedAttempt(
+        id=f"w-1-{number}/end",
+        where=where,
+        worker="w",
+        token=f"w-1-{number}",
+        started_at=NOW,
+        ended_at=NOW,
+        **options,
+    )
+
+
+class TestReports:
+    def test_a_result_is_in_the_spool_until_its_receipt_comes(self, tmp_path: Path) -> None:
+        async def play() -> None:
+            bus = FakeBus()
+            reports = make_reports(bus, tmp_path)
+            await reports.start()
+            bus.is_away = True
+            receipt = reports.send(result(1))
+            assert [file.name for file in tmp_path.iterdir()] == ["w-1-1.json"]
+            assert reports.tokens == ("w-1-1",)
+            assert bus.sent == []
+            bus.is_away = False
+            running = asyncio.create_task(reports.run())
+            async with asyncio.timeout(10):
+                while not bus.sent:
+                    await asyncio.sleep(0.01)
+            running.cancel()
+            bus.answer(Receipt(id="somebody else's"), Receipt(id="w-1-1/end", position=7))
+            assert (await receipt).position == 7
+            assert not list(tmp_path.iterdir())
+            assert len(reports) == 0
+            assert await reports.settle(0.1)
+
+        asyncio.run(play())
+
+    def test_the_next_life_sends_what_the_last_one_left(self, tmp_path: Path) -> None:
+        async def play() -> None:
+            bus = FakeBus()
+            reports = make_reports(bus, tmp_path)
+            await reports.start()
+            reports.send(result(1))
+            reports.send(result(2))
+            claim = StartAttempt(
+                id="s", where=result(3).where, worker="w", token="w-1-3", started_at=NOW
+            )
+            reports.send(claim)
+            (tmp_path / "torn.json").write_bytes(b'{"type":"Succ')
+            (tmp_path / "half.draft").write_bytes(b"")
+            after = FakeBus()
+            again = make_reports(after, tmp_path)
+            assert await again.start() == 2
+            assert sorted(after.sent) == sorted(bus.sent[:2])
+            assert again.tokens == ("w-1-1", "w-1-2")
+            after.answer(Receipt(id="w-1-1/end", reason="RUN_CLOSED", message="too late"))
+            assert again.tokens == ("w-1-2",)
+            assert not (tmp_path / "w-1-1.json").exists()
+
+        asyncio.run(play())
+
+    def test_what_nats_would_not_take_is_refused_before_it_is_kept(self, tmp_path: Path) -> None:
+        async def play() -> None:
+            reports = make_reports(FakeBus(), tmp_path)
+            with pytest.raises(TooLarge):
+                reports.send(msgspec.structs.replace(result(1), id="x" * 20_000))
+            assert not list(tmp_path.iterdir())
+            assert len(reports) == 0
+
+        asyncio.run(play())
+
+
+class TestPullStatus:
+    """What the server says in place of a message."""
+
+    @pytest.mark.parametrize(
+        ("status", "is_missing"),
+        [
+            (b"404 No Messages", False),
+            (b"408 Request Timeout", False),
+            (b"409 Consumer Deleted", True),
+            (b"409 Message Size Exceeds MaxBytes", False),
+            (b"503", True),
+        ],
+    )
+    def test_a_request_ends_and_a_missing_consumer_is_told(
+        self, status: bytes, is_missing: bool
+    ) -> None:
+        async def play() -> None:
+            bus: Any = FakeBus()
+            told = asyncio.Event()
+            got: list[Delivery] = []
+            puller = Puller(bus, "S", "c", got.append, told.set)
+            puller.set_want(10)
+            running = asyncio.create_task(puller.run())
+            try:
+                async with asyncio.timeout(5):
+                    while not bus.sent:
+                        await asyncio.sleep(0)
+                    assert puller.outstanding == 10
+                    answer = bus.handlers["_INBOX.x.*"]
+                    answer(Delivery("_INBOX.x.1", "", b"", b"NATS/1.0 100 Idle\r\n\r\n"))
+                    assert puller.outstanding == 10
+                    answer(Delivery("ms.in.0.api.a", "$JS.ACK.S.c.1.1.1.0.9", b"1", b""))
+                    assert puller.outstanding == 9
+                    answer(Delivery("_INBOX.x.1", "", b"", b"NATS/1.0 " + status + b"\r\n\r\n"))
+                    assert puller.outstanding == 0
+                    while len(bus.sent) < 2:
+                        await asyncio.sleep(0)
+                assert told.is_set() == is_missing
+                assert [delivery.data for delivery in got] == [b"1"]
+            finally:
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+
+        asyncio.run(play())
+
+    def test_a_message_that_says_it_is_a_status_is_a_message(self) -> None:
+        bus: Any = FakeBus()
+        got: list[Delivery] = []
+        puller = Puller(bus, "S", "c", got.append)
+        header = b"NATS/1.0 409 Consumer Deleted\r\n\r\n"
+        puller._on_delivery(Delivery("ms.in.0.api.a", "$JS.ACK.S.c.1.1.1.0.9", b"1", header))
+        assert [delivery.data for delivery in got] == [b"1"]
