@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from random import Random
 from typing import Any
 
@@ -56,8 +56,8 @@ class Tables:
 
 
 def fold(
-    log: Sequence[Event], cuts: set[int] = frozenset(), restarts: set[int] = frozenset()
-) -> Tables:  # type: ignore[assignment]  # noqa: E501
+    log: Sequence[Event], cuts: Set[int] = frozenset(), restarts: Set[int] = frozenset()
+) -> Tables:
     tables, projection = Tables(), Projection()
     for event in log:
         projection.apply(event)
