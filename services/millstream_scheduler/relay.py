@@ -96,7 +96,7 @@ class Relay:
         self._has_room = asyncio.Event()
         self._queues: set[str] = set()
         self._is_disturbed = False
-        bus.when_reconnected(self._disturb)
+        bus.when_reconnected(self.disturb)
 
     async def room(self) -> None:
         """Wait until the relay is not too far behind the commits."""
@@ -110,7 +110,7 @@ class Relay:
                 await ensure_queue(self._bus, self._shard, queue)
                 self._queues.add(queue)
             except (Unavailable, JetStreamError):
-                self._disturb()
+                self.disturb()
 
     def push(self, batch: list[Stored], payloads: list[bytes], settlement: Settlement) -> None:
         """Hand over a committed batch (possibly empty) and what to say when it is relayed."""
@@ -298,7 +298,8 @@ class Relay:
         if self._is_disturbed:
             raise _Broken("the connection was lost in between")
 
-    def _disturb(self) -> None:
+    def disturb(self) -> None:
+        """Something is not as it was: look at the streams and consumers again."""
         self._is_disturbed = True
         self._wake.set()
 

@@ -95,7 +95,9 @@ class Writer:
         self._remembered: OrderedDict[str, Receipt] = OrderedDict()
         self._usual_batch = 0.0
         self._last_now = datetime.min.replace(tzinfo=UTC)
-        self._puller = Puller(bus, INBOX, scheduler_consumer(settings.shard), self._on_message)
+        self._puller = Puller(
+            bus, INBOX, scheduler_consumer(settings.shard), self._on_message, relay.disturb
+        )
         leases.restore(state)
 
     def submit_own(self, command: TimerCommand) -> None:

@@ -265,6 +265,30 @@ class TestRepeatedRequests:
         verify_log(class_stack)
 
 
+class TestDeletedStreams:
+    """Somebody deletes what only NATS holds; the log is whole, so it is made again."""
+
+    @pytest.mark.parametrize(
+        "api",
+        ["CONSUMER.DELETE.INBOX.scheduler-0", "STREAM.DELETE.INBOX", "STREAM.DELETE.EVENTS_0"],
+    )
+    def test_it_is_made_again(self, class_stack: RunningStack, api: str) -> None:
+        client = class_stack.client()
+        client.submit_spec(bash_dag("deleted", bash("t", "true")))
+        scheduler = class_stack.identity("scheduler")
+
+        async def delete() -> None:
+            bus = await Bus.connect(class_stack.nats_url, "operator")
+            await bus.jetstream(api)
+            await bus.close()
+
+        asyncio.run(delete())
+        run = client.trigger("deleted")
+        assert_success(client, run)
+        verify_success(class_stack, run.run_id)
+        assert class_stack.identity("scheduler") == scheduler
+
+
 @contextmanager
 def second_scheduler(stack: RunningStack, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A standby that the stack's supervisor knows nothing of."""

@@ -58,6 +58,9 @@ class FakeRelay:
     async def room(self) -> None:
         pass
 
+    def disturb(self) -> None:
+        pass
+
     async def prepare_queues(self, queues: set[str]) -> None:
         pass
 
