@@ -42,6 +42,7 @@ MOST_IN_FLIGHT = 1000
 MOST_KEPT = 50_000
 ACK_EVERY = 100
 ACK_TIMEOUT_S = 2.0
+CONSUMER_CHECK_S = 5.0
 EXPECTED = b"Nats-Expected-Last-Sequence"
 
 
@@ -250,7 +251,17 @@ class Relay:
             else:
                 self._wake.clear()
                 if len(self._pending) == sent and not self._settlements and not self._is_disturbed:
-                    await self._wake.wait()
+                    await self._idle()
+
+    async def _idle(self) -> None:
+        """Wait for work. Now and then make sure that the queues' consumers are still there: where
+        somebody deleted one, its workers wait and cannot say so."""
+        try:
+            async with asyncio.timeout(CONSUMER_CHECK_S):
+                await self._wake.wait()
+        except TimeoutError:
+            for queue in sorted(self._queues):
+                await ensure_queue(self._bus, self._shard, queue)
 
     def _publish(self, position: int, subject: str, payload: bytes, is_asked: bool) -> None:
         """``is_asked``: the stream shall acknowledge. Each message names the sequence before it, so

@@ -26,6 +26,7 @@ from millstream.core.errors import (
     Unavailable,
 )
 from millstream.core.spec import BashAction, DagSpec, EmptyAction, PythonAction, TaskSpec
+from millstream.core.validate import MAX_SPEC_BYTES
 from millstream.rpc.v1 import (
     dags_pb2,
     dags_pb2_grpc,
@@ -158,14 +159,16 @@ class TestDags:
             stub(dags_pb2_grpc.DagServiceStub, channel).UploadBundle(iter([chunk]))
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
-    def test_a_dag_that_no_stream_would_carry_harms_nobody(self, client: Client) -> None:
-        """Just below what NATS takes as a command, just above it as an event."""
-        for size in (1_048_000, 1_045_000, 1_041_000):
+    def test_a_huge_dag_harms_nobody(self, client: Client) -> None:
+        """One that is as large as is allowed, and one that is larger."""
+        for size, is_taken in ((3_900_000, True), (MAX_SPEC_BYTES, False)):
             task = TaskSpec(task_id="t", action=EmptyAction(), doc="x" * size)
             spec = DagSpec(dag_id=new_id("huge"), tasks=(task,))
-            with pytest.raises(MillstreamError) as caught:
+            if is_taken:
+                assert client.submit_spec(spec).version == 1
+                continue
+            with pytest.raises(MillstreamError, match=r"4194304|larger|bytes"):
                 client.submit_spec(spec)
-            assert caught.value.reason == "TOO_LARGE"
         spec = DagSpec(dag_id=new_id("small"), tasks=(empty("t"),))
         run = client.trigger(client.submit_spec(spec).dag_id)
         assert client.wait(run, timeout_s=WAIT_S).state == "success"

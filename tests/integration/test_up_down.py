@@ -16,6 +16,7 @@ from pathlib import Path
 import asyncpg
 import nats
 import pytest
+from nats.aio.client import Client
 
 from millstream.embedded.pids import ProcessId, command_lines, identify, wait_until_gone
 from millstream.embedded.run import RunningServers, running_servers
@@ -83,7 +84,7 @@ class TestServers:
         async def try_both(servers: RunningServers) -> None:
             with pytest.raises(asyncpg.InvalidPasswordError):
                 await asyncpg.connect(servers.database_url, password="wrong")
-            client = nats.NATS()
+            client = Client()
             with pytest.raises(Exception, match="Authorization"):
                 await client.connect(servers.nats_url.split("@")[1], allow_reconnect=False)
             await client.close()  # a refused client keeps its socket otherwise

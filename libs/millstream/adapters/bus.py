@@ -70,7 +70,7 @@ class Bus:
 
         async def on_reconnected() -> None:
             log.info("nats_reconnected")
-            for callback in bus._on_reconnect:
+            for callback in list(bus._on_reconnect):
                 callback()
 
         async def on_disconnected() -> None:
@@ -119,6 +119,11 @@ class Bus:
     def when_reconnected(self, callback: Callable[[], None]) -> None:
         """Call ``callback`` after each reconnect; it must only set flags."""
         self._on_reconnect.append(callback)
+
+    def forget_reconnects(self, callback: Callable[[], None]) -> None:
+        """The other end of `when_reconnected`."""
+        if callback in self._on_reconnect:
+            self._on_reconnect.remove(callback)
 
     def new_inbox(self) -> str:
         """A subject of our own that nobody else listens to."""

@@ -77,7 +77,6 @@ class Puller:
         self._changed = asyncio.Event()
         self._is_missing = False
         self._listener = 0
-        bus.when_reconnected(self.reset)
 
     @property
     def outstanding(self) -> int:
@@ -98,6 +97,7 @@ class Puller:
 
     async def run(self) -> None:
         """Request until cancelled."""
+        self._bus.when_reconnected(self.reset)
         self._listener = await self._bus.listen(f"{self._inbox}.*", self._on_delivery)
         loop = asyncio.get_running_loop()
         try:
@@ -119,6 +119,7 @@ class Puller:
                 except TimeoutError:
                     pass
         finally:
+            self._bus.forget_reconnects(self.reset)
             await self._bus.unlisten(self._listener)
 
     async def _request(self, batch: int, now: float) -> None:

@@ -49,7 +49,8 @@ class ReadPool(Database):
         except _NOT_YET as error:
             raise Unavailable("The read tables are not ready; the projector makes them.") from error
         except AWAY as error:
-            connection.terminate()
+            with suppress(*AWAY):  # the pool may have seen it first
+                connection.terminate()
             raise Unavailable(f"Postgres was lost: {error!r}") from error
         finally:
             await _release(pool, connection)
