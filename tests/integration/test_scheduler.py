@@ -270,7 +270,12 @@ class TestDeletedStreams:
 
     @pytest.mark.parametrize(
         "api",
-        ["CONSUMER.DELETE.INBOX.scheduler-0", "STREAM.DELETE.INBOX", "STREAM.DELETE.EVENTS_0"],
+        [
+            "CONSUMER.DELETE.INBOX.scheduler-0",
+            "CONSUMER.DELETE.EVENTS_0.worker-default",
+            "STREAM.DELETE.INBOX",
+            "STREAM.DELETE.EVENTS_0",
+        ],
     )
     def test_it_is_made_again(self, class_stack: RunningStack, api: str) -> None:
         client = class_stack.client()
