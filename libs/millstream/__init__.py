@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from millstream.core.spec import TriggerRule
     from millstream.sdk.context import get_current_context
     from millstream.sdk.dag import DAG, dag
-    from millstream.sdk.edges import chain
+    from millstream.sdk.edges import Label, chain, chain_linear, cross_downstream
     from millstream.sdk.errors import (
         AirflowException,
         AirflowFailException,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from millstream.sdk.operators.empty import EmptyOperator
     from millstream.sdk.operators.python import PythonOperator
     from millstream.sdk.taskflow import task
+    from millstream.sdk.taskgroup import TaskGroup, task_group
     from millstream.sdk.xcom import XComArg
 
 __all__ = [
@@ -37,15 +38,20 @@ __all__ = [
     "BaseOperator",
     "BashOperator",
     "EmptyOperator",
+    "Label",
     "MillstreamError",
     "PythonOperator",
+    "TaskGroup",
     "TriggerRule",
     "XComArg",
     "__version__",
     "chain",
+    "chain_linear",
+    "cross_downstream",
     "dag",
     "get_current_context",
     "task",
+    "task_group",
 ]
 
 _HOMES = {
@@ -56,14 +62,19 @@ _HOMES = {
     "BashOperator": "sdk.operators.bash",
     "DAG": "sdk.dag",
     "EmptyOperator": "sdk.operators.empty",
+    "Label": "sdk.edges",
     "MillstreamError": "core.errors",
     "PythonOperator": "sdk.operators.python",
+    "TaskGroup": "sdk.taskgroup",
     "TriggerRule": "core.spec",
     "XComArg": "sdk.xcom",
     "chain": "sdk.edges",
+    "chain_linear": "sdk.edges",
+    "cross_downstream": "sdk.edges",
     "dag": "sdk.dag",
     "get_current_context": "sdk.context",
     "task": "sdk.taskflow",
+    "task_group": "sdk.taskgroup",
 }
 
 

@@ -53,7 +53,6 @@ PLANNED_TASK_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "inlets": _NOTHING,
     "outlets": _NOTHING,
     "sla": (None,),
-    "task_group": (None,),
     "allow_nested_operators": (None, True),
     "ignore_first_depends_on_past": (None, False, True),
     "output_processor": (None,),
@@ -108,6 +107,14 @@ def check_planned(
             f"{callee}: {name}={value!r} is not supported yet, and ignoring it would change what "
             f"runs; remove {name!r} if the DAG is right without it"
         )
+
+
+def checked_defaults(what: str, default_args: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A copy without those that ask for what happens anyway."""
+    defaults = dict(default_args or {})
+    for name in sorted(set(defaults) & set(PLANNED_TASK_ARGUMENTS)):
+        check_planned(what, name, defaults.pop(name), PLANNED_TASK_ARGUMENTS)
+    return defaults
 
 
 def nearest(name: str, known: Collection[str]) -> str | None:

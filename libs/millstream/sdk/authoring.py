@@ -1,5 +1,5 @@
-"""What is known while a DAG file is being read: the open ``with DAG`` blocks, the DAGs made so far,
-and which line of the DAG file is at work."""
+"""What is known while a DAG file is being read: the open ``with DAG`` and ``with TaskGroup``
+blocks, the DAGs made so far, and which line of the DAG file is at work."""
 
 from __future__ import annotations
 
@@ -14,26 +14,46 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from millstream.sdk.dag import DAG
+    from millstream.sdk.taskgroup import TaskGroup
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent) + "/"
-_open_dags: ContextVar[tuple[DAG, ...]] = ContextVar("open_dags", default=())
+# A block of a DAG, or of a group of it, the innermost last.
+_open: ContextVar[tuple[tuple[DAG, TaskGroup | None], ...]] = ContextVar("open", default=())
 _reading: ContextVar[tuple[str, list[DAG]] | None] = ContextVar("reading", default=None)
 
 
 def open_dag(dag: DAG) -> None:
     """Entering ``with dag``."""
-    _open_dags.set((*_open_dags.get(), dag))
+    _open.set((*_open.get(), (dag, None)))
 
 
 def close_dag() -> None:
     """Leaving the innermost ``with dag``."""
-    _open_dags.set(_open_dags.get()[:-1])
+    _open.set(_open.get()[:-1])
+
+
+def open_group(group: TaskGroup) -> None:
+    """Entering ``with group``: new tasks belong to it and to its DAG."""
+    _open.set((*_open.get(), (group.dag, group)))
+
+
+def close_group() -> None:
+    """Leaving the innermost ``with group``."""
+    close_dag()
 
 
 def current_dag() -> DAG | None:
     """The DAG of the innermost ``with`` block."""
-    dags = _open_dags.get()
-    return dags[-1] if dags else None
+    blocks = _open.get()
+    return blocks[-1][0] if blocks else None
+
+
+def current_group(dag: DAG | None) -> TaskGroup | None:
+    """The innermost open group of this DAG."""
+    for owner, group in reversed(_open.get()):
+        if owner is dag and group is not None:
+            return group
+    return None
 
 
 @contextmanager
@@ -41,11 +61,11 @@ def reading(file: str) -> Iterator[list[DAG]]:
     """While ``file`` is imported; the list fills with the DAGs that are made meanwhile."""
     made: list[DAG] = []
     token = _reading.set((file, made))
-    opened = _open_dags.set(())
+    opened = _open.set(())
     try:
         yield made
     finally:
-        _open_dags.reset(opened)
+        _open.reset(opened)
         _reading.reset(token)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ import msgspec
 from millstream.core.errors import InvalidDag
 from millstream.core.spec import DagSpec, TaskSpec
 from millstream.sdk import arguments
-from millstream.sdk.authoring import author_place, close_dag, open_dag, record
+from millstream.sdk.authoring import author_place, close_dag, current_group, open_dag, record
 from millstream.sdk.dates import instant, zone_name
 from millstream.sdk.errors import (
     AirflowException,
@@ -24,6 +24,7 @@ from millstream.sdk.errors import (
     TemplateError,
 )
 from millstream.sdk.operator import BaseOperator
+from millstream.sdk.taskgroup import TaskGroup, check_free
 from millstream.sdk.xcom import DagParam
 
 _UNSET: Any = object()
@@ -70,7 +71,7 @@ class DAG:
         self.fileloc = file
         self.folder = str(Path(file).parent)
         self.description = description or ""
-        self.default_args = _checked_defaults(default_args)
+        self.default_args = arguments.checked_defaults("DAG default_args", default_args)
         if start_date is None:
             start_date = self.default_args.get("start_date")
         self.start_date = None if start_date is None else instant("start_date", start_date)
@@ -89,6 +90,8 @@ class DAG:
         self.user_defined_macros = dict(user_defined_macros or {})
         self.user_defined_filters = dict(user_defined_filters or {})
         self.task_dict: dict[str, BaseOperator] = {}
+        self.task_groups: dict[str, TaskGroup] = {}
+        self.edge_labels: dict[tuple[str, str], str] = {}
         self._last_suffix: dict[str, int] = {}
         record(self)
 
@@ -130,6 +133,11 @@ class DAG:
 
     def add_task(self, task: BaseOperator) -> None:
         """Puts a task into this DAG."""
+        if task.task_id in self.task_groups:
+            raise DuplicateTaskIdFound(
+                f"task_id {task.task_id!r}, on line {task.line}, is also the id of a TaskGroup of "
+                f"DAG {self.dag_id!r}; give one of them another id"
+            )
         other = self.task_dict.setdefault(task.task_id, task)
         if other is not task:
             raise DuplicateTaskIdFound(
@@ -138,14 +146,22 @@ class DAG:
             )
         task.dag = self
 
-    def free_task_id(self, wanted: str) -> str:
-        """``wanted``, or the first free of ``wanted__1``, ``wanted__2``, ..."""
-        task_id, number = wanted, self._last_suffix.get(wanted, 0)
+    def add_group(self, group: TaskGroup) -> None:
+        """Puts a group into this DAG."""
+        check_free(self, group)
+        self.task_groups[group.group_id] = group
+
+    def free_task_id(self, wanted: str, group: TaskGroup | None = None) -> str:
+        """``wanted``, or the first free of ``wanted__1``, ``wanted__2``, ... It is without the
+        prefix of ``group``, or of the open one, in which it is free."""
+        group = group or current_group(self)
+        first = task_id = group.child_id(wanted) if group else wanted
+        number = self._last_suffix.get(first, 0)
         while task_id in self.task_dict:
             number += 1
-            task_id = f"{wanted}__{number}"
-        self._last_suffix[wanted] = number
-        return task_id
+            task_id = f"{first}__{number}"
+        self._last_suffix[first] = number
+        return task_id[len(first) - len(wanted) :]
 
     def to_spec(self, file: str) -> DagSpec:
         """The DAG as plain data; ``file`` is the path of the DAG file in its bundle. It is not yet
@@ -186,16 +202,10 @@ class DAG:
 
     def _check_default_args(self) -> None:
         """A default that no task of the DAG knows is an error if it looks like a misspelt one."""
-        known = set(BaseOperator.known_arguments())
-        for task in self.tasks:
-            known |= set(task.known_arguments())
-        for name in self.default_args:
-            near = arguments.nearest(name, sorted(known)) if name not in known else None
-            if near and name not in arguments.IGNORED_TASK_ARGUMENTS:
-                raise TypeError(
-                    f"default_args of DAG {self.dag_id!r} has the unknown argument {name!r}; "
-                    f"did you mean {near!r}?"
-                )
+        _check_defaults(f"default_args of DAG {self.dag_id!r}", self.default_args, self.tasks)
+        for group_id, group in self.task_groups.items():
+            what = f"default_args of TaskGroup {group_id!r} in DAG {self.dag_id!r}"
+            _check_defaults(what, group.own_default_args, group)
 
     def __repr__(self) -> str:
         return f"<DAG {self.dag_id!r}>"
@@ -230,14 +240,14 @@ def _tags(tags: Collection[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ordered))
 
 
-def _checked_defaults(default_args: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A copy without those that ask for what happens anyway."""
-    defaults = dict(default_args or {})
-    for name in sorted(set(defaults) & set(arguments.PLANNED_TASK_ARGUMENTS)):
-        arguments.check_planned(
-            "DAG default_args", name, defaults.pop(name), arguments.PLANNED_TASK_ARGUMENTS
-        )
-    return defaults
+def _check_defaults(what: str, defaults: Collection[str], tasks: Iterable[BaseOperator]) -> None:
+    known = set(BaseOperator.known_arguments())
+    for task in tasks:
+        known |= set(task.known_arguments())
+    for name in defaults:
+        near = arguments.nearest(name, sorted(known)) if name not in known else None
+        if near and name not in arguments.IGNORED_TASK_ARGUMENTS:
+            raise TypeError(f"{what} has the unknown argument {name!r}; did you mean {near!r}?")
 
 
 DagFactory = Callable[..., Any]

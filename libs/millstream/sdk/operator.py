@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from millstream.core.spec import Action, PythonAction, TaskSpec, TriggerRule
 from millstream.sdk import arguments
-from millstream.sdk.authoring import author_place, current_dag
+from millstream.sdk.authoring import author_place, current_dag, current_group
 from millstream.sdk.edges import Node
 from millstream.sdk.errors import AirflowException, NotSupportedYet
 from millstream.sdk.xcom import XComArg, references
@@ -23,6 +23,7 @@ from millstream.sdk.xcom import XComArg, references
 if TYPE_CHECKING:
     from millstream.sdk.context import Context
     from millstream.sdk.dag import DAG
+    from millstream.sdk.taskgroup import TaskGroup
 
 Init = Callable[..., None]
 
@@ -31,6 +32,7 @@ class _Creation(NamedTuple):
     """What holds for all the ``__init__`` calls that make one operator."""
 
     dag: DAG | None
+    group: TaskGroup | None
     defaults: Mapping[str, Any]
     line: int
 
@@ -69,9 +71,27 @@ def _with_defaults(init: Init) -> Init:
 
 
 def _begin(kwargs: dict[str, Any]) -> _Creation:
-    dag = kwargs.pop("dag", None) or current_dag()
-    defaults = {**(dag.default_args if dag else {}), **(kwargs.pop("default_args", None) or {})}
-    return _Creation(dag, defaults, author_place()[1])
+    dag, group = _place(kwargs)
+    defaults = {
+        **(dag.default_args if dag else {}),
+        **(group.default_args if group else {}),
+        **(kwargs.pop("default_args", None) or {}),
+    }
+    return _Creation(dag, group, defaults, author_place()[1])
+
+
+def _place(kwargs: dict[str, Any]) -> tuple[DAG | None, TaskGroup | None]:
+    """The DAG and the group that the arguments name, or that are open."""
+    dag, group = kwargs.pop("dag", None), kwargs.pop("task_group", None)
+    if group is None:
+        dag = dag or current_dag()
+        return dag, current_group(dag)
+    if dag not in (None, group.dag):
+        raise AirflowException(
+            f"task_group {group.group_id!r} belongs to DAG {group.dag.dag_id!r}, not to "
+            f"{dag.dag_id!r}"
+        )
+    return group.dag, group
 
 
 def _misspelt(cls: type[BaseOperator], name: str, kwargs: Mapping[str, Any]) -> str | None:
@@ -128,7 +148,9 @@ class BaseOperator(Node):
         )
         if not isinstance(task_id, str):
             raise TypeError(f"task_id is {task_id!r}; it must be a str")
-        self.task_id = task_id
+        group = self._creation.group
+        self.task_id = group.child_id(task_id) if group else task_id
+        self.task_group = group
         self.retries = _count("retries", retries)
         self.retry_delay_s = arguments.seconds("retry_delay", retry_delay)
         self.retry_multiplier = _multiplier(retry_exponential_backoff)
@@ -146,6 +168,8 @@ class BaseOperator(Node):
         self._downstream: dict[str, BaseOperator] = {}
         if self._creation.dag is not None:
             self._creation.dag.add_task(self)
+        if group is not None:
+            group.add_task(self)
         if start_date is not None:
             self._check_start_date(start_date)
 
@@ -170,15 +194,19 @@ class BaseOperator(Node):
 
     @classmethod
     def known_arguments(cls) -> list[str]:
-        """The arguments of this class and all it inherits from, and ``dag`` and
-        ``default_args``."""
-        names = {"dag", "default_args"}
+        """The arguments of this class and all it inherits from, and ``dag``,
+        ``task_group`` and ``default_args``."""
+        names = {"dag", "default_args", "task_group"}
         for owner in cls.__mro__:
             names |= getattr(owner.__dict__.get("__init__"), "knows", frozenset())
         return sorted(names)
 
     @property
-    def operators(self) -> Sequence[BaseOperator]:
+    def roots(self) -> Sequence[BaseOperator]:
+        return (self,)
+
+    @property
+    def leaves(self) -> Sequence[BaseOperator]:
         return (self,)
 
     @property

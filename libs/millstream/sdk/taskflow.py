@@ -69,9 +69,10 @@ class TaskFunction:
         if self._fills_context:
             args, kwargs = (), _by_name(bound)
         options = dict(self.options)
-        dag = options.get("dag") or current_dag()
+        group = options.get("task_group")
+        dag = options.get("dag") or (group.dag if group else current_dag())
         wanted = options.pop("task_id", self.function.__name__)
-        options["task_id"] = dag.free_task_id(wanted) if dag else wanted
+        options["task_id"] = dag.free_task_id(wanted, group) if dag else wanted
         options.setdefault("multiple_outputs", _returns_dict(self.function))
         options.setdefault("doc_md", inspect.cleandoc(self.function.__doc__ or ""))
         operator = DecoratedOperator(

@@ -40,7 +40,11 @@ class XComArg(Reference, Node):
         self.key = key
 
     @property
-    def operators(self) -> Sequence[BaseOperator]:
+    def roots(self) -> Sequence[BaseOperator]:
+        return (self.operator,)
+
+    @property
+    def leaves(self) -> Sequence[BaseOperator]:
         return (self.operator,)
 
     def __getitem__(self, key: str) -> XComArg:

@@ -65,3 +65,23 @@ def test_the_taskflow_example(example: Any, run: Any, capsys: pytest.CaptureFixt
     for task_id in dag.task_ids:
         assert run(dag, task_id, conf={"tax_percent": 10}).kind == "success"
     assert "gross of scheduled run: 1360.37 (scheduled__2024)" in capsys.readouterr().out
+
+
+def test_the_example_of_task_groups(
+    example: Any, run: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dag = example("task_groups.py")
+    assert dag.task_ids[1:4] == [
+        "tables.load.rows_of",
+        "tables.load.check",
+        "tables.load__1.rows_of",
+    ]
+    assert dag.get_task("tables.load__2.check").retries == 2
+    assert dag.get_task("report.archive").upstream_task_ids == {
+        "tables.load.check",
+        "tables.load__1.check",
+        "tables.load__2.check",
+    }
+    for task in dag.tasks:
+        assert run(dag, task.task_id).kind == "success"
+    assert "loaded: ['orders', 'items', 'customers']" in capsys.readouterr().out

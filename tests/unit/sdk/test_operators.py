@@ -185,7 +185,7 @@ def test_edges_that_cannot_be() -> None:
         a >> EmptyOperator(task_id="b", dag=other)
     with pytest.raises(AirflowException, match="have no DAG yet"):
         EmptyOperator(task_id="c") >> EmptyOperator(task_id="d")
-    with pytest.raises(TypeError, match="only tasks and lists of tasks"):
+    with pytest.raises(TypeError, match="only tasks, groups and lists"):
         a >> None  # type: ignore[type-var]
 
     @task

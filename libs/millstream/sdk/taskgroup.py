@@ -1,0 +1,240 @@
+"""``TaskGroup`` and ``@task_group``: tasks that share a prefix, defaults and edges.
+
+A group exists only while the DAG is written: its tasks carry its name in their ids, and edges to
+and from it are edges of its tasks.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from millstream.sdk import arguments
+from millstream.sdk.authoring import close_group, current_dag, current_group, open_group
+from millstream.sdk.edges import Node
+from millstream.sdk.errors import AirflowException, DuplicateTaskIdFound, NotSupportedYet
+
+if TYPE_CHECKING:
+    from millstream.sdk.dag import DAG
+    from millstream.sdk.operator import BaseOperator
+
+MAX_GROUP_ID_LENGTH = 200
+_GROUP_ID = re.compile(r"[\w-]+")
+_IGNORED = frozenset({"ui_color", "ui_fgcolor", "group_display_name"})
+
+
+class TaskGroup(Node):
+    """Tasks that are made inside of ``with TaskGroup("load"):`` get ids such as ``load.orders``.
+
+    An edge to the group leads to its tasks without a predecessor in it (its ``roots``), and one
+    from the group comes from those without a successor in it (its ``leaves``), as they are at the
+    moment of the ``>>``. Groups nest; ``default_args`` stand between those of the group around, or
+    the DAG, and the task's own arguments. With ``add_suffix_on_collision`` an id that is taken
+    becomes ``load__1``, ``load__2``, ...
+    """
+
+    def __init__(
+        self,
+        group_id: str,
+        prefix_group_id: bool = True,
+        parent_group: TaskGroup | None = None,
+        dag: DAG | None = None,
+        default_args: Mapping[str, Any] | None = None,
+        tooltip: str = "",
+        add_suffix_on_collision: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        arguments.check_arguments("TaskGroup", kwargs, _ARGUMENTS, _IGNORED, {})
+        _check_group_id(group_id)
+        owner = dag or (parent_group.dag if parent_group else current_dag())
+        if owner is None:
+            raise AirflowException(
+                f"TaskGroup {group_id!r} has no DAG; create it in a 'with DAG(...)' block or pass "
+                f"dag="
+            )
+        self.dag: DAG = owner
+        self.parent_group = parent_group or current_group(owner)
+        if self.parent_group is not None and self.parent_group.dag is not owner:
+            raise AirflowException(
+                f"parent_group {self.parent_group.group_id!r} of TaskGroup {group_id!r} belongs to "
+                f"DAG {self.parent_group.dag.dag_id!r}, not to {owner.dag_id!r}"
+            )
+        self.label = group_id
+        if add_suffix_on_collision:
+            self.label = self._free_label(group_id)
+        self.prefix_group_id = prefix_group_id
+        self.tooltip = tooltip
+        self.own_default_args = arguments.checked_defaults(
+            f"default_args of TaskGroup {group_id!r}", default_args
+        )
+        inherited = self.parent_group.default_args if self.parent_group else {}
+        self.default_args: dict[str, Any] = {**inherited, **self.own_default_args}
+        self.children: dict[str, BaseOperator | TaskGroup] = {}
+        owner.add_group(self)
+        if self.parent_group is not None:
+            self.parent_group.children[self.group_id] = self
+
+    @property
+    def group_id(self) -> str:
+        """The id with the prefixes of the groups around it."""
+        return self._full(self.label)
+
+    def _full(self, label: str) -> str:
+        return self.parent_group.child_id(label) if self.parent_group else label
+
+    def child_id(self, label: str) -> str:
+        """The id in the DAG of a task or a group that is called ``label`` in this group."""
+        return f"{self.group_id}.{label}" if self.prefix_group_id else label
+
+    def _free_label(self, wanted: str) -> str:
+        """As in Airflow: the number after the largest that is in use."""
+        taken = {*self.dag.task_groups, *self.dag.task_dict}
+        if self._full(wanted) not in taken:
+            return wanted
+        stem = re.sub(r"__\d+$", "", wanted)
+        numbered = re.compile(re.escape(self._full(stem)) + r"__(\d+)")
+        used = [int(found[1]) for name in taken if (found := numbered.fullmatch(name))]
+        return f"{stem}__{max(used, default=0) + 1}"
+
+    def add_task(self, task: BaseOperator) -> None:
+        """Puts a task, which is in the DAG already, into this group."""
+        self.children[task.task_id] = task
+
+    def has_task(self, task: BaseOperator) -> bool:
+        """Whether the task is in this group or in one inside of it."""
+        return any(own is task for own in self)
+
+    def get_child_by_label(self, label: str) -> BaseOperator | TaskGroup:
+        """The task or group that is called ``label`` in this group, without its prefix."""
+        child = self.children.get(self.child_id(label))
+        if child is None:
+            known = ", ".join(map(repr, self.children))
+            raise AirflowException(
+                f"TaskGroup {self.group_id!r} has no child {label!r}; it has {known or 'none'}"
+            )
+        return child
+
+    def __iter__(self) -> Iterator[BaseOperator]:
+        """The tasks in it and in the groups inside of it."""
+        for child in self.children.values():
+            if isinstance(child, TaskGroup):
+                yield from child
+            else:
+                yield child
+
+    @property
+    def roots(self) -> list[BaseOperator]:
+        """The tasks that wait for no other task of the group."""
+        ids = {task.task_id for task in self}
+        return [task for task in self if ids.isdisjoint(task.upstream_task_ids)]
+
+    @property
+    def leaves(self) -> list[BaseOperator]:
+        """The tasks that no other task of the group waits for."""
+        ids = {task.task_id for task in self}
+        return [task for task in self if ids.isdisjoint(task.downstream_task_ids)]
+
+    def get_roots(self) -> Iterator[BaseOperator]:
+        """:attr:`roots`, as Airflow calls it."""
+        yield from self.roots
+
+    def get_leaves(self) -> Iterator[BaseOperator]:
+        """:attr:`leaves`, as Airflow calls it."""
+        yield from self.leaves
+
+    def __enter__(self) -> TaskGroup:
+        open_group(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        close_group()
+
+    def __repr__(self) -> str:
+        return f"<TaskGroup {self.group_id!r}>"
+
+
+_ARGUMENTS = sorted(set(inspect.signature(TaskGroup.__init__).parameters) - {"self", "kwargs"})
+
+
+def _check_group_id(group_id: object) -> None:
+    if not isinstance(group_id, str):
+        raise TypeError(f"group_id is {group_id!r}; it must be a str")
+    if len(group_id) > MAX_GROUP_ID_LENGTH:
+        raise ValueError(
+            f"group_id {group_id[:40]!r}... has {len(group_id)} characters; "
+            f"at most {MAX_GROUP_ID_LENGTH} are allowed"
+        )
+    if not _GROUP_ID.fullmatch(group_id):
+        raise ValueError(
+            f"group_id {group_id!r} is not allowed; it may hold only letters, digits, '_' and '-', "
+            f"and at least one of them"
+        )
+
+
+def check_free(dag: DAG, group: TaskGroup) -> None:
+    """Raises :class:`DuplicateTaskIdFound` if the group's id is that of a group or a task."""
+    name = group.group_id
+    if name in dag.task_groups:
+        raise DuplicateTaskIdFound(
+            f"group_id {name!r} is used twice in DAG {dag.dag_id!r}; give each group an id of its "
+            f"own or pass add_suffix_on_collision=True"
+        )
+    if name in dag.task_dict:
+        raise DuplicateTaskIdFound(
+            f"group_id {name!r} is also the id of the task on line {dag.task_dict[name].line} of "
+            f"DAG {dag.dag_id!r}; give one of them another id"
+        )
+
+
+class TaskGroupFunction:
+    """A ``@task_group`` function. A call makes a group, with the tasks that the body makes in it,
+    and returns what the function returns, or the group if that is None."""
+
+    def __init__(self, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
+        if not callable(function):
+            raise TypeError(f"@task_group needs a function, not {function!r}")
+        self.function = function
+        self.options = dict(options)
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        options = {
+            "group_id": self.function.__name__,
+            "add_suffix_on_collision": True,
+            "tooltip": inspect.cleandoc(self.function.__doc__ or ""),
+            **self.options,
+        }
+        with TaskGroup(**options) as group:
+            returned = self.function(*args, **kwargs)
+        return group if returned is None else returned
+
+    def override(self, **options: Any) -> TaskGroupFunction:
+        """The same function with other arguments of the group, such as ``group_id``."""
+        return TaskGroupFunction(self.function, {**self.options, **options})
+
+    def expand(self, **kwargs: Any) -> Any:
+        """Mapped groups: planned."""
+        raise NotSupportedYet(
+            f"{self.function.__name__}.expand() is not supported yet; call the group once for each "
+            f"value"
+        )
+
+    expand_kwargs = expand
+    partial = expand
+
+
+def task_group(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Makes a function whose body creates tasks into one that puts them into a
+    :class:`TaskGroup`: ``@task_group``, ``@task_group()`` or ``@task_group(group_id="load")``."""
+    if function is not None:
+        return TaskGroupFunction(function, options)
+    return functools.partial(TaskGroupFunction, options=options)
