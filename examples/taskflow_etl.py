@@ -32,4 +32,7 @@ def taskflow_etl(tax_percent: int = 19):
     load.override(task_id="load_net")(totals["net"], "net")
 
 
-taskflow_etl()
+etl = taskflow_etl()
+
+if __name__ == "__main__":
+    etl.test()

@@ -69,6 +69,12 @@ def reading(file: str) -> Iterator[list[DAG]]:
         _reading.reset(token)
 
 
+def file_being_read() -> str | None:
+    """The DAG file that is being imported, if any."""
+    now = _reading.get()
+    return None if now is None else now[0]
+
+
 def record(dag: DAG) -> None:
     """A DAG was made. One that another module makes while it is imported is not the file's own: it
     would be there only for the first file of a process that imports the module."""

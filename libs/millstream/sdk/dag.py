@@ -8,15 +8,22 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
 from millstream.core.errors import InvalidDag
 from millstream.core.spec import DagSpec, TaskSpec
 from millstream.sdk import arguments
-from millstream.sdk.authoring import author_place, close_dag, current_group, open_dag, record
-from millstream.sdk.dates import instant, zone_name
+from millstream.sdk.authoring import (
+    author_place,
+    close_dag,
+    current_group,
+    file_being_read,
+    open_dag,
+    record,
+)
+from millstream.sdk.dates import instant, stdlib_utc, zone_name
 from millstream.sdk.errors import (
     AirflowException,
     DuplicateTaskIdFound,
@@ -26,6 +33,9 @@ from millstream.sdk.errors import (
 from millstream.sdk.operator import BaseOperator
 from millstream.sdk.taskgroup import TaskGroup, check_free
 from millstream.sdk.xcom import DagParam
+
+if TYPE_CHECKING:
+    from millstream.sdk.local_run import LocalRun
 
 _UNSET: Any = object()
 
@@ -69,7 +79,7 @@ class DAG:
         file, self.line = author_place()
         self.dag_id = dag_id
         self.fileloc = file
-        self.folder = str(Path(file).parent)
+        self.folder = str(Path(file).absolute().parent)
         self.description = description or ""
         self.default_args = arguments.checked_defaults("DAG default_args", default_args)
         if start_date is None:
@@ -162,6 +172,37 @@ class DAG:
             task_id = f"{first}__{number}"
         self._last_suffix[first] = number
         return task_id[len(first) - len(wanted) :]
+
+    def test(
+        self,
+        *,
+        run_conf: Mapping[str, Any] | None = None,
+        logical_date: datetime | date | str | None = None,
+    ) -> LocalRun:
+        """Runs the DAG once in this process, without a server, and prints what happens.
+
+        Retries, trigger rules, skips, XComs and ``execution_timeout`` are as on a server, but
+        tasks run one after the other and no retry is waited for. A failure of a task raises
+        nothing: the state of the result tells. Write it under ``if __name__ == "__main__":``.
+        """
+        from millstream.sdk.local_run import run_locally
+
+        file = file_being_read()
+        if file is not None:
+            raise AirflowException(
+                f"dag.test() of DAG {self.dag_id!r} is called while {file} is being loaded; put it "
+                f'under: if __name__ == "__main__":'
+            )
+        at = None if logical_date is None else stdlib_utc(instant("logical_date", logical_date))
+        return run_locally(self, run_conf, at)
+
+    def cli(self) -> NoReturn:
+        """Refused: a command line for each DAG file would be a second one to learn."""
+        raise NotSupportedYet(
+            f"dag.cli() is not supported: use the millstream command (millstream submit "
+            f"{self.fileloc or 'FILE'}; millstream trigger {self.dag_id}), or dag.test() to run "
+            f"the DAG in this process"
+        )
 
     def to_spec(self, file: str) -> DagSpec:
         """The DAG as plain data; ``file`` is the path of the DAG file in its bundle. It is not yet

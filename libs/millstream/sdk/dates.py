@@ -23,6 +23,12 @@ def instant(name: str, value: object) -> datetime:
     return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
 
 
+def stdlib_utc(value: datetime) -> datetime:
+    """An aware datetime as the core knows it: pendulum's write themselves otherwise."""
+    utc = value.astimezone(UTC)
+    return datetime.combine(utc.date(), utc.time(), UTC)
+
+
 def zone_name(value: datetime) -> str:
     """The IANA name of an aware datetime's zone, in which schedules are reckoned. UTC offsets that
     have no name are refused, since daylight saving is then anyone's guess."""

@@ -17,6 +17,10 @@ class AirflowFailException(AirflowException):
     """Raised by a task to fail for good: what is left of its retries is not used."""
 
 
+class AirflowTaskTimeout(BaseException):
+    """``execution_timeout`` is over. No ``Exception``, so that a task that catches those ends."""
+
+
 class DuplicateTaskIdFound(AirflowException):
     """Two tasks of one DAG have the same id."""
 

@@ -1,0 +1,266 @@
+"""``dag.test()``: one run in this process, without a server.
+
+The decisions are those of the same core as on a server, and each attempt runs as it does in a
+worker; only the waiting is left out, since the instant of a retry is taken as come.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import json
+import os
+import traceback
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from millstream.core.commands import (
+    AnyCommand,
+    FailAttempt,
+    Report,
+    SkipAttempt,
+    StartAttempt,
+    SubmitDag,
+    SucceedAttempt,
+    TimerCommand,
+    TriggerRun,
+)
+from millstream.core.errors import MillstreamError
+from millstream.core.events import (
+    Event,
+    RunFailed,
+    RunQuarantined,
+    RunSucceeded,
+    TaskReady,
+    Where,
+    XCom,
+)
+from millstream.core.handle import handle
+from millstream.core.spec import DagSpec
+from millstream.core.state import State
+from millstream.core.statuses import RunStatus, next_status
+from millstream.core.timers import timer_after
+from millstream.core.validate import check_dag
+from millstream.sdk.errors import AirflowException, AirflowTaskTimeout
+from millstream.sdk.execution import Attempt, Outcome, run_attempt
+from millstream.sdk.local_output import Output, logging_to_output
+from millstream.sdk.time_limit import time_limit
+from millstream.sdk.xcom import XCOM_RETURN_KEY
+
+if TYPE_CHECKING:
+    from millstream.sdk.dag import DAG
+
+NAMESPACE = "default"
+_ACTOR = "dag.test"
+_Instance = tuple[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class LocalRun:
+    """How a run of ``dag.test()`` ended. ``state`` is ``success`` or ``failed``; ``task_states``
+    holds the state of each task by its id."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    task_states: dict[str, str]
+    xcoms: dict[str, dict[str, bytes]]
+
+    def xcom(self, task_id: str, key: str = XCOM_RETURN_KEY, default: Any = None) -> Any:
+        """What the task handed on under ``key``, or ``default``. Raises
+        :class:`AirflowException` for a task that the run does not have."""
+        if task_id not in self.task_states:
+            known = ", ".join(map(repr, self.task_states))
+            raise AirflowException(
+                f"task_id {task_id!r} is no task of DAG {self.dag_id!r}; it has {known or 'none'}"
+            )
+        found = self.xcoms.get(task_id, {})
+        return msgspec.json.decode(found[key]) if key in found else default
+
+
+def run_locally(
+    dag: DAG, run_conf: Mapping[str, Any] | None, logical_date: datetime | None
+) -> LocalRun:
+    """Runs the DAG to its end; progress and logs go to the standard output."""
+    spec = dag.to_spec(Path(dag.fileloc).name or "dag.py")
+    check_dag(spec)
+    runner = _Runner(dag, spec, _plain_conf(run_conf or {}))
+    with logging_to_output():
+        return runner.run(logical_date)
+
+
+def _plain_conf(conf: Mapping[str, Any]) -> dict[str, Any]:
+    """As the tasks of a run that was triggered with it would see it."""
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(dict(conf), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise AirflowException(
+            f"run_conf is {conf!r}, which is no JSON object ({error}); use str, number, list, dict"
+        ) from None
+    return plain
+
+
+class _Clock:
+    """The real time, plus what was not waited for."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def go_on_to(self, instant: datetime) -> None:
+        self._ahead += max(instant - self.now(), timedelta())
+
+
+class _Runner:
+    def __init__(self, dag: DAG, spec: DagSpec, conf: dict[str, Any]) -> None:
+        self._dag = dag
+        self._spec = spec
+        self._conf = conf
+        self._output = Output(spec)
+        self._clock = _Clock()
+        self._state = State()
+        self._numbers = itertools.count(1)
+        self._ready: deque[tuple[Where, TaskReady]] = deque()
+        self._timers: list[tuple[datetime, int, TimerCommand]] = []
+        self._run_id = ""
+        self._ended: RunStatus | None = None
+        self._statuses = {task.task_id: "none" for task in spec.tasks}
+        self._xcoms: dict[_Instance, dict[str, bytes]] = {}
+
+    def run(self, logical_date: datetime | None) -> LocalRun:
+        self._do(SubmitDag(id=self._id(), namespace=NAMESPACE, spec=self._spec, bundle="local"))
+        self._do(
+            TriggerRun(
+                id=self._id(),
+                namespace=NAMESPACE,
+                dag_id=self._spec.dag_id,
+                conf=self._conf,
+                logical_date=logical_date,
+            )
+        )
+        while self._ended is None:
+            if self._ready:
+                self._attempt(*self._ready.popleft())
+            elif self._timers:
+                instant, _, command = heapq.heappop(self._timers)
+                self._clock.go_on_to(instant)
+                self._do(command)
+            else:
+                raise MillstreamError(
+                    f"run {self._run_id!r} has nothing to run and nothing to wait for, and has not "
+                    f"ended: report this with the DAG file"
+                )
+        xcoms = {task_id: found for (task_id, path), found in self._xcoms.items() if not path}
+        return LocalRun(self._spec.dag_id, self._run_id, str(self._ended), self._statuses, xcoms)
+
+    def _id(self) -> str:
+        return f"local/{next(self._numbers)}"
+
+    def _do(self, command: AnyCommand) -> None:
+        for event in handle(self._state, command, _ACTOR, self._clock.now(), 1):
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
+        where, data = event.where, event.data
+        timer = timer_after(event)
+        if timer is not None:
+            heapq.heappush(self._timers, (timer[0], event.position, timer[1]))
+        if where.run_id:
+            self._run_id = where.run_id
+        status = next_status(data)
+        if status is not None and not where.map_index:
+            self._statuses[where.task_id] = status
+        self._output.show(event)
+        match data:
+            case TaskReady():
+                self._ready.append((where, data))
+            case RunSucceeded():
+                self._ended = RunStatus.SUCCESS
+            case RunFailed() | RunQuarantined():
+                self._ended = RunStatus.FAILED
+
+    def _attempt(self, where: Where, ready: TaskReady) -> None:
+        attempt = Attempt(
+            namespace=NAMESPACE,
+            dag_id=where.dag_id,
+            run_id=where.run_id,
+            task_id=where.task_id,
+            map_index=where.map_index,
+            action=ready.action,
+            run=ready.run,
+            attempt=where.attempt,
+            tries=ready.tries,
+            max_tries=ready.max_tries,
+            do_xcom_push=ready.do_xcom_push,
+            conf=self._conf,
+        )
+        started_at = self._clock.now()
+        claim: dict[str, Any] = {
+            "where": where,
+            "worker": _ACTOR,
+            "token": f"{where.task_id}/{where.attempt}",
+            "started_at": started_at,
+        }
+        self._do(StartAttempt(id=self._id(), **claim))
+        home = os.getcwd()
+        outcome = self._run(attempt, ready.execution_timeout_s)
+        os.chdir(home)
+        if outcome.error_type == KeyboardInterrupt.__name__:
+            raise KeyboardInterrupt
+        self._xcoms[where.task_id, where.map_index] = dict(outcome.xcoms)
+        self._do(self._report(outcome, claim))
+
+    def _run(self, attempt: Attempt, limit_s: float | None) -> Outcome:
+        try:
+            with time_limit(limit_s):
+                return run_attempt(attempt, self._dag, self)
+        except AirflowTaskTimeout as error:  # it came when the task had just ended
+            return Outcome(
+                kind="failed",
+                error_type=type(error).__name__,
+                message=str(error),
+                traceback="".join(traceback.format_exception(error)),
+            )
+
+    def _report(self, outcome: Outcome, claim: dict[str, Any]) -> Report:
+        common: dict[str, Any] = {
+            **claim,
+            "id": self._id(),
+            "ended_at": self._clock.now(),
+            "xcoms": {
+                key: XCom(value=msgspec.Raw(text), size=len(text))
+                for key, text in outcome.xcoms.items()
+            },
+        }
+        match outcome.kind:
+            case "success":
+                return SucceedAttempt(**common)
+            case "skipped":
+                return SkipAttempt(**common, reason=outcome.message)
+            case "failed":
+                return FailAttempt(
+                    **common,
+                    error_type=outcome.error_type,
+                    message=outcome.message,
+                    traceback=outcome.traceback,
+                    may_retry=outcome.may_retry,
+                )
+
+    def pull_xcom(
+        self, task_ids: list[str], key: str, map_index: tuple[int, ...] | None
+    ) -> dict[str, bytes]:
+        """As :class:`TaskChannel` says."""
+        path = map_index or ()
+        return {
+            name: found[key]
+            for name in task_ids
+            if key in (found := self._xcoms.get((name, path), {}))
+        }
