@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     )
     from millstream.sdk.operator import BaseOperator
     from millstream.sdk.operators.bash import BashOperator
+    from millstream.sdk.operators.branch import (
+        BaseBranchOperator,
+        BranchPythonOperator,
+        ShortCircuitOperator,
+    )
     from millstream.sdk.operators.empty import EmptyOperator
     from millstream.sdk.operators.python import PythonOperator
     from millstream.sdk.taskflow import task
@@ -35,12 +40,15 @@ __all__ = [
     "AirflowException",
     "AirflowFailException",
     "AirflowSkipException",
+    "BaseBranchOperator",
     "BaseOperator",
     "BashOperator",
+    "BranchPythonOperator",
     "EmptyOperator",
     "Label",
     "MillstreamError",
     "PythonOperator",
+    "ShortCircuitOperator",
     "TaskGroup",
     "TriggerRule",
     "XComArg",
@@ -58,13 +66,16 @@ _HOMES = {
     "AirflowException": "sdk.errors",
     "AirflowFailException": "sdk.errors",
     "AirflowSkipException": "sdk.errors",
+    "BaseBranchOperator": "sdk.operators.branch",
     "BaseOperator": "sdk.operator",
     "BashOperator": "sdk.operators.bash",
+    "BranchPythonOperator": "sdk.operators.branch",
     "DAG": "sdk.dag",
     "EmptyOperator": "sdk.operators.empty",
     "Label": "sdk.edges",
     "MillstreamError": "core.errors",
     "PythonOperator": "sdk.operators.python",
+    "ShortCircuitOperator": "sdk.operators.branch",
     "TaskGroup": "sdk.taskgroup",
     "TriggerRule": "core.spec",
     "XComArg": "sdk.xcom",

@@ -276,7 +276,7 @@ class Running:
         }
         match outcome.kind:
             case "success":
-                return SucceedAttempt(**about)
+                return SucceedAttempt(**about, choice=outcome.choice)
             case "skipped":
                 return SkipAttempt(**about, reason=outcome.message)
             case "failed":

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from millstream.core.errors import Refused
 from millstream.core.events import (
+    Choice,
     Event,
     RunInfo,
     TaskReady,
@@ -212,6 +213,12 @@ FIELDS = RUN_FIELDS | {
     "execution_timeout_s": st.none() | FLOATS,
     "failed_leaves": st.lists(TEXT, max_size=3).map(tuple),
     "file": TEXT,
+    "choice": st.none()
+    | st.builds(
+        Choice,
+        follow=st.none() | st.lists(TEXT, max_size=3).map(tuple),
+        skip=st.sampled_from(["", "direct", "all"]),
+    ),
     "holder": TEXT,
     "is_final": st.booleans(),
     "max_tries": st.integers(1, 9),

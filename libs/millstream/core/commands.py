@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from millstream.core.events import Where, XCom
+from millstream.core.events import Choice, Where, XCom
 from millstream.core.spec import DagSpec
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -70,7 +70,9 @@ class FinishAttempt(Command, frozen=True, kw_only=True):
 
 
 class SucceedAttempt(FinishAttempt, frozen=True, kw_only=True):
-    """The attempt returned."""
+    """The attempt returned. ``choice``: what it decided about the tasks after it, if anything."""
+
+    choice: Choice | None = None
 
 
 class SkipAttempt(FinishAttempt, frozen=True, kw_only=True):

@@ -201,6 +201,7 @@ def _finish(
                     started_at=command.started_at,
                     ended_at=command.ended_at,
                     xcoms=command.xcoms,
+                    choice=command.choice,
                 ),
             )
         case SkipAttempt():

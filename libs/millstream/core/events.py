@@ -8,7 +8,7 @@ log.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -67,6 +67,18 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     data_interval_start: datetime | None = None
     data_interval_end: datetime | None = None
     conf: dict[str, Any] | None = None
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a branch or a short circuit decided about the tasks after it.
+
+    ``follow``: of the tasks directly downstream only these go on, and those that can be reached
+    from these; None: no branch. ``skip``: "direct" skips the tasks directly downstream, "all"
+    everything downstream, teardowns excepted.
+    """
+
+    follow: tuple[str, ...] | None = None
+    skip: Literal["", "direct", "all"] = ""
 
 
 class EpochStarted(EventData, frozen=True, kw_only=True):
@@ -151,6 +163,7 @@ class TaskSucceeded(EventData, frozen=True, kw_only=True):
     ended_at: datetime
     token: str = ""
     xcoms: dict[str, XCom] = {}
+    choice: Choice | None = None
 
 
 class TaskFailed(EventData, frozen=True, kw_only=True):

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import msgspec
 
+from millstream.core.choices import tasks_cut_off
 from millstream.core.events import (
+    Choice,
     DagVersionSubmitted,
     Data,
     EpochStarted,
@@ -30,6 +32,7 @@ from millstream.core.spec import decode_spec
 from millstream.core.state import (
     LARGEST_REPEATED_CONF_BYTES,
     DagVersion,
+    Extra,
     Instance,
     Run,
     State,
@@ -136,10 +139,18 @@ def _create_run(state: State, event: Event, data: RunCreated) -> None:
         data,
         info,
         RunStatus.QUEUED,
-        [Instance() for _ in tasks],
+        [_new_instance(version.graph, number) for number in range(len(tasks))],
         unfinished=len(tasks),
         trace=event.trace,
     )
+
+
+def _new_instance(graph: Graph, number: int) -> Instance:
+    if graph.tasks[number].is_teardown:
+        own = sum(graph.tasks[up].is_setup for up in graph.upstream[number])
+        return Instance(extra=Extra(waits=len(graph.scope[number]), setups=own))
+    needed = len(graph.setups[number])
+    return Instance(extra=Extra(waits=needed, setups=needed)) if needed else Instance()
 
 
 def _forget_run(state: State, where: Where) -> None:
@@ -174,6 +185,9 @@ def _change_instance(state: State, event: Event) -> None:
             instance.retry_at = data.retry_at
         case TaskLost():
             instance.losses += 1
+        case TaskSucceeded(choice=Choice() as choice):
+            for other in tasks_cut_off(run.version.graph, number, choice):
+                run.instances[other].cut_by = run.instances[other].cut_by or where.task_id
     if status in FINISHED_TASK:
         _count_finished(run, number, status)
 
@@ -194,3 +208,22 @@ def _count_finished(run: Run, number: int, status: TaskStatus) -> None:
                 instance.failed += 1
             case _:
                 instance.upstream_failed += 1
+        if graph.tasks[number].is_setup and graph.tasks[child].is_teardown:
+            _count_setup(instance.extra, status)
+    for other in graph.informed[number]:
+        extra = run.instances[other].extra
+        assert extra is not None, "a task that is informed waits for something"
+        extra.waits -= 1
+        if not graph.tasks[other].is_teardown:
+            _count_setup(extra, status)
+
+
+def _count_setup(extra: Extra | None, status: TaskStatus) -> None:
+    assert extra is not None, "a teardown and a task with setups have one"
+    match status:
+        case TaskStatus.SUCCESS:
+            extra.setup_success += 1
+        case TaskStatus.SKIPPED:
+            extra.setup_skipped += 1
+        case _:
+            extra.setup_failed += 1

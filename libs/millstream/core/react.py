@@ -7,10 +7,12 @@ every judgement sees the state as it really is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from millstream.core.choices import tasks_cut_off
 from millstream.core.events import (
+    Data,
     Event,
     Fact,
     RunCreated,
@@ -24,10 +26,10 @@ from millstream.core.events import (
     TaskUpstreamFailed,
     Where,
 )
-from millstream.core.spec import EmptyAction
+from millstream.core.spec import EmptyAction, TaskSpec, TriggerRule
 from millstream.core.state import Instance, Run, State, run_key
 from millstream.core.statuses import FINISHED_TASK, RunStatus, TaskStatus, next_status
-from millstream.core.trigger_rules import Verdict, judge
+from millstream.core.trigger_rules import Upstream, Verdict, judge
 
 MOST_LEAVES_NAMED = 100
 
@@ -48,8 +50,17 @@ def react(state: State, event: Event, now: datetime) -> Iterator[Fact]:
             yield make_ready(run, number, run.instances[number])
         case data if next_status(data) in FINISHED_TASK:
             number = run.version.graph.number[event.where.task_id]
-            yield from _begin(run, run.version.graph.downstream[number], now)
+            yield from _follow(run, number, data, now)
             yield from _end_run(state, run)
+
+
+def _follow(run: Run, number: int, data: Data, now: datetime) -> Iterator[Fact]:
+    """What the end of a task means for others: first what it cut off, then what waited for it."""
+    graph = run.version.graph
+    if isinstance(data, TaskSucceeded) and data.choice is not None:
+        yield from _begin(run, tasks_cut_off(graph, number, data.choice), now)
+    yield from _begin(run, graph.downstream[number], now)
+    yield from _begin(run, graph.informed[number], now)
 
 
 def make_ready(run: Run, number: int, instance: Instance) -> Fact:
@@ -75,8 +86,8 @@ def make_ready(run: Run, number: int, instance: Instance) -> Fact:
     )
 
 
-def _begin(run: Run, numbers: tuple[int, ...], now: datetime) -> Iterator[Fact]:
-    """What the trigger rules of these tasks say now, for those that have not begun."""
+def _begin(run: Run, numbers: Sequence[int], now: datetime) -> Iterator[Fact]:
+    """What is decided about these tasks now, for those that have not begun."""
     graph = run.version.graph
     for number in numbers:
         instance = run.instances[number]
@@ -84,7 +95,11 @@ def _begin(run: Run, numbers: tuple[int, ...], now: datetime) -> Iterator[Fact]:
             continue
         task = graph.tasks[number]
         upstream = instance.upstream(len(graph.upstream[number]))
-        match judge(task.trigger_rule, upstream):
+        if instance.cut_by:
+            reason = f"task {instance.cut_by!r} chose not to go on here"
+            yield Fact(Where(*run.key, task.task_id), TaskSkipped(reason=reason))
+            continue
+        match _judge(task, instance, upstream):
             case Verdict.RUN if isinstance(task.action, EmptyAction):
                 yield Fact(
                     Where(*run.key, task.task_id), TaskSucceeded(started_at=now, ended_at=now)
@@ -99,11 +114,29 @@ def _begin(run: Run, numbers: tuple[int, ...], now: datetime) -> Iterator[Fact]:
                 yield Fact(Where(*run.key, task.task_id), TaskUpstreamFailed(reason=reason))
 
 
-def _describe(upstream: tuple[int, ...]) -> str:
-    total, success, skipped, failed, upstream_failed = upstream
+def _judge(task: TaskSpec, instance: Instance, upstream: Upstream) -> Verdict:
+    """The trigger rule, and the setups and the scope that go beyond it."""
+    extra = instance.extra
+    if extra is None or task.trigger_rule is TriggerRule.ALWAYS:
+        return judge(task.trigger_rule, upstream)
+    if task.is_teardown:
+        upstream = upstream._replace(
+            setups=extra.setups,
+            setup_success=extra.setup_success,
+            setup_skipped=extra.setup_skipped,
+        )
+    elif extra.setup_failed:
+        return Verdict.UPSTREAM_FAILED
+    elif extra.setup_skipped:
+        return Verdict.SKIP
+    verdict = judge(task.trigger_rule, upstream)
+    return Verdict.WAIT if verdict is Verdict.RUN and extra.waits else verdict
+
+
+def _describe(upstream: Upstream) -> str:
     return (
-        f"of {total} upstream tasks {success} succeeded, {skipped} were skipped, "
-        f"{failed} failed, {upstream_failed} could not run"
+        f"of {upstream.total} upstream tasks {upstream.success} succeeded, {upstream.skipped} "
+        f"were skipped, {upstream.failed} failed, {upstream.upstream_failed} could not run"
     )
 
 

@@ -28,6 +28,8 @@ class TriggerRule(StrEnum):
     NONE_FAILED_MIN_ONE_SUCCESS = "none_failed_min_one_success"
     NONE_SKIPPED = "none_skipped"
     ALWAYS = "always"
+    # The rule of teardowns.
+    ALL_DONE_SETUP_SUCCESS = "all_done_setup_success"
 
 
 class PythonAction(msgspec.Struct, frozen=True, tag_field="kind", tag="python", omit_defaults=True):
@@ -76,6 +78,9 @@ class TaskSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     do_xcom_push: bool = True
     doc: str = ""
     line: int = 0
+    is_setup: bool = False
+    is_teardown: bool = False
+    on_failure_fail_dagrun: bool = False
 
 
 class DagSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

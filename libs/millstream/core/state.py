@@ -46,7 +46,8 @@ class DagVersion:
 
 @dataclass(slots=True)
 class Instance:
-    """A task of a run. The four counts say how its upstream tasks ended so far."""
+    """A task of a run. The four counts say how its upstream tasks ended so far; ``cut_by`` names
+    the branch or short circuit that decided that this task is skipped."""
 
     status: TaskStatus = TaskStatus.NONE
     attempt: int = 0
@@ -60,9 +61,24 @@ class Instance:
     skipped: int = 0
     failed: int = 0
     upstream_failed: int = 0
+    cut_by: str = ""
+    extra: Extra | None = None
 
     def upstream(self, total: int) -> Upstream:
         return Upstream(total, self.success, self.skipped, self.failed, self.upstream_failed)
+
+
+@dataclass(slots=True)
+class Extra:
+    """What a task waits for beyond its upstream tasks. For a teardown: ``waits`` counts the tasks
+    of its scope that are not over, and the setups are those upstream of it. For another task: the
+    setups that it needs, and ``waits`` counts those that are not over."""
+
+    waits: int
+    setups: int
+    setup_success: int = 0
+    setup_skipped: int = 0
+    setup_failed: int = 0
 
 
 @dataclass(slots=True)

@@ -16,13 +16,18 @@ class Verdict(Enum):
 
 
 class Upstream(NamedTuple):
-    """How many upstream instances there are, and how many of them ended in which way."""
+    """How many upstream instances there are, and how many of them ended in which way. ``setups``
+    counts the setups among them; only the rule of teardowns looks at these."""
 
     total: int
     success: int
     skipped: int
     failed: int
     upstream_failed: int
+
+    setups: int = 0
+    setup_success: int = 0
+    setup_skipped: int = 0
 
     @property
     def bad(self) -> int:
@@ -94,6 +99,14 @@ def judge(rule: TriggerRule, up: Upstream) -> Verdict:
                 return Verdict.SKIP
             return _run_if(up.skipped >= up.total)
         case TriggerRule.ALWAYS:
+            return Verdict.RUN
+        case TriggerRule.ALL_DONE_SETUP_SUCCESS:
+            if not is_done:
+                return Verdict.WAIT
+            if up.setups and up.setup_skipped >= up.setups:
+                return Verdict.SKIP
+            if up.setups and not up.setup_success:
+                return Verdict.UPSTREAM_FAILED
             return Verdict.RUN
         case _:
             assert_never(rule)

@@ -84,6 +84,9 @@ def _task_to_proto(task: TaskSpec) -> dags_pb2.TaskSpec:
         do_xcom_push=task.do_xcom_push,
         doc=task.doc,
         line=task.line,
+        is_setup=task.is_setup,
+        is_teardown=task.is_teardown,
+        on_failure_fail_dagrun=task.on_failure_fail_dagrun,
     )
     match task.action:
         case BashAction() as bash:
@@ -129,6 +132,9 @@ def _task_from_proto(task: dags_pb2.TaskSpec) -> TaskSpec:
         do_xcom_push=task.do_xcom_push if task.HasField("do_xcom_push") else True,
         doc=task.doc,
         line=task.line,
+        is_setup=task.is_setup,
+        is_teardown=task.is_teardown,
+        on_failure_fail_dagrun=task.on_failure_fail_dagrun,
     )
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import msgspec
 import pendulum
 
-from millstream.core.events import RunInfo
+from millstream.core.events import Choice, RunInfo
 from millstream.core.spec import Action
 from millstream.sdk.dates import in_utc
 from millstream.sdk.errors import NotSupportedYet
@@ -110,6 +110,7 @@ class TaskInstance:
             path = attempt.map_index
             self.map_index = path[0] if len(path) == 1 else path
         self.pushed: dict[str, bytes] = {}
+        self.choice: Choice | None = None
 
     def xcom_push(self, key: str, value: Any) -> None:
         """Hands on a value under ``key``; it is visible to others once the attempt has ended."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from millstream.core.events import Choice
 from millstream.core.spec import BashAction, EmptyAction
 from millstream.sdk.context import Attempt, Context, TaskChannel, build_context, running
 from millstream.sdk.errors import AirflowException, AirflowFailException, AirflowSkipException
@@ -35,7 +36,8 @@ _LIBRARY_FRAMES = (_PACKAGE, "<frozen")
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How an attempt ended. ``xcoms`` holds JSON text by key, whatever the kind. ``message`` is the
-    reason of a skip or the error's text; ``may_retry`` is False where a retry cannot help."""
+    reason of a skip or the error's text; ``may_retry`` is False where a retry cannot help;
+    ``choice`` is what a branch or a short circuit decided."""
 
     kind: Literal["success", "skipped", "failed"]
     xcoms: dict[str, bytes] = {}
@@ -43,6 +45,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     traceback: str = ""
     may_retry: bool = True
+    choice: Choice | None = None
 
 
 def run_attempt(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Outcome:
@@ -59,7 +62,7 @@ def run_attempt(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Outc
         )
     except BaseException as error:
         return _failed(error, _pushed(context))
-    return Outcome(kind="success", xcoms=_pushed(context))
+    return Outcome(kind="success", xcoms=_pushed(context), choice=context["ti"].choice)
 
 
 def _pushed(context: Context) -> dict[str, bytes]:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from millstream.sdk.authoring import current_dag
 from millstream.sdk.context import CONTEXT_KEYS, Context, current_task_instance
 from millstream.sdk.errors import AirflowException, NotSupportedYet
+from millstream.sdk.operators.branch import cut_off, follow
 from millstream.sdk.operators.python import PythonOperator
 from millstream.sdk.xcom import XComArg
 
@@ -47,12 +48,47 @@ class DecoratedOperator(PythonOperator):
         return result
 
 
+class DecoratedBranch(DecoratedOperator):
+    """The task of a ``@task.branch`` function: what it returns is followed."""
+
+    operator_name: ClassVar[str] = "@task.branch"
+
+    def execute(self, context: Context) -> Any:
+        """Calls the function, and follows what it returns."""
+        chosen = super().execute(context)
+        follow(self, chosen, context)
+        return chosen
+
+
+class DecoratedShortCircuit(DecoratedOperator):
+    """The task of a ``@task.short_circuit`` function: something false stops what comes after."""
+
+    operator_name: ClassVar[str] = "@task.short_circuit"
+
+    def __init__(self, *, ignore_downstream_trigger_rules: bool = True, **kwargs: Any) -> None:
+        self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
+        super().__init__(**kwargs)
+
+    def execute(self, context: Context) -> Any:
+        """Calls the function; its result is the XCom."""
+        condition = super().execute(context)
+        if not condition:
+            cut_off(self.ignore_downstream_trigger_rules, context)
+        return condition
+
+
 class TaskFunction:
     """A ``@task`` function. A call makes a task and returns its :class:`XComArg`."""
 
-    def __init__(self, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        options: Mapping[str, Any],
+        operator_class: type[DecoratedOperator] = DecoratedOperator,
+    ) -> None:
         if not callable(function):
             raise TypeError(f"@task needs a function, not {function!r}")
+        self.operator_class = operator_class
         self.function = function
         self.options = dict(options)
         self._signature = _signature(function)
@@ -75,14 +111,14 @@ class TaskFunction:
         options["task_id"] = dag.free_task_id(wanted, group) if dag else wanted
         options.setdefault("multiple_outputs", _returns_dict(self.function))
         options.setdefault("doc_md", inspect.cleandoc(self.function.__doc__ or ""))
-        operator = DecoratedOperator(
+        operator = self.operator_class(
             python_callable=self.function, op_args=args, op_kwargs=kwargs, **options
         )
         return XComArg(operator)
 
     def override(self, **options: Any) -> TaskFunction:
         """The same function with other operator arguments, such as ``task_id``."""
-        return TaskFunction(self.function, {**self.options, **options})
+        return TaskFunction(self.function, {**self.options, **options}, self.operator_class)
 
     def expand(self, **kwargs: Any) -> XComArg:
         """Dynamic task mapping: planned."""
@@ -107,6 +143,14 @@ class TaskDecorator:
         """``@task.python`` is ``@task``."""
         return self(function, **options)
 
+    def branch(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+        """The function returns the ids of the tasks that go on."""
+        return _decorate(function, options, DecoratedBranch)
+
+    def short_circuit(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+        """The function says whether the tasks after it go on."""
+        return _decorate(function, options, DecoratedShortCircuit)
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
@@ -114,6 +158,16 @@ class TaskDecorator:
 
 
 task = TaskDecorator()
+
+
+def _decorate(
+    function: Callable[..., Any] | None,
+    options: Mapping[str, Any],
+    operator_class: type[DecoratedOperator],
+) -> Any:
+    if function is not None:
+        return TaskFunction(function, options, operator_class)
+    return functools.partial(TaskFunction, options=options, operator_class=operator_class)
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature:

@@ -59,6 +59,9 @@ tasks = st.builds(
     do_xcom_push=st.booleans(),
     doc=texts,
     line=st.integers(0, 10**6),
+    is_setup=st.booleans(),
+    is_teardown=st.booleans(),
+    on_failure_fail_dagrun=st.booleans(),
 )
 specs = st.builds(
     DagSpec,

@@ -70,7 +70,22 @@ def test_each_row(rule: str, counts: tuple[int, int, int, int], verdict: Verdict
 
 
 def test_the_table_names_every_rule() -> None:
-    assert set(CASES) == {str(rule) for rule in TriggerRule}
+    assert {*CASES, "all_done_setup_success"} == {str(rule) for rule in TriggerRule}
+
+
+@pytest.mark.parametrize(
+    ("up", "verdict"),
+    [
+        (Upstream(3, 2, 0, 0, 0, 1, 1, 0), W),
+        (Upstream(3, 2, 0, 1, 0, 1, 1, 0), R),
+        (Upstream(3, 1, 2, 0, 0, 1, 0, 1), S),
+        (Upstream(3, 2, 0, 1, 0, 1, 0, 0), U),
+        (Upstream(3, 1, 1, 1, 0, 2, 0, 1), U),
+        (Upstream(3, 0, 0, 3, 0, 0, 0, 0), R),
+    ],
+)
+def test_a_teardown_needs_a_setup_that_succeeded(up: Upstream, verdict: Verdict) -> None:
+    assert judge(TriggerRule.ALL_DONE_SETUP_SUCCESS, up) is verdict
 
 
 @pytest.mark.parametrize("rule", TriggerRule)

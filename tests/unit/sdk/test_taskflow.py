@@ -185,7 +185,7 @@ def test_what_is_planned_says_so() -> None:
 
     for planned in (
         lambda: function.expand(n=[1]),
-        lambda: task.branch,
+        lambda: task.sensor,
         lambda: function.partial(),
     ):
         with pytest.raises(NotSupportedYet, match="not supported yet"):

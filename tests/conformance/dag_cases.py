@@ -1,0 +1,201 @@
+"""Plays recorded DAG cases through the pure core with scripted outcomes; see shared README of the
+format: each case says what Airflow itself did."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from millstream.core.commands import (
+    FailAttempt,
+    RetryAttempt,
+    SkipAttempt,
+    SubmitDag,
+    SucceedAttempt,
+    TriggerRun,
+)
+from millstream.core.events import (
+    Choice,
+    Event,
+    RunFailed,
+    RunQuarantined,
+    RunSucceeded,
+    TaskFailed,
+    TaskReady,
+    TaskStarted,
+    TaskSucceeded,
+    Where,
+    XCom,
+)
+from millstream.core.handle import handle
+from millstream.core.spec import BashAction, DagSpec, EmptyAction, TaskSpec, TriggerRule
+from millstream.core.state import State
+from millstream.core.statuses import next_status
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+MOST_STEPS = 10_000
+Mismatch = tuple[str, str, object, object, object]
+
+
+def play_dag_case(case: dict[str, Any]) -> list[Mismatch]:
+    """(case, task, map index, expected, got) for everything that is not as it was recorded."""
+    played = _Player(case)
+    played.run()
+    return played.mismatches()
+
+
+class _Player:
+    def __init__(self, case: dict[str, Any]) -> None:
+        self.case = case
+        self.tasks = {task["id"]: task for task in case["tasks"]}
+        self.state = State()
+        self.count = 0
+        self.waiting: deque[Event] = deque()
+        self.states: dict[tuple[str, tuple[int, ...]], str] = {}
+        self.tries: dict[tuple[str, tuple[int, ...]], int] = {}
+        self.run_state = "stuck"
+
+    def run(self) -> None:
+        self._do(SubmitDag(id=self._id(), namespace="n", spec=spec_of(self.case), bundle="b"))
+        self._do(TriggerRun(id=self._id(), namespace="n", dag_id=self.case["id"]))
+        for _ in range(MOST_STEPS):
+            if not self.waiting:
+                return
+            # Airflow ran what was ready at the same time and decided when all of it had ended. The
+            # core decides at each report, so the reports come in the order that leads to the same:
+            # what cuts tasks off, then failures, then skips.
+            ready, self.waiting = sorted(self.waiting, key=self._rank), deque()
+            for event in ready:
+                self._report(event)
+
+    def mismatches(self) -> list[Mismatch]:
+        expected, name = self.case["expected"], self.case["id"]
+        if expected == "stuck":
+            got = self.run_state
+            return [(name, "", "", "an end", got)] if got == "stuck" else []
+        found: list[Mismatch] = []
+        if self.run_state != expected["run"]:
+            found.append((name, "(run)", "", expected["run"], self.run_state))
+        for task_id, instances in expected["tasks"].items():
+            wanted: dict[tuple[int, ...], tuple[str | None, int]] = {
+                (() if i["map_index"] < 0 else (i["map_index"],)): (i["state"], i["tries"])
+                for i in instances
+            }
+            got_all: dict[tuple[int, ...], tuple[str | None, int]] = {
+                path: (state, self.tries.get((task, path), 0))
+                for (task, path), state in self.states.items()
+                if task == task_id
+            } or {(): (None, 0)}
+            for path in sorted({*wanted, *got_all}):
+                if wanted.get(path) != got_all.get(path):
+                    shown = path[0] if path else -1
+                    found.append((name, task_id, shown, wanted.get(path), got_all.get(path)))
+        return found
+
+    def _rank(self, event: Event) -> int:
+        task = self.tasks[event.where.task_id]
+        if _choice(task) is not None:
+            return 0
+        assert isinstance(event.data, TaskReady)
+        return 1 + ("fail", "skip", "success").index(_outcome(task, event.where, event.data.tries))
+
+    def _report(self, event: Event) -> None:
+        """The scripted outcome of an attempt."""
+        where, ready = event.where, event.data
+        assert isinstance(ready, TaskReady)
+        task = self.tasks[where.task_id]
+        outcome = _outcome(task, where, ready.tries)
+        about: dict[str, Any] = {
+            "id": self._id(),
+            "where": where,
+            "worker": "w",
+            "token": f"token-{self.count}",
+            "started_at": NOW,
+            "ended_at": NOW,
+        }
+        if outcome == "fail":
+            self._do(FailAttempt(**about, error_type="Scripted", message="as scripted"))
+        elif outcome == "skip":
+            self._do(SkipAttempt(**about, reason="as scripted"))
+        else:
+            self._do(SucceedAttempt(**about, choice=_choice(task), xcoms=_xcoms(task)))
+
+    def _do(self, command: Any) -> None:
+        for event in handle(self.state, command, "player", NOW, 1):
+            self._note(event)
+
+    def _note(self, event: Event) -> None:
+        key = (event.where.task_id, event.where.map_index)
+        match event.data:
+            case RunSucceeded():
+                self.run_state = "success"
+            case RunFailed() | RunQuarantined():
+                self.run_state = "failed"
+            case TaskReady():
+                self.waiting.append(event)
+            case TaskSucceeded() if not event.where.attempt:
+                self.tries[key] = 1  # Airflow counts a try for a task that needs no worker
+            case TaskStarted():
+                self.tries[key] = self.tries.get(key, 0) + 1
+        status = next_status(event.data)
+        if status is not None:
+            self.states[key] = status.value
+        if isinstance(event.data, TaskFailed) and event.data.retry_at is not None:
+            self._do(RetryAttempt(id=self._id(), where=event.where))
+
+    def _id(self) -> str:
+        self.count += 1
+        return f"c{self.count}"
+
+
+def spec_of(case: dict[str, Any]) -> DagSpec:
+    """The case's DAG. What its tasks do is scripted, so the commands are never run."""
+    return DagSpec(dag_id=case["id"], tasks=tuple(_task(task) for task in case["tasks"]))
+
+
+def _task(task: dict[str, Any]) -> TaskSpec:
+    is_teardown = task.get("teardown", False)
+    rule = TriggerRule.ALL_DONE_SETUP_SUCCESS if is_teardown else TriggerRule(task["trigger_rule"])
+    upstream = [*task["upstream"]]
+    if "xcom" in task.get("over", {}):
+        upstream.append(task["over"]["xcom"])
+    upstream += _as_list(task.get("teardown_of", []))
+    return TaskSpec(
+        task_id=task["id"],
+        action=EmptyAction() if task["kind"] == "empty" else BashAction(command="true"),
+        upstream=tuple(dict.fromkeys(upstream)),
+        trigger_rule=rule,
+        retries=task["retries"],
+        retry_delay_s=0.0,
+        is_setup=task.get("setup", False),
+        is_teardown=is_teardown,
+        on_failure_fail_dagrun=task.get("on_failure_fail_dagrun", False),
+    )
+
+
+def _as_list(value: str | list[str] | None) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or [])
+
+
+def _outcome(task: dict[str, Any], where: Where, tries: int) -> str:
+    scripted = task.get("outcomes", ["success"])
+    if task["kind"] == "mapped":
+        scripted = task["element_outcomes"][where.map_index[0]]
+    return str(scripted[min(tries, len(scripted)) - 1])
+
+
+def _choice(task: dict[str, Any]) -> Choice | None:
+    if task["kind"] == "branch":
+        return Choice(follow=tuple(task["choose"]))
+    if task["kind"] == "short_circuit" and not task["condition"]:
+        return Choice(skip="all" if task["ignore_downstream_trigger_rules"] else "direct")
+    return None
+
+
+def _xcoms(task: dict[str, Any]) -> dict[str, XCom]:
+    if "returns_list" in task:
+        return {"return_value": XCom(value=msgspec.Raw(b"[]"), size=2)}
+    return {}
