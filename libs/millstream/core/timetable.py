@@ -1,10 +1,32 @@
-"""Schedules: presets and cron expressions."""
+"""Schedules as data: what a DAG carries, checks and stores. What they mean is computed by the
+timetables of :mod:`millstream.core.timetables`."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
+from typing import assert_never
+from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
+import msgspec
+
+from millstream.core.timetables.cron import CronExpression, CronSteps, NotCron
+from millstream.core.timetables.delta import Delta
+from millstream.core.timetables.irregular import (
+    ContinuousTimetable,
+    EventsTimetable,
+    NoTimetable,
+    OnceTimetable,
+)
+from millstream.core.timetables.periodic import (
+    DataIntervalTimetable,
+    SeveralTimetable,
+    TriggerTimetable,
+    delta_steps,
+    first_near,
+    first_now,
+    fixed,
+)
+from millstream.core.timetables.run_times import Timetable
 
 PRESETS = {
     "@hourly": "0 * * * *",
@@ -15,23 +37,228 @@ PRESETS = {
     "@yearly": "0 0 1 1 *",
 }
 UNTIMED = ("@once", "@continuous")
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class CronTriggerSchedule(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="cron", omit_defaults=True
+):
+    """A run whenever one of the cron expressions (or presets) fires in the time zone, for the
+    ``interval`` before it. ``run_immediately`` is for a DAG without a start: whether its first run
+    is the one that was due last; or within how many seconds after it fell due."""
+
+    crons: tuple[str, ...]
+    timezone: str = "UTC"
+    interval: Delta = Delta()
+    run_immediately: bool | float = False
+
+
+class CronIntervalSchedule(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="kind",
+    tag="cron_interval",
+    omit_defaults=True,
+):
+    """A run for each stretch between two moments at which the cron expression (or preset) fires."""
+
+    cron: str
+    timezone: str = "UTC"
+
+
+class DeltaTriggerSchedule(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="delta", omit_defaults=True
+):
+    """A run at the start of the DAG and after each further ``every``, for the ``interval`` before
+    it."""
+
+    every: Delta
+    interval: Delta = Delta()
+
+
+class DeltaIntervalSchedule(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="kind",
+    tag="delta_interval",
+    omit_defaults=True,
+):
+    """A run for each stretch of this length."""
+
+    every: Delta
+
+
+class EventsSchedule(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="events", omit_defaults=True
+):
+    """A run at each of these instants. ``restrict_to_events``: a manual run takes the data of the
+    latest of them."""
+
+    events: tuple[datetime, ...]
+    restrict_to_events: bool = False
+
+
+class OnceSchedule(msgspec.Struct, frozen=True, tag_field="kind", tag="once"):
+    """One run."""
+
+
+class ContinuousSchedule(msgspec.Struct, frozen=True, tag_field="kind", tag="continuous"):
+    """A run as soon as the last has ended."""
+
+
+class NoSchedule(msgspec.Struct, frozen=True, tag_field="kind", tag="none"):
+    """No run but those that somebody asks for."""
+
+
+Schedule = (
+    CronTriggerSchedule
+    | CronIntervalSchedule
+    | DeltaTriggerSchedule
+    | DeltaIntervalSchedule
+    | EventsSchedule
+    | OnceSchedule
+    | ContinuousSchedule
+    | NoSchedule
+)
+
+
+def schedule_of(
+    text: str | None, timezone: str = "UTC", *, data_intervals: bool = False
+) -> Schedule:
+    """What a schedule written as text means: a cron expression or a preset. Airflow 3 makes a run
+    whenever it fires; with ``data_intervals``, as in Airflow 2, for each stretch in between."""
+    if text is None:
+        return NoSchedule()
+    if text == "@once":
+        return OnceSchedule()
+    if text == "@continuous":
+        return ContinuousSchedule()
+    if data_intervals:
+        return CronIntervalSchedule(cron=text, timezone=timezone)
+    return CronTriggerSchedule(crons=(text,), timezone=timezone)
+
+
+def timetable_of(schedule: Schedule) -> Timetable:
+    """The timetable of a schedule in which :func:`check` finds no problem."""
+    match schedule:
+        case CronTriggerSchedule():
+            patience = schedule.run_immediately
+            trigger = tuple(
+                TriggerTimetable(
+                    fixed(_cron_steps(cron, schedule.timezone)),
+                    interval=schedule.interval,
+                    first=first_near(
+                        patience if isinstance(patience, bool) else timedelta(seconds=patience)
+                    ),
+                )
+                for cron in schedule.crons
+            )
+            return trigger[0] if len(trigger) == 1 else SeveralTimetable(trigger)
+        case CronIntervalSchedule():
+            return DataIntervalTimetable(fixed(_cron_steps(schedule.cron, schedule.timezone)))
+        case DeltaTriggerSchedule():
+            return TriggerTimetable(
+                delta_steps(schedule.every), interval=schedule.interval, first=first_now
+            )
+        case DeltaIntervalSchedule():
+            return DataIntervalTimetable(delta_steps(schedule.every))
+        case EventsSchedule():
+            return EventsTimetable(schedule.events, restrict_to_events=schedule.restrict_to_events)
+        case OnceSchedule():
+            return OnceTimetable()
+        case ContinuousSchedule():
+            return ContinuousTimetable()
+        case NoSchedule():
+            return NoTimetable()
+        case _:
+            assert_never(schedule)
+
+
+def _cron_steps(cron: str, timezone: str) -> CronSteps:
+    return CronSteps(CronExpression(PRESETS.get(cron, cron)), ZoneInfo(timezone))
+
+
+def check(schedule: Schedule | str) -> list[str]:
+    """The problems of a schedule, as sentences."""
+    match schedule:
+        case str():
+            return [] if schedule in UNTIMED else _check_cron(schedule)
+        case CronTriggerSchedule():
+            if not schedule.crons:
+                return ["schedule has no cron expression; give one or more"]
+            problems = [problem for cron in schedule.crons for problem in _check_cron(cron)]
+            problems += _check_zone(schedule.timezone) + _check_interval(schedule.interval)
+            patience = schedule.run_immediately
+            if not isinstance(patience, bool) and not 0 <= patience <= _LONGEST_S:
+                problems.append(f"run_immediately is {patience}; it is True, False or seconds")
+            return problems
+        case CronIntervalSchedule():
+            return _check_cron(schedule.cron) + _check_zone(schedule.timezone)
+        case DeltaTriggerSchedule():
+            return _check_every(schedule.every) + _check_interval(schedule.interval)
+        case DeltaIntervalSchedule():
+            return _check_every(schedule.every)
+        case EventsSchedule():
+            return [
+                f"event {event.isoformat()} has no time zone; add one, such as +00:00"
+                for event in schedule.events
+                if event.tzinfo is None
+            ]
+        case OnceSchedule() | ContinuousSchedule() | NoSchedule():
+            return []
+        case _:
+            assert_never(schedule)
 
 
 def check_schedule(schedule: str) -> list[str]:
-    """The problems of a schedule: none, or one sentence."""
-    if schedule in PRESETS or schedule in UNTIMED:
+    """The problems of a schedule written as text: none, or one sentence."""
+    return check(schedule)
+
+
+_LONGEST_S = 100 * 366 * 86400.0
+_LONGEST_MONTHS = 1200
+
+
+def _check_cron(cron: str) -> list[str]:
+    if cron in PRESETS:
         return []
-    if schedule.startswith("@"):
+    if cron.startswith("@"):
         known = ", ".join([*PRESETS, *UNTIMED])
-        return [
-            f"schedule {schedule!r} is no known preset; use a cron expression or one of {known}"
-        ]
+        return [f"schedule {cron!r} is no known preset; use a cron expression or one of {known}"]
     try:
-        CronSim(schedule, _EPOCH)
-    except CronSimError as error:
+        CronExpression(cron)
+    except NotCron as error:
         return [
-            f"schedule {schedule!r} is not a cron expression ({str(error).lower()}); "
+            f"schedule {cron!r} is not a cron expression ({error}); "
             f"write five fields such as '30 6 * * 1-5', or a preset such as '@daily'"
         ]
     return []
+
+
+def _check_zone(timezone: str) -> list[str]:
+    try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError):
+        return [f"time zone {timezone!r} is unknown; use an IANA name such as 'Europe/Berlin'"]
+    return []
+
+
+def _check_every(delta: Delta) -> list[str]:
+    problems = _check_size("schedule", delta)
+    if not problems and not delta.months and delta.span < timedelta(seconds=1):
+        problems.append(f"schedule has {delta.seconds} s between runs; at least 1 s is needed")
+    return problems
+
+
+def _check_interval(delta: Delta) -> list[str]:
+    return _check_size("interval", delta)
+
+
+def _check_size(what: str, delta: Delta) -> list[str]:
+    if 0 <= delta.months <= _LONGEST_MONTHS and 0 <= delta.seconds <= _LONGEST_S:
+        return []
+    return [
+        f"{what} of {delta.months} months and {delta.seconds} s is not possible; "
+        f"neither part may be negative, and 100 years is the longest"
+    ]
