@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from millstream.sdk.operators.empty import EmptyOperator
     from millstream.sdk.operators.python import PythonOperator
+    from millstream.sdk.params import Param
     from millstream.sdk.taskflow import task
     from millstream.sdk.taskgroup import TaskGroup, task_group
     from millstream.sdk.xcom import XComArg
@@ -47,6 +48,7 @@ __all__ = [
     "EmptyOperator",
     "Label",
     "MillstreamError",
+    "Param",
     "PythonOperator",
     "ShortCircuitOperator",
     "TaskGroup",
@@ -74,6 +76,7 @@ _HOMES = {
     "EmptyOperator": "sdk.operators.empty",
     "Label": "sdk.edges",
     "MillstreamError": "core.errors",
+    "Param": "sdk.params",
     "PythonOperator": "sdk.operators.python",
     "ShortCircuitOperator": "sdk.operators.branch",
     "TaskGroup": "sdk.taskgroup",

@@ -162,7 +162,7 @@ class TaskInstance:
 
 
 def build_context(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Context:
-    """The context without ``task``, which is added when the task's templates are rendered."""
+    """The context without ``task`` and ``params``, which are added when the task is known."""
     dag_run = DagRun(attempt)
     instance = TaskInstance(attempt, channel, dag_run)
     context: Context = {
@@ -171,7 +171,6 @@ def build_context(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Co
         "task_instance": instance,
         "run_id": attempt.run_id,
         "try_number": attempt.tries,
-        "params": {**(dag.params if dag else {}), **dag_run.conf},
         "macros": macros,
         "test_mode": False,
     }

@@ -10,8 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import msgspec
-
 from millstream.core.errors import InvalidDag
 from millstream.core.spec import DagSpec, TaskSpec
 from millstream.sdk import arguments
@@ -31,6 +29,7 @@ from millstream.sdk.errors import (
     TemplateError,
 )
 from millstream.sdk.operator import BaseOperator
+from millstream.sdk.params import ParamsDict, check_schedulable
 from millstream.sdk.taskgroup import TaskGroup, check_free
 from millstream.sdk.xcom import DagParam
 
@@ -89,7 +88,9 @@ class DAG:
         self.schedule = _schedule(schedule, schedule_interval)
         self.catchup = catchup
         self.tags = _tags(tags)
-        self.params = dict(params or {})
+        self.params = ParamsDict(params, f"DAG {dag_id!r}")
+        if self.schedule is not None:
+            check_schedulable(self.params, dag_id, self.schedule)
         self.doc_md = doc_md or ""
         self.render_template_as_native_obj = render_template_as_native_obj
         self.template_searchpath = (
@@ -140,6 +141,17 @@ class DAG:
                 f"something that changes, make that a part of the project"
             )
         return task
+
+    def param(self, name: str, default: Any = _UNSET) -> DagParam:
+        """A reference to a param for the arguments of tasks; ``default`` makes or changes it."""
+        if default is not _UNSET:
+            self.params[name] = default
+        if name not in self.params:
+            known = ", ".join(map(repr, self.params))
+            raise AirflowException(
+                f"DAG {self.dag_id!r} has no param {name!r}; it has {known or 'none'}"
+            )
+        return DagParam(name)
 
     def add_task(self, task: BaseOperator) -> None:
         """Puts a task into this DAG."""
@@ -209,13 +221,6 @@ class DAG:
         checked: :func:`millstream.core.validate.check_dag` does that. Raises :class:`InvalidDag`
         for what a spec cannot hold."""
         self._check_default_args()
-        try:
-            params = msgspec.to_builtins(self.params)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise AirflowException(
-                f"the params of DAG {self.dag_id!r} are not JSON ({error}); use str, number, "
-                f"list, dict"
-            ) from None
         return DagSpec(
             dag_id=self.dag_id,
             tasks=self._task_specs(),
@@ -226,7 +231,7 @@ class DAG:
             tags=self.tags,
             description=self.description,
             doc=self.doc_md,
-            params=params,
+            params=self.params.dump(),
             file=file,
         )
 

@@ -17,6 +17,20 @@ class AirflowFailException(AirflowException):
     """Raised by a task to fail for good: what is left of its retries is not used."""
 
 
+class ParamValidationError(AirflowFailException):
+    """A param whose value breaks its rules. It fails a task for good: the next attempt would get
+    the same value."""
+
+    def __init__(self, name: str, value: object, rule: str, source: str = "") -> None:
+        self.name = name
+        self.value = value
+        self.rule = rule
+        of = f"param {name!r}" if name else "a param"
+        where = f", {source}," if source else ","
+        is_missing = value is None and rule.startswith("it has no")
+        super().__init__(f"{of}: {rule}" if is_missing else f"{of} is {value!r}{where} but {rule}")
+
+
 class AirflowTaskTimeout(BaseException):
     """``execution_timeout`` is over. No ``Exception``, so that a task that catches those ends."""
 

@@ -20,6 +20,7 @@ from millstream.sdk.errors import AirflowException, AirflowFailException, Airflo
 from millstream.sdk.operator import BaseOperator
 from millstream.sdk.operators.bash import BashOperator
 from millstream.sdk.operators.empty import EmptyOperator
+from millstream.sdk.params import resolve_params
 from millstream.sdk.templates import render_fields
 from millstream.sdk.xcom import XCOM_RETURN_KEY, encode_xcom
 
@@ -73,7 +74,9 @@ def _run(attempt: Attempt, dag: DAG | None, context: Context) -> None:
     task = copy.copy(_task(attempt, dag))
     instance = context["ti"]
     context["task"] = instance.task = task
-    context["params"] = {**(dag.params if dag else {}), **task.params, **instance.dag_run.conf}
+    context["params"] = resolve_params(
+        dag.params if dag else {}, task.params, instance.dag_run.conf
+    )
     with running(context):
         render_fields(task, dag, context)
         task.pre_execute(context)

@@ -50,6 +50,7 @@ from millstream.core.validate import check_dag
 from millstream.sdk.errors import AirflowException, AirflowTaskTimeout
 from millstream.sdk.execution import Attempt, Outcome, run_attempt
 from millstream.sdk.local_output import Output, logging_to_output
+from millstream.sdk.params import resolve_params
 from millstream.sdk.time_limit import time_limit
 from millstream.sdk.xcom import XCOM_RETURN_KEY
 
@@ -90,7 +91,9 @@ def run_locally(
     """Runs the DAG to its end; progress and logs go to the standard output."""
     spec = dag.to_spec(Path(dag.fileloc).name or "dag.py")
     check_dag(spec)
-    runner = _Runner(dag, spec, _plain_conf(run_conf or {}))
+    conf = _plain_conf(run_conf or {})
+    resolve_params(dag.params, {}, conf)
+    runner = _Runner(dag, spec, conf)
     with logging_to_output():
         return runner.run(logical_date)
 

@@ -18,6 +18,7 @@ from millstream.sdk import arguments
 from millstream.sdk.authoring import author_place, current_dag, current_group
 from millstream.sdk.edges import Node
 from millstream.sdk.errors import AirflowException, NotSupportedYet
+from millstream.sdk.params import ParamsDict
 from millstream.sdk.xcom import XComArg, references
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ class BaseOperator(Node):
         self.queue = queue
         self.exclusive = exclusive
         self.do_xcom_push = do_xcom_push
-        self.params = dict(params or {})
+        self.params = ParamsDict(params, f"task {task_id!r}")
         self.doc_md = doc_md or doc or doc_rst or doc_yaml or doc_json or ""
         self.line = self._creation.line
         self.dag: DAG | None = None

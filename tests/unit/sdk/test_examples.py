@@ -11,6 +11,7 @@ import pytest
 from millstream.core.graph import Graph
 from millstream.sdk.bundle import build_bundle
 from millstream.sdk.dag import DAG
+from millstream.sdk.errors import ParamValidationError
 from millstream.sdk.load import load_dags
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -85,3 +86,12 @@ def test_the_example_of_task_groups(
     for task in dag.tasks:
         assert run(dag, task.task_id).kind == "success"
     assert "loaded: ['orders', 'items', 'customers']" in capsys.readouterr().out
+
+
+def test_the_example_of_params(example: Any) -> None:
+    dag = example("params.py")
+    done = dag.test(run_conf={"rows": 3, "mode": "replace"})
+    assert (done.state, done.xcom("count")) == ("success", 3)
+    assert done.xcom("report") == "replace: plain values are params too"
+    with pytest.raises(ParamValidationError, match="'day' is 'today', given by the run's conf"):
+        dag.test(run_conf={"day": "today"})

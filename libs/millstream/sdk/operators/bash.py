@@ -70,6 +70,8 @@ class BashOperator(BaseOperator):
         dag = self.dag
         if self.bash_command.endswith(tuple(self.template_ext)) or self.params:
             return PythonAction()
+        if dag and dag.params.has_rules:  # they are checked where the DAG file is loaded
+            return PythonAction()
         if dag and (
             dag.user_defined_macros or dag.user_defined_filters or dag.render_template_as_native_obj
         ):
