@@ -245,7 +245,7 @@ class _Runner:
         }
         match outcome.kind:
             case "success":
-                return SucceedAttempt(**common)
+                return SucceedAttempt(**common, choice=outcome.choice)
             case "skipped":
                 return SkipAttempt(**common, reason=outcome.message)
             case "failed":

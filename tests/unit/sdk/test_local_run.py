@@ -24,6 +24,7 @@ from millstream import (
     BashOperator,
     EmptyOperator,
     PythonOperator,
+    TaskGroup,
     dag,
     task,
 )
@@ -158,6 +159,31 @@ def test_skips(capsys: Any) -> None:
         "skip": "skipped", "work": "success", "after": "skipped", "join": "success",
     }  # fmt: skip
     assert "--- skip: skipped: nothing new" in capsys.readouterr().out
+
+
+def test_branches_and_short_circuits() -> None:
+    @dag
+    def flow() -> None:
+        @task.branch
+        def choose() -> str:
+            return "group"
+
+        @task.short_circuit
+        def stop() -> bool:
+            return False
+
+        with TaskGroup("group") as group:
+            EmptyOperator(task_id="a")
+        join = EmptyOperator(task_id="join", trigger_rule="none_failed_min_one_success")
+        choose() >> [EmptyOperator(task_id="left"), group] >> join
+        stop() >> EmptyOperator(task_id="cut") >> EmptyOperator(task_id="off")
+
+    run = flow().test()
+    assert run.state == "success"
+    assert run.task_states == {
+        "group.a": "success", "join": "success", "choose": "success", "left": "skipped",
+        "stop": "success", "cut": "skipped", "off": "skipped",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
