@@ -7,11 +7,6 @@ which needs them fails instead of rendering "None". All instants are pendulum Da
 from __future__ import annotations
 
 import datetime
-import json
-import random
-import time
-import types
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,6 +19,9 @@ from millstream.core.events import Choice, RunInfo
 from millstream.core.spec import Action
 from millstream.sdk.dates import in_utc
 from millstream.sdk.errors import NotSupportedYet
+from millstream.sdk.macros import macros
+from millstream.sdk.missing_stores import conn, var
+from millstream.sdk.removed_keys import REPLACEMENTS, TaskContext, removed_keys
 from millstream.sdk.xcom import XCOM_RETURN_KEY, encode_xcom
 
 if TYPE_CHECKING:
@@ -36,7 +34,8 @@ CONTEXT_KEYS = frozenset(
     {
         "dag", "dag_run", "task", "ti", "task_instance", "run_id", "params", "macros", "try_number",
         "templates_dict", "test_mode", "task_instance_key_str", "logical_date", "ds", "ds_nodash",
-        "ts", "ts_nodash", "ts_nodash_with_tz", "data_interval_start", "data_interval_end",
+        "ts", "ts_nodash", "ts_nodash_with_tz", "data_interval_start", "data_interval_end", "var",
+        "conn", *REPLACEMENTS,
     }
 )  # fmt: skip
 
@@ -165,13 +164,17 @@ def build_context(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Co
     """The context without ``task`` and ``params``, which are added when the task is known."""
     dag_run = DagRun(attempt)
     instance = TaskInstance(attempt, channel, dag_run)
-    context: Context = {
+    context: Context = TaskContext()
+    context |= {
         "dag_run": dag_run,
         "ti": instance,
         "task_instance": instance,
         "run_id": attempt.run_id,
         "try_number": attempt.tries,
         "macros": macros,
+        "var": var,
+        "conn": conn,
+        "templates_dict": None,
         "test_mode": False,
     }
     if dag is not None:
@@ -183,6 +186,7 @@ def build_context(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Co
         context["task_instance_key_str"] = (
             f"{attempt.dag_id}__{attempt.task_id}__{context['ds_nodash']}"
         )
+        context.update(removed_keys(logical_date, dag_run.run_type, dag))
     return context
 
 
@@ -221,29 +225,6 @@ def current_task_instance() -> TaskInstance | None:
     """The task instance that is running, if any."""
     context = _current.get()
     return None if context is None else context["ti"]
-
-
-def ds_add(ds: str, days: int) -> str:
-    """``ds_add("2015-01-01", 5)`` is ``"2015-01-06"``."""
-    date = datetime.datetime.strptime(str(ds), "%Y-%m-%d") + datetime.timedelta(days=days)
-    return date.strftime("%Y-%m-%d")
-
-
-def ds_format(ds: str, input_format: str, output_format: str) -> str:
-    """``ds_format("2015-01-01", "%Y-%m-%d", "%m-%d-%y")`` is ``"01-01-15"``."""
-    return datetime.datetime.strptime(str(ds), input_format).strftime(output_format)
-
-
-macros = types.SimpleNamespace(
-    datetime=datetime.datetime,
-    timedelta=datetime.timedelta,
-    ds_add=ds_add,
-    ds_format=ds_format,
-    json=json,
-    time=time,
-    uuid=uuid,
-    random=random.random,
-)
 
 
 def _map_path(index: int) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import traceback
+import warnings
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ from millstream.sdk.errors import AirflowException, AirflowTaskTimeout
 from millstream.sdk.execution import Attempt, Outcome, run_attempt
 from millstream.sdk.local_output import Output, logging_to_output
 from millstream.sdk.params import resolve_params
+from millstream.sdk.removed_keys import RemovedInAirflow3Warning
 from millstream.sdk.time_limit import time_limit
 from millstream.sdk.xcom import XCOM_RETURN_KEY
 
@@ -94,7 +96,8 @@ def run_locally(
     conf = _plain_conf(run_conf or {})
     resolve_params(dag.params, {}, conf)
     runner = _Runner(dag, spec, conf)
-    with logging_to_output():
+    with logging_to_output(), warnings.catch_warnings():
+        warnings.simplefilter("default", RemovedInAirflow3Warning)
         return runner.run(logical_date)
 
 

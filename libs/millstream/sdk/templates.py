@@ -13,8 +13,10 @@ import jinja2
 import jinja2.meta
 import jinja2.nativetypes
 
+from millstream.core.errors import MillstreamError
 from millstream.sdk.context import Context, dates
 from millstream.sdk.errors import TemplateError
+from millstream.sdk.removed_keys import TemplateContext
 from millstream.sdk.xcom import Reference
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ def environment(dag: DAG | None) -> jinja2.Environment:
         loader=jinja2.FileSystemLoader([dag.folder, *dag.template_searchpath]) if dag else None,
         cache_size=0,
     )
+    made.context_class = TemplateContext
     for name in ("ds", "ds_nodash", "ts", "ts_nodash", "ts_nodash_with_tz"):
         made.filters[name] = _date_filter(name)
     if dag:
@@ -117,7 +120,8 @@ def _render_text(
     except jinja2.TemplateSyntaxError as error:
         raise _of_syntax(field, error) from None
     except Exception as error:
-        message = str(error) if isinstance(error, jinja2.UndefinedError) else repr(error)
+        is_sentence = (jinja2.UndefinedError, MillstreamError)
+        message = str(error) if isinstance(error, is_sentence) else repr(error)
         raise TemplateError(field, _template_line(error), message) from error
 
 

@@ -19,6 +19,7 @@ from millstream import (
 from millstream.core.spec import EmptyAction, PythonAction
 from millstream.sdk.context import CONTEXT_KEYS
 from millstream.sdk.errors import NotSupportedYet
+from millstream.sdk.removed_keys import NEED_SCHEDULE
 
 
 def one(function: Any, **more: Any) -> DAG:
@@ -35,7 +36,7 @@ def value(outcome: Any) -> str:
 def test_kwargs_get_the_whole_context(run: Any) -> None:
     seen: dict[str, Any] = {}
     assert run(one(lambda **kwargs: seen.update(kwargs)), "t").kind == "success"
-    assert set(seen) == CONTEXT_KEYS - {"templates_dict"}
+    assert set(seen) == CONTEXT_KEYS - NEED_SCHEDULE
     assert isinstance(seen["logical_date"], pendulum.DateTime)
     assert seen["logical_date"].timezone_name == "UTC"
     assert seen["ti"] is seen["task_instance"]

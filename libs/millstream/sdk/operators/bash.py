@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from millstream.core.spec import Action, BashAction, PythonAction
 from millstream.sdk.errors import AirflowException
 from millstream.sdk.operator import BaseOperator
+from millstream.sdk.removed_keys import NEED_SCHEDULE
 from millstream.sdk.shell import run_bash
 from millstream.sdk.templates import names_in
 from millstream.sdk.xcom import Reference
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from millstream.sdk.context import Context
 
 # What a template can only be given where the DAG file is loaded.
-_NEEDS_DAG_FILE = frozenset({"dag", "task", "params"})
+_NEEDS_DAG_FILE = frozenset({"dag", "task", "params", *NEED_SCHEDULE})
 
 
 class BashOperator(BaseOperator):
