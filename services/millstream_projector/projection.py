@@ -19,6 +19,7 @@ from millstream.core.events import (
     RunQuarantined,
     RunStarted,
     RunSucceeded,
+    TaskExpanded,
     TaskFailed,
     TaskLost,
     TaskReady,
@@ -146,6 +147,8 @@ class Projection:
                 )
             case RunQuarantined():
                 self._end(kept, event, "failed", _text(f"quarantined: {event.data.error}"))
+            case TaskExpanded():
+                return  # the instances get rows of their own when something happens to them
             case _:
                 self._task(kept, event)
 

@@ -31,6 +31,7 @@ from millstream.core.commands import (
 )
 from millstream.core.errors import MillstreamError, Unavailable
 from millstream.core.events import TaskReady, Where, XCom
+from millstream.core.validate import MAX_MAP_LENGTH
 from millstream.sdk.execution import Attempt, Outcome
 from millstream_worker.bundles import Bundles
 from millstream_worker.children import Child, ChildDied, Children
@@ -49,6 +50,8 @@ LOOKUP_TRIES = 30
 MOST_INLINE_BYTES = 48 * 1024
 MOST_INLINE_TOTAL_BYTES = 256 * 1024
 MOST_XCOM_BYTES = 1024**3
+
+RETURN_VALUE = "return_value"
 
 _conf_decoder = msgspec.json.Decoder(ConfAnswer)
 _xcom_decoder = msgspec.json.Decoder(XComAnswer)
@@ -257,11 +260,18 @@ class Running:
                 )
             total += len(text)
             is_inline = len(text) <= MOST_INLINE_BYTES and total <= MOST_INLINE_TOTAL_BYTES
+            length = -1
+            if self._ready.is_mapped_over and key == RETURN_VALUE:
+                length = map_length(text)
+                if not 0 <= length <= MAX_MAP_LENGTH:
+                    return self._failed("NotMappable", _not_mappable(length))
             xcoms[key] = (
-                XCom(value=msgspec.Raw(text), size=len(text))
+                XCom(value=msgspec.Raw(text), size=len(text), length=length)
                 if is_inline
-                else XCom(blob=await self._tools.blobs.put(text), size=len(text))
+                else XCom(blob=await self._tools.blobs.put(text), size=len(text), length=length)
             )
+        if self._ready.is_mapped_over and outcome.kind == "success" and RETURN_VALUE not in xcoms:
+            return self._failed("NotMappable", _not_mappable(-1))
         return self._finished(outcome, done, xcoms)
 
     def _finished(self, outcome: Outcome, done: Done, xcoms: dict[str, XCom]) -> FinishReport:
@@ -371,3 +381,20 @@ class Running:
                 self._tools.bus.send(subject, message)
             except Unavailable:
                 log.warning("log_lines_lost", task_id=self.where.task_id)
+
+
+def map_length(text: bytes) -> int:
+    """How many items a JSON list or object has; -1 for anything else."""
+    try:
+        return len(msgspec.json.decode(text, type=list[msgspec.Raw] | dict[str, msgspec.Raw]))
+    except msgspec.MsgspecError:
+        return -1
+
+
+def _not_mappable(length: int) -> str:
+    if length < 0:
+        return "other tasks are mapped over the result, so it must be a list or a dict"
+    return (
+        f"other tasks are mapped over the result, which has {length} items; at most "
+        f"{MAX_MAP_LENGTH} are allowed"
+    )

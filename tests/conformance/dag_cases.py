@@ -1,8 +1,12 @@
-"""Plays recorded DAG cases through the pure core with scripted outcomes; see shared README of the
-format: each case says what Airflow itself did."""
+"""Plays recorded DAG cases through the pure core with scripted outcomes.
+
+A case is a DAG, the outcome of each try of each task, and the states in which Airflow 3.3.2 itself
+left the run and its tasks.
+"""
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from datetime import UTC, datetime
 from typing import Any
@@ -30,14 +34,23 @@ from millstream.core.events import (
     Where,
     XCom,
 )
-from millstream.core.handle import handle
-from millstream.core.spec import BashAction, DagSpec, EmptyAction, TaskSpec, TriggerRule
+from millstream.core.handle import Cause, begin, handle, settle
+from millstream.core.spec import BashAction, DagSpec, EmptyAction, MapSource, TaskSpec, TriggerRule
 from millstream.core.state import State
 from millstream.core.statuses import next_status
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MOST_STEPS = 10_000
 Mismatch = tuple[str, str, object, object, object]
+
+
+def judge(line: str) -> tuple[str, list[str]]:
+    """The id of a case, and a sentence for each mismatch."""
+    case = json.loads(line)
+    return case["id"], [
+        f"task {task_id}, map index {index}: expected {wanted}, got {got}"
+        for _, task_id, index, wanted, got in play_dag_case(case)
+    ]
 
 
 def play_dag_case(case: dict[str, Any]) -> list[Mismatch]:
@@ -64,12 +77,16 @@ class _Player:
         for _ in range(MOST_STEPS):
             if not self.waiting:
                 return
-            # Airflow ran what was ready at the same time and decided when all of it had ended. The
-            # core decides at each report, so the reports come in the order that leads to the same:
-            # what cuts tasks off, then failures, then skips.
-            ready, self.waiting = sorted(self.waiting, key=self._rank), deque()
+            # Airflow ran what was ready at the same time and decided when all of it had ended.
+            ready, self.waiting = self.waiting, deque()
+            cause = Cause(self._id(), "", "player", NOW, 1)
+            ended: list[Event] = []
             for event in ready:
-                self._report(event)
+                begin(self.state, self._report(event), cause, ended)
+            followed: list[Event] = []
+            settle(self.state, ended, cause, followed)
+            for event in [*ended, *followed]:
+                self._note(event)
 
     def mismatches(self) -> list[Mismatch]:
         expected, name = self.case["expected"], self.case["id"]
@@ -95,14 +112,7 @@ class _Player:
                     found.append((name, task_id, shown, wanted.get(path), got_all.get(path)))
         return found
 
-    def _rank(self, event: Event) -> int:
-        task = self.tasks[event.where.task_id]
-        if _choice(task) is not None:
-            return 0
-        assert isinstance(event.data, TaskReady)
-        return 1 + ("fail", "skip", "success").index(_outcome(task, event.where, event.data.tries))
-
-    def _report(self, event: Event) -> None:
+    def _report(self, event: Event) -> Any:
         """The scripted outcome of an attempt."""
         where, ready = event.where, event.data
         assert isinstance(ready, TaskReady)
@@ -117,11 +127,10 @@ class _Player:
             "ended_at": NOW,
         }
         if outcome == "fail":
-            self._do(FailAttempt(**about, error_type="Scripted", message="as scripted"))
-        elif outcome == "skip":
-            self._do(SkipAttempt(**about, reason="as scripted"))
-        else:
-            self._do(SucceedAttempt(**about, choice=_choice(task), xcoms=_xcoms(task)))
+            return FailAttempt(**about, error_type="Scripted", message="as scripted")
+        if outcome == "skip":
+            return SkipAttempt(**about, reason="as scripted")
+        return SucceedAttempt(**about, choice=_choice(task), xcoms=_xcoms(task))
 
     def _do(self, command: Any) -> None:
         for event in handle(self.state, command, "player", NOW, 1):
@@ -170,9 +179,19 @@ def _task(task: dict[str, Any]) -> TaskSpec:
         trigger_rule=rule,
         retries=task["retries"],
         retry_delay_s=0.0,
+        mapped_over=_sources(task),
         is_setup=task.get("setup", False),
         is_teardown=is_teardown,
         on_failure_fail_dagrun=task.get("on_failure_fail_dagrun", False),
+    )
+
+
+def _sources(task: dict[str, Any]) -> tuple[MapSource, ...]:
+    if task["kind"] != "mapped":
+        return ()
+    over = task["over"]
+    return (
+        MapSource(task_id=over["xcom"]) if "xcom" in over else MapSource(length=over["literal"]),
     )
 
 
@@ -197,5 +216,6 @@ def _choice(task: dict[str, Any]) -> Choice | None:
 
 def _xcoms(task: dict[str, Any]) -> dict[str, XCom]:
     if "returns_list" in task:
-        return {"return_value": XCom(value=msgspec.Raw(b"[]"), size=2)}
-    return {}
+        items = task["returns_list"]
+        return {"return_value": XCom(value=msgspec.Raw(b"[]"), size=2, length=items)}
+    return {"return_value": XCom(value=msgspec.Raw(b'"ok"'), size=4)}

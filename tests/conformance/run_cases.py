@@ -1,5 +1,6 @@
 """Plays recorded cases, one a line of a file of JSON:
 
+    python tests/conformance/run_cases.py FILE
     python tests/conformance/run_cases.py --timetables FILE
 
 Prints a line for each mismatch, then how many cases passed and failed; the exit code is 1 if any
@@ -15,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from conformance import timetable_cases
+from conformance import dag_cases, timetable_cases
 
 Judge = Callable[[str], tuple[str, list[str]]]
 
@@ -39,10 +40,13 @@ def play(lines: Iterable[str], judge: Judge) -> tuple[int, int]:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Play recorded cases.")
-    parser.add_argument("--timetables", type=Path, metavar="FILE", required=True)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("dags", type=Path, metavar="FILE", nargs="?", help="cases of DAGs")
+    which.add_argument("--timetables", type=Path, metavar="FILE", help="cases of schedules")
     options = parser.parse_args(arguments)
-    with options.timetables.open(encoding="utf-8") as lines:
-        passed, failed = play(lines, timetable_cases.judge)
+    judge = dag_cases.judge if options.dags else timetable_cases.judge
+    with (options.dags or options.timetables).open(encoding="utf-8") as lines:
+        passed, failed = play(lines, judge)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

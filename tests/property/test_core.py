@@ -220,6 +220,8 @@ FIELDS = RUN_FIELDS | {
         skip=st.sampled_from(["", "direct", "all"]),
     ),
     "holder": TEXT,
+    "is_mapped_over": st.booleans(),
+    "length": st.integers(0, 5),
     "is_final": st.booleans(),
     "max_tries": st.integers(1, 9),
     "message": TEXT,

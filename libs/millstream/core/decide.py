@@ -145,8 +145,8 @@ def _find_open(state: State, where: Where) -> tuple[Run, Instance]:
         raise Refused(
             "RUN_CLOSED", f"Run {where.run_id!r} of DAG {where.dag_id!r} is finished or unknown."
         )
-    found = run.find(where.task_id)
-    if found is None or where.map_index:
+    found = run.find(where.task_id, where.map_index)
+    if found is None:
         raise Refused("TASK_NOT_FOUND", f"Run {where.run_id!r} has no task {where.task_id!r}.")
     instance = found[1]
     is_open = instance.status in (TaskStatus.QUEUED, TaskStatus.RUNNING)
@@ -246,12 +246,12 @@ def _failed(run: Run, instance: Instance, command: FailAttempt, now: datetime) -
 
 def _retry(state: State, command: RetryAttempt) -> Iterator[Fact]:
     run = state.runs.get(run_key(command.where))
-    found = run.find(command.where.task_id) if run else None
+    found = run.find(command.where.task_id, command.where.map_index) if run else None
     if run is None or found is None:
         return
     number, instance = found
     if instance.status is TaskStatus.UP_FOR_RETRY and instance.attempt == command.where.attempt:
-        yield make_ready(run, number, instance)
+        yield make_ready(run, number, instance, command.where.map_index)
 
 
 def _lose(state: State, command: LoseAttempt) -> Iterator[Fact]:
@@ -276,4 +276,5 @@ def _ready_again(state: State, command: ReadyAgain) -> Iterator[Fact]:
     except Refused:
         return
     if instance.status is TaskStatus.QUEUED:
-        yield make_ready(run, run.version.graph.number[command.where.task_id], instance)
+        number = run.version.graph.number[command.where.task_id]
+        yield make_ready(run, number, instance, command.where.map_index)

@@ -50,11 +50,13 @@ class XCom(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``value``: the JSON text itself, up to 48 KiB. ``blob``: the key of the JSON text in the blob
     store, which is its SHA-256; ``size`` is its length in bytes.
+    ``length``: how many items a list or a dict has, -1 for anything else.
     """
 
     value: msgspec.Raw = msgspec.Raw()
     blob: str = ""
     size: int = 0
+    length: int = -1
 
 
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -131,9 +133,16 @@ class RunQuarantined(EventData, frozen=True, kw_only=True):
     error: str
 
 
+class TaskExpanded(EventData, frozen=True, kw_only=True):
+    """A mapped task became ``length`` instances, with the map indices 0, 1, 2, .."""
+
+    length: int
+
+
 class TaskReady(EventData, frozen=True, kw_only=True):
     """An attempt may start: the only thing that makes a worker act. It carries all that the worker
-    needs. ``tries`` is the number of attempts that used up a try before, plus one."""
+    needs. ``is_mapped_over``: other tasks have one instance for each item of the result. ``tries``
+    is the number of attempts that used up a try before, plus one."""
 
     queue: str
     version: int
@@ -146,6 +155,7 @@ class TaskReady(EventData, frozen=True, kw_only=True):
     execution_timeout_s: float | None = None
     exclusive: bool = False
     do_xcom_push: bool = True
+    is_mapped_over: bool = False
 
 
 class TaskStarted(EventData, frozen=True, kw_only=True):
@@ -213,6 +223,7 @@ Data = (
     | RunSucceeded
     | RunFailed
     | RunQuarantined
+    | TaskExpanded
     | TaskReady
     | TaskStarted
     | TaskSucceeded

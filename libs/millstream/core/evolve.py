@@ -7,7 +7,6 @@ import msgspec
 
 from millstream.core.choices import tasks_cut_off
 from millstream.core.events import (
-    Choice,
     DagVersionSubmitted,
     Data,
     EpochStarted,
@@ -18,6 +17,7 @@ from millstream.core.events import (
     RunQuarantined,
     RunStarted,
     RunSucceeded,
+    TaskExpanded,
     TaskFailed,
     TaskLost,
     TaskReady,
@@ -47,6 +47,8 @@ from millstream.core.statuses import (
     TaskStatus,
     next_status,
 )
+
+RETURN_VALUE = "return_value"
 
 
 def evolve(state: State, event: Event) -> None:
@@ -94,8 +96,8 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
     allowed = TASK_TRANSITIONS.get(type(data))
     if allowed is None:
         return run.status in RUN_TRANSITIONS[type(data)]
-    found = run.find(where.task_id)
-    if found is None or where.map_index or found[1].status not in allowed:
+    found = run.find(where.task_id, where.map_index)
+    if found is None or found[1].status not in allowed or found[1].elements:
         return False
     return _is_right_attempt(found[1], where, data)
 
@@ -105,9 +107,9 @@ def _is_right_attempt(instance: Instance, where: Where, data: Data) -> bool:
         case TaskReady():
             again = 0 if instance.status is TaskStatus.QUEUED else 1
             return where.attempt == instance.attempt + again
-        case TaskUpstreamFailed():
+        case TaskUpstreamFailed() | TaskExpanded():
             return where.attempt == 0
-        case TaskSucceeded() | TaskSkipped() if instance.status is TaskStatus.NONE:
+        case TaskSucceeded() | TaskSkipped() if instance.status is not TaskStatus.RUNNING:
             return where.attempt == 0
         case _:
             return where.attempt == instance.attempt
@@ -156,17 +158,25 @@ def _new_instance(graph: Graph, number: int) -> Instance:
 def _forget_run(state: State, where: Where) -> None:
     run = state.runs.pop(run_key(where))
     if run.unfinished:  # quarantined with tasks under way: nobody waits for their claims any more
-        for task in run.version.graph.tasks:
+        for task, instance in zip(run.version.graph.tasks, run.instances, strict=True):
             state.ready.pop((*run.key, task.task_id, ()), None)
+            for index in range(len(instance.elements)):
+                state.ready.pop((*run.key, task.task_id, (index,)), None)
 
 
 def _change_instance(state: State, event: Event) -> None:
     where, data = event.where, event.data
     run = state.runs[run_key(where)]
-    number = run.version.graph.number[where.task_id]
-    instance = run.instances[number]
+    found = run.find(where.task_id, where.map_index)
+    assert found is not None, "is_legal looked"
+    number, instance = found
+    if isinstance(data, TaskExpanded):
+        _expand(run, number, data.length)
+        return
     status = next_status(data)
     assert status is not None
+    if instance.status is TaskStatus.UPSTREAM_FAILED:
+        _uncount_upstream_failed(run, number)
     instance.status = status
     match data:
         case TaskReady():
@@ -185,11 +195,53 @@ def _change_instance(state: State, event: Event) -> None:
             instance.retry_at = data.retry_at
         case TaskLost():
             instance.losses += 1
-        case TaskSucceeded(choice=Choice() as choice):
-            for other in tasks_cut_off(run.version.graph, number, choice):
-                run.instances[other].cut_by = run.instances[other].cut_by or where.task_id
+        case TaskSucceeded():
+            _succeed(run, number, where, data)
     if status in FINISHED_TASK:
         _count_finished(run, number, status)
+
+
+def _uncount_upstream_failed(run: Run, number: int) -> None:
+    """Take back that a task could not run: a branch skips it instead."""
+    graph = run.version.graph
+    run.unfinished += 1
+    if graph.is_leaf[number]:
+        run.failed_leaves.remove(graph.tasks[number].task_id)
+    for child in graph.downstream[number]:
+        run.instances[child].upstream_failed -= 1
+    for other in graph.informed[number]:
+        extra = run.instances[other].extra
+        assert extra is not None, "a task that is informed waits for something"
+        extra.waits += 1
+
+
+def _succeed(run: Run, number: int, where: Where, data: TaskSucceeded) -> None:
+    """What a success says about other tasks: whom it cuts off, and over how much some are
+    mapped."""
+    graph = run.version.graph
+    if data.choice is not None:
+        for other in tasks_cut_off(graph, number, data.choice):
+            run.instances[other].cut_by = run.instances[other].cut_by or where.task_id
+    if graph.is_source[number]:
+        result = data.xcoms.get(RETURN_VALUE)
+        instance = run.instances[number]
+        if where.map_index:
+            instance.length = max(instance.length, 0) + (result is not None)
+        elif result is not None:
+            instance.length = result.length
+
+
+def _expand(run: Run, number: int, length: int) -> None:
+    """A mapped task becomes ``length`` instances: so many wait, and so many are waited for."""
+    run.instances[number].elements = tuple(Instance() for _ in range(length))
+    run.unfinished += length - 1
+    graph = run.version.graph
+    for child in graph.downstream[number]:
+        run.instances[child].more_upstream += length - 1
+    for other in graph.informed[number]:
+        extra = run.instances[other].extra
+        assert extra is not None, "a task that is informed waits for something"
+        extra.waits += length - 1
 
 
 def _count_finished(run: Run, number: int, status: TaskStatus) -> None:

@@ -16,15 +16,19 @@ class Graph:
     ``is_leaf[i]``: the run's outcome depends on this task. ``setups[i]`` are the setups that task
     ``i`` needs beyond its own upstream tasks, ``scope[i]`` the tasks between the setups of teardown
     ``i`` and itself; ``informed[i]`` are the tasks that wait for ``i`` in one of these two ways.
+    ``sources[i]`` are the tasks over whose results task ``i`` is mapped, in the order of its spec;
+    ``is_source[i]``: some task is mapped over this one's result.
     """
 
     __slots__ = (
         "downstream",
         "informed",
         "is_leaf",
+        "is_source",
         "number",
         "scope",
         "setups",
+        "sources",
         "starts",
         "tasks",
         "upstream",
@@ -46,6 +50,12 @@ class Graph:
             for index, task in enumerate(spec.tasks)
             if not self.upstream[index] or task.trigger_rule is TriggerRule.ALWAYS
         )
+        self.sources = tuple(
+            tuple(self.number[source.task_id] for source in task.mapped_over if source.task_id)
+            for task in spec.tasks
+        )
+        mapped_over = {source for sources in self.sources for source in sources}
+        self.is_source = tuple(index in mapped_over for index in range(len(spec.tasks)))
         self.is_leaf = tuple(map(self._decides_outcome, range(len(spec.tasks))))
         self.setups, self.scope = self._setups_and_scopes()
         informed: list[list[int]] = [[] for _ in spec.tasks]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
+from typing import NamedTuple
 
 from millstream.core.commands import AnyCommand, Receipt, SubmitDag, TriggerRun
 from millstream.core.decide import decide
@@ -20,15 +20,11 @@ def handle(state: State, command: AnyCommand, actor: str, now: datetime, epoch: 
     Raises :class:`Refused`, and then nothing has changed. Any other failure of ours puts the run
     that the command is about into quarantine, so that the other runs go on.
     """
+    cause = Cause(command.id, command.trace, actor, now, epoch)
     done: list[Event] = []
     try:
-        _run_to_end(
-            state,
-            decide(state, command, now),
-            (command.id, command.trace),
-            (actor, now, epoch),
-            done,
-        )
+        begin(state, command, cause, done)
+        settle(state, list(done), cause, done)
     except Refused:
         assert not done, "a command is refused before its first event or not at all"
         raise
@@ -38,43 +34,57 @@ def handle(state: State, command: AnyCommand, actor: str, now: datetime, epoch: 
             if done:
                 raise
             raise Refused("INTERNAL", f"Millstream failed on this command: {error!r}") from error
-        fact = Fact(where, RunQuarantined(error=repr(error)))
-        _run_to_end(state, iter([fact]), (command.id, command.trace), (actor, now, epoch), done)
+        done.append(_fold(state, Fact(where, RunQuarantined(error=repr(error))), cause))
     return done
 
 
-def _run_to_end(
-    state: State,
-    first: Iterator[Fact],
-    cause: tuple[str, str],
-    by: tuple[str, datetime, int],
-    done: list[Event],
-) -> None:
-    """Depth first, and lazily: a generator is resumed when all that followed from its last event
-    is in."""
-    causation, trace = cause
-    actor, now, epoch = by
-    stack = [first]
-    while stack:
-        fact = next(stack[-1], None)
-        if fact is None:
-            stack.pop()
-            continue
-        assert is_legal(state, fact.where, fact.data), fact
-        run = state.runs.get(run_key(fact.where))
-        event = Event(
-            state.position + 1,
-            epoch,
-            fact.where,
-            fact.data,
-            actor,
-            causation,
-            now,
-            run.trace if run is not None else trace,
-        )
-        evolve(state, event)
-        done.append(event)
-        stack.append(react(state, event, now))
+class Cause(NamedTuple):
+    """What led to an event: the command, who sent it, when, and in which epoch."""
+
+    causation: str
+    trace: str
+    actor: str
+    now: datetime
+    epoch: int
+
+
+def begin(state: State, command: AnyCommand, cause: Cause, done: list[Event]) -> None:
+    """Only what the command itself says, without what follows from it. Raises :class:`Refused`."""
+    done.extend(_fold(state, fact, cause) for fact in decide(state, command, cause.now))
+
+
+def settle(state: State, events: list[Event], cause: Cause, done: list[Event]) -> None:
+    """All that follows from events that are folded already.
+
+    It goes in rounds, as in Airflow: what follows from the events of one round is judged as things
+    stand at its end, so that the order of those events does not matter; then all of it is folded.
+    """
+    while events:
+        facts: dict[tuple[Where, type], Fact] = {}
+        for event in events:
+            for fact in react(state, event, cause.now):
+                facts.setdefault((fact.where, type(fact.data)), fact)
+        events = []
+        for fact in facts.values():
+            events.append(_fold(state, fact, cause))
+            done.append(events[-1])
+
+
+def _fold(state: State, fact: Fact, cause: Cause) -> Event:
+    assert is_legal(state, fact.where, fact.data), fact
+    run = state.runs.get(run_key(fact.where))
+    event = Event(
+        state.position + 1,
+        cause.epoch,
+        fact.where,
+        fact.data,
+        cause.actor,
+        cause.causation,
+        cause.now,
+        run.trace if run is not None else cause.trace,
+    )
+    evolve(state, event)
+    return event
 
 
 def _run_of(command: AnyCommand, done: list[Event]) -> Where | None:

@@ -19,6 +19,7 @@ from millstream.core.events import (
     RunFailed,
     RunStarted,
     RunSucceeded,
+    TaskExpanded,
     TaskLost,
     TaskReady,
     TaskSkipped,
@@ -43,33 +44,63 @@ def react(state: State, event: Event, now: datetime) -> Iterator[Fact]:
         case RunCreated():
             yield Fact(event.where, RunStarted())
         case RunStarted():
+            yield from _expand_known(run)
             yield from _begin(run, run.version.graph.starts, now)
             yield from _end_run(state, run)
         case TaskLost(is_final=False):
-            number = run.version.graph.number[event.where.task_id]
-            yield make_ready(run, number, run.instances[number])
+            found = run.find(event.where.task_id, event.where.map_index)
+            assert found is not None, "the event was legal"
+            yield make_ready(run, *found, event.where.map_index)
+        case TaskExpanded():
+            yield from _begin(run, (run.version.graph.number[event.where.task_id],), now)
         case data if next_status(data) in FINISHED_TASK:
             number = run.version.graph.number[event.where.task_id]
             yield from _follow(run, number, data, now)
             yield from _end_run(state, run)
 
 
+def _expand_known(run: Run) -> Iterator[Fact]:
+    """The mapped tasks whose values all stand in the DAG file are expanded at once."""
+    graph = run.version.graph
+    for number, task in enumerate(graph.tasks):
+        if task.mapped_over and not graph.sources[number]:
+            length = _map_length(run, number)
+            if length:
+                yield Fact(Where(*run.key, task.task_id), TaskExpanded(length=length))
+
+
+def _map_length(run: Run, number: int) -> int | None:
+    """How many instances a mapped task has; None while that is not known, or cannot be."""
+    graph = run.version.graph
+    length = 1
+    for source in graph.tasks[number].mapped_over:
+        known = (
+            run.instances[graph.number[source.task_id]].length if source.task_id else source.length
+        )
+        if known < 0:
+            return None
+        length *= known
+    return length
+
+
 def _follow(run: Run, number: int, data: Data, now: datetime) -> Iterator[Fact]:
     """What the end of a task means for others: first what it cut off, then what waited for it."""
     graph = run.version.graph
     if isinstance(data, TaskSucceeded) and data.choice is not None:
-        yield from _begin(run, tasks_cut_off(graph, number, data.choice), now)
+        cut_off = tasks_cut_off(graph, number, data.choice)
+        yield from _begin(run, cut_off, now)
+        yield from _skip_hopeless(run, cut_off)
     yield from _begin(run, graph.downstream[number], now)
     yield from _begin(run, graph.informed[number], now)
 
 
-def make_ready(run: Run, number: int, instance: Instance) -> Fact:
+def make_ready(run: Run, number: int, instance: Instance, map_index: tuple[int, ...]) -> Fact:
     """The next attempt of a task; for one that is ready already, the same attempt again."""
     task = run.version.graph.tasks[number]
     is_again = instance.status is TaskStatus.QUEUED
     attempt = instance.attempt if is_again else instance.attempt + 1
     return Fact(
-        Where(*run.key, task.task_id, (), attempt),
+        Where(*run.key, task.task_id, map_index, attempt),
         TaskReady(
             queue=task.queue,
             version=run.version.version,
@@ -82,36 +113,89 @@ def make_ready(run: Run, number: int, instance: Instance) -> Fact:
             execution_timeout_s=task.execution_timeout_s,
             exclusive=task.exclusive,
             do_xcom_push=task.do_xcom_push,
+            is_mapped_over=run.version.graph.is_source[number],
         ),
     )
 
 
 def _begin(run: Run, numbers: Sequence[int], now: datetime) -> Iterator[Fact]:
     """What is decided about these tasks now, for those that have not begun."""
-    graph = run.version.graph
     for number in numbers:
-        instance = run.instances[number]
+        task, instance = run.version.graph.tasks[number], run.instances[number]
         if instance.status is not TaskStatus.NONE:
             continue
-        task = graph.tasks[number]
-        upstream = instance.upstream(len(graph.upstream[number]))
-        if instance.cut_by:
-            reason = f"task {instance.cut_by!r} chose not to go on here"
+        if instance.elements and instance.elements[0].status is not TaskStatus.NONE:
+            continue  # what is decided about one instance is decided about all
+        verdict, reason = _verdict(run, number)
+        if verdict is Verdict.RUN and task.mapped_over and not instance.elements:
+            length = _map_length(run, number)
+            if length:
+                yield Fact(Where(*run.key, task.task_id), TaskExpanded(length=length))
+                continue  # the instances begin when they are there
+            verdict, reason = _nothing_to_map(run, number, length)
+        if verdict is not Verdict.WAIT:
+            yield from _begin_all(run, number, verdict, reason, now)
+
+
+def _nothing_to_map(run: Run, number: int, length: int | None) -> tuple[Verdict, str]:
+    graph = run.version.graph
+    # The rule `always` waits for nothing, not even for the values: then, as in Airflow, it fails.
+    waits = graph.tasks[number].trigger_rule is not TriggerRule.ALWAYS
+    if waits and any(not run.is_over(source) for source in graph.sources[number]):
+        return Verdict.WAIT, ""
+    if length is None:
+        return Verdict.UPSTREAM_FAILED, "the values to map over are missing"
+    return Verdict.SKIP, "there is nothing to map over"
+
+
+def _skip_hopeless(run: Run, numbers: Sequence[int]) -> Iterator[Fact]:
+    """A branch skips also what could not run any more: as in Airflow, its word is the last."""
+    for number in numbers:
+        task, instance = run.version.graph.tasks[number], run.instances[number]
+        reason = f"task {instance.cut_by!r} chose not to go on here"
+        if instance.status is TaskStatus.UPSTREAM_FAILED:
             yield Fact(Where(*run.key, task.task_id), TaskSkipped(reason=reason))
-            continue
-        match _judge(task, instance, upstream):
+
+
+def _begin_all(
+    run: Run, number: int, verdict: Verdict, reason: str, now: datetime
+) -> Iterator[Fact]:
+    """The verdict for a task, or for each instance of one that is expanded."""
+    task, instance = run.version.graph.tasks[number], run.instances[number]
+    pairs: list[tuple[tuple[int, ...], Instance]] = [((), instance)]
+    if instance.elements:
+        pairs = [((index,), element) for index, element in enumerate(instance.elements)]
+    for map_index, one in pairs:
+        where = Where(*run.key, task.task_id, map_index)
+        match verdict:
             case Verdict.RUN if isinstance(task.action, EmptyAction):
-                yield Fact(
-                    Where(*run.key, task.task_id), TaskSucceeded(started_at=now, ended_at=now)
-                )
+                yield Fact(where, TaskSucceeded(started_at=now, ended_at=now))
             case Verdict.RUN:
-                yield make_ready(run, number, instance)
+                yield make_ready(run, number, one, map_index)
             case Verdict.SKIP:
-                reason = f"trigger rule {task.trigger_rule}: {_describe(upstream)}"
-                yield Fact(Where(*run.key, task.task_id), TaskSkipped(reason=reason))
+                yield Fact(where, TaskSkipped(reason=reason))
             case Verdict.UPSTREAM_FAILED:
-                reason = f"trigger rule {task.trigger_rule}: {_describe(upstream)}"
-                yield Fact(Where(*run.key, task.task_id), TaskUpstreamFailed(reason=reason))
+                yield Fact(where, TaskUpstreamFailed(reason=reason))
+
+
+def _verdict(run: Run, number: int) -> tuple[Verdict, str]:
+    """What is decided about a task now, and why."""
+    graph = run.version.graph
+    task, instance = graph.tasks[number], run.instances[number]
+    if instance.cut_by:
+        return Verdict.SKIP, f"task {instance.cut_by!r} chose not to go on here"
+    for source in graph.sources[number]:
+        name = graph.tasks[source].task_id
+        match run.instances[source].status:
+            case TaskStatus.FAILED | TaskStatus.UPSTREAM_FAILED:
+                return Verdict.UPSTREAM_FAILED, f"mapped over {name!r}, which failed"
+            case TaskStatus.SKIPPED:
+                return Verdict.SKIP, f"mapped over {name!r}, which was skipped"
+    upstream = instance.upstream(len(graph.upstream[number]) + instance.more_upstream)
+    return (
+        _judge(task, instance, upstream),
+        f"trigger rule {task.trigger_rule}: {_describe(upstream)}",
+    )
 
 
 def _judge(task: TaskSpec, instance: Instance, upstream: Upstream) -> Verdict:

@@ -56,6 +56,14 @@ class EmptyAction(msgspec.Struct, frozen=True, tag_field="kind", tag="empty", om
     """Nothing to do: the scheduler marks the task as a success without a worker."""
 
 
+class MapSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that a task is mapped over: what the task ``task_id`` returned, or, if that is
+    empty, ``length`` values that the DAG file gives."""
+
+    task_id: str = ""
+    length: int = 0
+
+
 Action = PythonAction | BashAction | EmptyAction
 
 
@@ -78,6 +86,8 @@ class TaskSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     do_xcom_push: bool = True
     doc: str = ""
     line: int = 0
+    # Mapped over the product of these, the last one fastest; () for a task that is not mapped.
+    mapped_over: tuple[MapSource, ...] = ()
     is_setup: bool = False
     is_teardown: bool = False
     on_failure_fail_dagrun: bool = False

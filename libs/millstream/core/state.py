@@ -13,7 +13,7 @@ from datetime import datetime
 from millstream.core.events import RunCreated, RunInfo, Where
 from millstream.core.graph import Graph
 from millstream.core.spec import DagSpec
-from millstream.core.statuses import RunStatus, TaskStatus
+from millstream.core.statuses import FINISHED_TASK, RunStatus, TaskStatus
 from millstream.core.trigger_rules import Upstream
 from millstream.core.wire import GENESIS
 
@@ -46,8 +46,14 @@ class DagVersion:
 
 @dataclass(slots=True)
 class Instance:
-    """A task of a run. The four counts say how its upstream tasks ended so far; ``cut_by`` names
-    the branch or short circuit that decided that this task is skipped."""
+    """A task of a run, or one instance of a mapped task.
+
+    The four counts say how its upstream tasks ended so far, ``more_upstream`` how many upstream
+    instances there are beyond one for each upstream task. ``cut_by`` names the branch or short
+    circuit that decided that this task is skipped. A mapped task has ``elements`` once it is
+    expanded; what they wait for is counted here, once for all of them. ``length``: how many items
+    its result has, if other tasks are mapped over that.
+    """
 
     status: TaskStatus = TaskStatus.NONE
     attempt: int = 0
@@ -63,6 +69,9 @@ class Instance:
     upstream_failed: int = 0
     cut_by: str = ""
     extra: Extra | None = None
+    more_upstream: int = 0
+    length: int = -1
+    elements: tuple[Instance, ...] = ()
 
     def upstream(self, total: int) -> Upstream:
         return Upstream(total, self.success, self.skipped, self.failed, self.upstream_failed)
@@ -96,10 +105,22 @@ class Run:
     trace: str = ""
     failed_leaves: list[str] = field(default_factory=list)
 
-    def find(self, task_id: str) -> tuple[int, Instance] | None:
-        """The number and the state of a task; None if the version has no such task."""
+    def is_over(self, number: int) -> bool:
+        """Has task ``number`` ended, with all of its instances?"""
+        instance = self.instances[number]
+        return all(one.status in FINISHED_TASK for one in instance.elements or (instance,))
+
+    def find(self, task_id: str, map_index: tuple[int, ...] = ()) -> tuple[int, Instance] | None:
+        """The number and the state of an instance of a task; None if there is none such."""
         number = self.version.graph.number.get(task_id)
-        return None if number is None else (number, self.instances[number])
+        if number is None:
+            return None
+        instance = self.instances[number]
+        if not map_index:
+            return number, instance
+        if len(map_index) != 1 or not 0 <= map_index[0] < len(instance.elements):
+            return None
+        return number, instance.elements[map_index[0]]
 
 
 @dataclass(slots=True)
@@ -129,6 +150,9 @@ class State:
             for task, instance in zip(run.version.graph.tasks, run.instances, strict=True):
                 if instance.status in waiting:
                     yield Where(*run.key, task.task_id, (), instance.attempt), instance
+                for index, element in enumerate(instance.elements):
+                    if element.status in waiting:
+                        yield Where(*run.key, task.task_id, (index,), element.attempt), element
 
     def queues(self) -> set[str]:
         """Every queue that some DAG version names."""

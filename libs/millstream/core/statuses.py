@@ -12,6 +12,7 @@ from millstream.core.events import (
     RunQuarantined,
     RunStarted,
     RunSucceeded,
+    TaskExpanded,
     TaskFailed,
     TaskLost,
     TaskReady,
@@ -51,12 +52,14 @@ _S = TaskStatus
 
 # Event type -> the statuses it may meet. Where the event leaves the task is said by `next_status`.
 TASK_TRANSITIONS: dict[type[Data], tuple[TaskStatus, ...]] = {
+    TaskExpanded: (_S.NONE,),
     TaskReady: (_S.NONE, _S.UP_FOR_RETRY, _S.QUEUED),
     TaskStarted: (_S.QUEUED,),
     TaskSucceeded: (_S.NONE, _S.RUNNING),
     TaskFailed: (_S.RUNNING,),
     TaskLost: (_S.RUNNING,),
-    TaskSkipped: (_S.NONE, _S.RUNNING),
+    # A branch has the last word about a task that could not run any more.
+    TaskSkipped: (_S.NONE, _S.RUNNING, _S.UPSTREAM_FAILED),
     TaskUpstreamFailed: (_S.NONE,),
 }
 

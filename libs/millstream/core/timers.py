@@ -36,7 +36,7 @@ def stale_ready(state: State, before: datetime) -> list[ReadyAgain]:
     stale = []
     for key, position in state.ready.items():
         namespace, dag_id, run_id, task_id, map_index = key
-        found = state.runs[namespace, dag_id, run_id].find(task_id)
+        found = state.runs[namespace, dag_id, run_id].find(task_id, map_index)
         assert found is not None
         instance = found[1]
         if instance.ready_at is None or instance.ready_at > before:

@@ -15,6 +15,7 @@ from millstream.core.timetable import check_schedule
 
 MAX_ID_LENGTH = 250
 MAX_TASKS = 10_000
+MAX_MAP_LENGTH = 1024
 MAX_SPEC_BYTES = 4 * 1024 * 1024
 _ID = re.compile(r"[\w.-]+")
 _QUEUE = re.compile(r"[A-Za-z0-9_-]+")
@@ -98,6 +99,17 @@ def _check_task(spec: DagSpec, task: TaskSpec) -> list[str]:
             f"task {task.task_id!r}: queue {task.queue!r} may hold only ASCII letters, digits, "
             f"'_' and '-'"
         )
+    for source in task.mapped_over:
+        if source.task_id and source.task_id not in task.upstream:
+            problems.append(
+                f"task {task.task_id!r} is mapped over {source.task_id!r}, which must "
+                f"be upstream of it"
+            )
+        if not 0 <= source.length <= MAX_MAP_LENGTH:
+            problems.append(
+                f"task {task.task_id!r} is mapped over {source.length} values; at most "
+                f"{MAX_MAP_LENGTH} are allowed"
+            )
     if isinstance(task.action, PythonAction) and not spec.file:
         problems.append(
             f"task {task.task_id!r} runs Python, so the DAG needs a bundle that carries its file"

@@ -20,6 +20,7 @@ from millstream.core.spec import (
     BashAction,
     DagSpec,
     EmptyAction,
+    MapSource,
     PythonAction,
     TaskSpec,
     TriggerRule,
@@ -87,6 +88,10 @@ def _task_to_proto(task: TaskSpec) -> dags_pb2.TaskSpec:
         is_setup=task.is_setup,
         is_teardown=task.is_teardown,
         on_failure_fail_dagrun=task.on_failure_fail_dagrun,
+        mapped_over=[
+            dags_pb2.MapSource(task_id=source.task_id, length=source.length)
+            for source in task.mapped_over
+        ],
     )
     match task.action:
         case BashAction() as bash:
@@ -135,6 +140,9 @@ def _task_from_proto(task: dags_pb2.TaskSpec) -> TaskSpec:
         is_setup=task.is_setup,
         is_teardown=task.is_teardown,
         on_failure_fail_dagrun=task.on_failure_fail_dagrun,
+        mapped_over=tuple(
+            MapSource(task_id=source.task_id, length=source.length) for source in task.mapped_over
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from millstream.core.spec import (
     BashAction,
     DagSpec,
     EmptyAction,
+    MapSource,
     PythonAction,
     TaskSpec,
     TriggerRule,
@@ -62,6 +63,9 @@ tasks = st.builds(
     is_setup=st.booleans(),
     is_teardown=st.booleans(),
     on_failure_fail_dagrun=st.booleans(),
+    mapped_over=st.lists(
+        st.builds(MapSource, task_id=texts, length=st.integers(0, 1024)), max_size=2
+    ).map(tuple),
 )
 specs = st.builds(
     DagSpec,

@@ -57,8 +57,16 @@ class EmptyAction(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class MapSource(_message.Message):
+    __slots__ = ("task_id", "length")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    task_id: str
+    length: int
+    def __init__(self, task_id: _Optional[str] = ..., length: _Optional[int] = ...) -> None: ...
+
 class TaskSpec(_message.Message):
-    __slots__ = ("task_id", "bash", "python", "empty", "operator", "upstream", "trigger_rule", "retries", "retry_delay_s", "retry_multiplier", "max_retry_delay_s", "execution_timeout_s", "queue", "exclusive", "do_xcom_push", "doc", "line", "is_setup", "is_teardown", "on_failure_fail_dagrun")
+    __slots__ = ("task_id", "bash", "python", "empty", "operator", "upstream", "trigger_rule", "retries", "retry_delay_s", "retry_multiplier", "max_retry_delay_s", "execution_timeout_s", "queue", "exclusive", "do_xcom_push", "doc", "line", "is_setup", "is_teardown", "on_failure_fail_dagrun", "mapped_over")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     BASH_FIELD_NUMBER: _ClassVar[int]
     PYTHON_FIELD_NUMBER: _ClassVar[int]
@@ -79,6 +87,7 @@ class TaskSpec(_message.Message):
     IS_SETUP_FIELD_NUMBER: _ClassVar[int]
     IS_TEARDOWN_FIELD_NUMBER: _ClassVar[int]
     ON_FAILURE_FAIL_DAGRUN_FIELD_NUMBER: _ClassVar[int]
+    MAPPED_OVER_FIELD_NUMBER: _ClassVar[int]
     task_id: str
     bash: BashAction
     python: PythonAction
@@ -99,7 +108,8 @@ class TaskSpec(_message.Message):
     is_setup: bool
     is_teardown: bool
     on_failure_fail_dagrun: bool
-    def __init__(self, task_id: _Optional[str] = ..., bash: _Optional[_Union[BashAction, _Mapping]] = ..., python: _Optional[_Union[PythonAction, _Mapping]] = ..., empty: _Optional[_Union[EmptyAction, _Mapping]] = ..., operator: _Optional[str] = ..., upstream: _Optional[_Iterable[str]] = ..., trigger_rule: _Optional[str] = ..., retries: _Optional[int] = ..., retry_delay_s: _Optional[float] = ..., retry_multiplier: _Optional[float] = ..., max_retry_delay_s: _Optional[float] = ..., execution_timeout_s: _Optional[float] = ..., queue: _Optional[str] = ..., exclusive: _Optional[bool] = ..., do_xcom_push: _Optional[bool] = ..., doc: _Optional[str] = ..., line: _Optional[int] = ..., is_setup: _Optional[bool] = ..., is_teardown: _Optional[bool] = ..., on_failure_fail_dagrun: _Optional[bool] = ...) -> None: ...
+    mapped_over: _containers.RepeatedCompositeFieldContainer[MapSource]
+    def __init__(self, task_id: _Optional[str] = ..., bash: _Optional[_Union[BashAction, _Mapping]] = ..., python: _Optional[_Union[PythonAction, _Mapping]] = ..., empty: _Optional[_Union[EmptyAction, _Mapping]] = ..., operator: _Optional[str] = ..., upstream: _Optional[_Iterable[str]] = ..., trigger_rule: _Optional[str] = ..., retries: _Optional[int] = ..., retry_delay_s: _Optional[float] = ..., retry_multiplier: _Optional[float] = ..., max_retry_delay_s: _Optional[float] = ..., execution_timeout_s: _Optional[float] = ..., queue: _Optional[str] = ..., exclusive: _Optional[bool] = ..., do_xcom_push: _Optional[bool] = ..., doc: _Optional[str] = ..., line: _Optional[int] = ..., is_setup: _Optional[bool] = ..., is_teardown: _Optional[bool] = ..., on_failure_fail_dagrun: _Optional[bool] = ..., mapped_over: _Optional[_Iterable[_Union[MapSource, _Mapping]]] = ...) -> None: ...
 
 class DagSpec(_message.Message):
     __slots__ = ("dag_id", "tasks", "schedule", "start_date", "timezone", "catchup", "tags", "description", "doc", "params", "file")
