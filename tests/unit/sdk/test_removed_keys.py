@@ -176,6 +176,5 @@ def test_a_macro_whose_package_is_missing_names_it(
 
 
 def test_a_date_in_another_language(run: Any) -> None:
-    pytest.importorskip("babel")
     text = "{{ macros.ds_format_locale(ds, '%Y-%m-%d', 'EEEE dd MMMM yyyy', 'de_DE') }}"
     assert render(run, text) == "Donnerstag 29 Februar 2024"
