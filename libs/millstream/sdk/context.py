@@ -10,6 +10,7 @@ import datetime
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import msgspec
@@ -180,7 +181,7 @@ def build_context(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Co
     if dag is not None:
         context["dag"] = dag
     if (logical_date := dag_run.logical_date) is not None:
-        context.update(dates(logical_date))
+        context.update(_utc_dates(logical_date))
         context["data_interval_start"] = dag_run.data_interval_start or logical_date
         context["data_interval_end"] = dag_run.data_interval_end or logical_date
         context["task_instance_key_str"] = (
@@ -201,6 +202,11 @@ def dates(logical_date: pendulum.DateTime) -> Context:
         "ts_nodash": logical_date.strftime("%Y%m%dT%H%M%S"),
         "ts_nodash_with_tz": iso.replace("-", "").replace(":", ""),
     }
+
+
+# A child runs many attempts of one run. Only for dates in UTC: equal instants of other zones are
+# spelt differently.
+_utc_dates = lru_cache(maxsize=64)(dates)
 
 
 @contextmanager

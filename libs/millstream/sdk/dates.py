@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 import pendulum
 
@@ -48,6 +49,7 @@ def _offset(value: datetime, zone: tzinfo | None) -> timedelta | None:
     return zone.utcoffset(value) if zone is not None else None
 
 
+@lru_cache(maxsize=256)  # a child runs many attempts of one run
 def in_utc(value: datetime) -> pendulum.DateTime:
     """The pendulum DateTime that templates and tasks see: in UTC, as in Airflow."""
     return pendulum.instance(value).in_timezone("UTC")

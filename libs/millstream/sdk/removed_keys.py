@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import warnings
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -82,6 +83,7 @@ class TemplateContext(jinja2.runtime.Context):
         return value
 
 
+@lru_cache(maxsize=64)  # a child runs many attempts of one run
 def removed_keys(logical_date: pendulum.DateTime, run_type: str, dag: DAG | None) -> dict[str, Any]:
     """The removed keys and their values for a run. Those before and after the run are there only if
     it was triggered by hand, where they are its own date, or if the schedule is a cron expression.
