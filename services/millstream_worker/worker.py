@@ -116,6 +116,7 @@ class Worker:
                 await self._beat()
             self._kill_exclusive_without_contact(now)
             self._give_back(now, LONGEST_PREFETCH_S)
+            self._tune()  # receipts came in: after an outage nothing else would say so
             if now >= next_word:
                 next_word = now + STILL_WORKING_S
                 for delivery in list(self._unclaimed.values()):

@@ -8,17 +8,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millstream.adapters.bus import TooLarge
+import millstream_worker.worker as worker_module
+from millstream.adapters.bus import Bus, TooLarge
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.log_lines import LogLine, decode_log_lines
 from millstream.adapters.pull import Puller
+from millstream.adapters.settings import Settings
 from millstream.core.commands import Receipt, StartAttempt, SucceedAttempt, encode_receipts
 from millstream.core.errors import Unavailable
 from millstream.core.events import Where
@@ -157,6 +159,9 @@ class FakeBus:
         return 1
 
     async def unlisten(self, listener: int) -> None:
+        pass
+
+    async def flush(self) -> None:
         pass
 
     def new_inbox(self) -> str:
@@ -298,3 +303,42 @@ class TestPullStatus:
         header = b"NATS/1.0 409 Consumer Deleted\r\n\r\n"
         puller._on_delivery(Delivery("ms.in.0.api.a", "$JS.ACK.S.c.1.1.1.0.9", b"1", header))
         assert [delivery.data for delivery in got] == [b"1"]
+
+
+@pytest.mark.asyncio
+async def test_a_worker_pulls_again_when_its_reports_are_delivered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an outage all slots are free, and nothing but the receipts says that it is over."""
+    monkeypatch.setattr(worker_module, "MOST_UNREPORTED", 0)
+    bus = FakeBus()
+    settings = Settings(blob_url=str(tmp_path), state_dir=str(tmp_path), instance="w", slots=2)
+    worker = worker_module.Worker(cast(Bus, bus), settings)
+    await worker.reports.start()
+    report = StartAttempt(
+        id="r1",
+        where=Where("n", "d", "r", "t", (), 1),
+        worker="w",
+        token="t1",
+        started_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    worker.reports.send(report)
+    wants: list[int] = []
+    pulls_again = asyncio.Event()
+
+    def set_want(want: int, low_water: int | None = None) -> None:
+        wants.append(want)
+        if want:
+            pulls_again.set()
+
+    monkeypatch.setattr(worker._pullers[0], "set_want", set_want)
+    running = asyncio.create_task(worker.run())
+    try:
+        worker._tune()
+        assert wants == [0]
+        bus.answer(Receipt(id="r1", position=1))
+        async with asyncio.timeout(10):
+            await pulls_again.wait()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
