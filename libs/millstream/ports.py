@@ -2,21 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import Protocol
-
-
-class Clock(Protocol):
-    """Time as the shells see it. The core gets instants as arguments."""
-
-    def now(self) -> datetime:
-        """The wall clock, in UTC."""
-        ...
-
-    def monotonic(self) -> float:
-        """Seconds of a clock that never steps: leases and time-outs are measured with it."""
-        ...
 
 
 class BlobStore(Protocol):
@@ -32,9 +18,3 @@ class BlobStore(Protocol):
         ...
 
     async def exists(self, key: str) -> bool: ...
-
-
-class MessageSource(Protocol):
-    """Messages of a stream or a subject, in order."""
-
-    def __aiter__(self) -> AsyncIterator[bytes]: ...

@@ -113,13 +113,6 @@ class Projection:
         self._over = []
         return changes
 
-    def find_xcoms(
-        self, run: RunKey, task_id: str, map_index: tuple[int, ...]
-    ) -> dict[str, XComRow] | None:
-        """The XComs of a task of a kept run by key; None if the run is not kept."""
-        kept = self.runs.get(run)
-        return None if kept is None else kept.xcoms.get((task_id, map_index), {})
-
     def apply(self, event: Event) -> None:
         """Fold one event. An event of a run that is unknown or over changes nothing."""
         where = event.where

@@ -161,10 +161,12 @@ def millstream(tmp_path: Path) -> Iterator[CommandLine]:
 
 class TestCommands:
     def test_up_status_down(self, millstream: CommandLine) -> None:
-        up = millstream.run("up", "--detach", "--workers", "2")
+        up = millstream.run("up", "--detach", "--workers", "2", "--json")
         assert up.returncode == 0, up.stderr
         state = millstream.state()
-        assert f"gRPC  {state.grpc_address}" in up.stdout
+        addresses = json.loads(up.stdout)
+        assert addresses["grpc_address"] == state.grpc_address
+        assert addresses["pid"] == state.pid
         identities = [process.identity for process in state.processes]
 
         status = millstream.run("status", "--json")
@@ -178,8 +180,9 @@ class TestCommands:
             "ready",
         )
 
-        down = millstream.run("down")
+        down = millstream.run("down", "--json")
         assert down.returncode == 0, down.stderr
+        assert json.loads(down.stdout)["stopped"] is True
         assert not any(identity.is_alive() for identity in identities)
         assert millstream.run("status").returncode == 3
         again = millstream.run("down")

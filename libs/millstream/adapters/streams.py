@@ -15,8 +15,6 @@ log = structlog.get_logger(__name__)
 INBOX = "INBOX"
 LOGS = "LOGS"
 STREAM_NOT_FOUND = 10059
-CONSUMER_NOT_FOUND = 10014
-WRONG_LAST_SEQUENCE = 10071
 # Marks an event that the relay published again or late: who would act on it at once makes sure
 # first.
 LATE_HEADER = b"Ms-Late"

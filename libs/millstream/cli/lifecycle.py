@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from millstream.cli.options import Json
+
 if TYPE_CHECKING:
     from millstream.embedded.statefile import UpState
 
@@ -40,6 +42,7 @@ def up(
     workers: Annotated[int, typer.Option(min=0, help="How many worker processes.")] = 1,
     slots: Annotated[int, typer.Option(min=0, help="Tasks at once per worker; 0: by CPUs.")] = 0,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Run in the background.")] = False,
+    json: Json = False,
 ) -> None:
     """Run Millstream on this machine, with its own NATS and Postgres."""
     from millstream.embedded.stack import Options
@@ -51,22 +54,31 @@ def up(
         workers=workers,
         slots=slots,
     )
+
+    def show(state: UpState) -> None:
+        if json:
+            _print_json(_addresses(state))
+        else:
+            _show(state, is_detached=detach)
+
     if detach:
         from millstream.embedded.daemon import run_detached
 
-        _show(run_detached(options, _tell), is_detached=True)
+        show(run_detached(options, _tell))
     else:
         from millstream.embedded.run import run_up
 
-        run_up(options, lambda state: _show(state, is_detached=False), _tell)
+        run_up(options, show, _tell)
 
 
-def down(data_dir: DataDir = Path(".millstream")) -> None:
+def down(data_dir: DataDir = Path(".millstream"), json: Json = False) -> None:
     """Stop what `millstream up` started, and wait until it is gone."""
     from millstream.embedded.daemon import stop_running
 
     pid = stop_running(data_dir, NEVER_S)
-    if pid is None:
+    if json:
+        _print_json({"stopped": pid is not None, "pid": pid, "data_dir": str(data_dir)})
+    elif pid is None:
         typer.echo(f"Millstream does not run on {data_dir}.")
     else:
         typer.echo(f"Millstream on {data_dir} is stopped (pid {pid}).")
@@ -74,17 +86,15 @@ def down(data_dir: DataDir = Path(".millstream")) -> None:
 
 def status(
     data_dir: DataDir = Path(".millstream"),
-    json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Show what runs. Exit code 3 if nothing does."""
-    import msgspec
-
     from millstream.embedded.statefile import read_state
 
     state = read_state(data_dir)
     if state is None:
         if json:
-            typer.echo(msgspec.json.encode({"running": False, "data_dir": str(data_dir)}).decode())
+            _print_json({"running": False, "data_dir": str(data_dir)})
         else:
             typer.echo(f"Millstream does not run on {data_dir}.")
         raise typer.Exit(EXIT_NOT_RUNNING)
@@ -92,12 +102,7 @@ def status(
     facts = {
         "running": True,
         "ready": state.is_ready,
-        "pid": state.pid,
-        "version": state.version,
-        "data_dir": state.data_dir,
-        "started_at": state.started_at,
-        "grpc_address": state.grpc_address,
-        "http_address": state.http_address,
+        **_addresses(state),
         "processes": [
             {
                 "name": process.name,
@@ -111,7 +116,7 @@ def status(
         "api": api,
     }
     if json:
-        typer.echo(msgspec.json.encode(facts).decode())
+        _print_json(facts)
         return
     typer.echo(f"Millstream {state.version} (pid {state.pid}) on {state.data_dir}")
     typer.echo(f"gRPC {state.grpc_address}   web http://{state.http_address}")
@@ -155,6 +160,24 @@ def _api_status(address: str) -> dict[str, Any] | None:
             for worker in answer.workers
         ],
     }
+
+
+def _addresses(state: UpState) -> dict[str, Any]:
+    """What somebody needs who wants to talk to it."""
+    return {
+        "pid": state.pid,
+        "version": state.version,
+        "data_dir": state.data_dir,
+        "started_at": state.started_at,
+        "grpc_address": state.grpc_address,
+        "http_address": state.http_address,
+    }
+
+
+def _print_json(facts: dict[str, Any]) -> None:
+    import msgspec
+
+    typer.echo(msgspec.json.encode(facts).decode())
 
 
 def _tell(sentence: str) -> None:

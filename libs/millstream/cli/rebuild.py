@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from millstream.cli.options import DataDir
+from millstream.cli.options import DataDir, Json
 
 URL = "MILLSTREAM_DATABASE_URL"
 
@@ -20,11 +20,14 @@ def rebuild(
         bool, typer.Option("--verify", help="Compare with the log only; change nothing.")
     ] = False,
     data_dir: DataDir = None,
+    json: Json = False,
 ) -> None:
     """Make the read tables anew from the event log, or verify that they are what it says."""
     command = [sys.executable, "-P", "-m", "millstream_projector", "rebuild"]
     if verify:
         command.append("--verify")
+    if json:
+        command.append("--json")
     done = subprocess.run(command, env=dict(os.environ) | _database(data_dir), check=False)
     raise typer.Exit(done.returncode if done.returncode >= 0 else 128 - done.returncode)
 

@@ -6,7 +6,7 @@ import contextlib
 import random
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import grpc
 
@@ -32,13 +32,6 @@ _OPTIONS = (
 )
 
 T = TypeVar("T")
-
-
-class Positioned(Protocol):
-    """What a stream of events carries."""
-
-    @property
-    def event(self) -> Any: ...
 
 
 class Channel:

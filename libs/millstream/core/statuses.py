@@ -44,7 +44,6 @@ class RunStatus(StrEnum):
 FINISHED_TASK = frozenset(
     {TaskStatus.SUCCESS, TaskStatus.FAILED, TaskStatus.SKIPPED, TaskStatus.UPSTREAM_FAILED}
 )
-FINISHED_RUN = frozenset({RunStatus.SUCCESS, RunStatus.FAILED})
 # The types of the events that end a run.
 RUN_ENDS = frozenset({"RunSucceeded", "RunFailed", "RunQuarantined"})
 
