@@ -22,6 +22,7 @@ from millstream.adapters.event_log import EventLog, Stored
 from millstream.adapters.settings import Settings
 from millstream.adapters.streams import (
     LATE_HEADER,
+    NO_MESSAGE,
     create_events,
     ensure_queue,
     event_subject,
@@ -191,9 +192,14 @@ class Relay:
                 raise StoreBehindStream(head.position, last)
         if not messages:
             return
-        answer = await self._bus.jetstream(
-            f"STREAM.MSG.GET.{events_stream(self._shard)}", {"seq": last}
-        )
+        try:
+            answer = await self._bus.jetstream(
+                f"STREAM.MSG.GET.{events_stream(self._shard)}", {"seq": last}
+            )
+        except JetStreamError as error:
+            if error.err_code == NO_MESSAGE:
+                return  # somebody deleted just this one: there is nothing to compare
+            raise
         stored = await self._log.read(last, 1, last=last)
         try:
             published, _ = read_published(base64.b64decode(answer["message"].get("data", "")))

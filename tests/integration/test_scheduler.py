@@ -30,6 +30,7 @@ from integration.running_stack import (
 )
 from integration.verify import verify_log, verify_success
 from millstream.adapters.bus import Bus
+from millstream.adapters.streams import stream_state
 from millstream.client import Client
 from millstream.core.commands import (
     Command,
@@ -292,6 +293,22 @@ class TestDeletedStreams:
         assert_success(client, run)
         verify_success(class_stack, run.run_id)
         assert class_stack.identity("scheduler") == scheduler
+
+    def test_a_deleted_last_message_stops_no_scheduler(self, class_stack: RunningStack) -> None:
+        client = class_stack.client()
+        client.submit_spec(bash_dag("deleted", bash("t", "true")))
+        assert_success(client, client.trigger("deleted"))
+
+        async def delete_last() -> None:
+            bus = await Bus.connect(class_stack.nats_url, "operator")
+            state = await stream_state(bus, "EVENTS_0")
+            assert state is not None
+            await bus.jetstream("STREAM.MSG.DELETE.EVENTS_0", {"seq": state["last_seq"]})
+            await bus.close()
+
+        asyncio.run(delete_last())
+        class_stack.wait_restarted("scheduler", class_stack.kill("scheduler"))
+        assert_success(client, client.trigger("deleted"))
 
 
 @contextmanager

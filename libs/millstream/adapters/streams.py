@@ -15,6 +15,7 @@ log = structlog.get_logger(__name__)
 INBOX = "INBOX"
 LOGS = "LOGS"
 STREAM_NOT_FOUND = 10059
+NO_MESSAGE = 10037
 # Marks an event that the relay published again or late: who would act on it at once makes sure
 # first.
 LATE_HEADER = b"Ms-Late"
