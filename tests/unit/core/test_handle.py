@@ -11,7 +11,7 @@ import pytest
 
 from millstream.core import handle as handle_module
 from millstream.core.commands import BeginEpoch, Receipt, StartAttempt, SubmitDag, TriggerRun
-from millstream.core.decide import MAX_LOSSES
+from millstream.core.decisions.attempts import MAX_LOSSES
 from millstream.core.events import (
     DagVersionSubmitted,
     Event,

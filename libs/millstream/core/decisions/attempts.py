@@ -1,0 +1,177 @@
+"""Reports about attempts, and the timers of attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import assert_never
+
+from millstream.core.commands import (
+    FailAttempt,
+    LoseAttempt,
+    ReadyAgain,
+    Report,
+    RetryAttempt,
+    SkipAttempt,
+    StartAttempt,
+    SucceedAttempt,
+)
+from millstream.core.errors import Refused
+from millstream.core.events import (
+    Fact,
+    TaskFailed,
+    TaskLost,
+    TaskSkipped,
+    TaskStarted,
+    TaskSucceeded,
+    Where,
+)
+from millstream.core.react import make_ready
+from millstream.core.retry import retry_delay
+from millstream.core.state import Instance, Run, State, run_key
+from millstream.core.statuses import TaskStatus
+
+MAX_LOSSES = 3
+
+
+def _find_open(state: State, where: Where) -> tuple[Run, Instance]:
+    """The run and the instance whose current attempt ``where`` names and which is queued or
+    running."""
+    run = state.runs.get(run_key(where))
+    if run is None:
+        raise Refused(
+            "RUN_CLOSED", f"Run {where.run_id!r} of DAG {where.dag_id!r} is finished or unknown."
+        )
+    found = run.find(where.task_id, where.map_index)
+    if found is None:
+        raise Refused("TASK_NOT_FOUND", f"Run {where.run_id!r} has no task {where.task_id!r}.")
+    instance = found[1]
+    is_open = instance.status in (TaskStatus.QUEUED, TaskStatus.RUNNING)
+    if not is_open or instance.attempt != where.attempt:
+        raise Refused(
+            "ATTEMPT_CLOSED",
+            f"Attempt {where.attempt} of task {where.task_id!r} is over; "
+            f"the task is {instance.status} at attempt {instance.attempt}.",
+        )
+    return run, instance
+
+
+def _claim(state: State, command: Report) -> tuple[Run, Instance, bool]:
+    """The run and the instance, and whether this report still has to claim the attempt."""
+    run, instance = _find_open(state, command.where)
+    if instance.status is TaskStatus.QUEUED:
+        return run, instance, True
+    if instance.token != command.token:
+        raise Refused(
+            "CLAIM_LOST",
+            f"Attempt {command.where.attempt} of task {command.where.task_id!r} was claimed "
+            f"by worker {instance.worker!r}.",
+        )
+    return run, instance, False
+
+
+def _started(command: Report) -> Fact:
+    return Fact(
+        command.where,
+        TaskStarted(worker=command.worker, token=command.token, started_at=command.started_at),
+    )
+
+
+def start(state: State, command: StartAttempt) -> Iterator[Fact]:
+    _, _, is_new = _claim(state, command)
+    if is_new:
+        yield _started(command)
+
+
+def finish(
+    state: State, command: SucceedAttempt | SkipAttempt | FailAttempt, now: datetime
+) -> Iterator[Fact]:
+    run, instance, is_new = _claim(state, command)
+    if is_new:
+        yield _started(command)
+    match command:
+        case SucceedAttempt():
+            yield Fact(
+                command.where,
+                TaskSucceeded(
+                    token=command.token,
+                    started_at=command.started_at,
+                    ended_at=command.ended_at,
+                    xcoms=command.xcoms,
+                    choice=command.choice,
+                ),
+            )
+        case SkipAttempt():
+            yield Fact(
+                command.where,
+                TaskSkipped(
+                    reason=command.reason,
+                    token=command.token,
+                    started_at=command.started_at,
+                    ended_at=command.ended_at,
+                    xcoms=command.xcoms,
+                ),
+            )
+        case FailAttempt():
+            yield _failed(run, instance, command, now)
+        case _:
+            assert_never(command)
+
+
+def _failed(run: Run, instance: Instance, command: FailAttempt, now: datetime) -> Fact:
+    """The delay counts from the scheduler's clock: a worker's clock may be a day off."""
+    task = run.version.graph.tasks[run.version.graph.number[command.where.task_id]]
+    retry_at = None
+    if command.may_retry and instance.failures < task.retries:
+        retry_at = now + retry_delay(
+            task, command.where, run.info.logical_date, instance.failures + 1
+        )
+    return Fact(
+        command.where,
+        TaskFailed(
+            error_type=command.error_type,
+            message=command.message,
+            traceback=command.traceback,
+            token=command.token,
+            started_at=command.started_at,
+            ended_at=command.ended_at,
+            retry_at=retry_at,
+            xcoms=command.xcoms,
+        ),
+    )
+
+
+def retry(state: State, command: RetryAttempt) -> Iterator[Fact]:
+    run = state.runs.get(run_key(command.where))
+    found = run.find(command.where.task_id, command.where.map_index) if run else None
+    if run is None or found is None:
+        return
+    number, instance = found
+    if instance.status is TaskStatus.UP_FOR_RETRY and instance.attempt == command.where.attempt:
+        yield make_ready(run, number, instance, command.where.map_index)
+
+
+def lose(state: State, command: LoseAttempt) -> Iterator[Fact]:
+    try:
+        _, instance = _find_open(state, command.where)
+    except Refused:
+        return
+    if instance.status is TaskStatus.RUNNING and instance.token == command.token:
+        yield Fact(
+            command.where,
+            TaskLost(
+                worker=instance.worker,
+                reason=command.reason,
+                is_final=instance.losses >= MAX_LOSSES,
+            ),
+        )
+
+
+def ready_again(state: State, command: ReadyAgain) -> Iterator[Fact]:
+    try:
+        run, instance = _find_open(state, command.where)
+    except Refused:
+        return
+    if instance.status is TaskStatus.QUEUED:
+        number = run.version.graph.number[command.where.task_id]
+        yield make_ready(run, number, instance, command.where.map_index)
