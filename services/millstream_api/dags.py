@@ -12,7 +12,7 @@ from millstream.core.errors import InvalidArgument, InvalidDag, NotFound, Unavai
 from millstream.core.spec import DagSpec, PythonAction
 from millstream.core.validate import check_dag
 from millstream.ports import BlobStore
-from millstream.rpc.convert import spec_from_proto
+from millstream.rpc.specs import spec_from_proto
 from millstream.rpc.v1 import dags_pb2, dags_pb2_grpc
 from millstream_api.callers import look_up, namespace_of, need, request_id_of, seconds_left
 from millstream_api.commands import Commands

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from millstream.core.spec import TaskSpec, decode_spec
-from millstream.rpc.convert import spec_to_proto, struct_from, timestamp_from
+from millstream.rpc.convert import struct_from, timestamp_from
+from millstream.rpc.specs import spec_to_proto
 from millstream.rpc.v1 import dags_pb2, runs_pb2
 from millstream_api.snapshot import Row
 

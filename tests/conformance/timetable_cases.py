@@ -12,7 +12,7 @@ from millstream.core.timetable import (
     DeltaIntervalSchedule,
     DeltaTriggerSchedule,
     Schedule,
-    check,
+    check_schedule,
     schedule_of,
     timetable_of,
 )
@@ -53,7 +53,7 @@ decode = msgspec.json.Decoder(TimetableCase).decode
 def play(case: TimetableCase) -> Iterator[str]:
     """One sentence for each run that is not as recorded."""
     schedule = _schedule(case)
-    if problems := check(schedule):
+    if problems := check_schedule(schedule):
         yield from problems
         return
     timetable = timetable_of(schedule)

@@ -20,7 +20,7 @@ from millstream.core.timetable import (
     EventsSchedule,
     OnceSchedule,
     Schedule,
-    check,
+    check_schedule,
     timetable_of,
 )
 from millstream.core.timetables.cron import CronExpression, CronSteps
@@ -67,7 +67,7 @@ CRONS = st.one_of(
         _any("*", "5", "1-5", "FRI-MON", "*/2"),
     )
     .map(" ".join)
-    .filter(lambda cron: not check(cron)),
+    .filter(lambda cron: not check_schedule(cron)),
 )
 DELTAS = st.one_of(
     st.integers(1, 10**6).map(lambda seconds: Delta(seconds=seconds)),
@@ -115,7 +115,7 @@ def _play(
 def test_runs_follow_one_another_inside_the_bounds(
     schedule: Schedule, bounds: Bounds, now: datetime, advances: list[timedelta]
 ) -> None:
-    assert check(schedule) == []
+    assert check_schedule(schedule) == []
     made = [run for _, run in _play(schedule, bounds, now, advances)]
     for run in made:
         assert run.logical_date == run.interval_start <= run.interval_end == run.run_after

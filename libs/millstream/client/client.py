@@ -33,7 +33,8 @@ from millstream.client.models import (
 from millstream.core.errors import InvalidArgument, MillstreamError
 from millstream.core.spec import DagSpec
 from millstream.core.statuses import RUN_ENDS, RunStatus
-from millstream.rpc.convert import spec_to_proto, struct_from, timestamp_from
+from millstream.rpc.convert import struct_from, timestamp_from
+from millstream.rpc.specs import spec_to_proto
 from millstream.rpc.v1 import dags_pb2, events_pb2, runs_pb2, system_pb2
 
 CHUNK_BYTES = 256 * 1024

@@ -9,7 +9,8 @@ import msgspec
 
 from millstream.core.spec import DagSpec
 from millstream.core.statuses import RUN_ENDS
-from millstream.rpc.convert import datetime_from, dict_from, spec_from_proto
+from millstream.rpc.convert import datetime_from, dict_from
+from millstream.rpc.specs import spec_from_proto
 from millstream.rpc.v1 import dags_pb2, events_pb2, runs_pb2, system_pb2
 
 FINISHED = frozenset({"success", "failed"})

@@ -8,9 +8,12 @@ tasks name the bundle that carries their file, and only a worker's child process
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
+
+from millstream.core.asset_conditions import AliasRef, AssetRef
+from millstream.core.timetable import Schedule
 
 
 class TriggerRule(StrEnum):
@@ -58,10 +61,44 @@ class EmptyAction(msgspec.Struct, frozen=True, tag_field="kind", tag="empty", om
 
 class MapSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that a task is mapped over: what the task ``task_id`` returned, or, if that is
-    empty, ``length`` values that the DAG file gives."""
+    empty, ``length`` values that the DAG file gives; or, with ``how``, several things in one:
+    zipped to the shortest or the longest of them, or one after the other."""
 
     task_id: str = ""
     length: int = 0
+    how: Literal["", "zip", "zip_longest", "concat"] = ""
+    of: tuple[MapSource, ...] = ()
+
+
+class GroupSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A group of tasks, for people to look at; a mapped one is repeated as a whole. ``parent`` is
+    the group around it ("": none)."""
+
+    group_id: str
+    parent: str = ""
+    label: str = ""
+    tooltip: str = ""
+    mapped_over: tuple[MapSource, ...] = ()
+
+
+class WeightRule(StrEnum):
+    """What a task's priority is made of: its own weight, with those of all tasks downstream or
+    upstream of it."""
+
+    DOWNSTREAM = "downstream"
+    UPSTREAM = "upstream"
+    ABSOLUTE = "absolute"
+
+
+class DeadlineSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A run shall be over ``interval_s`` after the reference. ``at``: the instant of
+    "fixed_datetime"; ``max_runs``: over how many runs "average_runtime" looks."""
+
+    name: str
+    reference: Literal["logical_date", "queued_at", "fixed_datetime", "average_runtime"]
+    interval_s: float
+    at: str = ""
+    max_runs: int = 10
 
 
 Action = PythonAction | BashAction | EmptyAction
@@ -91,16 +128,37 @@ class TaskSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_setup: bool = False
     is_teardown: bool = False
     on_failure_fail_dagrun: bool = False
+    # The innermost group; "" for none.
+    group: str = ""
+    # What is written on the edges from upstream tasks.
+    edge_labels: dict[str, str] = {}
+    display_name: str = ""
+    owner: str = ""
+    pool: str = "default_pool"
+    pool_slots: int = 1
+    priority_weight: int = 1
+    weight_rule: WeightRule = WeightRule.DOWNSTREAM
+    max_active_tis_per_dag: int | None = None
+    max_active_tis_per_dagrun: int | None = None
+    depends_on_past: bool = False
+    wait_for_downstream: bool = False
+    ignore_first_depends_on_past: bool = True
+    wait_for_past_depends_before_skipping: bool = False
+    # Which callbacks the task has: "execute", "success", "failure", "retry", "skipped".
+    callbacks: tuple[str, ...] = ()
+    inlets: tuple[AssetRef | AliasRef, ...] = ()
+    outlets: tuple[AssetRef | AliasRef, ...] = ()
 
 
 class DagSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One DAG. ``schedule`` is a cron expression or a preset such as ``@daily``; ``start_date``
-    is an RFC 3339 instant; ``file`` is the path of the DAG file inside its bundle ("" without
-    a bundle)."""
+    """One DAG. A ``schedule`` that is text is a cron expression or a preset such as ``@daily``;
+    ``start_date`` and ``end_date`` are RFC 3339 instants; ``file`` is the path of the DAG file
+    inside its bundle ("" without a bundle). ``param_schemas`` holds the JSON Schema of each param
+    that has one."""
 
     dag_id: str
     tasks: tuple[TaskSpec, ...]
-    schedule: str | None = None
+    schedule: str | Schedule | None = None
     start_date: str | None = None
     timezone: str = "UTC"
     catchup: bool = False
@@ -109,6 +167,22 @@ class DagSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     doc: str = ""
     params: dict[str, Any] = {}
     file: str = ""
+    end_date: str | None = None
+    display_name: str = ""
+    groups: tuple[GroupSpec, ...] = ()
+    param_schemas: dict[str, Any] = {}
+    max_active_runs: int = 16
+    max_active_tasks: int = 16
+    dagrun_timeout_s: float | None = None
+    # None: as the installation's setting says.
+    is_paused_upon_creation: bool | None = None
+    fail_fast: bool = False
+    max_consecutive_failed_dag_runs: int = 0
+    # Shares free slots fairly with other keys of the same priority; "": the DAG's id.
+    fairness_key: str = ""
+    # Which callbacks the DAG has: "success", "failure".
+    callbacks: tuple[str, ...] = ()
+    deadlines: tuple[DeadlineSpec, ...] = ()
 
 
 _encoder = msgspec.json.Encoder(order="sorted")
@@ -117,22 +191,26 @@ _decoder = msgspec.json.Decoder(DagSpec, strict=True)
 
 def encode_spec(spec: DagSpec) -> bytes:
     """The canonical bytes of a spec: equal specs have equal bytes."""
-    tasks = tuple(_with_defaults(task) for task in spec.tasks)
-    return _encoder.encode(_with_defaults(msgspec.structs.replace(spec, tasks=tasks)))
+    return _encoder.encode(_with_defaults(spec))
 
 
-_S = TypeVar("_S", bound=msgspec.Struct)
+_V = TypeVar("_V")
 
 
-def _with_defaults(struct: _S) -> _S:
+def _with_defaults(value: _V) -> _V:
     """The same, with the default itself wherever a value equals it: msgspec leaves a field out only
     if its value is the very object."""
-    same = {
-        field.name: field.default
-        for field in msgspec.structs.fields(struct)
-        if field.default is not msgspec.NODEFAULT and getattr(struct, field.name) == field.default
-    }
-    return msgspec.structs.replace(struct, **same) if same else struct
+    if isinstance(value, tuple):
+        return tuple(map(_with_defaults, value)) if value else value  # type: ignore[return-value]
+    if not isinstance(value, msgspec.Struct):
+        return value
+    changed: dict[str, Any] = {}
+    for field in msgspec.structs.fields(value):
+        old = getattr(value, field.name)
+        new = field.default if old == field.default else _with_defaults(old)
+        if new is not old:
+            changed[field.name] = new
+    return msgspec.structs.replace(value, **changed) if changed else value
 
 
 def decode_spec(data: bytes | str) -> DagSpec:

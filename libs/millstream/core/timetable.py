@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from millstream.core.asset_conditions import AliasRef, AllOf, AnyOf, AssetCondition, AssetRef
 from millstream.core.timetables.cron import CronExpression, CronSteps, NotCron
 from millstream.core.timetables.delta import Delta
 from millstream.core.timetables.irregular import (
     ContinuousTimetable,
     EventsTimetable,
+    ListedTimetable,
     NoTimetable,
     OnceTimetable,
 )
@@ -26,7 +28,7 @@ from millstream.core.timetables.periodic import (
     first_now,
     fixed,
 )
-from millstream.core.timetables.run_times import Timetable
+from millstream.core.timetables.run_times import RunTimes, Timetable
 
 PRESETS = {
     "@hourly": "0 * * * *",
@@ -111,7 +113,38 @@ class NoSchedule(msgspec.Struct, frozen=True, tag_field="kind", tag="none"):
     """No run but those that somebody asks for."""
 
 
-Schedule = (
+class ListedSchedule(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="listed", omit_defaults=True
+):
+    """The runs that a timetable of the user's own gave when the DAG was submitted, in order: no
+    service runs its code."""
+
+    runs: tuple[RunTimes, ...]
+
+
+class AssetSchedule(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="assets", omit_defaults=True
+):
+    """A run when the condition is met by the updates since the last such run."""
+
+    condition: AssetCondition
+
+
+class AssetOrTimeSchedule(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="kind",
+    tag="asset_or_time",
+    omit_defaults=True,
+):
+    """Runs by time, and runs when the condition is met."""
+
+    time: TimeSchedule
+    condition: AssetCondition
+
+
+TimeSchedule = (
     CronTriggerSchedule
     | CronIntervalSchedule
     | DeltaTriggerSchedule
@@ -120,7 +153,9 @@ Schedule = (
     | OnceSchedule
     | ContinuousSchedule
     | NoSchedule
+    | ListedSchedule
 )
+Schedule = TimeSchedule | AssetSchedule | AssetOrTimeSchedule
 
 
 def schedule_of(
@@ -140,7 +175,7 @@ def schedule_of(
 
 
 def timetable_of(schedule: Schedule) -> Timetable:
-    """The timetable of a schedule in which :func:`check` finds no problem."""
+    """The timetable of a schedule in which :func:`check_schedule` finds no problem."""
     match schedule:
         case CronTriggerSchedule():
             patience = schedule.run_immediately
@@ -169,8 +204,12 @@ def timetable_of(schedule: Schedule) -> Timetable:
             return OnceTimetable()
         case ContinuousSchedule():
             return ContinuousTimetable()
-        case NoSchedule():
+        case NoSchedule() | AssetSchedule():
             return NoTimetable()
+        case ListedSchedule():
+            return ListedTimetable(schedule.runs)
+        case AssetOrTimeSchedule():
+            return timetable_of(schedule.time)
         case _:
             assert_never(schedule)
 
@@ -179,7 +218,7 @@ def _cron_steps(cron: str, timezone: str) -> CronSteps:
     return CronSteps(CronExpression(PRESETS.get(cron, cron)), ZoneInfo(timezone))
 
 
-def check(schedule: Schedule | str) -> list[str]:
+def check_schedule(schedule: Schedule | str) -> list[str]:
     """The problems of a schedule, as sentences."""
     match schedule:
         case str():
@@ -205,15 +244,19 @@ def check(schedule: Schedule | str) -> list[str]:
                 for event in schedule.events
                 if event.tzinfo is None
             ]
+        case ListedSchedule():
+            dates = [run.logical_date for run in schedule.runs]
+            if dates != sorted(set(dates)):
+                return ["the runs of the timetable do not follow one after the other"]
+            return []
         case OnceSchedule() | ContinuousSchedule() | NoSchedule():
             return []
+        case AssetSchedule():
+            return _check_condition(schedule.condition)
+        case AssetOrTimeSchedule():
+            return check_schedule(schedule.time) + _check_condition(schedule.condition)
         case _:
             assert_never(schedule)
-
-
-def check_schedule(schedule: str) -> list[str]:
-    """The problems of a schedule written as text: none, or one sentence."""
-    return check(schedule)
 
 
 _LONGEST_S = 100 * 366 * 86400.0
@@ -234,6 +277,20 @@ def _check_cron(cron: str) -> list[str]:
             f"write five fields such as '30 6 * * 1-5', or a preset such as '@daily'"
         ]
     return []
+
+
+def _check_condition(condition: AssetCondition) -> list[str]:
+    match condition:
+        case AssetRef():
+            return [] if condition.name or condition.uri else ["an asset has no name and no URI"]
+        case AliasRef():
+            return [] if condition.name else ["an asset alias has no name"]
+        case AllOf() | AnyOf():
+            if not condition.parts:
+                return ["an asset condition has no parts"]
+            return [problem for part in condition.parts for problem in _check_condition(part)]
+        case _:
+            assert_never(condition)
 
 
 def _check_zone(timezone: str) -> list[str]:

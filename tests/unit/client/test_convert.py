@@ -3,23 +3,48 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from millstream.core.asset_conditions import AliasRef, AllOf, AnyOf, AssetCondition, AssetRef
 from millstream.core.errors import InvalidArgument
 from millstream.core.spec import (
     BashAction,
     DagSpec,
+    DeadlineSpec,
     EmptyAction,
+    GroupSpec,
     MapSource,
     PythonAction,
     TaskSpec,
     TriggerRule,
+    WeightRule,
+    decode_spec,
+    encode_spec,
 )
-from millstream.rpc.convert import dict_from, spec_from_proto, spec_to_proto, struct_from
+from millstream.core.timetable import (
+    AssetOrTimeSchedule,
+    AssetSchedule,
+    ContinuousSchedule,
+    CronIntervalSchedule,
+    CronTriggerSchedule,
+    DeltaIntervalSchedule,
+    DeltaTriggerSchedule,
+    EventsSchedule,
+    ListedSchedule,
+    NoSchedule,
+    OnceSchedule,
+    Schedule,
+    TimeSchedule,
+)
+from millstream.core.timetables.delta import Delta
+from millstream.core.timetables.run_times import RunTimes
+from millstream.rpc.convert import dict_from, struct_from
+from millstream.rpc.specs import REFERENCES, spec_from_proto, spec_to_proto
 from millstream.rpc.v1 import dags_pb2
 
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
@@ -43,6 +68,61 @@ actions = st.one_of(
         skip_exit_codes=st.lists(st.integers(0, 255), max_size=3).map(tuple),
     ),
 )
+instants = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
+assets = st.builds(AssetRef, name=texts, uri=texts, group=texts)
+aliases = st.builds(AliasRef, name=texts)
+conditions: st.SearchStrategy[AssetCondition] = st.recursive(
+    assets | aliases,
+    lambda inner: (
+        st.builds(AllOf, parts=st.lists(inner, max_size=3).map(tuple))
+        | st.builds(AnyOf, parts=st.lists(inner, max_size=3).map(tuple))
+    ),
+    max_leaves=5,
+)
+deltas = st.builds(Delta, seconds=seconds, months=st.integers(0, 20))
+times: st.SearchStrategy[TimeSchedule] = st.one_of(
+    st.builds(
+        CronTriggerSchedule,
+        crons=st.lists(texts, max_size=2).map(tuple),
+        timezone=texts.filter(bool),
+        interval=deltas,
+        run_immediately=st.booleans() | seconds,
+    ),
+    st.builds(CronIntervalSchedule, cron=texts, timezone=texts.filter(bool)),
+    st.builds(DeltaTriggerSchedule, every=deltas, interval=deltas),
+    st.builds(DeltaIntervalSchedule, every=deltas),
+    st.builds(
+        EventsSchedule,
+        events=st.lists(instants, max_size=2).map(tuple),
+        restrict_to_events=st.booleans(),
+    ),
+    st.just(OnceSchedule()),
+    st.just(ContinuousSchedule()),
+    st.just(NoSchedule()),
+    st.builds(
+        ListedSchedule,
+        runs=st.lists(st.builds(RunTimes, instants, instants, instants, instants), max_size=2).map(
+            tuple
+        ),
+    ),
+)
+schedules: st.SearchStrategy[Schedule] = st.one_of(
+    times,
+    st.builds(AssetSchedule, condition=conditions),
+    st.builds(AssetOrTimeSchedule, time=times, condition=conditions),
+)
+sources = st.lists(
+    st.recursive(
+        st.builds(MapSource, task_id=texts, length=st.integers(0, 1024)),
+        lambda inner: st.builds(
+            MapSource,
+            how=st.sampled_from(["zip", "zip_longest", "concat"]),
+            of=st.lists(inner, max_size=2).map(tuple),
+        ),
+        max_leaves=3,
+    ),
+    max_size=2,
+).map(tuple)
 tasks = st.builds(
     TaskSpec,
     task_id=texts,
@@ -63,15 +143,30 @@ tasks = st.builds(
     is_setup=st.booleans(),
     is_teardown=st.booleans(),
     on_failure_fail_dagrun=st.booleans(),
-    mapped_over=st.lists(
-        st.builds(MapSource, task_id=texts, length=st.integers(0, 1024)), max_size=2
-    ).map(tuple),
+    mapped_over=sources,
+    group=texts,
+    edge_labels=st.dictionaries(texts, texts, max_size=2),
+    display_name=texts,
+    owner=texts,
+    pool=texts.filter(bool),
+    pool_slots=st.integers(0, 9),
+    priority_weight=st.integers(-9, 9),
+    weight_rule=st.sampled_from(WeightRule),
+    max_active_tis_per_dag=st.none() | st.integers(0, 9),
+    max_active_tis_per_dagrun=st.none() | st.integers(0, 9),
+    depends_on_past=st.booleans(),
+    wait_for_downstream=st.booleans(),
+    ignore_first_depends_on_past=st.booleans(),
+    wait_for_past_depends_before_skipping=st.booleans(),
+    callbacks=st.lists(texts, max_size=2).map(tuple),
+    inlets=st.lists(assets | aliases, max_size=2).map(tuple),
+    outlets=st.lists(assets | aliases, max_size=2).map(tuple),
 )
 specs = st.builds(
     DagSpec,
     dag_id=texts,
     tasks=st.lists(tasks, max_size=3).map(tuple),
-    schedule=st.none() | texts,
+    schedule=st.none() | texts | schedules,
     start_date=st.none() | texts,
     timezone=texts.filter(bool),
     catchup=st.booleans(),
@@ -80,6 +175,39 @@ specs = st.builds(
     doc=texts,
     params=st.dictionaries(texts, json_values, max_size=3),
     file=texts,
+    end_date=st.none() | texts,
+    display_name=texts,
+    groups=st.lists(
+        st.builds(
+            GroupSpec,
+            group_id=texts,
+            parent=texts,
+            label=texts,
+            tooltip=texts,
+            mapped_over=sources,
+        ),
+        max_size=2,
+    ).map(tuple),
+    param_schemas=st.dictionaries(texts, json_values, max_size=3),
+    max_active_runs=st.integers(0, 99),
+    max_active_tasks=st.integers(0, 99),
+    dagrun_timeout_s=st.none() | seconds,
+    is_paused_upon_creation=st.none() | st.booleans(),
+    fail_fast=st.booleans(),
+    max_consecutive_failed_dag_runs=st.integers(0, 99),
+    fairness_key=texts,
+    callbacks=st.lists(texts, max_size=2).map(tuple),
+    deadlines=st.lists(
+        st.builds(
+            DeadlineSpec,
+            name=texts,
+            reference=st.sampled_from(REFERENCES),
+            interval_s=seconds,
+            at=texts,
+            max_runs=st.integers(1, 99),
+        ),
+        max_size=2,
+    ).map(tuple),
 )
 
 
@@ -87,6 +215,7 @@ specs = st.builds(
 def test_a_spec_survives_the_wire(spec: DagSpec) -> None:
     message = dags_pb2.DagSpec.FromString(spec_to_proto(spec).SerializeToString())
     assert spec_from_proto(message) == spec
+    assert decode_spec(encode_spec(spec)) == spec
 
 
 @given(st.dictionaries(texts, json_values, max_size=4))

@@ -8,18 +8,21 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from millstream.core.asset_conditions import AliasRef, AllOf, AnyOf, AssetRef
 from millstream.core.timetable import (
     PRESETS,
+    AssetOrTimeSchedule,
+    AssetSchedule,
     ContinuousSchedule,
     CronIntervalSchedule,
     CronTriggerSchedule,
     DeltaIntervalSchedule,
     DeltaTriggerSchedule,
     EventsSchedule,
+    ListedSchedule,
     NoSchedule,
     OnceSchedule,
     Schedule,
-    check,
     check_schedule,
     schedule_of,
     timetable_of,
@@ -321,6 +324,34 @@ def test_events_in_order_and_each_once() -> None:
     assert due(made) == ["2024-05-08 00:00"]
 
 
+LISTED = ListedSchedule(
+    runs=tuple(
+        RunTimes.over(at(f"2024-05-0{day} 00:00"), at(f"2024-05-0{day} 12:00"))
+        for day in (1, 2, 3, 8)
+    )
+)
+
+
+def test_listed_runs_in_order() -> None:
+    assert due(runs(LISTED, now="2024-05-03 13:00", catchup=True, count=9)) == [
+        "2024-05-01 12:00",
+        "2024-05-02 12:00",
+        "2024-05-03 12:00",
+        "2024-05-08 12:00",
+    ]
+    made = runs(LISTED, now="2024-05-03 13:00", start="2024-05-02 00:00", end="2024-05-02 12:00")
+    assert due(made) == ["2024-05-02 12:00"]
+
+
+def test_without_catchup_a_listed_run_is_left_out_if_a_later_one_is_due() -> None:
+    assert due(runs(LISTED, now="2024-05-02 13:00")) == [
+        "2024-05-02 12:00",
+        "2024-05-03 12:00",
+        "2024-05-08 12:00",
+    ]
+    assert not runs(ListedSchedule(runs=()), now="2024-05-02 13:00")
+
+
 # Manual runs
 
 NOON = at("2024-05-06 12:00")
@@ -480,8 +511,8 @@ def test_the_presets_are_airflows() -> None:
         "@yearly": "0 0 1 1 *",
     }
     for preset in [*PRESETS, "@once", "@continuous"]:
-        assert check(preset) == []
-        assert check(schedule_of(preset)) == []
+        assert check_schedule(preset) == []
+        assert check_schedule(schedule_of(preset)) == []
 
 
 # Schedules as data
@@ -502,7 +533,7 @@ SCHEDULES: list[Schedule] = [
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: type(schedule).__name__)
 def test_schedules_survive_json(schedule: Schedule) -> None:
-    assert check(schedule) == []
+    assert check_schedule(schedule) == []
     assert msgspec.json.decode(msgspec.json.encode(schedule), type=Schedule) == schedule
     timetable_of(schedule)
 
@@ -532,10 +563,17 @@ def test_text_means_a_schedule() -> None:
         (DeltaIntervalSchedule(every=Delta(seconds=float("nan"))), "not possible"),
         (DeltaIntervalSchedule(every=Delta(seconds=1e30)), "100 years"),
         (EventsSchedule(events=(datetime(2024, 1, 1),)), "has no time zone"),
+        (ListedSchedule(runs=LISTED.runs[::-1]), "do not follow one after the other"),
+        (AssetSchedule(condition=AssetRef()), "no name and no URI"),
+        (AssetSchedule(condition=AllOf(parts=(AliasRef(name=""),))), "alias has no name"),
+        (
+            AssetOrTimeSchedule(time=OnceSchedule(), condition=AnyOf(parts=())),
+            "condition has no parts",
+        ),
     ],
 )
 def test_problems_are_sentences(schedule: Schedule, problem: str) -> None:
-    (sentence,) = check(schedule)
+    (sentence,) = check_schedule(schedule)
     assert problem in sentence
 
 

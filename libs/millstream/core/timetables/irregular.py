@@ -68,3 +68,29 @@ class EventsTimetable:
             return RunTimes.at(at)
         event = self._events[max(bisect_right(self._events, at) - 1, 0)]
         return RunTimes.by_hand(at, event, event)
+
+
+class ListedTimetable:
+    """The runs of a list, in order. Without catchup those are left out that a later one that is due
+    makes obsolete."""
+
+    def __init__(self, runs: tuple[RunTimes, ...]) -> None:
+        self._runs = runs
+
+    def next_run(self, last: RunTimes | None, now: datetime, bounds: Bounds) -> RunTimes | None:
+        now = utc(now)
+        found = None
+        for run in self._runs:
+            if last is not None and run.logical_date <= last.logical_date:
+                continue
+            if bounds.start is not None and run.logical_date < bounds.start:
+                continue
+            if not bounds.allow(run.logical_date):
+                break
+            if found is not None and (bounds.catchup or run.run_after > now):
+                break
+            found = run
+        return found
+
+    def manual_run(self, at: datetime) -> RunTimes:
+        return RunTimes.at(utc(at))
