@@ -58,7 +58,7 @@ def check_dag(spec: DagSpec) -> None:
     problems += _check_time(spec)
     for task in spec.tasks:
         problems += [_at(task, problem) for problem in _check_task(spec, task)]
-    problems += _check_edges(spec)
+    problems += _check_edges(spec) + _check_groups(spec)
     if problems:
         raise InvalidDag(spec.dag_id, problems)
 
@@ -116,6 +116,36 @@ def _check_task(spec: DagSpec, task: TaskSpec) -> list[str]:
         )
     if isinstance(task.action, BashAction) and not task.action.command.strip():
         problems.append(f"task {task.task_id!r}: bash_command is empty")
+    return problems
+
+
+def _check_groups(spec: DagSpec) -> list[str]:
+    parents = {group.group_id: group.parent for group in spec.groups}
+    problems = []
+    for name, count in Counter(group.group_id for group in spec.groups).items():
+        problems += check_id("group_id", name)
+        if count > 1:
+            problems.append(f"group_id {name!r} is used {count} times; each needs an id of its own")
+    for group in spec.groups:
+        if group.parent and group.parent not in parents:
+            problems.append(f"group {group.group_id!r} names the unknown parent {group.parent!r}")
+    for task in spec.tasks:
+        if task.group and task.group not in parents:
+            problems.append(
+                _at(task, f"task {task.task_id!r} is in the unknown group {task.group!r}")
+            )
+        problems += [
+            _at(
+                task,
+                f"task {task.task_id!r} has a label on an edge from {name!r}, which is not "
+                f"upstream of it",
+            )
+            for name in task.edge_labels
+            if name not in task.upstream
+        ]
+    cycle = find_cycle({name: (parent,) if parent else () for name, parent in parents.items()})
+    if cycle:
+        problems.append(f"the groups form a cycle: {' in '.join(cycle)}")
     return problems
 
 

@@ -16,14 +16,14 @@ from millstream.sdk.errors import NotSupportedYet
 # Accepted and ignored: contact data, looks, and names of Airflow 1 and 2 that lost their meaning.
 IGNORED_TASK_ARGUMENTS = frozenset(
     {
-        "owner", "email", "email_on_retry", "email_on_failure", "provide_context", "ui_color",
-        "ui_fgcolor", "task_display_name", "run_as_user", "logger_name",
+        "email", "email_on_retry", "email_on_failure", "provide_context", "ui_color",
+        "ui_fgcolor", "run_as_user", "logger_name",
         "show_return_value_in_logs", "map_index_template", "retry_handler",
     }
 )  # fmt: skip
 IGNORED_DAG_ARGUMENTS = frozenset(
     {
-        "owner_links", "access_control", "default_view", "orientation", "dag_display_name",
+        "owner_links", "access_control", "default_view", "orientation",
         "auto_register", "disable_bundle_versioning", "full_filepath",
     }
 )  # fmt: skip
@@ -121,6 +121,13 @@ def nearest(name: str, known: Collection[str]) -> str | None:
     """The known name that a person who wrote ``name`` most likely meant."""
     found = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     return found[0] if found else None
+
+
+def text(name: str, value: object) -> str:
+    """A text that may be left out."""
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{name} is {value!r}; it must be a str")
+    return value or ""
 
 
 def seconds(name: str, value: object) -> float:

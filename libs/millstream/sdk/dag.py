@@ -60,6 +60,7 @@ class DAG:
         default_args: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
         doc_md: str | None = None,
+        dag_display_name: str | None = None,
         render_template_as_native_obj: bool = False,
         template_searchpath: str | Sequence[str] | None = None,
         user_defined_macros: Mapping[str, Any] | None = None,
@@ -92,6 +93,7 @@ class DAG:
         if self.schedule is not None:
             check_schedulable(self.params, dag_id, self.schedule)
         self.doc_md = doc_md or ""
+        self.dag_display_name = arguments.text("dag_display_name", dag_display_name)
         self.render_template_as_native_obj = render_template_as_native_obj
         self.template_searchpath = (
             [template_searchpath]
@@ -233,6 +235,9 @@ class DAG:
             doc=self.doc_md,
             params=self.params.dump(),
             file=file,
+            display_name=self.dag_display_name,
+            groups=tuple(group.to_spec() for group in self.task_groups.values()),
+            param_schemas=self.params.schemas(),
         )
 
     def _task_specs(self) -> tuple[TaskSpec, ...]:

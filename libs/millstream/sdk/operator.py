@@ -138,6 +138,8 @@ class BaseOperator(Node):
         doc_yaml: str | None = None,
         doc_rst: str | None = None,
         start_date: Any = None,
+        task_display_name: str | None = None,
+        owner: str = "",
         **kwargs: Any,
     ) -> None:
         arguments.check_arguments(
@@ -163,6 +165,8 @@ class BaseOperator(Node):
         self.do_xcom_push = do_xcom_push
         self.params = ParamsDict(params, f"task {task_id!r}")
         self.doc_md = doc_md or doc or doc_rst or doc_yaml or doc_json or ""
+        self.task_display_name = arguments.text("task_display_name", task_display_name)
+        self.owner = arguments.text("owner", owner)
         self.line = self._creation.line
         self.dag: DAG | None = None
         self._upstream: dict[str, BaseOperator] = {}
@@ -292,7 +296,16 @@ class BaseOperator(Node):
             do_xcom_push=self.do_xcom_push,
             doc=self.doc_md,
             line=self.line,
+            group=self.task_group.group_id if self.task_group else "",
+            edge_labels=self._edge_labels(),
+            display_name=self.task_display_name,
+            owner=self.owner,
         )
+
+    def _edge_labels(self) -> dict[str, str]:
+        labels = self.dag.edge_labels if self.dag else {}
+        named = ((name, labels.get((name, self.task_id))) for name in self._upstream)
+        return {name: label for name, label in named if label}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.task_id!r}>"

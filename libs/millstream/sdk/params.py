@@ -1,8 +1,4 @@
-"""``Param`` and ``ParamsDict``: values with rules that a run may be given, and how they combine.
-
-The rules stay in the DAG file: a spec carries only the defaults, so a value is checked where the
-DAG file is loaded, before the task runs, and not yet when a run is triggered.
-"""
+"""``Param`` and ``ParamsDict``: values with rules that a run may be given, and how they combine."""
 
 from __future__ import annotations
 
@@ -138,6 +134,17 @@ class ParamsDict(MutableMapping[str, Any]):
     def dump(self) -> dict[str, Any]:
         """The values of those that have one."""
         return {name: param.value for name, param in self._params.items() if param.has_value}
+
+    def schemas(self) -> dict[str, Any]:
+        """The rules of those that have some, as JSON Schema with their description."""
+        schemas = {}
+        for name, param in self._params.items():
+            schema = dict(param.schema)
+            if param.description:
+                schema.setdefault("description", param.description)
+            if schema or not param.has_value:
+                schemas[name] = _plain(schema, f"the schema of param {name!r}")
+        return schemas
 
     def validate(self) -> dict[str, Any]:
         """All values. Raises :class:`ParamValidationError` for the first that breaks its rules or

@@ -1,7 +1,7 @@
 """``TaskGroup`` and ``@task_group``: tasks that share a prefix, defaults and edges.
 
-A group exists only while the DAG is written: its tasks carry its name in their ids, and edges to
-and from it are edges of its tasks.
+Its tasks carry its name in their ids, and edges to and from it are edges of its tasks; what is left
+of it in a spec is for people to look at.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from millstream.core.spec import GroupSpec
 from millstream.sdk import arguments
 from millstream.sdk.authoring import close_group, current_dag, current_group, open_group
 from millstream.sdk.edges import Node
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 MAX_GROUP_ID_LENGTH = 200
 _GROUP_ID = re.compile(r"[\w-]+")
-_IGNORED = frozenset({"ui_color", "ui_fgcolor", "group_display_name"})
+_IGNORED = frozenset({"ui_color", "ui_fgcolor"})
 
 
 class TaskGroup(Node):
@@ -46,6 +47,7 @@ class TaskGroup(Node):
         default_args: Mapping[str, Any] | None = None,
         tooltip: str = "",
         add_suffix_on_collision: bool = False,
+        group_display_name: str = "",
         **kwargs: Any,
     ) -> None:
         arguments.check_arguments("TaskGroup", kwargs, _ARGUMENTS, _IGNORED, {})
@@ -67,7 +69,8 @@ class TaskGroup(Node):
         if add_suffix_on_collision:
             self.label = self._free_label(group_id)
         self.prefix_group_id = prefix_group_id
-        self.tooltip = tooltip
+        self.tooltip = arguments.text("tooltip", tooltip)
+        self.group_display_name = arguments.text("group_display_name", group_display_name)
         self.own_default_args = arguments.checked_defaults(
             f"default_args of TaskGroup {group_id!r}", default_args
         )
@@ -145,6 +148,15 @@ class TaskGroup(Node):
     def get_leaves(self) -> Iterator[BaseOperator]:
         """:attr:`leaves`, as Airflow calls it."""
         yield from self.leaves
+
+    def to_spec(self) -> GroupSpec:
+        """The group as plain data."""
+        return GroupSpec(
+            group_id=self.group_id,
+            parent=self.parent_group.group_id if self.parent_group else "",
+            label=self.group_display_name or self.label,
+            tooltip=self.tooltip,
+        )
 
     def __enter__(self) -> TaskGroup:
         open_group(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from millstream.core.errors import InvalidArgument, InvalidDag
-from millstream.core.spec import BashAction, DagSpec, EmptyAction, PythonAction
+from millstream.core.spec import BashAction, DagSpec, EmptyAction, GroupSpec, PythonAction
 from millstream.core.validate import MAX_ID_LENGTH, MAX_TASKS, check_dag, check_run_id
 from shard import dag, task
 
@@ -54,6 +54,15 @@ BAD: list[tuple[DagSpec, str]] = [
     (dag(task("a", "ghost", line=3)), "line 3: task 'a' names the unknown upstream task 'ghost'"),
     (dag(task("a", "b"), task("b", "a")), "form a cycle: a >> b >> a"),
     (dag(task("a", "a")), "form a cycle: a >> a"),
+    (dag(groups=(GroupSpec(group_id="g x"),)), "group_id 'g x' contains ' '"),
+    (dag(groups=(GroupSpec(group_id="g"), GroupSpec(group_id="g"))), "group_id 'g' is used 2"),
+    (dag(groups=(GroupSpec(group_id="g", parent="h"),)), "the unknown parent 'h'"),
+    (
+        dag(groups=(GroupSpec(group_id="g", parent="h"), GroupSpec(group_id="h", parent="g"))),
+        "the groups form a cycle",
+    ),
+    (dag(task("a", group="g", line=2)), "line 2: task 'a' is in the unknown group 'g'"),
+    (dag(task("a", edge_labels={"b": "x"})), "a label on an edge from 'b', which is not upstream"),
     (dag(*(task(f"t{index}") for index in range(MAX_TASKS + 1))), "it has 10001 tasks"),
 ]
 

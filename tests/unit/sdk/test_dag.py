@@ -82,7 +82,7 @@ def test_an_unknown_dag_argument_names_the_nearest(wrong: str, meant: str) -> No
 
 
 def test_an_unknown_argument_near_nothing_lists_the_known() -> None:
-    with pytest.raises(TypeError, match="'zzz'; it knows catchup, dag_id"):
+    with pytest.raises(TypeError, match="'zzz'; it knows catchup, dag_display_name, dag_id"):
         DAG("d", zzz=1)
 
 

@@ -10,12 +10,15 @@ from millstream import (
     DAG,
     BashOperator,
     EmptyOperator,
+    Label,
+    Param,
     PythonOperator,
     TaskGroup,
     chain,
     task,
     task_group,
 )
+from millstream.core.spec import GroupSpec
 from millstream.core.validate import check_dag
 from millstream.sdk.errors import AirflowException, DuplicateTaskIdFound, NotSupportedYet
 
@@ -297,3 +300,28 @@ def test_a_file_that_fails_inside_a_group_leaves_nothing_open() -> None:
             _ = 1 / 0
         empty("a")
     assert dag.task_ids == ["a"]
+
+
+def test_what_a_spec_keeps_for_people() -> None:
+    with DAG("d", dag_display_name="The DAG", params={"n": Param(1, "How many", minimum=1)}) as dag:
+        first = EmptyOperator(task_id="first", owner="ada", task_display_name="The first")
+        with TaskGroup("g", tooltip="both", group_display_name="Group"), TaskGroup("inner") as g:
+            empty("a")
+        first >> Label("yes") >> g
+    spec = dag.to_spec("d.py")
+    check_dag(spec)
+    assert spec.display_name == "The DAG"
+    assert spec.param_schemas == {"n": {"minimum": 1, "description": "How many"}}
+    assert spec.groups == (
+        GroupSpec(group_id="g", label="Group", tooltip="both"),
+        GroupSpec(group_id="g.inner", parent="g", label="inner"),
+    )
+    assert (spec.tasks[0].owner, spec.tasks[0].display_name) == ("ada", "The first")
+    assert (spec.tasks[1].group, spec.tasks[1].edge_labels) == ("g.inner", {"first": "yes"})
+
+
+def test_names_for_people_are_texts() -> None:
+    with pytest.raises(TypeError, match="owner is 5; it must be a str"):
+        EmptyOperator(task_id="a", owner=5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="dag_display_name is"):
+        DAG("d", dag_display_name=b"x")  # type: ignore[arg-type]
