@@ -14,14 +14,19 @@ from millstream.version import __version__
 if TYPE_CHECKING:
     from millstream.core.errors import MillstreamError
     from millstream.core.spec import TriggerRule
+    from millstream.sdk.connection import Connection
     from millstream.sdk.context import get_current_context
     from millstream.sdk.dag import DAG, dag
     from millstream.sdk.edges import Label, chain, chain_linear, cross_downstream
     from millstream.sdk.errors import (
         AirflowException,
         AirflowFailException,
+        AirflowNotFoundException,
         AirflowSkipException,
     )
+    from millstream.sdk.hook import BaseHook
+    from millstream.sdk.macros import macros
+    from millstream.sdk.masking import mask_secret
     from millstream.sdk.operator import BaseOperator
     from millstream.sdk.operators.bash import BashOperator
     from millstream.sdk.operators.branch import (
@@ -34,17 +39,22 @@ if TYPE_CHECKING:
     from millstream.sdk.params import Param
     from millstream.sdk.taskflow import task
     from millstream.sdk.taskgroup import TaskGroup, task_group
+    from millstream.sdk.templates import literal
+    from millstream.sdk.variable import Variable
     from millstream.sdk.xcom import XComArg
 
 __all__ = [
     "DAG",
     "AirflowException",
     "AirflowFailException",
+    "AirflowNotFoundException",
     "AirflowSkipException",
     "BaseBranchOperator",
+    "BaseHook",
     "BaseOperator",
     "BashOperator",
     "BranchPythonOperator",
+    "Connection",
     "EmptyOperator",
     "Label",
     "MillstreamError",
@@ -53,6 +63,7 @@ __all__ = [
     "ShortCircuitOperator",
     "TaskGroup",
     "TriggerRule",
+    "Variable",
     "XComArg",
     "__version__",
     "chain",
@@ -60,6 +71,9 @@ __all__ = [
     "cross_downstream",
     "dag",
     "get_current_context",
+    "literal",
+    "macros",
+    "mask_secret",
     "task",
     "task_group",
 ]
@@ -67,11 +81,14 @@ __all__ = [
 _HOMES = {
     "AirflowException": "sdk.errors",
     "AirflowFailException": "sdk.errors",
+    "AirflowNotFoundException": "sdk.errors",
     "AirflowSkipException": "sdk.errors",
     "BaseBranchOperator": "sdk.operators.branch",
+    "BaseHook": "sdk.hook",
     "BaseOperator": "sdk.operator",
     "BashOperator": "sdk.operators.bash",
     "BranchPythonOperator": "sdk.operators.branch",
+    "Connection": "sdk.connection",
     "DAG": "sdk.dag",
     "EmptyOperator": "sdk.operators.empty",
     "Label": "sdk.edges",
@@ -81,12 +98,16 @@ _HOMES = {
     "ShortCircuitOperator": "sdk.operators.branch",
     "TaskGroup": "sdk.taskgroup",
     "TriggerRule": "core.spec",
+    "Variable": "sdk.variable",
     "XComArg": "sdk.xcom",
     "chain": "sdk.edges",
     "chain_linear": "sdk.edges",
     "cross_downstream": "sdk.edges",
     "dag": "sdk.dag",
     "get_current_context": "sdk.context",
+    "literal": "sdk.templates",
+    "macros": "sdk.macros",
+    "mask_secret": "sdk.masking",
     "task": "sdk.taskflow",
     "task_group": "sdk.taskgroup",
 }

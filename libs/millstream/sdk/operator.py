@@ -22,6 +22,8 @@ from millstream.sdk.params import ParamsDict
 from millstream.sdk.xcom import XComArg, references
 
 if TYPE_CHECKING:
+    import jinja2
+
     from millstream.sdk.context import Context
     from millstream.sdk.dag import DAG
     from millstream.sdk.taskgroup import TaskGroup
@@ -113,8 +115,17 @@ class BaseOperator(Node):
     operator_name: ClassVar[str] = ""
     _creation: _Creation
 
+    prepares_template: ClassVar[bool] = False
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        for name in ("template_fields", "template_ext"):
+            if isinstance(cls.__dict__.get(name), str):
+                raise TypeError(
+                    f"{cls.__name__}: {name} is the str {cls.__dict__[name]!r}; it must be a list "
+                    f"or a tuple, such as ({cls.__dict__[name]!r},)"
+                )
+        cls.prepares_template = cls.prepare_template is not BaseOperator.prepare_template
         if "__init__" in cls.__dict__:
             cls.__init__ = _with_defaults(cls.__init__)  # type: ignore[method-assign]
 
@@ -266,6 +277,29 @@ class BaseOperator(Node):
     def action(self) -> Action:
         """What the worker is told to do."""
         return PythonAction()
+
+    def prepare_template(self) -> None:
+        """Called before the template fields are rendered, with the files that they name read. A
+        subclass may change them here."""
+
+    def render_template(
+        self,
+        content: Any,
+        context: Context,
+        jinja_env: jinja2.Environment | None = None,
+        seen_oids: set[int] | None = None,
+    ) -> Any:
+        """``content`` with the templates in it rendered, at any depth. ``seen_oids`` is Airflow's
+        and not used."""
+        from millstream.sdk.templates import render_value
+
+        return render_value(self, content, context, jinja_env)
+
+    def get_template_env(self, dag: DAG | None = None) -> jinja2.Environment:
+        """The environment of the DAG's templates."""
+        from millstream.sdk.templates import environment
+
+        return environment(dag or self.dag)
 
     def pre_execute(self, context: Context) -> None:
         """Called right before ``execute``."""

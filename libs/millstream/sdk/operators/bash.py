@@ -73,9 +73,7 @@ class BashOperator(BaseOperator):
             return PythonAction()
         if dag and dag.params.has_rules:  # they are checked where the DAG file is loaded
             return PythonAction()
-        if dag and (
-            dag.user_defined_macros or dag.user_defined_filters or dag.render_template_as_native_obj
-        ):
+        if dag and dag.has_own_templates:
             return PythonAction()
         if any(not isinstance(value, str) for value in (self.env or {}).values()):
             return PythonAction()
