@@ -34,9 +34,22 @@ if TYPE_CHECKING:
         BranchPythonOperator,
         ShortCircuitOperator,
     )
+    from millstream.sdk.operators.dates import (
+        BranchDateTimeOperator,
+        BranchDayOfWeekOperator,
+        LatestOnlyOperator,
+        WeekDay,
+    )
     from millstream.sdk.operators.empty import EmptyOperator
     from millstream.sdk.operators.python import PythonOperator
+    from millstream.sdk.operators.virtualenv import (
+        BranchExternalPythonOperator,
+        BranchPythonVirtualenvOperator,
+        ExternalPythonOperator,
+        PythonVirtualenvOperator,
+    )
     from millstream.sdk.params import Param
+    from millstream.sdk.setup_teardown import setup, teardown
     from millstream.sdk.taskflow import task
     from millstream.sdk.taskgroup import TaskGroup, task_group
     from millstream.sdk.templates import literal
@@ -53,17 +66,25 @@ __all__ = [
     "BaseHook",
     "BaseOperator",
     "BashOperator",
+    "BranchDateTimeOperator",
+    "BranchDayOfWeekOperator",
+    "BranchExternalPythonOperator",
     "BranchPythonOperator",
+    "BranchPythonVirtualenvOperator",
     "Connection",
     "EmptyOperator",
+    "ExternalPythonOperator",
     "Label",
+    "LatestOnlyOperator",
     "MillstreamError",
     "Param",
     "PythonOperator",
+    "PythonVirtualenvOperator",
     "ShortCircuitOperator",
     "TaskGroup",
     "TriggerRule",
     "Variable",
+    "WeekDay",
     "XComArg",
     "__version__",
     "chain",
@@ -74,8 +95,10 @@ __all__ = [
     "literal",
     "macros",
     "mask_secret",
+    "setup",
     "task",
     "task_group",
+    "teardown",
 ]
 
 _HOMES = {
@@ -87,18 +110,26 @@ _HOMES = {
     "BaseHook": "sdk.hook",
     "BaseOperator": "sdk.operator",
     "BashOperator": "sdk.operators.bash",
+    "BranchDateTimeOperator": "sdk.operators.dates",
+    "BranchDayOfWeekOperator": "sdk.operators.dates",
+    "BranchExternalPythonOperator": "sdk.operators.virtualenv",
     "BranchPythonOperator": "sdk.operators.branch",
+    "BranchPythonVirtualenvOperator": "sdk.operators.virtualenv",
     "Connection": "sdk.connection",
     "DAG": "sdk.dag",
     "EmptyOperator": "sdk.operators.empty",
+    "ExternalPythonOperator": "sdk.operators.virtualenv",
     "Label": "sdk.edges",
+    "LatestOnlyOperator": "sdk.operators.dates",
     "MillstreamError": "core.errors",
     "Param": "sdk.params",
     "PythonOperator": "sdk.operators.python",
+    "PythonVirtualenvOperator": "sdk.operators.virtualenv",
     "ShortCircuitOperator": "sdk.operators.branch",
     "TaskGroup": "sdk.taskgroup",
     "TriggerRule": "core.spec",
     "Variable": "sdk.variable",
+    "WeekDay": "sdk.operators.dates",
     "XComArg": "sdk.xcom",
     "chain": "sdk.edges",
     "chain_linear": "sdk.edges",
@@ -108,8 +139,10 @@ _HOMES = {
     "literal": "sdk.templates",
     "macros": "sdk.macros",
     "mask_secret": "sdk.masking",
+    "setup": "sdk.setup_teardown",
     "task": "sdk.taskflow",
     "task_group": "sdk.taskgroup",
+    "teardown": "sdk.setup_teardown",
 }
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import jinja2
 
 from millstream.core.errors import InvalidDag
-from millstream.core.spec import DagSpec, TaskSpec
+from millstream.core.spec import DagSpec, TaskSpec, TriggerRule
 from millstream.sdk import arguments
 from millstream.sdk.authoring import (
     author_place,
@@ -246,6 +246,7 @@ class DAG:
         checked: :func:`millstream.core.validate.check_dag` does that. Raises :class:`InvalidDag`
         for what a spec cannot hold."""
         self._check_default_args()
+        self._check_setups()
         return DagSpec(
             dag_id=self.dag_id,
             tasks=self._task_specs(),
@@ -283,6 +284,20 @@ class DAG:
         for group_id, group in self.task_groups.items():
             what = f"default_args of TaskGroup {group_id!r} in DAG {self.dag_id!r}"
             _check_defaults(what, group.own_default_args, group)
+
+    def _check_setups(self) -> None:
+        """As in Airflow: a task after a setup runs only if that succeeded."""
+        problems = [
+            f"line {after.line}: task {after.task_id!r} has trigger_rule "
+            f"{after.trigger_rule.value!r}; after the setup {task.task_id!r} only 'all_success' is "
+            f"allowed"
+            for task in self.tasks
+            if task.is_setup
+            for after in task.downstream_list
+            if not after.is_teardown and after.trigger_rule is not TriggerRule.ALL_SUCCESS
+        ]
+        if problems:
+            raise InvalidDag(self.dag_id, problems)
 
     def __repr__(self) -> str:
         return f"<DAG {self.dag_id!r}>"

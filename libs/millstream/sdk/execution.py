@@ -83,8 +83,12 @@ def _run(attempt: Attempt, dag: DAG | None, context: Context) -> None:
     )
     with running(context):
         render_fields(task, dag, context)
+        if task.pre_execute_hook is not None:
+            task.pre_execute_hook(context)
         task.pre_execute(context)
         result = task.execute(context)
+        if task.post_execute_hook is not None:
+            task.post_execute_hook(context, result)
         task.post_execute(context, result)
     if result is not None and attempt.do_xcom_push:
         instance.pushed[XCOM_RETURN_KEY] = encode_xcom(result, attempt.task_id)

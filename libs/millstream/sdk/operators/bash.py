@@ -66,7 +66,9 @@ class BashOperator(BaseOperator):
 
     def action(self) -> Action:
         """Plain data where that is all the command needs, so that no worker loads the DAG file."""
-        if type(self) is not BashOperator or not isinstance(self.bash_command, str):
+        if type(self) is not BashOperator or self.has_hooks:
+            return PythonAction()
+        if not isinstance(self.bash_command, str):
             return PythonAction()
         dag = self.dag
         if self.bash_command.endswith(tuple(self.template_ext)) or self.params:
