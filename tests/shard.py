@@ -6,16 +6,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from millstream.core.commands import (
+    AnswerTask,
     AnyCommand,
+    DeferAttempt,
     FailAttempt,
+    FireTrigger,
     LoseAttempt,
     ReadyAgain,
+    RescheduleAttempt,
     RetryAttempt,
     SkipAttempt,
     StartAttempt,
     SubmitDag,
     SucceedAttempt,
+    TimeOutWait,
     TriggerRun,
+    WakeTask,
 )
 from millstream.core.errors import Refused
 from millstream.core.events import Event, TaskReady, Where
@@ -80,7 +86,7 @@ class Shard:
     def _report(
         self, kind: Any, name: str, attempt: int, token: str, **options: Any
     ) -> list[Event]:
-        if not issubclass(kind, StartAttempt):
+        if not issubclass(kind, StartAttempt | FireTrigger):
             options.setdefault("ended_at", self.now)
         command = kind(
             id=self.id(),
@@ -104,6 +110,29 @@ class Shard:
     def fail(self, name: str, attempt: int = 1, token: str = "t", **options: Any) -> list[Event]:
         options = {"error_type": "ValueError", "message": "bad"} | options
         return self._report(FailAttempt, name, attempt, token, **options)
+
+    def reschedule(
+        self, name: str, attempt: int = 1, token: str = "t", after_s: float = 60
+    ) -> list[Event]:
+        until = self.now + timedelta(seconds=after_s)
+        return self._report(RescheduleAttempt, name, attempt, token, until=until)
+
+    def defer(self, name: str, attempt: int = 1, token: str = "t", **options: Any) -> list[Event]:
+        options.setdefault("method", "execute_complete")
+        return self._report(DeferAttempt, name, attempt, token, **options)
+
+    def fire(self, name: str, attempt: int = 2, token: str = "u", **options: Any) -> list[Event]:
+        return self._report(FireTrigger, name, attempt, token, **options)
+
+    def answer(self, name: str, *options: str, **more: Any) -> list[Event]:
+        command = AnswerTask(id=self.id(), where=RUN.task(name), options=options, **more)
+        return self.handle(command)
+
+    def wake(self, name: str, attempt: int = 1) -> list[Event]:
+        return self.handle(WakeTask(id=self.id(), where=RUN.task(name, (), attempt)))
+
+    def time_out(self, name: str, attempt: int = 1) -> list[Event]:
+        return self.handle(TimeOutWait(id=self.id(), where=RUN.task(name, (), attempt)))
 
     def lose(self, name: str, attempt: int = 1, token: str = "t") -> list[Event]:
         where = RUN.task(name, (), attempt)

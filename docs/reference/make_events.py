@@ -55,7 +55,13 @@ def _section(name: str, cls: type[EventData]) -> str:
 def _type_name(annotation: Any) -> str:
     name = getattr(annotation, "__name__", "") if isinstance(annotation, type) else ""
     text = name if name and not get_args(annotation) else str(annotation)
-    for prefix in ("millstream.core.events.", "millstream.core.spec.", "datetime.", "typing."):
+    for prefix in (
+        "millstream.core.events.",
+        "millstream.core.spec.",
+        "millstream.core.deferral.",
+        "datetime.",
+        "typing.",
+    ):
         text = text.replace(prefix, "")
     return "`" + text.replace("msgspec.Raw", "JSON").replace(" | ", r" \| ") + "`"
 
@@ -65,6 +71,8 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
         return ""
     if field.default_factory is not msgspec.NODEFAULT:
         return f"`{field.default_factory()!r}`"
+    if isinstance(field.default, msgspec.Raw):
+        return f"`{bytes(field.default).decode()}`"
     return f"`{field.default!r}`"
 
 

@@ -11,7 +11,7 @@ from millstream.adapters import telemetry
 from millstream.adapters.bus import Bus, JetStreamError, TooLarge
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.streams import inbox_subject, receipt_subject
-from millstream.core.commands import Receipt, SubmitDag, TriggerRun, decode_receipts, encode_command
+from millstream.core.commands import ApiCommand, Receipt, decode_receipts, encode_command
 from millstream.core.errors import MillstreamError, Refused, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -55,7 +55,7 @@ class Commands:
                 if not future.done():
                     future.set_result(receipt)
 
-    async def send(self, command: SubmitDag | TriggerRun, timeout_s: float) -> Receipt:
+    async def send(self, command: ApiCommand, timeout_s: float) -> Receipt:
         """The receipt of a command that was carried out.
 
         Raises :class:`Refused`, :class:`Unavailable` where no receipt came in time (the command may

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from millstream.core.deferral import Answer
 from millstream.core.events import (
     DagVersionSubmitted,
     EpochStarted,
@@ -19,14 +20,21 @@ from millstream.core.events import (
     RunQuarantined,
     RunStarted,
     RunSucceeded,
+    TaskAwaitsInput,
+    TaskDeferred,
     TaskExpanded,
     TaskFailed,
     TaskLost,
     TaskReady,
+    TaskRescheduled,
+    TaskResumed,
     TaskSkipped,
     TaskStarted,
     TaskSucceeded,
     TaskUpstreamFailed,
+    TriggerLost,
+    TriggerReady,
+    TriggerStarted,
     Where,
     XCom,
 )
@@ -36,6 +44,7 @@ from millstream_projector.rows import (
     AttemptRow,
     DagRow,
     DagVersionRow,
+    InputRow,
     Key,
     Row,
     RunRow,
@@ -55,6 +64,8 @@ class KeptRun:
     tasks: dict[TaskKey, TaskRow] = field(default_factory=dict)
     attempts: dict[TaskKey, AttemptRow] = field(default_factory=dict)
     xcoms: dict[TaskKey, dict[str, XComRow]] = field(default_factory=dict)
+    # Only questions that wait for their answer.
+    inputs: dict[TaskKey, InputRow] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -93,7 +104,7 @@ class Projection:
             if isinstance(row, RunRow):
                 self.runs[row.namespace, row.dag_id, row.run_id] = KeptRun(row)
                 continue
-            assert isinstance(row, TaskRow | AttemptRow | XComRow)
+            assert isinstance(row, TaskRow | AttemptRow | XComRow | InputRow)
             kept = self.runs[row.namespace, row.dag_id, row.run_id]
             key = (row.task_id, row.map_index)
             match row:
@@ -105,6 +116,9 @@ class Projection:
                         kept.attempts[key] = row
                 case XComRow():
                     kept.xcoms.setdefault(key, {})[row.key] = row
+                case InputRow():
+                    if row.state == "waiting":
+                        kept.inputs[key] = row
 
     def take_changes(self) -> Changes:
         changes, self._changes = self._changes, Changes()
@@ -198,6 +212,8 @@ class Projection:
 
     def _end(self, kept: KeptRun, event: Event, state: str, reason: str) -> None:
         kept.run.state, kept.run.reason, kept.run.ended_at = state, reason, event.recorded_at
+        for key in list(kept.inputs):
+            self._close_input(kept, key, event)
         self._put_run(kept, event)
         self._over.append(run_key(event.where))
 
@@ -212,6 +228,8 @@ class Projection:
         status = next_status(event.data)
         assert status is not None
         row.state, row.position = status.value, event.position
+        if key in kept.inputs:
+            self._close_input(kept, key, event)
         match event.data:
             case TaskReady():
                 self._ready(kept, key, row, event, event.data)
@@ -237,15 +255,72 @@ class Projection:
                 self._push(kept, key, event, event.data.xcoms)
             case TaskUpstreamFailed():
                 row.reason, row.ended_at = _text(event.data.reason), event.recorded_at
+            case _:
+                self._wait(kept, key, row, event)
         self._changes.put(row)
         self._copy_to_attempt(kept, key, row, event)
+
+    def _wait(self, kept: KeptRun, key: TaskKey, row: TaskRow, event: Event) -> None:
+        """What an event says about a task that waits without a process. ``retry_at`` is the instant
+        at which it goes on by itself."""
+        data = event.data
+        match data:
+            case TaskRescheduled() | TaskDeferred() | TaskAwaitsInput():
+                row.started_at, row.ended_at = data.started_at, data.ended_at
+                self._push(kept, key, event, data.xcoms)
+        match data:
+            case TaskRescheduled():
+                row.retry_at = data.until
+            case TaskDeferred():
+                row.retry_at = data.wake_at or data.timeout_at
+                row.reason = f"waits for {data.trigger.classpath}" if data.trigger else ""
+            case TaskAwaitsInput():
+                row.retry_at = data.timeout_at
+                row.reason = _text(data.request.subject)
+                self._ask(kept, key, event, data)
+            case TaskResumed():
+                row.retry_at, row.ended_at, row.worker = None, event.recorded_at, ""
+            case TriggerReady():
+                row.attempt, row.queue, row.worker = event.where.attempt, data.queue, ""
+                row.queued_at, row.started_at, row.ended_at = event.recorded_at, None, None
+            case TriggerStarted():
+                row.worker, row.started_at = data.worker, data.started_at
+            case TriggerLost():
+                row.worker, row.ended_at = "", event.recorded_at
+
+    def _ask(self, kept: KeptRun, key: TaskKey, event: Event, data: TaskAwaitsInput) -> None:
+        row = InputRow(
+            **_task_names(event.where),
+            attempt=event.where.attempt,
+            state="waiting",
+            request=_text(msgspec.json.encode(data.request).decode()),
+            asked_at=event.recorded_at,
+            timeout_at=data.timeout_at,
+            asked_position=event.position,
+            position=event.position,
+        )
+        kept.inputs[key] = row
+        self._changes.put(row)
+
+    def _close_input(self, kept: KeptRun, key: TaskKey, event: Event) -> None:
+        row = kept.inputs.pop(key)
+        row.state, row.ended_at, row.position = "closed", event.recorded_at, event.position
+        match event.data:
+            case TaskResumed(cause="answer", payload=payload):
+                row.answer = bytes(payload).decode()
+                said = msgspec.json.decode(row.answer, type=Answer)
+                row.state = "timed_out" if said.timedout else "answered"
+            case TaskResumed(cause="timeout"):
+                row.state = "timed_out"
+        self._changes.put(row)
 
     def _ready(
         self, kept: KeptRun, key: TaskKey, row: TaskRow, event: Event, data: TaskReady
     ) -> None:
         """An attempt begins: what the one before it left behind is gone, as in Airflow."""
-        for xcom in kept.xcoms.pop(key, {}).values():
-            self._changes.drop_xcom(xcom)
+        if data.resume is None:  # what goes on keeps what it said before
+            for xcom in kept.xcoms.pop(key, {}).values():
+                self._changes.drop_xcom(xcom)
         if row.attempt != event.where.attempt:
             row.attempt = event.where.attempt
             row.queued_at = event.recorded_at
@@ -260,7 +335,8 @@ class Projection:
         attempt = kept.attempts.get(key)
         if attempt is None or attempt.attempt != where.attempt:
             attempt = kept.attempts[key] = AttemptRow(**_task_names(where), attempt=where.attempt)
-        attempt.state = "lost" if isinstance(event.data, TaskLost) else _attempt_state(row.state)
+        is_lost = isinstance(event.data, TaskLost | TriggerLost)
+        attempt.state = "lost" if is_lost else _attempt_state(row.state)
         attempt.queue, attempt.worker = row.queue, row.worker
         attempt.queued_at, attempt.started_at, attempt.ended_at = (
             row.queued_at,
@@ -304,7 +380,7 @@ def _task_names(where: Where) -> dict[str, Any]:
 
 
 def _attempt_state(task_state: str) -> str:
-    return "failed" if task_state == "up_for_retry" else task_state
+    return {"up_for_retry": "failed", "scheduled": "deferred"}.get(task_state, task_state)
 
 
 def _text(text: str) -> str:

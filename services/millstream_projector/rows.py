@@ -139,7 +139,40 @@ class XComRow(Row, kw_only=True):
     position: int
 
 
-ROW_TYPES: tuple[type[Row], ...] = (DagRow, DagVersionRow, RunRow, TaskRow, AttemptRow, XComRow)
+class InputRow(Row, kw_only=True):
+    """A question to people. ``state``: waiting, answered, timed_out, or closed when the task was
+    ended otherwise; ``request`` and ``answer`` are JSON."""
+
+    TABLE: ClassVar[str] = "human_input"
+    KEY: ClassVar[tuple[str, ...]] = (
+        "namespace",
+        "dag_id",
+        "run_id",
+        "task_id",
+        "map_index",
+        "attempt",
+    )
+
+    namespace: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: tuple[int, ...]
+    attempt: int
+    state: str
+    request: str
+    asked_at: datetime
+    timeout_at: datetime | None
+    ended_at: datetime | None = None
+    answer: str | None = None
+    asked_position: int
+    position: int
+
+
+# The tables whose rows belong to a run; those of runs that go on are read back by a projector that
+# starts.
+RUN_ROW_TYPES: tuple[type[Row], ...] = (RunRow, TaskRow, AttemptRow, XComRow, InputRow)
+ROW_TYPES: tuple[type[Row], ...] = (DagRow, DagVersionRow, *RUN_ROW_TYPES)
 Key = tuple[object, ...]
 
 

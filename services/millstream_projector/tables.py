@@ -10,11 +10,11 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import millstream.adapters
 from millstream.adapters.postgres import Connection, Record
 from millstream_projector.projection import Changes, changed_rows
-from millstream_projector.rows import ROW_TYPES, AttemptRow, Row, RunRow, TaskRow, XComRow
+from millstream_projector.rows import ROW_TYPES, RUN_ROW_TYPES, Row
 
 READ_SCHEMA = "millstream_read"
 _DDL = Path(millstream.adapters.__file__).parent / "sql" / "read_tables.sql"
-_JSON_COLUMNS = {"spec", "conf", "value"}
+_JSON_COLUMNS = {"spec", "conf", "value", "request", "answer"}
 
 
 def quoted(schema: str) -> str:
@@ -52,9 +52,9 @@ async def write_changes(connection: Connection, changes: Changes) -> None:
 
 
 async def read_open_rows(connection: Connection) -> list[Row]:
-    """Every row of the runs that are not over: runs, then tasks, attempts and XComs."""
+    """Every row of the runs that are not over: runs, then what belongs to them."""
     rows: list[Row] = []
-    for row_type in (RunRow, TaskRow, AttemptRow, XComRow):
+    for row_type in RUN_ROW_TYPES:
         names = ", ".join(
             f"t.{name}::text AS {name}" if name in _JSON_COLUMNS else f"t.{name}"
             for name, _ in _columns(row_type)

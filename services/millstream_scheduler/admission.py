@@ -11,8 +11,10 @@ import msgspec
 from millstream.core.commands import (
     ALLOWED,
     ApiCommand,
+    DeferAttempt,
     FinishAttempt,
     Report,
+    RescheduleAttempt,
     decode_command,
     encode_command,
 )
@@ -88,5 +90,13 @@ def _check_report(report: Report) -> None:
             is_blob = not bytes(xcom.value) and _BLOB.fullmatch(xcom.blob)
             if not (is_value or is_blob) or not 0 <= xcom.size < 2**63:
                 raise Refused("MALFORMED", f"XCom {key[:200]!r} is neither a value nor a blob.")
+    if isinstance(report, RescheduleAttempt):
+        instants.append(report.until)
+    if isinstance(report, DeferAttempt):
+        ways = [report.trigger, report.wake_at, report.request]
+        if sum(way is not None for way in ways) != 1 or not report.method:
+            raise Refused("MALFORMED", "A deferral waits for one thing and names its method.")
+        if report.wake_at is not None:
+            instants.append(report.wake_at)
     if not all(MINYEAR < instant.year < MAXYEAR for instant in instants):
         raise Refused("MALFORMED", "An instant is so early or late that it has no UTC form.")

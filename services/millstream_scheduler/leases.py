@@ -18,7 +18,7 @@ from millstream.adapters.bus_client import Delivery
 from millstream.adapters.heartbeat import Heartbeat, decode_heartbeat
 from millstream.adapters.streams import heartbeat_subject
 from millstream.core.commands import LoseAttempt, TimerCommand
-from millstream.core.events import Event, TaskStarted, Where
+from millstream.core.events import Event, TaskStarted, TriggerStarted, Where
 from millstream.core.state import State
 from millstream.core.statuses import TaskStatus, next_status
 
@@ -45,13 +45,14 @@ class Leases:
     def restore(self, state: State) -> None:
         """After a takeover, every claim gets a whole lease."""
         for where, instance in state.open_instances():
-            if instance.status is TaskStatus.RUNNING:
+            is_trigger = instance.status is TaskStatus.DEFERRED and bool(instance.token)
+            if instance.status is TaskStatus.RUNNING or is_trigger:
                 self._open(where, instance.worker, instance.token)
 
     def note(self, event: Event) -> None:
         """A claim opens a lease; whatever ends the attempt closes it."""
         where = event.where
-        if isinstance(event.data, TaskStarted):
+        if isinstance(event.data, TaskStarted | TriggerStarted):
             self._open(where, event.data.worker, event.data.token)
         elif where.attempt and next_status(event.data) is not None:
             token = self._token_of.pop(_key(where), None)

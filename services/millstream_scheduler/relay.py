@@ -44,6 +44,8 @@ MOST_KEPT = 50_000
 ACK_EVERY = 100
 ACK_TIMEOUT_S = 2.0
 CONSUMER_CHECK_S = 5.0
+# The events that workers pull, under the subject of their queue.
+FOR_WORKERS = frozenset({"TaskReady", "TriggerReady"})
 EXPECTED = b"Nats-Expected-Last-Sequence"
 
 
@@ -118,7 +120,7 @@ class Relay:
         """Hand over a committed batch (possibly empty) and what to say when it is relayed."""
         for stored, payload in zip(batch, payloads, strict=True):
             record = stored.record
-            queue = _queue_of(record.data) if record.type == "TaskReady" else "_"
+            queue = _queue_of(record.data) if record.type in FOR_WORKERS else "_"
             self._pending.append(
                 (record.position, event_subject(self._shard, record.type, queue), payload)
             )
@@ -220,7 +222,7 @@ class Relay:
         log.info("relay_from_postgres", first=first, last=last)
         async for stored in self._log.read_all(first, last):
             record = stored.record
-            queue = _queue_of(record.data) if record.type == "TaskReady" else "_"
+            queue = _queue_of(record.data) if record.type in FOR_WORKERS else "_"
             self._publish(
                 record.position,
                 event_subject(self._shard, record.type, queue),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from millstream.adapters.log_lines import LogLine, encode_log_lines
-from millstream.sdk.masking import Masker
 
 FLUSH_LINES = 200
 MOST_BYTES = 8 * 1024 * 1024
@@ -14,11 +13,9 @@ LONGEST_LINE = 16 * 1024
 
 class Output:
     """The lines of one attempt. ``take`` gives the messages that are due; beyond ``MOST_BYTES`` a
-    note says that the rest was dropped. What ``masker`` knows is masked, in whole lines, so that
-    it may come in pieces."""
+    note says that the rest was dropped."""
 
     def __init__(self) -> None:
-        self.masker = Masker()
         self._partial = {"stdout": b"", "stderr": b""}
         self._lines: list[LogLine] = []
         self._bytes = 0
@@ -28,13 +25,9 @@ class Output:
             return
         self._bytes += len(data)
         *lines, rest = (self._partial[source] + data).split(b"\n")
-        if len(rest) > LONGEST_LINE + self.masker.longest:
-            # What is masked may be cut in two here: so much stays back as may be the first part.
-            whole = self.masker.mask_bytes(rest)
-            cut = max(len(whole) - self.masker.longest, 0)
-            if cut:
-                lines.append(whole[:cut])
-            rest = whole[cut:]
+        if len(rest) > LONGEST_LINE:
+            lines.append(rest)
+            rest = b""
         self._partial[source] = rest
         for line in lines:
             self._add(source, line)
@@ -55,5 +48,5 @@ class Output:
         ]
 
     def _add(self, source: str, line: bytes) -> None:
-        text = self.masker.mask_bytes(line)[:LONGEST_LINE].decode("utf-8", "replace").rstrip("\r")
+        text = line[:LONGEST_LINE].decode("utf-8", "replace").rstrip("\r")
         self._lines.append(LogLine(at=datetime.now(UTC), source=source, text=text))

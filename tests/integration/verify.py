@@ -22,7 +22,14 @@ from integration.running_stack import RunningStack
 
 ENDS_ATTEMPT = ("TaskSucceeded", "TaskFailed", "TaskLost", "TaskSkipped")
 ENDS_RUN = ("RunSucceeded", "RunFailed", "RunQuarantined")
-ABOUT_TASK = (*ENDS_ATTEMPT, "TaskReady", "TaskStarted", "TaskUpstreamFailed")
+PAUSES = ("TaskRescheduled", "TaskDeferred", "TaskAwaitsInput")
+ABOUT_TRIGGER = ("TriggerReady", "TriggerStarted", "TriggerLost", "TaskResumed")
+ABOUT_TASK = (
+    *ENDS_ATTEMPT,
+    *PAUSES,
+    *ABOUT_TRIGGER,
+    *("TaskReady", "TaskStarted", "TaskUpstreamFailed"),
+)
 CANONICAL = (
     *("position", "epoch", "type", "namespace", "dag_id", "run_id", "task_id", "map_index"),
     *("attempt", "actor", "causation", "trace", "recorded_at"),
@@ -166,6 +173,8 @@ class _Task:
     token: str = ""
     is_over: bool = False
     may_go_on: bool = True
+    is_deferred: bool = False
+    awaits_input: bool = False
 
 
 @dataclass
@@ -221,18 +230,19 @@ def _check_task(run: _Run, row: Mapping[str, Any], data: dict[str, Any]) -> None
     task = run.tasks.setdefault((row["task_id"], tuple(row["map_index"])), _Task())
     assert not task.is_over, f"{about}: the task was over"
     match kind:
-        case "TaskReady":
-            if row["attempt"] == task.attempt:
-                assert task.is_open, about
+        case "TaskReady" | "TriggerReady":
+            if row["attempt"] == task.attempt and task.is_open:
                 assert not task.token, about
             else:
                 assert row["attempt"] == task.attempt + 1, about
                 assert not task.is_open, about
                 assert task.may_go_on, about
+            assert task.is_deferred == (kind == "TriggerReady"), about
             if row["task_id"] in run.plain:
                 assert set(run.upstream[row["task_id"]]) <= run.done, f"{about}: too early"
             task.attempt, task.is_open = row["attempt"], True
-        case "TaskStarted":
+        case "TaskStarted" | "TriggerStarted":
+            assert task.is_deferred == (kind == "TriggerStarted"), about
             assert task.is_open, about
             assert not task.token, f"{about}: claimed twice"
             assert row["attempt"] == task.attempt, about
@@ -241,6 +251,13 @@ def _check_task(run: _Run, row: Mapping[str, Any], data: dict[str, Any]) -> None
         case "TaskUpstreamFailed":
             assert task.attempt == 0, about
             task.is_over = True
+        case "TaskResumed":  # the time may be over before anybody took the trigger
+            assert task.is_deferred or task.awaits_input, about
+            assert row["attempt"] == task.attempt, about
+            assert not data.get("token") or data["token"] == task.token, about
+            task.is_open, task.token = False, ""
+            task.is_deferred = task.awaits_input = False
+            task.may_go_on = True
         case _ if row["attempt"] == 0:
             assert task.attempt == 0, about
             task.is_over = True
@@ -248,12 +265,15 @@ def _check_task(run: _Run, row: Mapping[str, Any], data: dict[str, Any]) -> None
             assert task.is_open, f"{about}: no open attempt"
             assert row["attempt"] == task.attempt, about
             assert task.token, f"{about}: never claimed"
-            if kind != "TaskLost":
+            if kind not in ("TaskLost", "TriggerLost"):
                 assert data["token"] == task.token, f"{about}: another claim's result"
             task.is_open, task.token = False, ""
             task.may_go_on = (kind == "TaskFailed" and data.get("retry_at") is not None) or (
                 kind == "TaskLost" and not data.get("is_final", False)
             )
-            task.is_over = not task.may_go_on
+            task.may_go_on |= kind in ("TaskRescheduled", "TaskDeferred", "TriggerLost")
+            task.is_deferred = kind in ("TaskDeferred", "TriggerLost")
+            task.awaits_input = kind == "TaskAwaitsInput"
+            task.is_over = not (task.may_go_on or task.awaits_input)
     if kind == "TaskSucceeded":
         run.done.add(row["task_id"])

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from millstream.core.deferral import Cause, InputRequest, Resume, TriggerCall
 from millstream.core.errors import Refused
 from millstream.core.events import (
     Choice,
@@ -174,9 +175,10 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
+RAWS = JSON.map(lambda value: msgspec.Raw(msgspec.json.encode(value)))
 XCOMS = st.builds(
     XCom,
-    value=JSON.map(lambda value: msgspec.Raw(msgspec.json.encode(value))),
+    value=RAWS,
     blob=TEXT,
     size=st.integers(0, 2**40),
 )
@@ -227,6 +229,23 @@ FIELDS = RUN_FIELDS | {
     "message": TEXT,
     "note": TEXT,
     "queue": TEXT,
+    "cause": st.sampled_from(get_args(Cause)),
+    "first_started_at": st.none() | INSTANTS,
+    "kwargs": RAWS,
+    "method": TEXT,
+    "payload": RAWS,
+    "request": st.builds(
+        InputRequest,
+        subject=TEXT,
+        options=st.lists(TEXT, max_size=3).map(tuple),
+        defaults=st.none() | st.lists(TEXT, max_size=2).map(tuple),
+        params=st.dictionaries(TEXT, JSON, max_size=2),
+    ),
+    "resume": st.none() | st.builds(Resume, cause=st.just("event"), method=TEXT, payload=RAWS),
+    "timeout_at": st.none() | INSTANTS,
+    "trigger": st.builds(TriggerCall, classpath=TEXT, kwargs=RAWS),
+    "until": INSTANTS,
+    "wake_at": st.none() | INSTANTS,
     "reason": TEXT,
     "retry_at": st.none() | INSTANTS,
     "run": st.builds(RunInfo, **RUN_FIELDS),

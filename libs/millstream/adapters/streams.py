@@ -64,6 +64,10 @@ def worker_consumer(queue: str) -> str:
     return f"worker-{queue}"
 
 
+def trigger_consumer(queue: str) -> str:
+    return f"trigger-{queue}"
+
+
 def log_subject(run_id: str, task_id: str, map_index: tuple[int, ...], attempt: int) -> str:
     """``ms.log.<run>.<task>.<map>.<attempt>``; ``map`` is ``_`` for a task that is not mapped."""
     path = "-".join(map(str, map_index)) or "_"
@@ -145,20 +149,25 @@ async def create_events(bus: Bus, settings: Settings, first_sequence: int) -> No
 
 
 async def ensure_queue(bus: Bus, shard: int, queue: str) -> None:
-    """Create the consumer from which the workers of a queue pull, where it does not exist."""
-    await _ensure_consumer(
-        bus,
-        events_stream(shard),
-        {
-            "durable_name": worker_consumer(queue),
-            "filter_subject": event_subject(shard, "TaskReady", queue),
-            "ack_policy": "explicit",
-            "ack_wait": READY_ACK_WAIT_S * _SECOND,
-            "max_ack_pending": MOST_UNACKNOWLEDGED,
-            "max_deliver": -1,
-            "deliver_policy": "all",
-        },
-    )
+    """Create the consumers from which the workers of a queue pull, where they do not exist: tasks,
+    for which they need slots, and triggers, for which they need none."""
+    for event_type, name in (
+        ("TaskReady", worker_consumer(queue)),
+        ("TriggerReady", trigger_consumer(queue)),
+    ):
+        await _ensure_consumer(
+            bus,
+            events_stream(shard),
+            {
+                "durable_name": name,
+                "filter_subject": event_subject(shard, event_type, queue),
+                "ack_policy": "explicit",
+                "ack_wait": READY_ACK_WAIT_S * _SECOND,
+                "max_ack_pending": MOST_UNACKNOWLEDGED,
+                "max_deliver": -1,
+                "deliver_policy": "all",
+            },
+        )
 
 
 async def stream_state(bus: Bus, stream: str) -> dict[str, Any] | None:

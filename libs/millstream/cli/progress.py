@@ -22,13 +22,20 @@ FRAMES_PER_S = 8
 OTHER_LINES = 6
 _FINISHED_TASK = ("success", "failed", "skipped", "upstream_failed")
 # What is shown first where not all tasks fit.
-_BY_INTEREST = ("failed", "running", "up_for_retry", "upstream_failed", "queued", "success")
+_BY_INTEREST = (
+    *("failed", "awaiting_input", "running", "up_for_retry", "upstream_failed", "queued"),
+    *("scheduled", "deferred", "up_for_reschedule", "success"),
+)
 _TASK_STATES = {
     "TaskReady": "queued",
     "TaskStarted": "running",
     "TaskSucceeded": "success",
     "TaskSkipped": "skipped",
     "TaskUpstreamFailed": "upstream_failed",
+    "TaskRescheduled": "up_for_reschedule",
+    "TaskDeferred": "deferred",
+    "TaskAwaitsInput": "awaiting_input",
+    "TaskResumed": "scheduled",
 }
 _RUN_STATES = {
     "RunCreated": "queued",

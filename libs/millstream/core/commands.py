@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from millstream.core.deferral import NO_KWARGS, NO_VALUE, Cause, InputRequest, TriggerCall
 from millstream.core.events import Choice, Where, XCom
 from millstream.core.spec import DagSpec
 
@@ -91,6 +92,62 @@ class FailAttempt(FinishAttempt, frozen=True, kw_only=True):
     may_retry: bool = True
 
 
+class RescheduleAttempt(FinishAttempt, frozen=True, kw_only=True):
+    """The attempt looked and found nothing: the next one is at ``until``, of which the distance to
+    ``ended_at`` counts."""
+
+    until: Instant
+
+
+class DeferAttempt(FinishAttempt, frozen=True, kw_only=True):
+    """The attempt stops until a trigger fires, an instant comes, or a person answers: exactly one
+    of ``trigger``, ``wake_at`` (then with what is said, ``payload``) and ``request``."""
+
+    method: str
+    kwargs: msgspec.Raw = NO_KWARGS
+    trigger: TriggerCall | None = None
+    wake_at: Instant | None = None
+    payload: msgspec.Raw = NO_VALUE
+    request: InputRequest | None = None
+    timeout_s: float | None = None
+
+
+class FireTrigger(Command, frozen=True, kw_only=True):
+    """A trigger fired, ended or broke. For one that nobody claimed it claims as well."""
+
+    where: Where
+    worker: str
+    token: str
+    started_at: Instant
+    cause: Cause = "event"
+    payload: msgspec.Raw = NO_VALUE
+    message: str = ""
+    traceback: str = ""
+
+
+class AnswerTask(Command, frozen=True, kw_only=True):
+    """A person's answer to a task that awaits input. ``where.attempt`` 0: whichever attempt asked;
+    ``params`` holds the fields of the form that differ from their defaults."""
+
+    where: Where
+    options: tuple[str, ...]
+    params: dict[str, Any] = {}
+    user: Label = ""
+
+
+class WakeTask(Command, frozen=True, kw_only=True):
+    """The instant for which a task waits has come (own timers). ``where.attempt`` is the one that
+    stopped."""
+
+    where: Where
+
+
+class TimeOutWait(Command, frozen=True, kw_only=True):
+    """A task has waited for a trigger or a person for as long as it may (own timers)."""
+
+    where: Where
+
+
 class RetryAttempt(Command, frozen=True, kw_only=True):
     """The retry instant of a failed attempt has come (from the scheduler's own timers)."""
 
@@ -117,15 +174,31 @@ class BeginEpoch(Command, frozen=True, kw_only=True):
     holder: str
 
 
-ApiCommand = SubmitDag | TriggerRun
-Report = StartAttempt | SucceedAttempt | SkipAttempt | FailAttempt
-TimerCommand = RetryAttempt | LoseAttempt | ReadyAgain | BeginEpoch
+ApiCommand = SubmitDag | TriggerRun | AnswerTask
+Report = (
+    StartAttempt
+    | SucceedAttempt
+    | SkipAttempt
+    | FailAttempt
+    | RescheduleAttempt
+    | DeferAttempt
+    | FireTrigger
+)
+TimerCommand = RetryAttempt | LoseAttempt | ReadyAgain | WakeTask | TimeOutWait | BeginEpoch
 AnyCommand = ApiCommand | Report | TimerCommand
 
 # Which role may send what. The timers' commands never travel, so nobody may send them.
 ALLOWED: dict[str, tuple[type[Command], ...]] = {
-    "api": (SubmitDag, TriggerRun),
-    "worker": (StartAttempt, SucceedAttempt, SkipAttempt, FailAttempt),
+    "api": (SubmitDag, TriggerRun, AnswerTask),
+    "worker": (
+        StartAttempt,
+        SucceedAttempt,
+        SkipAttempt,
+        FailAttempt,
+        RescheduleAttempt,
+        DeferAttempt,
+        FireTrigger,
+    ),
 }
 
 _encoder = msgspec.json.Encoder()

@@ -11,19 +11,25 @@ from datetime import datetime
 from typing import assert_never
 
 from millstream.core.commands import (
+    AnswerTask,
     AnyCommand,
     BeginEpoch,
+    DeferAttempt,
     FailAttempt,
+    FireTrigger,
     LoseAttempt,
     ReadyAgain,
+    RescheduleAttempt,
     RetryAttempt,
     SkipAttempt,
     StartAttempt,
     SubmitDag,
     SucceedAttempt,
+    TimeOutWait,
     TriggerRun,
+    WakeTask,
 )
-from millstream.core.decisions import attempts, dags, runs
+from millstream.core.decisions import attempts, dags, runs, waiting
 from millstream.core.events import EpochStarted, Fact, Where
 from millstream.core.state import State
 
@@ -38,8 +44,18 @@ def decide(state: State, command: AnyCommand, now: datetime) -> Iterator[Fact]:
             return runs.trigger(state, command, now)
         case StartAttempt():
             return attempts.start(state, command)
-        case SucceedAttempt() | SkipAttempt() | FailAttempt():
+        case (
+            SucceedAttempt() | SkipAttempt() | FailAttempt() | RescheduleAttempt() | DeferAttempt()
+        ):
             return attempts.finish(state, command, now)
+        case FireTrigger():
+            return waiting.fire(state, command)
+        case AnswerTask():
+            return waiting.answer(state, command, now)
+        case WakeTask():
+            return waiting.wake(state, command)
+        case TimeOutWait():
+            return waiting.time_out(state, command, now)
         case RetryAttempt():
             return attempts.retry(state, command)
         case LoseAttempt():

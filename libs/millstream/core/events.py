@@ -12,6 +12,14 @@ from typing import Any, Literal
 
 import msgspec
 
+from millstream.core.deferral import (
+    NO_KWARGS,
+    NO_VALUE,
+    Cause,
+    InputRequest,
+    Resume,
+    TriggerCall,
+)
 from millstream.core.spec import Action
 
 type_registry: dict[str, type[EventData]] = {}
@@ -142,7 +150,8 @@ class TaskExpanded(EventData, frozen=True, kw_only=True):
 class TaskReady(EventData, frozen=True, kw_only=True):
     """An attempt may start: the only thing that makes a worker act. It carries all that the worker
     needs. ``is_mapped_over``: other tasks have one instance for each item of the result. ``tries``
-    is the number of attempts that used up a try before, plus one."""
+    is the number of attempts that used up a try before, plus one. ``resume``: the task goes on
+    where it stopped to wait; ``first_started_at``: when a rescheduled task first began."""
 
     queue: str
     version: int
@@ -156,6 +165,8 @@ class TaskReady(EventData, frozen=True, kw_only=True):
     exclusive: bool = False
     do_xcom_push: bool = True
     is_mapped_over: bool = False
+    resume: Resume | None = None
+    first_started_at: datetime | None = None
 
 
 class TaskStarted(EventData, frozen=True, kw_only=True):
@@ -215,6 +226,91 @@ class TaskUpstreamFailed(EventData, frozen=True, kw_only=True):
     reason: str
 
 
+class TaskRescheduled(EventData, frozen=True, kw_only=True):
+    """The attempt is over and the task is not: it looks again at ``until``, and takes no slot
+    before."""
+
+    until: datetime
+    started_at: datetime
+    ended_at: datetime
+    token: str = ""
+    xcoms: dict[str, XCom] = {}
+
+
+class TaskDeferred(EventData, frozen=True, kw_only=True):
+    """The attempt is over and the task is not: it waits for its trigger and takes no slot.
+
+    ``wake_at``: the trigger is that instant, which the scheduler's own timer watches, and
+    ``payload`` is what it then says; else a worker runs ``trigger``. At ``timeout_at`` the task
+    goes on with an error.
+    """
+
+    method: str
+    started_at: datetime
+    ended_at: datetime
+    token: str = ""
+    trigger: TriggerCall | None = None
+    kwargs: msgspec.Raw = NO_KWARGS
+    wake_at: datetime | None = None
+    payload: msgspec.Raw = NO_VALUE
+    timeout_at: datetime | None = None
+    xcoms: dict[str, XCom] = {}
+
+
+class TaskAwaitsInput(EventData, frozen=True, kw_only=True):
+    """The attempt is over and the task is not: it waits for a person's answer and takes no slot.
+    At ``timeout_at`` the request's defaults are taken."""
+
+    request: InputRequest
+    method: str
+    started_at: datetime
+    ended_at: datetime
+    token: str = ""
+    kwargs: msgspec.Raw = NO_KWARGS
+    timeout_at: datetime | None = None
+    xcoms: dict[str, XCom] = {}
+
+
+class TaskResumed(EventData, frozen=True, kw_only=True):
+    """What a task waited for has come. ``cause``: what ended the wait; ``payload``: what the
+    trigger or the person said; ``message`` and ``traceback``: why the trigger broke; ``token``: of
+    the claim on the trigger."""
+
+    cause: Cause
+    payload: msgspec.Raw = NO_VALUE
+    message: str = ""
+    traceback: str = ""
+    token: str = ""
+
+
+class TriggerReady(EventData, frozen=True, kw_only=True):
+    """The trigger of a deferred task may run: one worker of the queue runs it in its event loop,
+    where it takes no slot. It is an attempt of the task, numbered with the others."""
+
+    queue: str
+    version: int
+    trigger: TriggerCall
+    bundle: str = ""
+    file: str = ""
+    timeout_at: datetime | None = None
+
+
+class TriggerStarted(EventData, frozen=True, kw_only=True):
+    """A worker's claim on the trigger was accepted."""
+
+    worker: str
+    token: str
+    started_at: datetime
+
+
+class TriggerLost(EventData, frozen=True, kw_only=True):
+    """No heartbeat of the trigger's worker for the lease time. The trigger is run again, however
+    often: a long wait sees many workers come and go."""
+
+    worker: str
+    reason: str
+
+
 Data = (
     EpochStarted
     | DagVersionSubmitted
@@ -231,6 +327,13 @@ Data = (
     | TaskLost
     | TaskSkipped
     | TaskUpstreamFailed
+    | TaskRescheduled
+    | TaskDeferred
+    | TaskAwaitsInput
+    | TaskResumed
+    | TriggerReady
+    | TriggerStarted
+    | TriggerLost
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import msgspec
 
+from millstream.core import waiting
 from millstream.core.choices import tasks_cut_off
 from millstream.core.events import (
     DagVersionSubmitted,
@@ -21,10 +22,14 @@ from millstream.core.events import (
     TaskFailed,
     TaskLost,
     TaskReady,
+    TaskResumed,
     TaskSkipped,
     TaskStarted,
     TaskSucceeded,
     TaskUpstreamFailed,
+    TriggerLost,
+    TriggerReady,
+    TriggerStarted,
     Where,
 )
 from millstream.core.graph import Graph
@@ -111,6 +116,8 @@ def _is_right_attempt(instance: Instance, where: Where, data: Data) -> bool:
             return where.attempt == 0
         case TaskSucceeded() | TaskSkipped() if instance.status is not TaskStatus.RUNNING:
             return where.attempt == 0
+        case TriggerReady() | TriggerStarted() | TriggerLost() | TaskResumed():
+            return waiting.fits(instance, where, data)
         case _:
             return where.attempt == instance.attempt
 
@@ -197,6 +204,7 @@ def _change_instance(state: State, event: Event) -> None:
             instance.losses += 1
         case TaskSucceeded():
             _succeed(run, number, where, data)
+    waiting.note(state, instance, event)
     if status in FINISHED_TASK:
         _count_finished(run, number, status)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from millstream.core import waiting
 from millstream.core.choices import tasks_cut_off
 from millstream.core.events import (
     Data,
@@ -19,12 +20,15 @@ from millstream.core.events import (
     RunFailed,
     RunStarted,
     RunSucceeded,
+    TaskDeferred,
     TaskExpanded,
     TaskLost,
     TaskReady,
+    TaskResumed,
     TaskSkipped,
     TaskSucceeded,
     TaskUpstreamFailed,
+    TriggerLost,
     Where,
 )
 from millstream.core.spec import EmptyAction, TaskSpec, TriggerRule
@@ -47,10 +51,14 @@ def react(state: State, event: Event, now: datetime) -> Iterator[Fact]:
             yield from _expand_known(run)
             yield from _begin(run, run.version.graph.starts, now)
             yield from _end_run(state, run)
-        case TaskLost(is_final=False):
+        case TaskLost(is_final=False) | TaskResumed():
             found = run.find(event.where.task_id, event.where.map_index)
             assert found is not None, "the event was legal"
             yield make_ready(run, *found, event.where.map_index)
+        case TaskDeferred() | TriggerLost():
+            found = run.find(event.where.task_id, event.where.map_index)
+            assert found is not None, "the event was legal"
+            yield from waiting.trigger_of(run, *found, event.where)
         case TaskExpanded():
             yield from _begin(run, (run.version.graph.number[event.where.task_id],), now)
         case data if next_status(data) in FINISHED_TASK:
@@ -99,6 +107,7 @@ def make_ready(run: Run, number: int, instance: Instance, map_index: tuple[int, 
     task = run.version.graph.tasks[number]
     is_again = instance.status is TaskStatus.QUEUED
     attempt = instance.attempt if is_again else instance.attempt + 1
+    before = instance.waiting
     return Fact(
         Where(*run.key, task.task_id, map_index, attempt),
         TaskReady(
@@ -114,6 +123,8 @@ def make_ready(run: Run, number: int, instance: Instance, map_index: tuple[int, 
             exclusive=task.exclusive,
             do_xcom_push=task.do_xcom_push,
             is_mapped_over=run.version.graph.is_source[number],
+            resume=before.resume if before else None,
+            first_started_at=before.first_started_at if before else None,
         ),
     )
 

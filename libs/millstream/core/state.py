@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from millstream.core.events import RunCreated, RunInfo, Where
+from millstream.core.deferral import Resume
+from millstream.core.events import RunCreated, RunInfo, TaskAwaitsInput, TaskDeferred, Where
 from millstream.core.graph import Graph
 from millstream.core.spec import DagSpec
-from millstream.core.statuses import FINISHED_TASK, RunStatus, TaskStatus
+from millstream.core.statuses import BEGUN_TASK, FINISHED_TASK, RunStatus, TaskStatus
 from millstream.core.trigger_rules import Upstream
 from millstream.core.wire import GENESIS
 
@@ -52,7 +53,8 @@ class Instance:
     instances there are beyond one for each upstream task. ``cut_by`` names the branch or short
     circuit that decided that this task is skipped. A mapped task has ``elements`` once it is
     expanded; what they wait for is counted here, once for all of them. ``length``: how many items
-    its result has, if other tasks are mapped over that.
+    its result has, if other tasks are mapped over that. ``waiting``: what a task that was
+    rescheduled or deferred has to remember.
     """
 
     status: TaskStatus = TaskStatus.NONE
@@ -72,6 +74,7 @@ class Instance:
     more_upstream: int = 0
     length: int = -1
     elements: tuple[Instance, ...] = ()
+    waiting: Waiting | None = None
 
     def upstream(self, total: int) -> Upstream:
         return Upstream(total, self.success, self.skipped, self.failed, self.upstream_failed)
@@ -88,6 +91,22 @@ class Extra:
     setup_success: int = 0
     setup_skipped: int = 0
     setup_failed: int = 0
+
+
+@dataclass(slots=True)
+class Waiting:
+    """What an instance that stopped to wait remembers until it is over.
+
+    ``first_started_at``: when it first looked; across retries, as in Airflow. ``pause``: what it
+    waits for now, since its attempt ``attempt``; ``is_trigger_ready``: its trigger waits for a
+    worker. ``resume``: how it goes on.
+    """
+
+    first_started_at: datetime | None = None
+    pause: TaskDeferred | TaskAwaitsInput | None = None
+    attempt: int = 0
+    is_trigger_ready: bool = False
+    resume: Resume | None = None
 
 
 @dataclass(slots=True)
@@ -144,14 +163,13 @@ class State:
         return next(iter(self.ready.values()), None)
 
     def open_instances(self) -> Iterator[tuple[Where, Instance]]:
-        """Every instance of a live run that is queued, running or waits for its retry."""
-        waiting = (TaskStatus.QUEUED, TaskStatus.RUNNING, TaskStatus.UP_FOR_RETRY)
+        """Every instance of a live run that has begun and is not over."""
         for run in self.runs.values():
             for task, instance in zip(run.version.graph.tasks, run.instances, strict=True):
-                if instance.status in waiting:
+                if instance.status in BEGUN_TASK:
                     yield Where(*run.key, task.task_id, (), instance.attempt), instance
                 for index, element in enumerate(instance.elements):
-                    if element.status in waiting:
+                    if element.status in BEGUN_TASK:
                         yield Where(*run.key, task.task_id, (index,), element.attempt), element
 
     def queues(self) -> set[str]:

@@ -12,22 +12,33 @@ from millstream.core.events import (
     RunQuarantined,
     RunStarted,
     RunSucceeded,
+    TaskAwaitsInput,
+    TaskDeferred,
     TaskExpanded,
     TaskFailed,
     TaskLost,
     TaskReady,
+    TaskRescheduled,
+    TaskResumed,
     TaskSkipped,
     TaskStarted,
     TaskSucceeded,
     TaskUpstreamFailed,
+    TriggerLost,
+    TriggerReady,
+    TriggerStarted,
 )
 
 
 class TaskStatus(StrEnum):
     NONE = "none"
+    SCHEDULED = "scheduled"
     QUEUED = "queued"
     RUNNING = "running"
     UP_FOR_RETRY = "up_for_retry"
+    UP_FOR_RESCHEDULE = "up_for_reschedule"
+    DEFERRED = "deferred"
+    AWAITING_INPUT = "awaiting_input"
     SUCCESS = "success"
     FAILED = "failed"
     SKIPPED = "skipped"
@@ -44,6 +55,7 @@ class RunStatus(StrEnum):
 FINISHED_TASK = frozenset(
     {TaskStatus.SUCCESS, TaskStatus.FAILED, TaskStatus.SKIPPED, TaskStatus.UPSTREAM_FAILED}
 )
+BEGUN_TASK = frozenset(TaskStatus) - FINISHED_TASK - {TaskStatus.NONE}
 # The types of the events that end a run.
 RUN_ENDS = frozenset({"RunSucceeded", "RunFailed", "RunQuarantined"})
 
@@ -52,7 +64,7 @@ _S = TaskStatus
 # Event type -> the statuses it may meet. Where the event leaves the task is said by `next_status`.
 TASK_TRANSITIONS: dict[type[Data], tuple[TaskStatus, ...]] = {
     TaskExpanded: (_S.NONE,),
-    TaskReady: (_S.NONE, _S.UP_FOR_RETRY, _S.QUEUED),
+    TaskReady: (_S.NONE, _S.SCHEDULED, _S.UP_FOR_RETRY, _S.UP_FOR_RESCHEDULE, _S.QUEUED),
     TaskStarted: (_S.QUEUED,),
     TaskSucceeded: (_S.NONE, _S.RUNNING),
     TaskFailed: (_S.RUNNING,),
@@ -60,6 +72,13 @@ TASK_TRANSITIONS: dict[type[Data], tuple[TaskStatus, ...]] = {
     # A branch has the last word about a task that could not run any more.
     TaskSkipped: (_S.NONE, _S.RUNNING, _S.UPSTREAM_FAILED),
     TaskUpstreamFailed: (_S.NONE,),
+    TaskRescheduled: (_S.RUNNING,),
+    TaskDeferred: (_S.RUNNING,),
+    TaskAwaitsInput: (_S.RUNNING,),
+    TaskResumed: (_S.DEFERRED, _S.AWAITING_INPUT),
+    TriggerReady: (_S.DEFERRED,),
+    TriggerStarted: (_S.DEFERRED,),
+    TriggerLost: (_S.DEFERRED,),
 }
 
 RUN_TRANSITIONS: dict[type[Data], tuple[RunStatus | None, ...]] = {
@@ -89,5 +108,13 @@ def next_status(data: Data) -> TaskStatus | None:
             return _S.SKIPPED
         case TaskUpstreamFailed():
             return _S.UPSTREAM_FAILED
+        case TaskRescheduled():
+            return _S.UP_FOR_RESCHEDULE
+        case TaskDeferred() | TriggerReady() | TriggerStarted() | TriggerLost():
+            return _S.DEFERRED
+        case TaskAwaitsInput():
+            return _S.AWAITING_INPUT
+        case TaskResumed():
+            return _S.SCHEDULED
         case _:
             return None

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from millstream.core.commands import ReadyAgain, RetryAttempt, TimerCommand
-from millstream.core.events import Event, TaskFailed, Where
+from millstream.core.commands import ReadyAgain, RetryAttempt, TimeOutWait, TimerCommand, WakeTask
+from millstream.core.events import (
+    Event,
+    TaskAwaitsInput,
+    TaskDeferred,
+    TaskFailed,
+    TaskRescheduled,
+    Where,
+)
 from millstream.core.state import State
 from millstream.core.statuses import TaskStatus
+from millstream.core.waiting import wait_ends
 
 Timer = tuple[datetime, TimerCommand]
 
@@ -19,6 +27,10 @@ def timer_after(event: Event) -> Timer | None:
     match event.data:
         case TaskFailed(retry_at=datetime() as retry_at):
             return retry_at, retry_of(event.where)
+        case TaskRescheduled(until=until):
+            return until, _wake(event.where)
+        case TaskDeferred() | TaskAwaitsInput() as pause:
+            return _end_of(pause, event.where)
         case _:
             return None
 
@@ -28,6 +40,27 @@ def timers_of(state: State) -> Iterator[Timer]:
     for where, instance in state.open_instances():
         if instance.status is TaskStatus.UP_FOR_RETRY and instance.retry_at is not None:
             yield instance.retry_at, retry_of(where)
+        elif instance.status is TaskStatus.UP_FOR_RESCHEDULE and instance.retry_at is not None:
+            yield instance.retry_at, _wake(where)
+        elif instance.waiting is not None and instance.waiting.pause is not None:
+            stopped = where.task(where.task_id, where.map_index, instance.waiting.attempt)
+            timer = _end_of(instance.waiting.pause, stopped)
+            if timer is not None:
+                yield timer
+
+
+def _end_of(pause: TaskDeferred | TaskAwaitsInput, where: Where) -> Timer | None:
+    end = wait_ends(pause)
+    if end is None:
+        return None
+    instant, is_timeout = end
+    if is_timeout:
+        return instant, TimeOutWait(id=f"time-out/{_name(where)}", where=where)
+    return instant, _wake(where)
+
+
+def _wake(where: Where) -> WakeTask:
+    return WakeTask(id=f"wake/{_name(where)}", where=where)
 
 
 def stale_ready(state: State, before: datetime) -> list[ReadyAgain]:

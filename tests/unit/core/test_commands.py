@@ -9,10 +9,14 @@ import pytest
 
 from millstream.core.commands import (
     ALLOWED,
+    AnswerTask,
     ApiCommand,
+    DeferAttempt,
     FailAttempt,
+    FireTrigger,
     Receipt,
     Report,
+    RescheduleAttempt,
     SkipAttempt,
     StartAttempt,
     SubmitDag,
@@ -23,6 +27,7 @@ from millstream.core.commands import (
     encode_command,
     encode_receipts,
 )
+from millstream.core.deferral import TriggerCall
 from millstream.core.events import XCom
 from shard import RUN, T0, dag, task
 
@@ -38,6 +43,10 @@ COMMANDS: list[ApiCommand | Report] = [
     SucceedAttempt(**RESULT, xcoms={"return_value": XCom(value=msgspec.Raw(b"1"), size=1)}),
     SkipAttempt(**RESULT, reason="no data"),
     FailAttempt(**RESULT, error_type="E", message="m", traceback="t", may_retry=False),
+    RescheduleAttempt(**RESULT, until=T0),
+    DeferAttempt(**RESULT, method="go_on", trigger=TriggerCall(classpath="a.B")),
+    FireTrigger(**CLAIM, payload=msgspec.Raw(b'{"a":1}'), message="m"),
+    AnswerTask(id="1", where=RUN.task("a"), options=("Approve",), params={"days": 2}, user="ada"),
 ]
 
 

@@ -16,6 +16,7 @@ from millstream.core.spec import DagSpec
 from millstream_projector.projection import Projection
 from millstream_projector.rows import (
     ROW_TYPES,
+    RUN_ROW_TYPES,
     AttemptRow,
     Key,
     Row,
@@ -49,7 +50,7 @@ class Tables:
         runs = {key: values for key, values in self.rows[RunRow].items() if values["state"] in OPEN}
         return [
             kind(**values)
-            for kind in (RunRow, TaskRow, AttemptRow, XComRow)
+            for kind in RUN_ROW_TYPES
             for key, values in self.rows[kind].items()
             if key[:3] in runs
         ]

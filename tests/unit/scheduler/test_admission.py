@@ -11,13 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millstream.core.commands import (
+    DeferAttempt,
     FailAttempt,
+    FireTrigger,
+    RescheduleAttempt,
     SkipAttempt,
     StartAttempt,
     SubmitDag,
     SucceedAttempt,
     TriggerRun,
 )
+from millstream.core.deferral import TriggerCall
 from millstream.core.errors import Refused
 from millstream.core.events import Where, XCom
 from millstream_scheduler.admission import UNKNOWN, Sender, admit, read_sender
@@ -40,7 +44,10 @@ START = StartAttempt(**_ABOUT)
 SUCCEED = SucceedAttempt(**_END, xcoms={"k": XCom(value=msgspec.Raw(b"1"), size=1)})
 SKIP = SkipAttempt(**_END, reason="no data")
 FAIL = FailAttempt(**_END, error_type="E", message="m")
-REPORTS = [START, SUCCEED, SKIP, FAIL]
+RESCHEDULE = RescheduleAttempt(**_END, until=NOW)
+DEFER = DeferAttempt(**_END, method="go_on", trigger=TriggerCall(classpath="a.B"))
+FIRE = FireTrigger(**_ABOUT, payload=msgspec.Raw(b"[1]"))
+REPORTS = [START, SUCCEED, SKIP, FAIL, RESCHEDULE, DEFER, FIRE]
 
 
 def refusal(sender: Sender, command: Any, most: int = MOST) -> str:
@@ -164,3 +171,21 @@ def test_any_damage_to_a_command_is_admitted_or_refused(data: st.DataObject) -> 
             admit(sender, bytes(payload), MOST)
         except Refused:
             pass
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"trigger": None},
+        {"wake_at": NOW},
+        {"method": ""},
+        {"trigger": None, "wake_at": datetime(1, 1, 1, tzinfo=UTC)},
+    ],
+)
+def test_a_deferral_waits_for_one_thing(changed: dict[str, Any]) -> None:
+    assert refusal(WORKER, msgspec.structs.replace(DEFER, **changed)) == "MALFORMED"
+
+
+def test_a_reschedule_at_no_instant() -> None:
+    late = msgspec.structs.replace(RESCHEDULE, until=datetime(9999, 12, 31, tzinfo=UTC))
+    assert refusal(WORKER, late) == "MALFORMED"

@@ -108,3 +108,24 @@ CREATE TABLE xcom (
     position  bigint    NOT NULL,
     PRIMARY KEY (namespace, dag_id, run_id, task_id, map_index, key)
 );
+
+-- What tasks ask people: the texts of an InputRequest and of an Answer as JSON.
+CREATE TABLE human_input (
+    namespace      text        NOT NULL,
+    dag_id         text        NOT NULL,
+    run_id         text        NOT NULL,
+    task_id        text        NOT NULL,
+    map_index      integer[]   NOT NULL,
+    attempt        integer     NOT NULL,
+    state          text        NOT NULL,
+    request        json        NOT NULL,
+    asked_at       timestamptz NOT NULL,
+    timeout_at     timestamptz,
+    ended_at       timestamptz,
+    answer         json,
+    asked_position bigint      NOT NULL,
+    position       bigint      NOT NULL,
+    PRIMARY KEY (namespace, dag_id, run_id, task_id, map_index, attempt)
+);
+CREATE INDEX human_input_newest ON human_input (namespace, asked_position DESC);
+CREATE INDEX human_input_waiting ON human_input (namespace, asked_position DESC) WHERE state = 'waiting';

@@ -7,15 +7,18 @@ from datetime import datetime
 from typing import assert_never
 
 from millstream.core.commands import (
+    DeferAttempt,
     FailAttempt,
+    FinishAttempt,
     LoseAttempt,
     ReadyAgain,
-    Report,
+    RescheduleAttempt,
     RetryAttempt,
     SkipAttempt,
     StartAttempt,
     SucceedAttempt,
 )
+from millstream.core.decisions import waiting
 from millstream.core.errors import Refused
 from millstream.core.events import (
     Fact,
@@ -56,7 +59,7 @@ def _find_open(state: State, where: Where) -> tuple[Run, Instance]:
     return run, instance
 
 
-def _claim(state: State, command: Report) -> tuple[Run, Instance, bool]:
+def _claim(state: State, command: StartAttempt | FinishAttempt) -> tuple[Run, Instance, bool]:
     """The run and the instance, and whether this report still has to claim the attempt."""
     run, instance = _find_open(state, command.where)
     if instance.status is TaskStatus.QUEUED:
@@ -70,7 +73,7 @@ def _claim(state: State, command: Report) -> tuple[Run, Instance, bool]:
     return run, instance, False
 
 
-def _started(command: Report) -> Fact:
+def _started(command: StartAttempt | FinishAttempt) -> Fact:
     return Fact(
         command.where,
         TaskStarted(worker=command.worker, token=command.token, started_at=command.started_at),
@@ -78,13 +81,18 @@ def _started(command: Report) -> Fact:
 
 
 def start(state: State, command: StartAttempt) -> Iterator[Fact]:
+    if waiting.is_trigger(state, command.where):
+        yield from waiting.start_trigger(state, command)
+        return
     _, _, is_new = _claim(state, command)
     if is_new:
         yield _started(command)
 
 
 def finish(
-    state: State, command: SucceedAttempt | SkipAttempt | FailAttempt, now: datetime
+    state: State,
+    command: SucceedAttempt | SkipAttempt | FailAttempt | RescheduleAttempt | DeferAttempt,
+    now: datetime,
 ) -> Iterator[Fact]:
     run, instance, is_new = _claim(state, command)
     if is_new:
@@ -114,6 +122,8 @@ def finish(
             )
         case FailAttempt():
             yield _failed(run, instance, command, now)
+        case RescheduleAttempt() | DeferAttempt():
+            yield waiting.stopped(command, now)
         case _:
             assert_never(command)
 
@@ -153,6 +163,9 @@ def retry(state: State, command: RetryAttempt) -> Iterator[Fact]:
 
 def lose(state: State, command: LoseAttempt) -> Iterator[Fact]:
     try:
+        if waiting.is_trigger(state, command.where):
+            yield from waiting.lose_trigger(state, command)
+            return
         _, instance = _find_open(state, command.where)
     except Refused:
         return
@@ -168,6 +181,9 @@ def lose(state: State, command: LoseAttempt) -> Iterator[Fact]:
 
 
 def ready_again(state: State, command: ReadyAgain) -> Iterator[Fact]:
+    if waiting.is_trigger(state, command.where):
+        yield from waiting.trigger_again(state, command)
+        return
     try:
         run, instance = _find_open(state, command.where)
     except Refused:

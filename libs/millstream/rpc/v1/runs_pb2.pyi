@@ -31,6 +31,10 @@ class TaskState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TASK_STATE_FAILED: _ClassVar[TaskState]
     TASK_STATE_SKIPPED: _ClassVar[TaskState]
     TASK_STATE_UPSTREAM_FAILED: _ClassVar[TaskState]
+    TASK_STATE_SCHEDULED: _ClassVar[TaskState]
+    TASK_STATE_UP_FOR_RESCHEDULE: _ClassVar[TaskState]
+    TASK_STATE_DEFERRED: _ClassVar[TaskState]
+    TASK_STATE_AWAITING_INPUT: _ClassVar[TaskState]
 RUN_STATE_UNSPECIFIED: RunState
 RUN_STATE_QUEUED: RunState
 RUN_STATE_RUNNING: RunState
@@ -45,6 +49,10 @@ TASK_STATE_SUCCESS: TaskState
 TASK_STATE_FAILED: TaskState
 TASK_STATE_SKIPPED: TaskState
 TASK_STATE_UPSTREAM_FAILED: TaskState
+TASK_STATE_SCHEDULED: TaskState
+TASK_STATE_UP_FOR_RESCHEDULE: TaskState
+TASK_STATE_DEFERRED: TaskState
+TASK_STATE_AWAITING_INPUT: TaskState
 
 class Run(_message.Message):
     __slots__ = ("namespace", "dag_id", "run_id", "dag_version", "state", "run_type", "conf", "logical_date", "created_at", "started_at", "ended_at", "note", "reason", "created_position")
