@@ -10,8 +10,11 @@ from typing import Any
 
 import msgspec
 
+from millstream.core.asset_conditions import AssetRef
+from millstream.core.assets import refs_of
 from millstream.core.deferral import Answer
 from millstream.core.events import (
+    AssetUpdated,
     DagVersionSubmitted,
     EpochStarted,
     Event,
@@ -38,9 +41,12 @@ from millstream.core.events import (
     Where,
     XCom,
 )
+from millstream.core.spec import decode_spec
 from millstream.core.state import RunKey, run_key
 from millstream.core.statuses import next_status
 from millstream_projector.rows import (
+    AssetEventRow,
+    AssetRow,
     AttemptRow,
     DagRow,
     DagVersionRow,
@@ -139,6 +145,9 @@ class Projection:
             case RunCreated():
                 self._create(event, event.data)
                 return
+            case AssetUpdated():
+                self._update_asset(event, event.data)
+                return
         kept = self.runs.get(run_key(where))
         if kept is None:
             return
@@ -174,12 +183,46 @@ class Projection:
                 position=event.position,
             )
         )
+        for ref in refs_of(decode_spec(bytes(data.spec))):
+            if isinstance(ref, AssetRef) and ref.name and ref.uri:
+                self._name_asset(event, ref.name, ref.uri, ref.group)
         self._changes.put(
             DagRow(
                 namespace=where.namespace,
                 dag_id=where.dag_id,
                 latest_version=data.version,
                 submitted_at=event.recorded_at,
+            )
+        )
+
+    def _name_asset(self, event: Event, name: str, uri: str, group: str) -> None:
+        self._changes.put(
+            AssetRow(
+                namespace=event.where.namespace,
+                name=_text(name),
+                uri=_text(uri),
+                asset_group=_text(group),
+                position=event.position,
+            )
+        )
+
+    def _update_asset(self, event: Event, data: AssetUpdated) -> None:
+        where = event.where
+        if data.aliases:  # no spec may name it
+            self._name_asset(event, data.name, data.uri, "")
+        self._changes.put(
+            AssetEventRow(
+                position=event.position,
+                namespace=where.namespace,
+                name=_text(data.name),
+                uri=_text(data.uri),
+                extra=msgspec.json.encode(data.extra).decode(),
+                aliases=msgspec.json.encode(data.aliases).decode(),
+                dag_id=where.dag_id,
+                run_id=where.run_id,
+                task_id=where.task_id,
+                map_index=where.map_index,
+                recorded_at=event.recorded_at,
             )
         )
 
@@ -200,6 +243,7 @@ class Projection:
             run_after=data.run_after,
             created_at=event.recorded_at,
             note=_text(data.note),
+            asset_events=msgspec.json.encode(data.asset_events).decode(),
             created_position=event.position,
             position=event.position,
         )

@@ -61,6 +61,8 @@ class RunRow(Row, kw_only=True):
     ended_at: datetime | None = None
     note: str
     reason: str = ""
+    # The positions of the asset updates that led to it, as a JSON list.
+    asset_events: str = "[]"
     created_position: int
     position: int
 
@@ -169,10 +171,48 @@ class InputRow(Row, kw_only=True):
     position: int
 
 
+class AssetRow(Row, kw_only=True):
+    """``position``: of the event that named it last."""
+
+    TABLE: ClassVar[str] = "asset"
+    KEY: ClassVar[tuple[str, ...]] = ("namespace", "name")
+
+    namespace: str
+    name: str
+    uri: str
+    asset_group: str
+    position: int
+
+
+class AssetEventRow(Row, kw_only=True):
+    """``aliases`` is a JSON list; the task is empty for an update from outside."""
+
+    TABLE: ClassVar[str] = "asset_event"
+    KEY: ClassVar[tuple[str, ...]] = ("position",)
+
+    position: int
+    namespace: str
+    name: str
+    uri: str
+    extra: str
+    aliases: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: tuple[int, ...]
+    recorded_at: datetime
+
+
 # The tables whose rows belong to a run; those of runs that go on are read back by a projector that
 # starts.
 RUN_ROW_TYPES: tuple[type[Row], ...] = (RunRow, TaskRow, AttemptRow, XComRow, InputRow)
-ROW_TYPES: tuple[type[Row], ...] = (DagRow, DagVersionRow, *RUN_ROW_TYPES)
+ROW_TYPES: tuple[type[Row], ...] = (
+    DagRow,
+    DagVersionRow,
+    *RUN_ROW_TYPES,
+    AssetRow,
+    AssetEventRow,
+)
 Key = tuple[object, ...]
 
 

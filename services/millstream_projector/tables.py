@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import structlog
 
 import millstream.adapters
 from millstream.adapters.postgres import Connection, Record
 from millstream_projector.projection import Changes, changed_rows
 from millstream_projector.rows import ROW_TYPES, RUN_ROW_TYPES, Row
 
+log = structlog.get_logger(__name__)
+
 READ_SCHEMA = "millstream_read"
 _DDL = Path(millstream.adapters.__file__).parent / "sql" / "read_tables.sql"
-_JSON_COLUMNS = {"spec", "conf", "value", "request", "answer"}
+_JSON_COLUMNS = {
+    "spec",
+    "conf",
+    "value",
+    "request",
+    "answer",
+    "extra",
+    "aliases",
+    "asset_events",
+}
 
 
 def quoted(schema: str) -> str:
@@ -24,14 +38,26 @@ def quoted(schema: str) -> str:
 
 
 async def ensure_tables(connection: Connection, schema: str) -> None:
-    """Create the schema and its tables if they do not exist, with a checkpoint of 0."""
+    """Create the schema and its tables if they do not exist, with a checkpoint of 0. Those of
+    another release are dropped: they are folded again from the log."""
+    ddl = _DDL.read_text()
+    made_by = hashlib.sha256(ddl.encode()).hexdigest()
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(hashtext($1))", schema)
-        if await connection.fetchval("SELECT to_regclass($1)", f"{schema}.checkpoint"):
+        found = await connection.fetchval(
+            "SELECT coalesce(obj_description(oid, 'pg_namespace'), '') FROM pg_namespace "
+            "WHERE nspname = $1",
+            schema,
+        )
+        if found == made_by:
             return
-        await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
+        if found is not None:
+            log.info("read_tables_dropped", schema=schema)
+            await connection.execute(f"DROP SCHEMA {quoted(schema)} CASCADE")
+        await connection.execute(f"CREATE SCHEMA {quoted(schema)}")
+        await connection.execute(f"COMMENT ON SCHEMA {quoted(schema)} IS '{made_by}'")
         await connection.execute(f"SET LOCAL search_path = {quoted(schema)}")
-        await connection.execute(_DDL.read_text())
+        await connection.execute(ddl)
 
 
 async def write_changes(connection: Connection, changes: Changes) -> None:

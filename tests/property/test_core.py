@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from millstream.core.deferral import Cause, InputRequest, Resume, TriggerCall
 from millstream.core.errors import Refused
 from millstream.core.events import (
+    AssetEmission,
     Choice,
     Event,
     RunInfo,
@@ -204,8 +205,14 @@ RUN_FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "data_interval_end": st.none() | INSTANTS,
     "conf": st.dictionaries(TEXT, JSON, max_size=3),
 }
+EXTRAS = st.dictionaries(TEXT, JSON, max_size=2)
 FIELDS = RUN_FIELDS | {
     "action": ACTIONS,
+    "aliases": st.lists(TEXT, max_size=2).map(tuple),
+    "asset_events": st.lists(st.integers(0, 9), max_size=2).map(tuple),
+    "assets": st.lists(
+        st.builds(AssetEmission, name=TEXT, uri=TEXT, extra=EXTRAS, alias=TEXT), max_size=2
+    ).map(tuple),
     "bundle": TEXT,
     "do_xcom_push": st.booleans(),
     "ended_at": INSTANTS,
@@ -214,6 +221,7 @@ FIELDS = RUN_FIELDS | {
     "exclusive": st.booleans(),
     "execution_timeout_s": st.none() | FLOATS,
     "failed_leaves": st.lists(TEXT, max_size=3).map(tuple),
+    "extra": EXTRAS,
     "file": TEXT,
     "choice": st.none()
     | st.builds(
@@ -227,6 +235,7 @@ FIELDS = RUN_FIELDS | {
     "is_final": st.booleans(),
     "max_tries": st.integers(1, 9),
     "message": TEXT,
+    "name": TEXT,
     "note": TEXT,
     "queue": TEXT,
     "cause": st.sampled_from(get_args(Cause)),
@@ -255,6 +264,7 @@ FIELDS = RUN_FIELDS | {
     "traceback": TEXT,
     "tries": st.integers(1, 9),
     "triggered_by": TEXT,
+    "uri": TEXT,
     "version": st.integers(1, 3),
     "worker": TEXT,
     "xcoms": st.dictionaries(TEXT, XCOMS, max_size=2),

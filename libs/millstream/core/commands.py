@@ -7,12 +7,12 @@ stored, never from what it says of itself.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import msgspec
 
 from millstream.core.deferral import NO_KWARGS, NO_VALUE, Cause, InputRequest, TriggerCall
-from millstream.core.events import Choice, Where, XCom
+from millstream.core.events import AssetEmission, Choice, Where, XCom
 from millstream.core.spec import DagSpec
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -49,6 +49,15 @@ class TriggerRun(Command, frozen=True, kw_only=True):
     note: str = ""
 
 
+class EmitAssetEvent(Command, frozen=True, kw_only=True):
+    """Somebody outside has updated an asset, which is named by its name, its URI or both."""
+
+    namespace: str
+    name: str = ""
+    uri: str = ""
+    extra: dict[str, Any] = {}
+
+
 class StartAttempt(Command, frozen=True, kw_only=True):
     """A worker says that it started the attempt, and claims it."""
 
@@ -74,6 +83,7 @@ class SucceedAttempt(FinishAttempt, frozen=True, kw_only=True):
     """The attempt returned. ``choice``: what it decided about the tasks after it, if anything."""
 
     choice: Choice | None = None
+    assets: tuple[AssetEmission, ...] = ()
 
 
 class SkipAttempt(FinishAttempt, frozen=True, kw_only=True):
@@ -174,7 +184,7 @@ class BeginEpoch(Command, frozen=True, kw_only=True):
     holder: str
 
 
-ApiCommand = SubmitDag | TriggerRun | AnswerTask
+ApiCommand = SubmitDag | TriggerRun | AnswerTask | EmitAssetEvent
 Report = (
     StartAttempt
     | SucceedAttempt
@@ -189,16 +199,8 @@ AnyCommand = ApiCommand | Report | TimerCommand
 
 # Which role may send what. The timers' commands never travel, so nobody may send them.
 ALLOWED: dict[str, tuple[type[Command], ...]] = {
-    "api": (SubmitDag, TriggerRun, AnswerTask),
-    "worker": (
-        StartAttempt,
-        SucceedAttempt,
-        SkipAttempt,
-        FailAttempt,
-        RescheduleAttempt,
-        DeferAttempt,
-        FireTrigger,
-    ),
+    "api": get_args(ApiCommand),
+    "worker": get_args(Report),
 }
 
 _encoder = msgspec.json.Encoder()

@@ -15,6 +15,7 @@ from millstream.core.commands import (
     AnyCommand,
     BeginEpoch,
     DeferAttempt,
+    EmitAssetEvent,
     FailAttempt,
     FireTrigger,
     LoseAttempt,
@@ -29,7 +30,7 @@ from millstream.core.commands import (
     TriggerRun,
     WakeTask,
 )
-from millstream.core.decisions import attempts, dags, runs, waiting
+from millstream.core.decisions import assets, attempts, dags, runs, waiting
 from millstream.core.events import EpochStarted, Fact, Where
 from millstream.core.state import State
 
@@ -40,6 +41,8 @@ def decide(state: State, command: AnyCommand, now: datetime) -> Iterator[Fact]:
     match command:
         case SubmitDag():
             return dags.submit(state, command)
+        case EmitAssetEvent():
+            return assets.emit(state, command)
         case TriggerRun():
             return runs.trigger(state, command, now)
         case StartAttempt():

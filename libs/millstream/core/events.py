@@ -91,6 +91,16 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     skip: Literal["", "direct", "all"] = ""
 
 
+class AssetEmission(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an attempt says of an asset beyond its spec: ``extra`` for one of its outlets, or that
+    the asset belongs to ``alias``, which is one of them."""
+
+    name: str
+    uri: str
+    extra: dict[str, Any] = {}
+    alias: str = ""
+
+
 class EpochStarted(EventData, frozen=True, kw_only=True):
     """A scheduler became the active writer of the shard. All later events carry the new epoch."""
 
@@ -118,6 +128,8 @@ class RunCreated(EventData, frozen=True, kw_only=True):
     data_interval_end: datetime | None = None
     conf: dict[str, Any] = {}
     note: str = ""
+    # The positions of the asset updates that led to it.
+    asset_events: tuple[int, ...] = ()
 
 
 class RunStarted(EventData, frozen=True, kw_only=True):
@@ -185,6 +197,7 @@ class TaskSucceeded(EventData, frozen=True, kw_only=True):
     token: str = ""
     xcoms: dict[str, XCom] = {}
     choice: Choice | None = None
+    assets: tuple[AssetEmission, ...] = ()
 
 
 class TaskFailed(EventData, frozen=True, kw_only=True):
@@ -311,8 +324,19 @@ class TriggerLost(EventData, frozen=True, kw_only=True):
     reason: str
 
 
+class AssetUpdated(EventData, frozen=True, kw_only=True):
+    """An asset has new data: a task that has it among its outlets succeeded, or somebody outside
+    said so (then the event is about no run). ``aliases``: through which it is an outlet."""
+
+    name: str
+    uri: str
+    extra: dict[str, Any] = {}
+    aliases: tuple[str, ...] = ()
+
+
 Data = (
-    EpochStarted
+    AssetUpdated
+    | EpochStarted
     | DagVersionSubmitted
     | RunCreated
     | RunStarted

@@ -8,6 +8,7 @@ import msgspec
 from millstream.core import waiting
 from millstream.core.choices import tasks_cut_off
 from millstream.core.events import (
+    AssetUpdated,
     DagVersionSubmitted,
     Data,
     EpochStarted,
@@ -70,6 +71,8 @@ def _apply(state: State, event: Event) -> None:
     match event.data:
         case EpochStarted():
             pass
+        case AssetUpdated():
+            state.assets.note(event, event.data)
         case DagVersionSubmitted():
             _add_version(state, event.where, event.data)
         case RunCreated():
@@ -86,7 +89,7 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
     """May this event happen in this state? The table in ``statuses``, and that what it names
     exists."""
     match data:
-        case EpochStarted():
+        case EpochStarted() | AssetUpdated():
             return True
         case DagVersionSubmitted():
             latest = state.latest(where.namespace, where.dag_id)
@@ -126,10 +129,13 @@ def _add_version(state: State, where: Where, data: DagVersionSubmitted) -> None:
     spec = decode_spec(bytes(data.spec))
     version = DagVersion(data.version, spec, data.bundle, Graph(spec), bytes(data.spec))
     state.dags.setdefault((where.namespace, where.dag_id), {})[data.version] = version
+    state.assets.take_spec(where.namespace, spec)
 
 
 def _create_run(state: State, event: Event, data: RunCreated) -> None:
     where = event.where
+    if data.asset_events:
+        state.assets.forget((where.namespace, where.dag_id))
     version = state.dags[where.namespace, where.dag_id][data.version]
     is_small = len(msgspec.json.encode(data.conf)) <= LARGEST_REPEATED_CONF_BYTES
     info = RunInfo(

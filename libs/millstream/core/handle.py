@@ -8,7 +8,14 @@ from typing import NamedTuple
 from millstream.core.commands import AnyCommand, Receipt, SubmitDag, TriggerRun
 from millstream.core.decide import decide
 from millstream.core.errors import Refused
-from millstream.core.events import DagVersionSubmitted, Event, Fact, RunQuarantined, Where
+from millstream.core.events import (
+    AssetUpdated,
+    DagVersionSubmitted,
+    Event,
+    Fact,
+    RunQuarantined,
+    Where,
+)
 from millstream.core.evolve import evolve, is_legal
 from millstream.core.react import react
 from millstream.core.state import State, run_key
@@ -60,10 +67,12 @@ def settle(state: State, events: list[Event], cause: Cause, done: list[Event]) -
     stand at its end, so that the order of those events does not matter; then all of it is folded.
     """
     while events:
-        facts: dict[tuple[Where, type], Fact] = {}
+        facts: dict[tuple[Where, type, int], Fact] = {}
         for event in events:
             for fact in react(state, event, cause.now):
-                facts.setdefault((fact.where, type(fact.data)), fact)
+                # A task may update one asset twice; all else happens once to what it is about.
+                again = len(facts) if isinstance(fact.data, AssetUpdated) else 0
+                facts.setdefault((fact.where, type(fact.data), again), fact)
         events = []
         for fact in facts.values():
             events.append(_fold(state, fact, cause))

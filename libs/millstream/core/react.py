@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from millstream.core import waiting
+from millstream.core.assets import updates_of
 from millstream.core.choices import tasks_cut_off
 from millstream.core.events import (
+    AssetUpdated,
     Data,
     Event,
     Fact,
@@ -41,6 +43,9 @@ MOST_LEAVES_NAMED = 100
 
 def react(state: State, event: Event, now: datetime) -> Iterator[Fact]:
     """The events that follow from ``event``, one at a time."""
+    if isinstance(event.data, AssetUpdated):
+        yield from _run_for_assets(state, event.where.namespace, event.data, now)
+        return
     run = state.runs.get(run_key(event.where))
     if run is None:
         return
@@ -63,8 +68,40 @@ def react(state: State, event: Event, now: datetime) -> Iterator[Fact]:
             yield from _begin(run, (run.version.graph.number[event.where.task_id],), now)
         case data if next_status(data) in FINISHED_TASK:
             number = run.version.graph.number[event.where.task_id]
+            if isinstance(data, TaskSucceeded):
+                yield from _update_assets(state, run, number, event.where, data)
             yield from _follow(run, number, data, now)
             yield from _end_run(state, run)
+
+
+def _update_assets(
+    state: State, run: Run, number: int, where: Where, data: TaskSucceeded
+) -> Iterator[Fact]:
+    task = run.version.graph.tasks[number]
+    if task.outlets:
+        for update in updates_of(state.assets, where.namespace, task, data.assets):
+            yield Fact(where, update)
+
+
+def _run_for_assets(
+    state: State, namespace: str, data: AssetUpdated, now: datetime
+) -> Iterator[Fact]:
+    """A run of each DAG that has now seen all that it waits for."""
+    for key in state.assets.watchers(namespace, data):
+        if not state.assets.is_met(key):
+            continue
+        version = state.latest(*key)
+        assert version is not None, "a DAG that waits was submitted"
+        yield Fact(
+            Where(*key, f"asset_triggered__{now.isoformat()}"),
+            RunCreated(
+                version=version.version,
+                run_type="asset_triggered",
+                triggered_by="asset",
+                run_after=now,
+                asset_events=state.assets.watches[key].positions(),
+            ),
+        )
 
 
 def _expand_known(run: Run) -> Iterator[Fact]:

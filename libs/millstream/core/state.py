@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from millstream.core.assets import Assets
 from millstream.core.deferral import Resume
 from millstream.core.events import RunCreated, RunInfo, TaskAwaitsInput, TaskDeferred, Where
 from millstream.core.graph import Graph
@@ -153,6 +154,7 @@ class State:
     dags: dict[DagKey, dict[int, DagVersion]] = field(default_factory=dict)
     runs: dict[RunKey, Run] = field(default_factory=dict)
     ready: dict[InstanceKey, int] = field(default_factory=dict)
+    assets: Assets = field(default_factory=Assets)
 
     def latest(self, namespace: str, dag_id: str) -> DagVersion | None:
         versions = self.dags.get((namespace, dag_id))

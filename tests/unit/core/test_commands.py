@@ -12,6 +12,7 @@ from millstream.core.commands import (
     AnswerTask,
     ApiCommand,
     DeferAttempt,
+    EmitAssetEvent,
     FailAttempt,
     FireTrigger,
     Receipt,
@@ -39,6 +40,7 @@ RESULT = CLAIM | {"ended_at": T0}
 COMMANDS: list[ApiCommand | Report] = [
     SubmitDag(id="1", namespace="default", spec=dag(task("a"), task("b", "a")), bundle="x"),
     TriggerRun(id="1", namespace="default", dag_id="etl", conf={"a": [1, None, {"b": "\x00"}]}),
+    EmitAssetEvent(id="1", namespace="default", name="orders", extra={"rows": 3}),
     StartAttempt(**CLAIM),
     SucceedAttempt(**RESULT, xcoms={"return_value": XCom(value=msgspec.Raw(b"1"), size=1)}),
     SkipAttempt(**RESULT, reason="no data"),

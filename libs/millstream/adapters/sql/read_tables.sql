@@ -45,6 +45,7 @@ CREATE TABLE dag_run (
     ended_at            timestamptz,
     note                text        NOT NULL,
     reason              text        NOT NULL,
+    asset_events        json        NOT NULL,
     created_position    bigint      NOT NULL,
     position            bigint      NOT NULL,
     PRIMARY KEY (namespace, dag_id, run_id)
@@ -129,3 +130,27 @@ CREATE TABLE human_input (
 );
 CREATE INDEX human_input_newest ON human_input (namespace, asked_position DESC);
 CREATE INDEX human_input_waiting ON human_input (namespace, asked_position DESC) WHERE state = 'waiting';
+CREATE TABLE asset (
+    namespace   text   NOT NULL,
+    name        text   NOT NULL,
+    uri         text   NOT NULL,
+    asset_group text   NOT NULL,
+    position    bigint NOT NULL,
+    PRIMARY KEY (namespace, name)
+);
+
+-- An update of an asset, at its position of the log; the task is empty for one from outside.
+CREATE TABLE asset_event (
+    position    bigint      PRIMARY KEY,
+    namespace   text        NOT NULL,
+    name        text        NOT NULL,
+    uri         text        NOT NULL,
+    extra       json        NOT NULL,
+    aliases     json        NOT NULL,
+    dag_id      text        NOT NULL,
+    run_id      text        NOT NULL,
+    task_id     text        NOT NULL,
+    map_index   integer[]   NOT NULL,
+    recorded_at timestamptz NOT NULL
+);
+CREATE INDEX asset_event_of ON asset_event (namespace, name, position);

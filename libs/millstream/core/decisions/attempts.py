@@ -107,6 +107,7 @@ def finish(
                     ended_at=command.ended_at,
                     xcoms=command.xcoms,
                     choice=command.choice,
+                    assets=command.assets,
                 ),
             )
         case SkipAttempt():
