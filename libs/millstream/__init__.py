@@ -14,14 +14,19 @@ from millstream.version import __version__
 if TYPE_CHECKING:
     from millstream.core.errors import MillstreamError
     from millstream.core.spec import TriggerRule
+    from millstream.sdk.connection import Connection
     from millstream.sdk.context import get_current_context
     from millstream.sdk.dag import DAG, dag
     from millstream.sdk.edges import Label, chain, chain_linear, cross_downstream
     from millstream.sdk.errors import (
         AirflowException,
         AirflowFailException,
+        AirflowNotFoundException,
         AirflowSkipException,
     )
+    from millstream.sdk.hook import BaseHook
+    from millstream.sdk.macros import macros
+    from millstream.sdk.masking import mask_secret
     from millstream.sdk.operator import BaseOperator
     from millstream.sdk.operators.bash import BashOperator
     from millstream.sdk.operators.branch import (
@@ -29,30 +34,57 @@ if TYPE_CHECKING:
         BranchPythonOperator,
         ShortCircuitOperator,
     )
+    from millstream.sdk.operators.dates import (
+        BranchDateTimeOperator,
+        BranchDayOfWeekOperator,
+        LatestOnlyOperator,
+        WeekDay,
+    )
     from millstream.sdk.operators.empty import EmptyOperator
     from millstream.sdk.operators.python import PythonOperator
+    from millstream.sdk.operators.virtualenv import (
+        BranchExternalPythonOperator,
+        BranchPythonVirtualenvOperator,
+        ExternalPythonOperator,
+        PythonVirtualenvOperator,
+    )
     from millstream.sdk.params import Param
+    from millstream.sdk.setup_teardown import setup, teardown
     from millstream.sdk.taskflow import task
     from millstream.sdk.taskgroup import TaskGroup, task_group
+    from millstream.sdk.templates import literal
+    from millstream.sdk.variable import Variable
     from millstream.sdk.xcom import XComArg
 
 __all__ = [
     "DAG",
     "AirflowException",
     "AirflowFailException",
+    "AirflowNotFoundException",
     "AirflowSkipException",
     "BaseBranchOperator",
+    "BaseHook",
     "BaseOperator",
     "BashOperator",
+    "BranchDateTimeOperator",
+    "BranchDayOfWeekOperator",
+    "BranchExternalPythonOperator",
     "BranchPythonOperator",
+    "BranchPythonVirtualenvOperator",
+    "Connection",
     "EmptyOperator",
+    "ExternalPythonOperator",
     "Label",
+    "LatestOnlyOperator",
     "MillstreamError",
     "Param",
     "PythonOperator",
+    "PythonVirtualenvOperator",
     "ShortCircuitOperator",
     "TaskGroup",
     "TriggerRule",
+    "Variable",
+    "WeekDay",
     "XComArg",
     "__version__",
     "chain",
@@ -60,35 +92,57 @@ __all__ = [
     "cross_downstream",
     "dag",
     "get_current_context",
+    "literal",
+    "macros",
+    "mask_secret",
+    "setup",
     "task",
     "task_group",
+    "teardown",
 ]
 
 _HOMES = {
     "AirflowException": "sdk.errors",
     "AirflowFailException": "sdk.errors",
+    "AirflowNotFoundException": "sdk.errors",
     "AirflowSkipException": "sdk.errors",
     "BaseBranchOperator": "sdk.operators.branch",
+    "BaseHook": "sdk.hook",
     "BaseOperator": "sdk.operator",
     "BashOperator": "sdk.operators.bash",
+    "BranchDateTimeOperator": "sdk.operators.dates",
+    "BranchDayOfWeekOperator": "sdk.operators.dates",
+    "BranchExternalPythonOperator": "sdk.operators.virtualenv",
     "BranchPythonOperator": "sdk.operators.branch",
+    "BranchPythonVirtualenvOperator": "sdk.operators.virtualenv",
+    "Connection": "sdk.connection",
     "DAG": "sdk.dag",
     "EmptyOperator": "sdk.operators.empty",
+    "ExternalPythonOperator": "sdk.operators.virtualenv",
     "Label": "sdk.edges",
+    "LatestOnlyOperator": "sdk.operators.dates",
     "MillstreamError": "core.errors",
     "Param": "sdk.params",
     "PythonOperator": "sdk.operators.python",
+    "PythonVirtualenvOperator": "sdk.operators.virtualenv",
     "ShortCircuitOperator": "sdk.operators.branch",
     "TaskGroup": "sdk.taskgroup",
     "TriggerRule": "core.spec",
+    "Variable": "sdk.variable",
+    "WeekDay": "sdk.operators.dates",
     "XComArg": "sdk.xcom",
     "chain": "sdk.edges",
     "chain_linear": "sdk.edges",
     "cross_downstream": "sdk.edges",
     "dag": "sdk.dag",
     "get_current_context": "sdk.context",
+    "literal": "sdk.templates",
+    "macros": "sdk.macros",
+    "mask_secret": "sdk.masking",
+    "setup": "sdk.setup_teardown",
     "task": "sdk.taskflow",
     "task_group": "sdk.taskgroup",
+    "teardown": "sdk.setup_teardown",
 }
 
 

@@ -194,9 +194,7 @@ class Writer:
         """Give clients' requests that were committed before their receipts, and refuse run ids that
         were used before by runs that are over."""
         requests = [
-            a
-            for a in batch.asked
-            if a.receipt is None and isinstance(a.command, SubmitDag | TriggerRun)
+            a for a in batch.asked if a.receipt is None and isinstance(a.command, ApiCommand)
         ]
         if not requests:
             return

@@ -35,7 +35,7 @@ from millstream.core.validate import MAX_MAP_LENGTH
 from millstream.sdk.execution import Attempt, Outcome
 from millstream_worker.bundles import Bundles
 from millstream_worker.children import Child, ChildDied, Children
-from millstream_worker.frames import Done, Pull, Pulled, Run
+from millstream_worker.frames import Answer, Done, Pull, Pulled, Question, Run, Told
 from millstream_worker.output import Output
 from millstream_worker.reports import Reports
 
@@ -191,6 +191,7 @@ class Running:
         conf = ready.run.conf if ready.run.conf is not None else await self._conf()
         run = Run(self._attempt(conf), folder, ready.file)
         self._child = await tools.children.acquire(ready.bundle)
+        self._output.masker = self._child.masker
         if self._killed_because:
             self._child.kill()
         try:
@@ -324,7 +325,14 @@ class Running:
         conf: dict[str, Any] = msgspec.json.decode(answer.conf)
         return conf
 
-    async def _answer(self, pull: Pull) -> Pulled:
+    async def _answer(self, question: Question) -> Answer:
+        match question:
+            case Pull():
+                return await self._pull(question)
+            case _:
+                return Told()
+
+    async def _pull(self, pull: Pull) -> Pulled:
         where = self.where
         wanted = tuple(pull.task_ids)
         found: dict[str, bytes] = {}

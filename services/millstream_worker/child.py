@@ -13,18 +13,29 @@ import os
 import signal
 import socket
 import sys
+import threading
 from datetime import UTC, datetime
 
 from millstream.core.errors import MillstreamError
 from millstream.sdk.dag import DAG
 from millstream.sdk.execution import Attempt, Outcome, run_attempt
 from millstream.sdk.load import load_dags
+from millstream.sdk.masking import masker
+from millstream.sdk.stores import asking
 from millstream_worker.frames import (
     LENGTH,
+    Answer,
+    Change,
     Done,
+    Find,
+    FromChild,
+    Mask,
     Pull,
     Pulled,
+    Question,
     Run,
+    ToChild,
+    Told,
     encode_frame,
     to_child_decoder,
 )
@@ -41,23 +52,51 @@ class Channel:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
+        self._asking = threading.Lock()  # a task may ask from several threads
 
-    def send(self, message: Done | Pull) -> None:
+    def send(self, message: FromChild) -> None:
         self._connection.sendall(encode_frame(message))
 
-    def receive(self) -> Run | Pulled:
+    def receive(self) -> ToChild:
         (length,) = LENGTH.unpack(self._read(LENGTH.size))
         return to_child_decoder.decode(self._read(length))
 
     def pull_xcom(
         self, task_ids: list[str], key: str, map_index: tuple[int, ...] | None
     ) -> dict[str, bytes]:
-        self.send(Pull(task_ids, key, map_index))
-        answer = self.receive()
+        answer = self._ask(Pull(task_ids, key, map_index))
         assert isinstance(answer, Pulled)
+        return answer.found
+
+    def find_variable(self, key: str) -> str | None:
+        return self._told(Find("variable", key))
+
+    def find_connection(self, conn_id: str) -> str | None:
+        return self._told(Find("connection", conn_id))
+
+    def set_variable(self, key: str, value: str, description: str) -> None:
+        self._told(Change(key, value, description))
+
+    def delete_variable(self, key: str) -> bool:
+        return self._told(Change(key, None)) is not None
+
+    def mask(self, values: list[str]) -> None:
+        """Returns when the worker masks them: what is printed after that comes later."""
+        self._told(Mask(values))
+
+    def _told(self, question: Find | Change | Mask) -> str | None:
+        answer = self._ask(question)
+        assert isinstance(answer, Told)
+        return answer.value
+
+    def _ask(self, question: Question) -> Answer:
+        with self._asking:
+            self.send(question)
+            answer = self.receive()
+        assert isinstance(answer, Pulled | Told)
         if answer.error:
             raise MillstreamError(answer.error)
-        return answer.found
+        return answer
 
     def _read(self, size: int) -> bytes:
         parts = []
@@ -95,6 +134,7 @@ class Dags:
 def serve(connection: socket.socket) -> None:
     """Run attempts until the worker closes the socket."""
     channel = Channel(connection)
+    masker.tell(channel.mask)
     dags = Dags()
     home = os.getcwd()
     while True:
@@ -115,7 +155,8 @@ def serve(connection: socket.socket) -> None:
 
 def _run(attempt: Attempt, run: Run, dags: Dags, channel: Channel) -> Outcome:
     try:
-        dag = dags.find(run)
+        with asking(channel):  # the DAG file may look up variables too
+            dag = dags.find(run)
     except MillstreamError as error:
         return Outcome(kind="failed", error_type=type(error).__name__, message=str(error))
     return run_attempt(attempt, dag, channel)

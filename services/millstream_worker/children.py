@@ -13,12 +13,16 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from millstream.core.errors import MillstreamError
+from millstream.sdk.masking import Masker
 from millstream_worker.frames import (
+    Answer,
     Done,
     FrameReader,
-    Pull,
-    Pulled,
+    FromChild,
+    Mask,
+    Question,
     Run,
+    Told,
     encode_frame,
     from_child_decoder,
 )
@@ -32,7 +36,7 @@ SECRET_SETTINGS = ("NATS_URL", "DATABASE_URL", "BLOB_URL", "CONFIG", "READY_FD",
 READ_BYTES = 65536
 MOST_READS = 256
 
-Answer = Callable[[Pull], Awaitable[Pulled]]
+Answers = Callable[[Question], Awaitable[Answer]]
 OnOutput = Callable[[str, bytes], None]
 
 
@@ -46,7 +50,7 @@ class _Link(asyncio.Protocol):
     """The worker's end of the socket pair."""
 
     def __init__(
-        self, on_message: Callable[[Pull | Done], None], on_lost: Callable[[], None]
+        self, on_message: Callable[[FromChild], None], on_lost: Callable[[], None]
     ) -> None:
         self._reader = FrameReader()
         self._on_message = on_message
@@ -71,15 +75,16 @@ class Child:
 
     def __init__(self) -> None:
         self.bundle: str | None = None
+        self.masker = Masker()
         self._process: asyncio.subprocess.Process | None = None
         self._link: _Link | None = None
         self._done: asyncio.Future[Done] | None = None
-        self._answer: Answer | None = None
+        self._answer: Answers | None = None
         self._on_output: OnOutput | None = None
         self._pipes: dict[str, int] = {}
         self._watch: asyncio.Task[None] | None = None
         self._is_killed = False
-        self._pulling: set[asyncio.Future[None]] = set()
+        self._asking: set[asyncio.Future[None]] = set()
 
     @property
     def is_alive(self) -> bool:
@@ -128,7 +133,7 @@ class Child:
         self._link = link
         self._watch = asyncio.create_task(self._wait())
 
-    async def run(self, run: Run, answer: Answer, on_output: OnOutput) -> Done:
+    async def run(self, run: Run, answer: Answers, on_output: OnOutput) -> Done:
         """Run one attempt to its end. Raises :class:`ChildDied`."""
         if not self.is_alive or self._link is None or self._link.transport is None:
             raise ChildDied("the task's process ended before the task began")
@@ -162,22 +167,26 @@ class Child:
         if self._link is not None and self._link.transport is not None:
             self._link.transport.close()
 
-    def _on_message(self, message: Pull | Done) -> None:
+    def _on_message(self, message: FromChild) -> None:
         match message:
             case Done():
                 # It had written all its output before it said so: none of it comes too late.
                 self._drain_output()
                 if self._done is not None and not self._done.done():
                     self._done.set_result(message)
-            case Pull():
-                pulling = asyncio.ensure_future(self._pull(message))
-                self._pulling.add(pulling)
-                pulling.add_done_callback(self._pulling.discard)
+            case Mask(values=values):
+                self.masker.add(values)
+                self._write(Told())
+            case _:
+                asking = asyncio.ensure_future(self._ask(message))
+                self._asking.add(asking)
+                asking.add_done_callback(self._asking.discard)
 
-    async def _pull(self, pull: Pull) -> None:
-        if self._answer is None:
-            return
-        answer = await self._answer(pull)
+    async def _ask(self, question: Question) -> None:
+        if self._answer is not None:
+            self._write(await self._answer(question))
+
+    def _write(self, answer: Answer) -> None:
         if self._link is not None and self._link.transport is not None and self.is_alive:
             self._link.transport.write(encode_frame(answer))
 

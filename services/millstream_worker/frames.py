@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -38,6 +39,35 @@ class Pull(msgspec.Struct, frozen=True, tag_field="kind", tag="pull"):
     map_index: tuple[int, ...] | None
 
 
+class Find(msgspec.Struct, frozen=True, tag_field="kind", tag="find"):
+    """The task wants a variable or a connection."""
+
+    what: Literal["variable", "connection"]
+    name: str
+
+
+class Change(msgspec.Struct, frozen=True, tag_field="kind", tag="change"):
+    """The task sets a variable, or deletes it: ``value`` None."""
+
+    key: str
+    value: str | None
+    description: str = ""
+
+
+class Mask(msgspec.Struct, frozen=True, tag_field="kind", tag="mask"):
+    """These must not be read in the task's log, from the answer on."""
+
+    values: list[str]
+
+
+class Told(msgspec.Struct, frozen=True, tag_field="kind", tag="told"):
+    """The answer to `Find`, `Change` and `Mask`. ``value``: what was found; None if nothing was
+    there. ``error``: why it could not be done."""
+
+    value: str | None = None
+    error: str = ""
+
+
 class Done(msgspec.Struct, frozen=True, tag_field="kind", tag="done"):
     """The attempt is over."""
 
@@ -46,8 +76,10 @@ class Done(msgspec.Struct, frozen=True, tag_field="kind", tag="done"):
     ended_at: datetime
 
 
-ToChild = Run | Pulled
-FromChild = Pull | Done
+Question = Pull | Find | Change | Mask
+Answer = Pulled | Told
+ToChild = Run | Answer
+FromChild = Question | Done
 
 _encoder = msgspec.json.Encoder()
 to_child_decoder: msgspec.json.Decoder[ToChild] = msgspec.json.Decoder(ToChild)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from millstream.adapters.log_lines import LogLine, encode_log_lines
+from millstream.sdk.masking import Masker
 
 FLUSH_LINES = 200
 MOST_BYTES = 8 * 1024 * 1024
@@ -13,9 +14,11 @@ LONGEST_LINE = 16 * 1024
 
 class Output:
     """The lines of one attempt. ``take`` gives the messages that are due; beyond ``MOST_BYTES`` a
-    note says that the rest was dropped."""
+    note says that the rest was dropped. What ``masker`` knows is masked, in whole lines, so that
+    it may come in pieces."""
 
     def __init__(self) -> None:
+        self.masker = Masker()
         self._partial = {"stdout": b"", "stderr": b""}
         self._lines: list[LogLine] = []
         self._bytes = 0
@@ -25,9 +28,13 @@ class Output:
             return
         self._bytes += len(data)
         *lines, rest = (self._partial[source] + data).split(b"\n")
-        if len(rest) > LONGEST_LINE:
-            lines.append(rest)
-            rest = b""
+        if len(rest) > LONGEST_LINE + self.masker.longest:
+            # What is masked may be cut in two here: so much stays back as may be the first part.
+            whole = self.masker.mask_bytes(rest)
+            cut = max(len(whole) - self.masker.longest, 0)
+            if cut:
+                lines.append(whole[:cut])
+            rest = whole[cut:]
         self._partial[source] = rest
         for line in lines:
             self._add(source, line)
@@ -48,5 +55,5 @@ class Output:
         ]
 
     def _add(self, source: str, line: bytes) -> None:
-        text = line[:LONGEST_LINE].decode("utf-8", "replace").rstrip("\r")
+        text = self.masker.mask_bytes(line)[:LONGEST_LINE].decode("utf-8", "replace").rstrip("\r")
         self._lines.append(LogLine(at=datetime.now(UTC), source=source, text=text))

@@ -329,9 +329,9 @@ async def test_what_a_command_caused_is_found_again(servers: RunningServers) -> 
     async with new_log(servers) as (log, head):
         batch = chained(
             head,
-            record(1, type="DagVersionSubmitted", causation="submit", run_id=""),
-            record(2, type="RunCreated", causation="trigger"),
-            record(3, type="RunStarted", causation="trigger"),
+            record(1, type="DagVersionSubmitted", causation="submit", run_id="", actor="api/a"),
+            record(2, type="RunCreated", causation="trigger", actor="api/b"),
+            record(3, type="RunStarted", causation="trigger", actor="api/b"),
             record(4, type="TaskStarted", causation="report", run_id="r1"),
             record(5, type="TaskStarted", causation="report", run_id="r2"),
         )

@@ -220,12 +220,12 @@ class EventLog:
             first = batch[-1].record.position + 1
 
     async def read_open(self, last: int) -> list[Stored]:
-        """What a state needs up to ``last``: DAG versions, and the events of runs that are not
-        over."""
+        """What a state needs up to ``last``: what is about no run, and the events of runs that are
+        not over."""
         query = f"""
             SELECT {_COLUMNS} FROM event_log e
             WHERE shard = $1 AND position <= $2 AND (
-                type = 'DagVersionSubmitted' OR run_id <> '' AND NOT EXISTS (
+                run_id = '' OR NOT EXISTS (
                     SELECT FROM event_log o
                     WHERE o.namespace = e.namespace AND o.dag_id = e.dag_id AND o.run_id = e.run_id
                       AND o.type IN ('RunSucceeded', 'RunFailed', 'RunQuarantined')))
@@ -241,26 +241,13 @@ class EventLog:
         self, command_ids: list[str], run_ids: list[str] | None = None
     ) -> dict[str, list[Stored]]:
         """The events of commands that are in the log already, by command id. Requests of clients
-        are found by their first event; reports of workers need the ``run_ids`` they are about."""
+        need nothing else; reports of workers need the ``run_ids`` they are about."""
         if not command_ids:
             return {}
+        where, arguments = "starts_with(actor, 'api/')", [self._shard, command_ids]
         if run_ids is not None:
-            return await self._caused_in_runs(command_ids, run_ids)
-        found = await self._fetch_caused(
-            "type IN ('DagVersionSubmitted', 'RunCreated')", [self._shard, command_ids]
-        )
-        runs = {command: first[0].record.run_id for command, first in found.items()}
-        runs = {command: run_id for command, run_id in runs.items() if run_id}
-        if runs:
-            found |= await self._caused_in_runs(list(runs), list(runs.values()))
-        return found
-
-    async def _caused_in_runs(
-        self, command_ids: list[str], run_ids: list[str]
-    ) -> dict[str, list[Stored]]:
-        return await self._fetch_caused("run_id = ANY($3)", [self._shard, command_ids, run_ids])
-
-    async def _fetch_caused(self, where: str, arguments: list[object]) -> dict[str, list[Stored]]:
+            where = "run_id = ANY($3)"
+            arguments.append(run_ids)
         query = f"""
             SELECT {_COLUMNS} FROM event_log
             WHERE shard = $1 AND causation = ANY($2) AND {where} ORDER BY position

@@ -56,7 +56,6 @@ PLANNED_TASK_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "allow_nested_operators": (None, True),
     "ignore_first_depends_on_past": (None, False, True),
     "output_processor": (None,),
-    "templates_exts": _NOTHING,
 }
 PLANNED_DAG_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "on_failure_callback": _NOTHING,
@@ -72,8 +71,6 @@ PLANNED_DAG_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "fail_fast": (None, False),
     "fail_stop": (None, False),
     "deadline": (None,),
-    "template_undefined": (None,),
-    "jinja_environment_kwargs": (None, {}),
     "allowed_run_types": (None,),
 }
 

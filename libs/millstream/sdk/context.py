@@ -21,8 +21,8 @@ from millstream.core.spec import Action
 from millstream.sdk.dates import in_utc
 from millstream.sdk.errors import NotSupportedYet
 from millstream.sdk.macros import macros
-from millstream.sdk.missing_stores import conn, var
 from millstream.sdk.removed_keys import REPLACEMENTS, TaskContext, removed_keys
+from millstream.sdk.stores import Store, conn, var
 from millstream.sdk.xcom import XCOM_RETURN_KEY, encode_xcom
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ CONTEXT_KEYS = frozenset(
 _current: ContextVar[Context | None] = ContextVar("current_context", default=None)
 
 
-class TaskChannel(Protocol):
+class TaskChannel(Store, Protocol):
     """A running attempt's line to the rest of Millstream."""
 
     def pull_xcom(

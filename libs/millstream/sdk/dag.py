@@ -10,8 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import jinja2
+
 from millstream.core.errors import InvalidDag
-from millstream.core.spec import DagSpec, TaskSpec
+from millstream.core.spec import DagSpec, TaskSpec, TriggerRule
 from millstream.sdk import arguments
 from millstream.sdk.authoring import (
     author_place,
@@ -63,6 +65,8 @@ class DAG:
         dag_display_name: str | None = None,
         render_template_as_native_obj: bool = False,
         template_searchpath: str | Sequence[str] | None = None,
+        template_undefined: type[jinja2.Undefined] | None = None,
+        jinja_environment_kwargs: Mapping[str, Any] | None = None,
         user_defined_macros: Mapping[str, Any] | None = None,
         user_defined_filters: Mapping[str, Callable[..., Any]] | None = None,
         **kwargs: Any,
@@ -100,6 +104,8 @@ class DAG:
             if isinstance(template_searchpath, str)
             else list(template_searchpath or ())
         )
+        self.template_undefined = _undefined(template_undefined)
+        self.jinja_environment_kwargs = _jinja_options(jinja_environment_kwargs)
         self.user_defined_macros = dict(user_defined_macros or {})
         self.user_defined_filters = dict(user_defined_filters or {})
         self.task_dict: dict[str, BaseOperator] = {}
@@ -119,6 +125,23 @@ class DAG:
         trace: TracebackType | None,
     ) -> None:
         close_dag()
+
+    @property
+    def has_own_templates(self) -> bool:
+        """Whether a template means something else in this DAG than in others."""
+        return bool(
+            self.user_defined_macros
+            or self.user_defined_filters
+            or self.render_template_as_native_obj
+            or self.jinja_environment_kwargs
+            or self.template_undefined is not jinja2.StrictUndefined
+        )
+
+    def get_template_env(self) -> jinja2.Environment:
+        """The environment of the DAG's templates."""
+        from millstream.sdk.templates import environment
+
+        return environment(self)
 
     @property
     def tasks(self) -> list[BaseOperator]:
@@ -223,6 +246,7 @@ class DAG:
         checked: :func:`millstream.core.validate.check_dag` does that. Raises :class:`InvalidDag`
         for what a spec cannot hold."""
         self._check_default_args()
+        self._check_setups()
         return DagSpec(
             dag_id=self.dag_id,
             tasks=self._task_specs(),
@@ -241,9 +265,12 @@ class DAG:
         )
 
     def _task_specs(self) -> tuple[TaskSpec, ...]:
+        from millstream.sdk.templates import check_templates
+
         specs, problems = [], []
         for task in self.tasks:
             try:
+                check_templates(task)
                 specs.append(task.to_spec())
             except TemplateError as error:
                 problems.append(f"line {task.line}: task {task.task_id!r}: {error}")
@@ -257,6 +284,20 @@ class DAG:
         for group_id, group in self.task_groups.items():
             what = f"default_args of TaskGroup {group_id!r} in DAG {self.dag_id!r}"
             _check_defaults(what, group.own_default_args, group)
+
+    def _check_setups(self) -> None:
+        """As in Airflow: a task after a setup runs only if that succeeded."""
+        problems = [
+            f"line {after.line}: task {after.task_id!r} has trigger_rule "
+            f"{after.trigger_rule.value!r}; after the setup {task.task_id!r} only 'all_success' is "
+            f"allowed"
+            for task in self.tasks
+            if task.is_setup
+            for after in task.downstream_list
+            if not after.is_teardown and after.trigger_rule is not TriggerRule.ALL_SUCCESS
+        ]
+        if problems:
+            raise InvalidDag(self.dag_id, problems)
 
     def __repr__(self) -> str:
         return f"<DAG {self.dag_id!r}>"
@@ -278,6 +319,24 @@ def _schedule(schedule: Any, schedule_interval: Any) -> str | None:
             f"or preset; write one such as '*/30 * * * *' or '@daily'"
         )
     return value
+
+
+def _undefined(kind: Any) -> type[jinja2.Undefined]:
+    if kind is None:
+        return jinja2.StrictUndefined
+    if not isinstance(kind, type) or not issubclass(kind, jinja2.Undefined):
+        raise TypeError(f"template_undefined is {kind!r}; pass a class such as jinja2.Undefined")
+    return kind
+
+
+def _jinja_options(options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Raises ``TypeError`` for what no environment takes."""
+    given = dict(options or {})
+    try:
+        jinja2.Environment(**given)  # noqa: S701 - what it makes is text, not HTML
+    except Exception as error:
+        raise TypeError(f"jinja_environment_kwargs is {given!r}: {error}") from None
+    return given
 
 
 def _tags(tags: Collection[str] | None) -> tuple[str, ...]:

@@ -17,6 +17,22 @@ class AirflowFailException(AirflowException):
     """Raised by a task to fail for good: what is left of its retries is not used."""
 
 
+class AirflowNotFoundException(AirflowException):
+    """Something that a task asked for by name is not there."""
+
+
+class ConnectionNotFound(AirflowNotFoundException):
+    """No connection has this id; the text says where it was looked for."""
+
+
+class VariableNotFound(AirflowNotFoundException, KeyError):
+    """No variable has this key; the text says where it was looked for. A ``KeyError`` as well,
+    which is what Airflow 2 raises."""
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)
+
+
 class ParamValidationError(AirflowFailException):
     """A param whose value breaks its rules. It fails a task for good: the next attempt would get
     the same value."""
@@ -47,16 +63,31 @@ class NotSupportedYet(MillstreamError):
 
 
 class TemplateError(MillstreamError):
-    """A template that cannot be rendered; ``field`` and ``line`` (in the template, from 1; 0:
-    unknown) say where."""
+    """A template that could not be rendered; ``task_id``, ``field`` and ``line`` (in the template,
+    from 1; 0: unknown) say where, and ``source`` is that line or the name of the template file.
+
+    The attempt may be retried, as in Airflow: a variable may be there the next time.
+    """
 
     reason = "TEMPLATE"
 
-    def __init__(self, field: str, line: int, message: str) -> None:
+    def __init__(
+        self, field: str, line: int, message: str, *, source: str = "", task_id: str = ""
+    ) -> None:
         self.field = field
         self.line = line
-        where = f"{field}, line {line}" if line else field
-        super().__init__(f"template of {where}: {message}")
+        self.message = message
+        self.source = source
+        self.task_id = task_id
+        place = f"{field}, line {line}" if line else field
+        shown = f" (in {source})" if source else ""
+        of = f"task {task_id!r}: " if task_id else ""
+        super().__init__(f"{of}template of {place}: {message}{shown}")
+
+
+class BrokenTemplate(TemplateError, AirflowFailException):
+    """A template that cannot be rendered in any attempt, since it is no template or its file is
+    missing: the DAG's version is that of its run. It fails the task for good."""
 
 
 class XComEncodingError(MillstreamError):

@@ -17,10 +17,12 @@ from millstream.core.events import Choice
 from millstream.core.spec import BashAction, EmptyAction
 from millstream.sdk.context import Attempt, Context, TaskChannel, build_context, running
 from millstream.sdk.errors import AirflowException, AirflowFailException, AirflowSkipException
+from millstream.sdk.masking import masker
 from millstream.sdk.operator import BaseOperator
 from millstream.sdk.operators.bash import BashOperator
 from millstream.sdk.operators.empty import EmptyOperator
 from millstream.sdk.params import resolve_params
+from millstream.sdk.stores import asking
 from millstream.sdk.templates import render_fields
 from millstream.sdk.xcom import XCOM_RETURN_KEY, encode_xcom
 
@@ -50,16 +52,18 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_attempt(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Outcome:
-    """Runs the attempt in this process, to its end. ``dag`` may be None for anything but Python."""
+    """Runs the attempt in this process, to its end. ``dag`` may be None for anything but Python.
+    The texts of an outcome hold nothing that is masked."""
     context: Context = {}
     try:
         context = build_context(attempt, dag, channel)
-        _run(attempt, dag, context)
+        with asking(channel):
+            _run(attempt, dag, context)
     except AirflowSkipException as error:
         return Outcome(
             kind="skipped",
             xcoms=_pushed(context),
-            message=bounded_text(_text(error), MAX_MESSAGE_BYTES),
+            message=_shown(_text(error), MAX_MESSAGE_BYTES),
         )
     except BaseException as error:
         return _failed(error, _pushed(context))
@@ -79,8 +83,12 @@ def _run(attempt: Attempt, dag: DAG | None, context: Context) -> None:
     )
     with running(context):
         render_fields(task, dag, context)
+        if task.pre_execute_hook is not None:
+            task.pre_execute_hook(context)
         task.pre_execute(context)
         result = task.execute(context)
+        if task.post_execute_hook is not None:
+            task.post_execute_hook(context, result)
         task.post_execute(context, result)
     if result is not None and attempt.do_xcom_push:
         instance.pushed[XCOM_RETURN_KEY] = encode_xcom(result, attempt.task_id)
@@ -108,10 +116,14 @@ def _failed(error: BaseException, xcoms: dict[str, bytes]) -> Outcome:
         kind="failed",
         xcoms=xcoms,
         error_type=type(error).__name__,
-        message=bounded_text(message, MAX_MESSAGE_BYTES),
-        traceback=bounded_text(user_traceback(error), MAX_TRACEBACK_BYTES),
+        message=_shown(message, MAX_MESSAGE_BYTES),
+        traceback=_shown(user_traceback(error), MAX_TRACEBACK_BYTES),
         may_retry=not isinstance(error, AirflowFailException),
     )
+
+
+def _shown(text: str, limit: int) -> str:
+    return bounded_text(masker.mask(text), limit)
 
 
 def _text(error: BaseException) -> str:

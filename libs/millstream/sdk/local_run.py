@@ -140,6 +140,7 @@ class _Runner:
         self._ended: RunStatus | None = None
         self._statuses = {task.task_id: "none" for task in spec.tasks}
         self._xcoms: dict[_Instance, dict[str, bytes]] = {}
+        self._variables: dict[str, str] = {}
 
     def run(self, logical_date: datetime | None) -> LocalRun:
         self._do(SubmitDag(id=self._id(), namespace=NAMESPACE, spec=self._spec, bundle="local"))
@@ -270,3 +271,19 @@ class _Runner:
             for name in task_ids
             if key in (found := self._xcoms.get((name, path), {}))
         }
+
+    def find_variable(self, key: str) -> str | None:
+        """As :class:`Store` says; what tasks of this run have set."""
+        return self._variables.get(key)
+
+    def find_connection(self, conn_id: str) -> str | None:
+        """None: a run of ``dag.test()`` has the connections of the environment alone."""
+        return None
+
+    def set_variable(self, key: str, value: str, description: str) -> None:
+        """Kept for this run."""
+        self._variables[key] = value
+
+    def delete_variable(self, key: str) -> bool:
+        """Of those that tasks of this run have set."""
+        return self._variables.pop(key, None) is not None

@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from millstream.core.spec import Action, PythonAction, TaskSpec, TriggerRule
 from millstream.sdk import arguments
@@ -19,14 +20,24 @@ from millstream.sdk.authoring import author_place, current_dag, current_group
 from millstream.sdk.edges import Node
 from millstream.sdk.errors import AirflowException, NotSupportedYet
 from millstream.sdk.params import ParamsDict
+from millstream.sdk.setup_teardown import (
+    SetupTeardownScope,
+    enter_scope,
+    leave_scope,
+    note_task,
+)
 from millstream.sdk.xcom import XComArg, references
 
 if TYPE_CHECKING:
+    import jinja2
+
     from millstream.sdk.context import Context
     from millstream.sdk.dag import DAG
     from millstream.sdk.taskgroup import TaskGroup
 
 Init = Callable[..., None]
+PreExecute = Callable[[dict[str, Any]], None]
+PostExecute = Callable[[dict[str, Any], Any], None]
 
 
 class _Creation(NamedTuple):
@@ -105,7 +116,8 @@ class BaseOperator(Node):
 
     Durations are timedeltas or seconds. ``retry_exponential_backoff``: False, True (factor 2) or
     the factor itself. ``exclusive``: never two attempts of it at the same time, not even when a
-    worker is cut off. The other arguments mean what they mean in Airflow 3.
+    worker is cut off. ``pre_execute`` and ``post_execute`` are functions that are called like, and
+    before, the methods of these names. The other arguments mean what they mean in Airflow 3.
     """
 
     template_fields: Sequence[str] = ()
@@ -113,8 +125,17 @@ class BaseOperator(Node):
     operator_name: ClassVar[str] = ""
     _creation: _Creation
 
+    prepares_template: ClassVar[bool] = False
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        for name in ("template_fields", "template_ext"):
+            if isinstance(cls.__dict__.get(name), str):
+                raise TypeError(
+                    f"{cls.__name__}: {name} is the str {cls.__dict__[name]!r}; it must be a list "
+                    f"or a tuple, such as ({cls.__dict__[name]!r},)"
+                )
+        cls.prepares_template = cls.prepare_template is not BaseOperator.prepare_template
         if "__init__" in cls.__dict__:
             cls.__init__ = _with_defaults(cls.__init__)  # type: ignore[method-assign]
 
@@ -140,6 +161,8 @@ class BaseOperator(Node):
         start_date: Any = None,
         task_display_name: str | None = None,
         owner: str = "",
+        pre_execute: PreExecute | None = None,
+        post_execute: PostExecute | None = None,
         **kwargs: Any,
     ) -> None:
         arguments.check_arguments(
@@ -168,6 +191,10 @@ class BaseOperator(Node):
         self.task_display_name = arguments.text("task_display_name", task_display_name)
         self.owner = arguments.text("owner", owner)
         self.line = self._creation.line
+        self.pre_execute_hook = _hook("pre_execute", pre_execute)
+        self.post_execute_hook = _hook("post_execute", post_execute)
+        self._is_setup = self._is_teardown = False
+        self.on_failure_fail_dagrun = False
         self.dag: DAG | None = None
         self._upstream: dict[str, BaseOperator] = {}
         self._downstream: dict[str, BaseOperator] = {}
@@ -177,6 +204,7 @@ class BaseOperator(Node):
             group.add_task(self)
         if start_date is not None:
             self._check_start_date(start_date)
+        note_task(self)
 
     def _finish(self) -> None:
         """After the outermost ``__init__``: the references in template fields become edges."""
@@ -259,6 +287,74 @@ class BaseOperator(Node):
         parent._downstream[self.task_id] = self
 
     @property
+    def is_setup(self) -> bool:
+        """Whether it prepares what its teardowns clear away."""
+        return self._is_setup
+
+    @is_setup.setter
+    def is_setup(self, value: bool) -> None:
+        if value and self._is_teardown:
+            raise ValueError(f"task {self.task_id!r} is a teardown, so it cannot be a setup too")
+        self._is_setup = value
+
+    @property
+    def is_teardown(self) -> bool:
+        """Whether it clears away what its setups prepared."""
+        return self._is_teardown
+
+    @is_teardown.setter
+    def is_teardown(self, value: bool) -> None:
+        if value and self._is_setup:
+            raise ValueError(f"task {self.task_id!r} is a setup, so it cannot be a teardown too")
+        self._is_teardown = value
+
+    def as_setup(self) -> Self:
+        """Marks the task as a setup, and returns it."""
+        self.is_setup = True
+        return self
+
+    def as_teardown(
+        self,
+        *,
+        setups: BaseOperator | XComArg | Iterable[BaseOperator | XComArg] | None = None,
+        on_failure_fail_dagrun: bool | None = None,
+    ) -> Self:
+        """Marks the task as the teardown of ``setups``, which become setups, and returns it."""
+        self.is_teardown = True
+        if self.trigger_rule not in (TriggerRule.ALL_SUCCESS, TriggerRule.ALL_DONE_SETUP_SUCCESS):
+            raise ValueError(
+                f"task {self.task_id!r} has trigger_rule {self.trigger_rule.value!r}; a teardown "
+                f"always has {TriggerRule.ALL_DONE_SETUP_SUCCESS.value!r}, so remove it"
+            )
+        self.trigger_rule = TriggerRule.ALL_DONE_SETUP_SUCCESS
+        if on_failure_fail_dagrun is not None:
+            self.on_failure_fail_dagrun = on_failure_fail_dagrun
+        if setups is None:
+            return self
+        for setup in [setups] if isinstance(setups, BaseOperator | XComArg) else setups:
+            operator = setup.operator if isinstance(setup, XComArg) else setup
+            operator.is_setup = True
+            self.add_upstream(operator)
+        return self
+
+    def __enter__(self) -> SetupTeardownScope:
+        """The tasks made in the block stand between the setups and the teardowns."""
+        return enter_scope(self)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        leave_scope(is_whole=error is None)
+
+    @property
+    def has_hooks(self) -> bool:
+        """Whether functions of the DAG file are called around ``execute``."""
+        return self.pre_execute_hook is not None or self.post_execute_hook is not None
+
+    @property
     def log(self) -> logging.Logger:
         """The task's logger."""
         return logging.getLogger(f"millstream.task.{type(self).__name__}")
@@ -266,6 +362,29 @@ class BaseOperator(Node):
     def action(self) -> Action:
         """What the worker is told to do."""
         return PythonAction()
+
+    def prepare_template(self) -> None:
+        """Called before the template fields are rendered, with the files that they name read. A
+        subclass may change them here."""
+
+    def render_template(
+        self,
+        content: Any,
+        context: Context,
+        jinja_env: jinja2.Environment | None = None,
+        seen_oids: set[int] | None = None,
+    ) -> Any:
+        """``content`` with the templates in it rendered, at any depth. ``seen_oids`` is Airflow's
+        and not used."""
+        from millstream.sdk.templates import render_value
+
+        return render_value(self, content, context, jinja_env)
+
+    def get_template_env(self, dag: DAG | None = None) -> jinja2.Environment:
+        """The environment of the DAG's templates."""
+        from millstream.sdk.templates import environment
+
+        return environment(dag or self.dag)
 
     def pre_execute(self, context: Context) -> None:
         """Called right before ``execute``."""
@@ -276,6 +395,10 @@ class BaseOperator(Node):
 
     def post_execute(self, context: Context, result: Any = None) -> None:
         """Called right after ``execute`` succeeded."""
+
+    def on_kill(self) -> None:
+        """Called when the task is stopped from outside, or its ``execution_timeout`` is over: end
+        here what the task started elsewhere."""
 
     def to_spec(self) -> TaskSpec:
         """The task as plain data. Raises :class:`TemplateError` for a template that cannot be
@@ -300,6 +423,9 @@ class BaseOperator(Node):
             edge_labels=self._edge_labels(),
             display_name=self.task_display_name,
             owner=self.owner,
+            is_setup=self.is_setup,
+            is_teardown=self.is_teardown,
+            on_failure_fail_dagrun=self.on_failure_fail_dagrun,
         )
 
     def _edge_labels(self) -> dict[str, str]:
@@ -320,6 +446,12 @@ def _count(name: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} is {value!r}; it must be a whole number")
     return int(value)
+
+
+def _hook(name: str, hook: Any) -> Any:
+    if hook is not None and not callable(hook):
+        raise TypeError(f"{name} is {hook!r}; pass a function, without ()")
+    return hook
 
 
 def _multiplier(backoff: bool | float) -> float:

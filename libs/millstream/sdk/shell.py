@@ -1,4 +1,5 @@
-"""Running one bash command: the single implementation behind BashOperator and BashAction."""
+"""Running a program and passing its output on: behind BashOperator, BashAction and the operators
+that start another Python."""
 
 from __future__ import annotations
 
@@ -44,22 +45,28 @@ def run_bash(
         raise AirflowException(f"cwd {cwd!r} is not a directory on this worker")
     environment = dict(env) if env is not None and not append_env else {**os.environ, **(env or {})}
     with tempfile.TemporaryDirectory(prefix="millstream-", ignore_cleanup_errors=True) as scratch:
-        process = subprocess.Popen(
-            [bash, "-c", command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            cwd=cwd or scratch,
-            process_group=0,  # in the session of this process, where the worker finds it
-        )
-        try:
-            last = _stream(process)
-            code = process.wait()
-        finally:
-            _end_group(process)
+        code, last = run_command([bash, "-c", command], environment, cwd or scratch)
     _judge(code, skip_exit_codes)
     return last
+
+
+def run_command(arguments: Sequence[str], env: Mapping[str, str], cwd: str) -> tuple[int, str]:
+    """Runs a program in a process group of its own, which ends with this call however it ends.
+    Returns its exit code (negative: the signal) and the last line of its standard output."""
+    process = subprocess.Popen(
+        list(arguments),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(env),
+        cwd=cwd,
+        process_group=0,  # in the session of this process, where the worker finds it
+    )
+    try:
+        last = _stream(process)
+        return process.wait(), last
+    finally:
+        _end_group(process)
 
 
 def _judge(code: int, skip_exit_codes: Sequence[int]) -> None:

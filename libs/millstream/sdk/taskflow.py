@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from millstream.sdk.authoring import current_dag
+from millstream.sdk.conditions import Condition, conditional
 from millstream.sdk.context import CONTEXT_KEYS, Context, current_task_instance
 from millstream.sdk.errors import AirflowException, NotSupportedYet
+from millstream.sdk.operator import BaseOperator
 from millstream.sdk.operators.branch import cut_off, follow
 from millstream.sdk.operators.python import PythonOperator
 from millstream.sdk.xcom import XComArg
@@ -91,6 +93,7 @@ class TaskFunction:
         self.operator_class = operator_class
         self.function = function
         self.options = dict(options)
+        self.is_setup = self.is_teardown = self.on_failure_fail_dagrun = False
         self._signature = _signature(function)
         self._fills_context = self._signature != inspect.signature(function)
         functools.update_wrapper(self, function)
@@ -114,11 +117,33 @@ class TaskFunction:
         operator = self.operator_class(
             python_callable=self.function, op_args=args, op_kwargs=kwargs, **options
         )
+        self.mark(operator)
         return XComArg(operator)
 
     def override(self, **options: Any) -> TaskFunction:
         """The same function with other operator arguments, such as ``task_id``."""
-        return TaskFunction(self.function, {**self.options, **options}, self.operator_class)
+        return TaskFunction(self.function, {**self.options, **options}, self.operator_class).marked(
+            self.is_setup, self.is_teardown, self.on_failure_fail_dagrun
+        )
+
+    def marked(
+        self,
+        is_setup: bool = False,
+        is_teardown: bool = False,
+        on_failure_fail_dagrun: bool = False,
+    ) -> TaskFunction:
+        """This, with what it makes marked as setups or teardowns."""
+        self.is_setup = is_setup or self.is_setup
+        self.is_teardown = is_teardown or self.is_teardown
+        self.on_failure_fail_dagrun = on_failure_fail_dagrun or self.on_failure_fail_dagrun
+        return self
+
+    def mark(self, operator: BaseOperator) -> None:
+        """Marks what it made."""
+        if self.is_setup:
+            operator.as_setup()
+        if self.is_teardown:
+            operator.as_teardown(on_failure_fail_dagrun=self.on_failure_fail_dagrun)
 
     def expand(self, **kwargs: Any) -> XComArg:
         """Dynamic task mapping: planned."""
@@ -151,13 +176,45 @@ class TaskDecorator:
         """The function says whether the tasks after it go on."""
         return _decorate(function, options, DecoratedShortCircuit)
 
+    def run_if(self, condition: Condition, skip_message: str | None = None) -> Any:
+        """Above ``@task``: the task is skipped unless ``condition(context)`` is true."""
+        return conditional("run_if", condition, skip_message, runs_if=True)
+
+    def skip_if(self, condition: Condition, skip_message: str | None = None) -> Any:
+        """Above ``@task``: the task is skipped if ``condition(context)`` is true."""
+        return conditional("skip_if", condition, skip_message, runs_if=False)
+
     def __getattr__(self, name: str) -> Any:
+        class_name = _ELSEWHERE.get(name)
+        if class_name is not None:
+            from millstream.sdk import decorated
+
+            return functools.partial(_decorator, operator_class=getattr(decorated, class_name))
         if name.startswith("_"):
             raise AttributeError(name)
         raise NotSupportedYet(f"@task.{name} is not supported yet; use @task or an operator")
 
 
+# Loaded when they are first used: most DAG files use none of them.
+_ELSEWHERE = {
+    "bash": "DecoratedBash",
+    "virtualenv": "DecoratedVirtualenv",
+    "external_python": "DecoratedExternalPython",
+    "branch_virtualenv": "DecoratedBranchVirtualenv",
+    "branch_external_python": "DecoratedBranchExternalPython",
+}
+
 task = TaskDecorator()
+
+
+def _decorator(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    operator_class: type[DecoratedOperator],
+    **options: Any,
+) -> Any:
+    return _decorate(function, options, operator_class)
 
 
 def _decorate(

@@ -137,9 +137,15 @@ class TaskGroup(Node):
 
     @property
     def leaves(self) -> list[BaseOperator]:
-        """The tasks that no other task of the group waits for."""
-        ids = {task.task_id for task in self}
-        return [task for task in self if ids.isdisjoint(task.downstream_task_ids)]
+        """The tasks that no other task of the group waits for; in place of a teardown those that it
+        waits for, since what comes after the group does not wait for the clearing away."""
+        inside = {task.task_id: task for task in self}
+        found: dict[str, BaseOperator] = {}
+        for task in inside.values():
+            if inside.keys().isdisjoint(task.downstream_task_ids):
+                for leaf in _before_teardowns(task, inside) if task.is_teardown else [task]:
+                    found[leaf.task_id] = leaf
+        return list(found.values())
 
     def get_roots(self) -> Iterator[BaseOperator]:
         """:attr:`roots`, as Airflow calls it."""
@@ -175,6 +181,22 @@ class TaskGroup(Node):
 
 
 _ARGUMENTS = sorted(set(inspect.signature(TaskGroup.__init__).parameters) - {"self", "kwargs"})
+
+
+def _before_teardowns(
+    teardown: BaseOperator, inside: Mapping[str, BaseOperator]
+) -> Iterator[BaseOperator]:
+    """As in Airflow: the nearest tasks of the group upstream that are no teardowns, are not its
+    setups, and lead to nothing else in the group but teardowns."""
+    for task in teardown.upstream_list:
+        if task.task_id not in inside:
+            continue
+        if task.is_teardown:
+            yield from _before_teardowns(task, inside)
+        elif not task.is_setup and not any(
+            other.task_id in inside and not other.is_teardown for other in task.downstream_list
+        ):
+            yield task
 
 
 def _check_group_id(group_id: object) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from millstream.sdk.edges import Node
@@ -19,6 +20,7 @@ from millstream.sdk.errors import AirflowException, XComEncodingError
 if TYPE_CHECKING:
     from millstream.sdk.context import Context
     from millstream.sdk.operator import BaseOperator
+    from millstream.sdk.setup_teardown import SetupTeardownScope
 
 XCOM_RETURN_KEY = "return_value"
 
@@ -64,6 +66,30 @@ class XComArg(Reference, Node):
             f"cannot be "
             f"{what} in the DAG file; pass it to another task"
         )
+
+    def as_setup(self) -> XComArg:
+        """Marks the task as a setup, and returns this."""
+        self.operator.as_setup()
+        return self
+
+    def as_teardown(
+        self, *, setups: Any = None, on_failure_fail_dagrun: bool | None = None
+    ) -> XComArg:
+        """Marks the task as the teardown of ``setups``, which become setups, and returns this."""
+        self.operator.as_teardown(setups=setups, on_failure_fail_dagrun=on_failure_fail_dagrun)
+        return self
+
+    def __enter__(self) -> SetupTeardownScope:
+        """The tasks made in the block stand between the setups and the teardowns."""
+        return self.operator.__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.operator.__exit__(kind, error, trace)
 
     def __str__(self) -> str:
         """A template that pulls the value, so that f-strings work (they make no edge)."""

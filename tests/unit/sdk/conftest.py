@@ -25,6 +25,8 @@ class MemoryChannel:
     def __init__(self) -> None:
         self.xcoms: dict[str, dict[str, bytes]] = {}
         self.asked: list[tuple[list[str], str, tuple[int, ...] | None]] = []
+        self.variables: dict[str, str] = {}
+        self.connections: dict[str, str] = {}
 
     def put(self, task_id: str, value: Any, key: str = "return_value") -> None:
         self.xcoms.setdefault(task_id, {})[key] = msgspec.json.encode(value)
@@ -34,6 +36,18 @@ class MemoryChannel:
     ) -> dict[str, bytes]:
         self.asked.append((task_ids, key, map_index))
         return {name: self.xcoms[name][key] for name in task_ids if key in self.xcoms.get(name, {})}
+
+    def find_variable(self, key: str) -> str | None:
+        return self.variables.get(key)
+
+    def find_connection(self, conn_id: str) -> str | None:
+        return self.connections.get(conn_id)
+
+    def set_variable(self, key: str, value: str, description: str) -> None:
+        self.variables[key] = value
+
+    def delete_variable(self, key: str) -> bool:
+        return self.variables.pop(key, None) is not None
 
 
 @pytest.fixture

@@ -38,7 +38,9 @@ def test_templates_need_no_dag(run: Any, channel: Any) -> None:
         append_env=True,
     )
     assert outcome.xcoms["return_value"] == b'"2024-02-29 5 3 3"'
-    assert bash(run, "echo {{ dag.dag_id }}").message.endswith("'dag' is undefined")
+    assert bash(run, "echo {{ dag.dag_id }}").message.endswith(
+        "line 1: 'dag' is undefined (in echo {{ dag.dag_id }})"
+    )
 
 
 def test_env_replaces_the_environment_unless_appended(run: Any, monkeypatch: Any) -> None:

@@ -115,20 +115,6 @@ def test_a_local_run_shows_the_warning() -> None:
         assert dag.test().state == "success"
 
 
-def test_variables_and_connections_are_refused_in_a_sentence(run: Any) -> None:
-    for text, access in (
-        ("{{ var.value.get('x') }}", "var.value"),
-        ("{{ var.json.x }}", "var.json"),
-        ("{{ conn.db.host }}", "conn.db"),
-        ("{{ conn['db'] }}", "conn['db']"),
-    ):
-        with DAG("d") as dag:
-            PythonOperator(task_id="t", python_callable=print, op_args=[text])
-        message = run(dag, "t").message
-        assert f"{access} is not supported yet: Millstream keeps no " in message
-        assert "take the value from params" in message
-
-
 def test_templates_dict_and_test_mode_are_there(run: Any) -> None:
     with DAG("d") as dag:
         PythonOperator(

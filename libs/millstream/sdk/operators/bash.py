@@ -66,16 +66,16 @@ class BashOperator(BaseOperator):
 
     def action(self) -> Action:
         """Plain data where that is all the command needs, so that no worker loads the DAG file."""
-        if type(self) is not BashOperator or not isinstance(self.bash_command, str):
+        if type(self) is not BashOperator or self.has_hooks:
+            return PythonAction()
+        if not isinstance(self.bash_command, str):
             return PythonAction()
         dag = self.dag
         if self.bash_command.endswith(tuple(self.template_ext)) or self.params:
             return PythonAction()
         if dag and dag.params.has_rules:  # they are checked where the DAG file is loaded
             return PythonAction()
-        if dag and (
-            dag.user_defined_macros or dag.user_defined_filters or dag.render_template_as_native_obj
-        ):
+        if dag and dag.has_own_templates:
             return PythonAction()
         if any(not isinstance(value, str) for value in (self.env or {}).values()):
             return PythonAction()

@@ -16,7 +16,8 @@ class EmptyOperator(BaseOperator):
 
     def action(self) -> Action:
         """A subclass may do something after all, so only this very class is empty."""
-        return EmptyAction() if type(self) is EmptyOperator else super().action()
+        is_empty = type(self) is EmptyOperator and not self.has_hooks
+        return EmptyAction() if is_empty else super().action()
 
     def execute(self, context: Context) -> None:
         """Nothing."""

@@ -18,6 +18,7 @@ class PythonOperator(BaseOperator):
 
     Arguments of the function that are named like a context key (``ti``, ``ds``, ``params``, ...)
     are filled in, and ``**kwargs`` gets the whole context. An ``async def`` is run to its end.
+    Arguments that end in one of ``templates_exts`` are template files.
     """
 
     template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
@@ -29,6 +30,7 @@ class PythonOperator(BaseOperator):
         op_args: Collection[Any] | None = None,
         op_kwargs: Mapping[str, Any] | None = None,
         templates_dict: dict[str, Any] | None = None,
+        templates_exts: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
         if not callable(python_callable):
@@ -37,6 +39,10 @@ class PythonOperator(BaseOperator):
         self.op_args = op_args if op_args is not None else ()
         self.op_kwargs = op_kwargs if op_kwargs is not None else {}
         self.templates_dict = templates_dict
+        if isinstance(templates_exts, str):
+            raise TypeError(f"templates_exts is {templates_exts!r}; pass [{templates_exts!r}]")
+        if templates_exts:
+            self.template_ext = tuple(templates_exts)
         super().__init__(**kwargs)
 
     def execute(self, context: Context) -> Any:

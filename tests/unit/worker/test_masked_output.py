@@ -1,0 +1,83 @@
+"""What is masked appears in no log line, in whatever pieces it is printed."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from millstream.adapters.log_lines import LogLine, decode_log_lines
+from millstream_worker.child import Channel
+from millstream_worker.frames import (
+    Change,
+    Find,
+    FrameReader,
+    Mask,
+    Told,
+    encode_frame,
+    from_child_decoder,
+)
+from millstream_worker.output import LONGEST_LINE, Output
+
+SECRET = "hunter22-and-more"
+
+
+def lines(output: Output) -> list[LogLine]:
+    return [line for message in output.take(is_last=True) for line in decode_log_lines(message)]
+
+
+@given(
+    st.lists(
+        st.sampled_from([SECRET, "x", "\n", "ä" * 50, "y" * (LONGEST_LINE // 2)]), max_size=12
+    ),
+    st.integers(0, 2**32).map(Random),
+)
+def test_in_whatever_pieces(parts: list[str], order: Random) -> None:
+    output = Output()
+    output.masker.add([SECRET])
+    data = "".join(parts).encode()
+    while data:
+        size = order.choice([1, 3, 7, 4096, LONGEST_LINE])
+        output.feed("stdout", data[:size])
+        data = data[size:]
+    text = "".join(line.text for line in lines(output))
+    for start in range(len(SECRET) - 8):
+        assert SECRET[start : start + 9] not in text
+
+
+def test_two_writes_on_one_line() -> None:
+    output = Output()
+    output.masker.add([SECRET])
+    for piece in (b"password: hunter22", b"-and-more.\nnext"):
+        output.feed("stdout", piece)
+    assert [line.text for line in lines(output)] == ["password: ***.", "next"]
+
+
+def test_a_secret_is_masked_before_its_task_goes_on() -> None:
+    """The child waits for the answer: what it prints next cannot overtake what it said."""
+    ours, theirs = socket.socketpair()
+    heard: list[object] = []
+
+    def worker() -> None:
+        reader = FrameReader()
+        answers = [Told(), Told("v"), Told(None), Told("")]
+        while answers:
+            for body in reader.feed(ours.recv(65536)):
+                heard.append(from_child_decoder.decode(body))
+                ours.sendall(encode_frame(answers.pop(0)))
+
+    thread = threading.Thread(target=worker)
+    thread.start()
+    channel = Channel(theirs)
+    channel.mask([SECRET])
+    assert heard == [Mask([SECRET])]
+    assert channel.find_variable("k") == "v"
+    assert channel.find_connection("c") is None
+    assert channel.delete_variable("k") is True
+    thread.join()
+    assert heard[1:] == [Find("variable", "k"), Find("connection", "c"), Change("k", None)]
+    for end in (ours, theirs):
+        end.close()
