@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from millstream.core.events import Choice
-from millstream.core.graph import Graph
+from millstream.core.graph import Edge, Graph
 
 
-def tasks_cut_off(graph: Graph, number: int, choice: Choice) -> list[int]:
-    """The tasks that are to be skipped because task ``number`` chose so, nearest first.
+def tasks_cut_off(graph: Graph, number: int, choice: Choice) -> list[Edge]:
+    """The tasks that are to be skipped because task ``number`` chose so, nearest first; of those in
+    a mapped group only the instances that share the chooser's index.
 
     A branch cuts off only tasks directly downstream, and not those that can also be reached from a
-    task that it follows. Nothing cuts off a teardown.
+    task that it follows. Nothing cuts off a teardown. What one instance of a mapped group decides
+    goes no further than the group, but for tasks directly downstream.
     """
     if choice.follow is not None:
         followed = [graph.number[name] for name in choice.follow if name in graph.number]
         kept = {*followed, *graph.descendants(followed)}
-        return [child for child in graph.downstream[number] if child not in kept]
+        return [edge for edge in graph.below[number] if edge[0] not in kept]
     if not choice.skip:
         return []
-    below = graph.downstream[number] if choice.skip == "direct" else graph.descendants([number])
-    return [child for child in below if not graph.tasks[child].is_teardown]
+    if choice.skip == "direct":
+        return [edge for edge in graph.below[number] if not graph.tasks[edge[0]].is_teardown]
+    levels = graph.group_levels(number)
+    cut_off = []
+    for other in graph.descendants([number]):
+        shared = graph.shared(number, other)
+        is_near = shared == levels or other in graph.downstream[number]
+        if is_near and not graph.tasks[other].is_teardown:
+            cut_off.append((other, shared))
+    return cut_off

@@ -7,6 +7,7 @@ import msgspec
 
 from millstream.core import waiting
 from millstream.core.choices import tasks_cut_off
+from millstream.core.counting import count_end, expand, new_instance, uncount_end
 from millstream.core.events import (
     AssetUpdated,
     DagVersionSubmitted,
@@ -34,11 +35,11 @@ from millstream.core.events import (
     Where,
 )
 from millstream.core.graph import Graph
+from millstream.core.mapping import note_length
 from millstream.core.spec import decode_spec
 from millstream.core.state import (
     LARGEST_REPEATED_CONF_BYTES,
     DagVersion,
-    Extra,
     Instance,
     Run,
     State,
@@ -107,7 +108,19 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
     found = run.find(where.task_id, where.map_index)
     if found is None or found[1].status not in allowed or found[1].elements:
         return False
-    return _is_right_attempt(found[1], where, data)
+    return _is_right_depth(run, found[0], where, data) and _is_right_attempt(found[1], where, data)
+
+
+def _is_right_depth(run: Run, number: int, where: Where, data: Data) -> bool:
+    """Only what is not expanded down to its last level can be expanded, and it cannot run."""
+    is_whole = len(where.map_index) == len(run.version.graph.levels[number])
+    match data:
+        case TaskExpanded():
+            return not is_whole
+        case TaskSkipped() | TaskUpstreamFailed():
+            return True
+        case _:
+            return is_whole
 
 
 def _is_right_attempt(instance: Instance, where: Where, data: Data) -> bool:
@@ -154,27 +167,18 @@ def _create_run(state: State, event: Event, data: RunCreated) -> None:
         data,
         info,
         RunStatus.QUEUED,
-        [_new_instance(version.graph, number) for number in range(len(tasks))],
+        [new_instance(version.graph, number) for number in range(len(tasks))],
         unfinished=len(tasks),
         trace=event.trace,
     )
 
 
-def _new_instance(graph: Graph, number: int) -> Instance:
-    if graph.tasks[number].is_teardown:
-        own = sum(graph.tasks[up].is_setup for up in graph.upstream[number])
-        return Instance(extra=Extra(waits=len(graph.scope[number]), setups=own))
-    needed = len(graph.setups[number])
-    return Instance(extra=Extra(waits=needed, setups=needed)) if needed else Instance()
-
-
 def _forget_run(state: State, where: Where) -> None:
     run = state.runs.pop(run_key(where))
     if run.unfinished:  # quarantined with tasks under way: nobody waits for their claims any more
-        for task, instance in zip(run.version.graph.tasks, run.instances, strict=True):
-            state.ready.pop((*run.key, task.task_id, ()), None)
-            for index in range(len(instance.elements)):
-                state.ready.pop((*run.key, task.task_id, (index,)), None)
+        for task, tree in zip(run.version.graph.tasks, run.instances, strict=True):
+            for path, _ in tree.leaves():
+                state.ready.pop((*run.key, task.task_id, path), None)
 
 
 def _change_instance(state: State, event: Event) -> None:
@@ -184,12 +188,12 @@ def _change_instance(state: State, event: Event) -> None:
     assert found is not None, "is_legal looked"
     number, instance = found
     if isinstance(data, TaskExpanded):
-        _expand(run, number, data.length)
+        expand(run, number, where.map_index, data.length)
         return
     status = next_status(data)
     assert status is not None
     if instance.status is TaskStatus.UPSTREAM_FAILED:
-        _uncount_upstream_failed(run, number)
+        uncount_end(run, number, where.map_index, instance.status)
     instance.status = status
     match data:
         case TaskReady():
@@ -212,21 +216,7 @@ def _change_instance(state: State, event: Event) -> None:
             _succeed(run, number, where, data)
     waiting.note(state, instance, event)
     if status in FINISHED_TASK:
-        _count_finished(run, number, status)
-
-
-def _uncount_upstream_failed(run: Run, number: int) -> None:
-    """Take back that a task could not run: a branch skips it instead."""
-    graph = run.version.graph
-    run.unfinished += 1
-    if graph.is_leaf[number]:
-        run.failed_leaves.remove(graph.tasks[number].task_id)
-    for child in graph.downstream[number]:
-        run.instances[child].upstream_failed -= 1
-    for other in graph.informed[number]:
-        extra = run.instances[other].extra
-        assert extra is not None, "a task that is informed waits for something"
-        extra.waits += 1
+        count_end(run, number, where.map_index, status, event.position)
 
 
 def _succeed(run: Run, number: int, where: Where, data: TaskSucceeded) -> None:
@@ -234,62 +224,10 @@ def _succeed(run: Run, number: int, where: Where, data: TaskSucceeded) -> None:
     mapped."""
     graph = run.version.graph
     if data.choice is not None:
-        for other in tasks_cut_off(graph, number, data.choice):
-            run.instances[other].cut_by = run.instances[other].cut_by or where.task_id
-    if graph.is_source[number]:
+        for other, shared in tasks_cut_off(graph, number, data.choice):
+            node, _ = run.nearest(other, where.map_index[:shared])
+            node.cut_by = node.cut_by or where.task_id
+    if graph.feeds[number]:
         result = data.xcoms.get(RETURN_VALUE)
-        instance = run.instances[number]
-        if where.map_index:
-            instance.length = max(instance.length, 0) + (result is not None)
-        elif result is not None:
-            instance.length = result.length
-
-
-def _expand(run: Run, number: int, length: int) -> None:
-    """A mapped task becomes ``length`` instances: so many wait, and so many are waited for."""
-    run.instances[number].elements = tuple(Instance() for _ in range(length))
-    run.unfinished += length - 1
-    graph = run.version.graph
-    for child in graph.downstream[number]:
-        run.instances[child].more_upstream += length - 1
-    for other in graph.informed[number]:
-        extra = run.instances[other].extra
-        assert extra is not None, "a task that is informed waits for something"
-        extra.waits += length - 1
-
-
-def _count_finished(run: Run, number: int, status: TaskStatus) -> None:
-    run.unfinished -= 1
-    graph = run.version.graph
-    if graph.is_leaf[number] and status in (TaskStatus.FAILED, TaskStatus.UPSTREAM_FAILED):
-        run.failed_leaves.append(graph.tasks[number].task_id)
-    for child in graph.downstream[number]:
-        instance = run.instances[child]
-        match status:
-            case TaskStatus.SUCCESS:
-                instance.success += 1
-            case TaskStatus.SKIPPED:
-                instance.skipped += 1
-            case TaskStatus.FAILED:
-                instance.failed += 1
-            case _:
-                instance.upstream_failed += 1
-        if graph.tasks[number].is_setup and graph.tasks[child].is_teardown:
-            _count_setup(instance.extra, status)
-    for other in graph.informed[number]:
-        extra = run.instances[other].extra
-        assert extra is not None, "a task that is informed waits for something"
-        extra.waits -= 1
-        if not graph.tasks[other].is_teardown:
-            _count_setup(extra, status)
-
-
-def _count_setup(extra: Extra | None, status: TaskStatus) -> None:
-    assert extra is not None, "a teardown and a task with setups have one"
-    match status:
-        case TaskStatus.SUCCESS:
-            extra.setup_success += 1
-        case TaskStatus.SKIPPED:
-            extra.setup_skipped += 1
-        case _:
-            extra.setup_failed += 1
+        if result is not None:
+            note_length(run, number, where.map_index, result.length)

@@ -3,32 +3,53 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from millstream.core.spec import DagSpec, TaskSpec, TriggerRule
+from millstream.core.spec import DagSpec, MapSource, TaskSpec, TriggerRule
+
+# Another task, and how many levels of mapped groups it shares with this one.
+Edge = tuple[int, int]
+
+
+class Level(NamedTuple):
+    """One level of a task's map index: the mapped group, or (the last one) the task itself, that is
+    repeated ``over`` something. ``sources`` are the tasks whose results are mapped over."""
+
+    is_group: bool
+    over: tuple[MapSource, ...]
+    sources: tuple[Edge, ...]
 
 
 class Graph:
     """The edges of one DAG version, shared by all its runs and never changed.
 
     ``number`` maps a task id to its index in ``tasks``; ``upstream[i]`` and ``downstream[i]`` hold
-    indices in the order in which the spec names them; ``starts`` holds those that wait for nothing.
-    ``is_leaf[i]``: the run's outcome depends on this task. ``setups[i]`` are the setups that task
-    ``i`` needs beyond its own upstream tasks, ``scope[i]`` the tasks between the setups of teardown
-    ``i`` and itself; ``informed[i]`` are the tasks that wait for ``i`` in one of these two ways.
-    ``sources[i]`` are the tasks over whose results task ``i`` is mapped, in the order of its spec;
-    ``is_source[i]``: some task is mapped over this one's result.
+    indices in the order in which the spec names them, ``above[i]`` and ``below[i]`` the same as
+    edges; ``starts`` holds those that wait for nothing. ``is_leaf[i]``: the run's outcome depends
+    on this task. ``needs[i]``: for a teardown the tasks between its setups and itself, for another
+    task the setups that it needs beyond its own upstream tasks; ``informs[i]`` are the tasks that
+    wait for ``i`` in one of these two ways.
+
+    ``levels[i]`` are the levels of task ``i``'s map index, the outermost first; ``feeds[i]`` are
+    the tasks that are mapped, on any level, over the result of ``i``, and ``known[i]`` says that
+    the first level of ``i`` is known before the run. ``finest[i]``: down to this level the
+    instances of ``i`` wait for different things.
     """
 
     __slots__ = (
+        "_groups",
+        "above",
+        "below",
         "downstream",
-        "informed",
+        "feeds",
+        "finest",
+        "informs",
         "is_leaf",
-        "is_source",
+        "known",
+        "levels",
+        "needs",
         "number",
-        "scope",
-        "setups",
-        "sources",
         "starts",
         "tasks",
         "upstream",
@@ -40,29 +61,65 @@ class Graph:
         self.upstream = tuple(
             tuple(self.number[name] for name in dict.fromkeys(task.upstream)) for task in spec.tasks
         )
-        downstream: list[list[int]] = [[] for _ in spec.tasks]
-        for index, parents in enumerate(self.upstream):
-            for parent in parents:
-                downstream[parent].append(index)
-        self.downstream = tuple(map(tuple, downstream))
+        self.downstream = _reversed(self.upstream)
         self.starts = tuple(
             index
             for index, task in enumerate(spec.tasks)
             if not self.upstream[index] or task.trigger_rule is TriggerRule.ALWAYS
         )
-        self.sources = tuple(
-            tuple(self.number[source.task_id] for source in task.mapped_over if source.task_id)
+        self.is_leaf = tuple(map(self._decides_outcome, range(len(spec.tasks))))
+        needed = self._setups_and_scopes()
+        mapped = {group.group_id: group for group in spec.groups if group.mapped_over}
+        chains = group_chains(spec)
+        self._groups = tuple(
+            tuple(name for name in chains.get(task.group, ()) if name in mapped)
             for task in spec.tasks
         )
-        mapped_over = {source for sources in self.sources for source in sources}
-        self.is_source = tuple(index in mapped_over for index in range(len(spec.tasks)))
-        self.is_leaf = tuple(map(self._decides_outcome, range(len(spec.tasks))))
-        self.setups, self.scope = self._setups_and_scopes()
-        informed: list[list[int]] = [[] for _ in spec.tasks]
-        for index, others in enumerate(zip(self.setups, self.scope, strict=True)):
-            for other in (*others[0], *others[1]):
-                informed[other].append(index)
-        self.informed = tuple(map(tuple, informed))
+        self.above = self._edges(self.upstream)
+        self.below = self._edges(self.downstream)
+        self.needs = self._edges(needed)
+        self.informs = self._edges(_reversed(needed))
+        self.levels = tuple(
+            (
+                *(self._level(i, True, mapped[name].mapped_over) for name in self._groups[i]),
+                *((self._level(i, False, task.mapped_over),) if task.mapped_over else ()),
+            )
+            for i, task in enumerate(spec.tasks)
+        )
+        self.known = tuple(bool(levels) and not levels[0].sources for levels in self.levels)
+        sources = tuple(
+            tuple(dict.fromkeys(other for level in levels for other, _ in level.sources))
+            for levels in self.levels
+        )
+        self.feeds = self._edges(_reversed(sources))
+        self.finest = tuple(
+            max((shared for _, shared in (*above, *needs)), default=0)
+            for above, needs in zip(self.above, self.needs, strict=True)
+        )
+
+    def shared(self, one: int, other: int) -> int:
+        """How many levels of mapped groups two tasks have in common."""
+        count = 0
+        for ours, theirs in zip(self._groups[one], self._groups[other], strict=False):
+            if ours != theirs:
+                break
+            count += 1
+        return count
+
+    def group_levels(self, number: int) -> int:
+        """In how many mapped groups a task is."""
+        return len(self._groups[number])
+
+    def _edges(self, others: tuple[tuple[int, ...], ...]) -> tuple[tuple[Edge, ...], ...]:
+        return tuple(
+            tuple((other, self.shared(index, other)) for other in each)
+            for index, each in enumerate(others)
+        )
+
+    def _level(self, number: int, is_group: bool, over: tuple[MapSource, ...]) -> Level:
+        names = dict.fromkeys(name for source in over for name in source_tasks(source))
+        sources = [self.number[name] for name in names]
+        return Level(is_group, over, tuple((each, self.shared(number, each)) for each in sources))
 
     def descendants(self, numbers: Iterable[int]) -> list[int]:
         """Everything downstream of these tasks, nearest first; not the tasks themselves."""
@@ -77,32 +134,63 @@ class Graph:
         children = self.downstream[number]
         return counts(self.tasks[number]) and not any(counts(self.tasks[c]) for c in children)
 
-    def _setups_and_scopes(self) -> tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]:
+    def _setups_and_scopes(self) -> tuple[tuple[int, ...], ...]:
         nothing: tuple[tuple[int, ...], ...] = ((),) * len(self.tasks)
         if not any(task.is_setup or task.is_teardown for task in self.tasks):
-            return nothing, nothing
-        setups, scopes = list(nothing), list(nothing)
+            return nothing
+        needs = list(nothing)
         for number, task in enumerate(self.tasks):
             above = _reach(self.upstream, [number])
             if task.is_teardown:
                 own = [up for up in self.upstream[number] if self.tasks[up].is_setup]
                 between = set(_reach(self.downstream, own)) & set(above)
-                scopes[number] = tuple(sorted(between - set(self.upstream[number])))
+                needs[number] = tuple(sorted(between - set(self.upstream[number])))
                 continue
             below = {n for n in _reach(self.downstream, [number]) if self.tasks[n].is_teardown}
-            setups[number] = tuple(
+            needs[number] = tuple(
                 up
                 for up in above
                 if self.tasks[up].is_setup
                 and up not in self.upstream[number]
                 and self._is_relevant_setup(up, below)
             )
-        return tuple(setups), tuple(scopes)
+        return tuple(needs)
 
     def _is_relevant_setup(self, setup: int, teardowns_below: set[int]) -> bool:
         """A setup matters to a task if one of its teardowns is still to come, or it has none."""
         own = [child for child in self.downstream[setup] if self.tasks[child].is_teardown]
         return not own or any(teardown in teardowns_below for teardown in own)
+
+
+def source_tasks(source: MapSource) -> Iterator[str]:
+    """The ids of the tasks whose results are in a source, in its order."""
+    if source.task_id:
+        yield source.task_id
+    for part in source.of:
+        yield from source_tasks(part)
+
+
+def group_chains(spec: DagSpec) -> dict[str, tuple[str, ...]]:
+    """For each group its ids from the outermost group to itself. A parent that is unknown, or that
+    is its own, ends the chain."""
+    parents = {group.group_id: group.parent for group in spec.groups}
+    chains: dict[str, tuple[str, ...]] = {}
+    for name in parents:
+        chain: dict[str, None] = {}
+        while name in parents and name not in chain:
+            chain[name] = None
+            name = parents[name]
+        names = tuple(reversed(chain))
+        chains[names[-1]] = names
+    return chains
+
+
+def _reversed(edges: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+    back: list[list[int]] = [[] for _ in edges]
+    for index, others in enumerate(edges):
+        for other in others:
+            back[other].append(index)
+    return tuple(map(tuple, back))
 
 
 def _reach(edges: tuple[tuple[int, ...], ...], starts: Iterable[int]) -> list[int]:

@@ -7,15 +7,15 @@ every judgement sees the state as it really is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
+from typing import NamedTuple
 
 from millstream.core import waiting
 from millstream.core.assets import updates_of
 from millstream.core.choices import tasks_cut_off
 from millstream.core.events import (
     AssetUpdated,
-    Data,
     Event,
     Fact,
     RunCreated,
@@ -33,12 +33,24 @@ from millstream.core.events import (
     TriggerLost,
     Where,
 )
+from millstream.core.graph import Level
+from millstream.core.mapping import map_length
 from millstream.core.spec import EmptyAction, TaskSpec, TriggerRule
 from millstream.core.state import Instance, Run, State, run_key
 from millstream.core.statuses import FINISHED_TASK, RunStatus, TaskStatus, next_status
 from millstream.core.trigger_rules import Upstream, Verdict, judge
 
 MOST_LEAVES_NAMED = 100
+Path = tuple[int, ...]
+
+
+class View(NamedTuple):
+    """What an instance waits for: what is counted at it and at the nodes above it."""
+
+    upstream: Upstream
+    waits: int
+    setup_failed: int
+    cut_by: str
 
 
 def react(state: State, event: Event, now: datetime) -> Iterator[Fact]:
@@ -53,8 +65,12 @@ def react(state: State, event: Event, now: datetime) -> Iterator[Fact]:
         case RunCreated():
             yield Fact(event.where, RunStarted())
         case RunStarted():
-            yield from _expand_known(run)
-            yield from _begin(run, run.version.graph.starts, now)
+            graph = run.version.graph
+            for number, is_known in enumerate(graph.known):
+                if is_known:
+                    yield from _begin(run, number, (), now)
+            for number in graph.starts:
+                yield from _begin(run, number, (), now)
             yield from _end_run(state, run)
         case TaskLost(is_final=False) | TaskResumed():
             found = run.find(event.where.task_id, event.where.map_index)
@@ -65,19 +81,18 @@ def react(state: State, event: Event, now: datetime) -> Iterator[Fact]:
             assert found is not None, "the event was legal"
             yield from waiting.trigger_of(run, *found, event.where)
         case TaskExpanded():
-            yield from _begin(run, (run.version.graph.number[event.where.task_id],), now)
-        case data if next_status(data) in FINISHED_TASK:
             number = run.version.graph.number[event.where.task_id]
+            yield from _begin(run, number, event.where.map_index, now)
+        case data if next_status(data) in FINISHED_TASK:
             if isinstance(data, TaskSucceeded):
-                yield from _update_assets(state, run, number, event.where, data)
-            yield from _follow(run, number, data, now)
+                yield from _update_assets(state, run, event.where, data)
+            yield from _follow(run, event, now)
             yield from _end_run(state, run)
 
 
-def _update_assets(
-    state: State, run: Run, number: int, where: Where, data: TaskSucceeded
-) -> Iterator[Fact]:
-    task = run.version.graph.tasks[number]
+def _update_assets(state: State, run: Run, where: Where, data: TaskSucceeded) -> Iterator[Fact]:
+    graph = run.version.graph
+    task = graph.tasks[graph.number[where.task_id]]
     if task.outlets:
         for update in updates_of(state.assets, where.namespace, task, data.assets):
             yield Fact(where, update)
@@ -104,42 +119,28 @@ def _run_for_assets(
         )
 
 
-def _expand_known(run: Run) -> Iterator[Fact]:
-    """The mapped tasks whose values all stand in the DAG file are expanded at once."""
-    graph = run.version.graph
-    for number, task in enumerate(graph.tasks):
-        if task.mapped_over and not graph.sources[number]:
-            length = _map_length(run, number)
-            if length:
-                yield Fact(Where(*run.key, task.task_id), TaskExpanded(length=length))
-
-
-def _map_length(run: Run, number: int) -> int | None:
-    """How many instances a mapped task has; None while that is not known, or cannot be."""
-    graph = run.version.graph
-    length = 1
-    for source in graph.tasks[number].mapped_over:
-        known = (
-            run.instances[graph.number[source.task_id]].length if source.task_id else source.length
-        )
-        if known < 0:
-            return None
-        length *= known
-    return length
-
-
-def _follow(run: Run, number: int, data: Data, now: datetime) -> Iterator[Fact]:
-    """What the end of a task means for others: first what it cut off, then what waited for it."""
-    graph = run.version.graph
+def _follow(run: Run, event: Event, now: datetime) -> Iterator[Fact]:
+    """What the end of an instance means for others: first what it cut off, then what waited for
+    it."""
+    graph, path, data = run.version.graph, event.where.map_index, event.data
+    number = graph.number[event.where.task_id]
     if isinstance(data, TaskSucceeded) and data.choice is not None:
         cut_off = tasks_cut_off(graph, number, data.choice)
-        yield from _begin(run, cut_off, now)
-        yield from _skip_hopeless(run, cut_off)
-    yield from _begin(run, graph.downstream[number], now)
-    yield from _begin(run, graph.informed[number], now)
+        for other, shared in cut_off:
+            yield from _begin(run, other, path[:shared], now)
+        for other, shared in cut_off:
+            yield from _skip_hopeless(run, other, path[:shared])
+    for edges in (graph.below[number], graph.informs[number]):
+        for other, shared in edges:
+            node, _ = run.nearest(other, path[:shared])
+            if node.news == event.position:  # else nothing changed that could decide anything
+                yield from _begin(run, other, path[:shared], now)
+    for other, shared in graph.feeds[number]:
+        if run.nearest(number, path[:shared])[0].is_over:
+            yield from _begin(run, other, path[:shared], now)
 
 
-def make_ready(run: Run, number: int, instance: Instance, map_index: tuple[int, ...]) -> Fact:
+def make_ready(run: Run, number: int, instance: Instance, map_index: Path) -> Fact:
     """The next attempt of a task; for one that is ready already, the same attempt again."""
     task = run.version.graph.tasks[number]
     is_again = instance.status is TaskStatus.QUEUED
@@ -159,110 +160,180 @@ def make_ready(run: Run, number: int, instance: Instance, map_index: tuple[int, 
             execution_timeout_s=task.execution_timeout_s,
             exclusive=task.exclusive,
             do_xcom_push=task.do_xcom_push,
-            is_mapped_over=run.version.graph.is_source[number],
+            is_mapped_over=bool(run.version.graph.feeds[number]),
             resume=before.resume if before else None,
             first_started_at=before.first_started_at if before else None,
         ),
     )
 
 
-def _begin(run: Run, numbers: Sequence[int], now: datetime) -> Iterator[Fact]:
-    """What is decided about these tasks now, for those that have not begun."""
-    for number in numbers:
-        task, instance = run.version.graph.tasks[number], run.instances[number]
-        if instance.status is not TaskStatus.NONE:
-            continue
-        if instance.elements and instance.elements[0].status is not TaskStatus.NONE:
-            continue  # what is decided about one instance is decided about all
-        verdict, reason = _verdict(run, number)
-        if verdict is Verdict.RUN and task.mapped_over and not instance.elements:
-            length = _map_length(run, number)
-            if length:
-                yield Fact(Where(*run.key, task.task_id), TaskExpanded(length=length))
-                continue  # the instances begin when they are there
-            verdict, reason = _nothing_to_map(run, number, length)
-        if verdict is not Verdict.WAIT:
-            yield from _begin_all(run, number, verdict, reason, now)
+def _begin(run: Run, number: int, path: Path, now: datetime) -> Iterator[Fact]:
+    """What is decided now about a task, or about its instances at ``path`` and below: for those
+    that have not begun."""
+    node = run.instances[number]
+    view = _view(node, None)
+    for depth, index in enumerate(path):
+        if index >= len(node.elements):
+            path = path[:depth]
+            break
+        node = node.elements[index]
+        view = _view(node, view)
+    yield from _begin_below(run, number, node, path, view, now)
 
 
-def _nothing_to_map(run: Run, number: int, length: int | None) -> tuple[Verdict, str]:
+def _begin_below(
+    run: Run, number: int, node: Instance, path: Path, view: View, now: datetime
+) -> Iterator[Fact]:
+    if not node.elements:
+        if node.status is TaskStatus.NONE:
+            yield from _begin_one(run, number, node, path, view, now)
+        return
     graph = run.version.graph
+    is_last = len(path) + 1 == len(graph.levels[number])
+    if is_last and graph.finest[number] <= len(path):
+        # All instances wait for the same: what is decided about one is decided about all.
+        verdict, reason = _verdict(graph.tasks[number], view)
+        if verdict is not Verdict.WAIT:
+            for index, element in enumerate(node.elements):
+                if element.status is TaskStatus.NONE:
+                    yield _decided(run, number, element, (*path, index), verdict, reason, now)
+        return
+    for index, element in enumerate(node.elements):
+        below = _view(element, view)
+        yield from _begin_below(run, number, element, (*path, index), below, now)
+
+
+def _begin_one(
+    run: Run, number: int, instance: Instance, path: Path, view: View, now: datetime
+) -> Iterator[Fact]:
+    """What is decided about one instance, or about all of a level that is not expanded."""
+    graph = run.version.graph
+    verdict, reason = _verdict(graph.tasks[number], view)
+    if len(path) < len(graph.levels[number]):
+        level = graph.levels[number][len(path)]
+        if not view.cut_by:
+            verdict, reason = _verdict_of_sources(run, level, path) or (verdict, reason)
+        # A group is expanded as soon as it can be, all of its tasks at once.
+        is_early = level.is_group or not level.sources
+        if verdict is Verdict.RUN or (is_early and verdict is Verdict.WAIT):
+            length = map_length(run, level, path)
+            if length:
+                yield Fact(
+                    Where(*run.key, graph.tasks[number].task_id, path), TaskExpanded(length=length)
+                )
+                return  # the instances begin when they are there
+            if verdict is Verdict.RUN:
+                verdict, reason = _nothing_to_map(run, number, level, path, length)
+    if verdict is not Verdict.WAIT:
+        yield _decided(run, number, instance, path, verdict, reason, now)
+
+
+def _verdict_of_sources(run: Run, level: Level, path: Path) -> tuple[Verdict, str] | None:
+    graph = run.version.graph
+    for source, shared in level.sources:
+        name = graph.tasks[source].task_id
+        match run.nearest(source, path[:shared])[0].status:
+            case TaskStatus.FAILED | TaskStatus.UPSTREAM_FAILED:
+                return Verdict.UPSTREAM_FAILED, f"mapped over {name!r}, which failed"
+            case TaskStatus.SKIPPED:
+                return Verdict.SKIP, f"mapped over {name!r}, which was skipped"
+    return None
+
+
+def _nothing_to_map(
+    run: Run, number: int, level: Level, path: Path, length: int | None
+) -> tuple[Verdict, str]:
     # The rule `always` waits for nothing, not even for the values: then, as in Airflow, it fails.
-    waits = graph.tasks[number].trigger_rule is not TriggerRule.ALWAYS
-    if waits and any(not run.is_over(source) for source in graph.sources[number]):
+    waits = level.is_group or run.version.graph.tasks[number].trigger_rule is not TriggerRule.ALWAYS
+    if waits and any(
+        not run.nearest(source, path[:shared])[0].is_over for source, shared in level.sources
+    ):
         return Verdict.WAIT, ""
     if length is None:
         return Verdict.UPSTREAM_FAILED, "the values to map over are missing"
     return Verdict.SKIP, "there is nothing to map over"
 
 
-def _skip_hopeless(run: Run, numbers: Sequence[int]) -> Iterator[Fact]:
+def _skip_hopeless(run: Run, number: int, path: Path) -> Iterator[Fact]:
     """A branch skips also what could not run any more: as in Airflow, its word is the last."""
-    for number in numbers:
-        task, instance = run.version.graph.tasks[number], run.instances[number]
-        reason = f"task {instance.cut_by!r} chose not to go on here"
+    task = run.version.graph.tasks[number]
+    node, depth = run.nearest(number, path)
+    reason = f"task {node.cut_by!r} chose not to go on here"
+    for below, instance in node.leaves(path[:depth]):
         if instance.status is TaskStatus.UPSTREAM_FAILED:
-            yield Fact(Where(*run.key, task.task_id), TaskSkipped(reason=reason))
+            yield Fact(Where(*run.key, task.task_id, below), TaskSkipped(reason=reason))
 
 
-def _begin_all(
-    run: Run, number: int, verdict: Verdict, reason: str, now: datetime
-) -> Iterator[Fact]:
-    """The verdict for a task, or for each instance of one that is expanded."""
-    task, instance = run.version.graph.tasks[number], run.instances[number]
-    pairs: list[tuple[tuple[int, ...], Instance]] = [((), instance)]
-    if instance.elements:
-        pairs = [((index,), element) for index, element in enumerate(instance.elements)]
-    for map_index, one in pairs:
-        where = Where(*run.key, task.task_id, map_index)
-        match verdict:
-            case Verdict.RUN if isinstance(task.action, EmptyAction):
-                yield Fact(where, TaskSucceeded(started_at=now, ended_at=now))
-            case Verdict.RUN:
-                yield make_ready(run, number, one, map_index)
-            case Verdict.SKIP:
-                yield Fact(where, TaskSkipped(reason=reason))
-            case Verdict.UPSTREAM_FAILED:
-                yield Fact(where, TaskUpstreamFailed(reason=reason))
+def _decided(
+    run: Run,
+    number: int,
+    instance: Instance,
+    path: Path,
+    verdict: Verdict,
+    reason: str,
+    now: datetime,
+) -> Fact:
+    """The event of a verdict that is not to wait."""
+    task = run.version.graph.tasks[number]
+    where = Where(*run.key, task.task_id, path)
+    match verdict:
+        case Verdict.RUN if isinstance(task.action, EmptyAction):
+            return Fact(where, TaskSucceeded(started_at=now, ended_at=now))
+        case Verdict.RUN:
+            return make_ready(run, number, instance, path)
+        case Verdict.SKIP:
+            return Fact(where, TaskSkipped(reason=reason))
+        case _:
+            return Fact(where, TaskUpstreamFailed(reason=reason))
 
 
-def _verdict(run: Run, number: int) -> tuple[Verdict, str]:
-    """What is decided about a task now, and why."""
-    graph = run.version.graph
-    task, instance = graph.tasks[number], run.instances[number]
-    if instance.cut_by:
-        return Verdict.SKIP, f"task {instance.cut_by!r} chose not to go on here"
-    for source in graph.sources[number]:
-        name = graph.tasks[source].task_id
-        match run.instances[source].status:
-            case TaskStatus.FAILED | TaskStatus.UPSTREAM_FAILED:
-                return Verdict.UPSTREAM_FAILED, f"mapped over {name!r}, which failed"
-            case TaskStatus.SKIPPED:
-                return Verdict.SKIP, f"mapped over {name!r}, which was skipped"
-    upstream = instance.upstream(len(graph.upstream[number]) + instance.more_upstream)
-    return (
-        _judge(task, instance, upstream),
-        f"trigger rule {task.trigger_rule}: {_describe(upstream)}",
-    )
-
-
-def _judge(task: TaskSpec, instance: Instance, upstream: Upstream) -> Verdict:
-    """The trigger rule, and the setups and the scope that go beyond it."""
-    extra = instance.extra
-    if extra is None or task.trigger_rule is TriggerRule.ALWAYS:
-        return judge(task.trigger_rule, upstream)
-    if task.is_teardown:
+def _view(node: Instance, above: View | None) -> View:
+    """What is waited for at a node, with what is waited for above it."""
+    extra = node.extra
+    if above is not None and not node.total and extra is None and not node.cut_by:
+        return above
+    upstream = Upstream(node.total, node.success, node.skipped, node.failed, node.upstream_failed)
+    waits = setup_failed = 0
+    if extra is not None:
         upstream = upstream._replace(
             setups=extra.setups,
             setup_success=extra.setup_success,
             setup_skipped=extra.setup_skipped,
         )
-    elif extra.setup_failed:
-        return Verdict.UPSTREAM_FAILED
-    elif extra.setup_skipped:
-        return Verdict.SKIP
+        waits, setup_failed = extra.waits, extra.setup_failed
+    if above is None:
+        return View(upstream, waits, setup_failed, node.cut_by)
+    return View(
+        Upstream(*(ours + theirs for ours, theirs in zip(upstream, above.upstream, strict=True))),
+        waits + above.waits,
+        setup_failed + above.setup_failed,
+        above.cut_by or node.cut_by,
+    )
+
+
+def _verdict(task: TaskSpec, view: View) -> tuple[Verdict, str]:
+    """What the branches, the trigger rule and the setups above say about a task, and why."""
+    if view.cut_by:
+        return Verdict.SKIP, f"task {view.cut_by!r} chose not to go on here"
+    verdict = _judge(task, view)
+    if verdict is Verdict.RUN or verdict is Verdict.WAIT:
+        return verdict, ""
+    return verdict, f"trigger rule {task.trigger_rule}: {_describe(view.upstream)}"
+
+
+def _judge(task: TaskSpec, view: View) -> Verdict:
+    """The trigger rule, and the setups and the scope that go beyond it."""
+    upstream = view.upstream
+    if task.trigger_rule is TriggerRule.ALWAYS or not (view.waits or upstream.setups):
+        return judge(task.trigger_rule, upstream)
+    if not task.is_teardown:
+        if view.setup_failed:
+            return Verdict.UPSTREAM_FAILED
+        if upstream.setup_skipped:
+            return Verdict.SKIP
+        upstream = upstream._replace(setups=0)
     verdict = judge(task.trigger_rule, upstream)
-    return Verdict.WAIT if verdict is Verdict.RUN and extra.waits else verdict
+    return Verdict.WAIT if verdict is Verdict.RUN and view.waits else verdict
 
 
 def _describe(upstream: Upstream) -> str:

@@ -16,7 +16,6 @@ from millstream.core.events import RunCreated, RunInfo, TaskAwaitsInput, TaskDef
 from millstream.core.graph import Graph
 from millstream.core.spec import DagSpec
 from millstream.core.statuses import BEGUN_TASK, FINISHED_TASK, RunStatus, TaskStatus
-from millstream.core.trigger_rules import Upstream
 from millstream.core.wire import GENESIS
 
 LARGEST_REPEATED_CONF_BYTES = 2048
@@ -48,14 +47,19 @@ class DagVersion:
 
 @dataclass(slots=True)
 class Instance:
-    """A task of a run, or one instance of a mapped task.
+    """A task of a run, or one instance of a mapped task, or what several of these are below.
 
-    The four counts say how its upstream tasks ended so far, ``more_upstream`` how many upstream
-    instances there are beyond one for each upstream task. ``cut_by`` names the branch or short
-    circuit that decided that this task is skipped. A mapped task has ``elements`` once it is
-    expanded; what they wait for is counted here, once for all of them. ``length``: how many items
-    its result has, if other tasks are mapped over that. ``waiting``: what a task that was
-    rescheduled or deferred has to remember.
+    A task that is mapped, or that is in a mapped group, is a tree: as deep as its map index has
+    levels, and ``elements`` are there as soon as a level is expanded. Only what has no elements has
+    a status. ``open`` counts the instances below that have not ended.
+
+    ``total`` counts the upstream instances that all instances below wait for, and the four counts
+    say how those ended so far; an instance waits for what is counted on its way down the tree.
+    ``news`` is the position of the last event that changed what may be decided here. ``cut_by``
+    names the branch or short circuit that decided that what is below is skipped. ``length``: how
+    many items the result has, if other tasks are mapped over that (-1: none yet, -2: it has no
+    length); above the instances it is the number of elements with a result.
+    ``waiting``: what a task that was rescheduled or deferred has to remember.
     """
 
     status: TaskStatus = TaskStatus.NONE
@@ -70,15 +74,26 @@ class Instance:
     skipped: int = 0
     failed: int = 0
     upstream_failed: int = 0
+    total: int = 0
+    news: int = 0
     cut_by: str = ""
     extra: Extra | None = None
-    more_upstream: int = 0
     length: int = -1
+    open: int = 0
     elements: tuple[Instance, ...] = ()
     waiting: Waiting | None = None
 
-    def upstream(self, total: int) -> Upstream:
-        return Upstream(total, self.success, self.skipped, self.failed, self.upstream_failed)
+    @property
+    def is_over(self) -> bool:
+        """Has it ended, with all that is below?"""
+        return not self.open if self.elements else self.status in FINISHED_TASK
+
+    def leaves(self, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Instance]]:
+        """What has a status: itself, or the instances below, each with its map index."""
+        if not self.elements:
+            yield path, self
+        for index, element in enumerate(self.elements):
+            yield from element.leaves((*path, index))
 
 
 @dataclass(slots=True)
@@ -87,8 +102,8 @@ class Extra:
     of its scope that are not over, and the setups are those upstream of it. For another task: the
     setups that it needs, and ``waits`` counts those that are not over."""
 
-    waits: int
-    setups: int
+    waits: int = 0
+    setups: int = 0
     setup_success: int = 0
     setup_skipped: int = 0
     setup_failed: int = 0
@@ -125,22 +140,28 @@ class Run:
     trace: str = ""
     failed_leaves: list[str] = field(default_factory=list)
 
-    def is_over(self, number: int) -> bool:
-        """Has task ``number`` ended, with all of its instances?"""
-        instance = self.instances[number]
-        return all(one.status in FINISHED_TASK for one in instance.elements or (instance,))
-
     def find(self, task_id: str, map_index: tuple[int, ...] = ()) -> tuple[int, Instance] | None:
         """The number and the state of an instance of a task; None if there is none such."""
         number = self.version.graph.number.get(task_id)
         if number is None:
             return None
         instance = self.instances[number]
-        if not map_index:
-            return number, instance
-        if len(map_index) != 1 or not 0 <= map_index[0] < len(instance.elements):
-            return None
-        return number, instance.elements[map_index[0]]
+        for index in map_index:
+            if not 0 <= index < len(instance.elements):
+                return None
+            instance = instance.elements[index]
+        return number, instance
+
+    def nearest(self, number: int, path: tuple[int, ...]) -> tuple[Instance, int]:
+        """Of a task the node at ``path``, or as far along it as there are nodes; and how far that
+        is."""
+        node, depth = self.instances[number], 0
+        for index in path:
+            if index >= len(node.elements):
+                break
+            node = node.elements[index]
+            depth += 1
+        return node, depth
 
 
 @dataclass(slots=True)
@@ -167,12 +188,10 @@ class State:
     def open_instances(self) -> Iterator[tuple[Where, Instance]]:
         """Every instance of a live run that has begun and is not over."""
         for run in self.runs.values():
-            for task, instance in zip(run.version.graph.tasks, run.instances, strict=True):
-                if instance.status in BEGUN_TASK:
-                    yield Where(*run.key, task.task_id, (), instance.attempt), instance
-                for index, element in enumerate(instance.elements):
-                    if element.status in BEGUN_TASK:
-                        yield Where(*run.key, task.task_id, (index,), element.attempt), element
+            for task, tree in zip(run.version.graph.tasks, run.instances, strict=True):
+                for path, instance in tree.leaves():
+                    if instance.status in BEGUN_TASK:
+                        yield Where(*run.key, task.task_id, path, instance.attempt), instance
 
     def queues(self) -> set[str]:
         """Every queue that some DAG version names."""

@@ -9,13 +9,15 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from millstream.core.errors import InvalidArgument, InvalidDag
-from millstream.core.graph import find_cycle
-from millstream.core.spec import BashAction, DagSpec, PythonAction, TaskSpec
+from millstream.core.graph import find_cycle, group_chains, source_tasks
+from millstream.core.spec import BashAction, DagSpec, MapSource, PythonAction, TaskSpec
 from millstream.core.timetable import check_schedule
 
 MAX_ID_LENGTH = 250
 MAX_TASKS = 10_000
+# How many values a thing may be mapped over, unless the installation's settings say otherwise.
 MAX_MAP_LENGTH = 1024
+MOST_VALUES = 1_000_000
 MAX_SPEC_BYTES = 4 * 1024 * 1024
 _ID = re.compile(r"[\w.-]+")
 _QUEUE = re.compile(r"[A-Za-z0-9_-]+")
@@ -58,7 +60,7 @@ def check_dag(spec: DagSpec) -> None:
     problems += _check_time(spec)
     for task in spec.tasks:
         problems += [_at(task, problem) for problem in _check_task(spec, task)]
-    problems += _check_edges(spec) + _check_groups(spec)
+    problems += _check_edges(spec) + _check_groups(spec) + _check_mapped_groups(spec)
     if problems:
         raise InvalidDag(spec.dag_id, problems)
 
@@ -99,17 +101,13 @@ def _check_task(spec: DagSpec, task: TaskSpec) -> list[str]:
             f"task {task.task_id!r}: queue {task.queue!r} may hold only ASCII letters, digits, "
             f"'_' and '-'"
         )
-    for source in task.mapped_over:
-        if source.task_id and source.task_id not in task.upstream:
-            problems.append(
-                f"task {task.task_id!r} is mapped over {source.task_id!r}, which must "
-                f"be upstream of it"
-            )
-        if not 0 <= source.length <= MAX_MAP_LENGTH:
-            problems.append(
-                f"task {task.task_id!r} is mapped over {source.length} values; at most "
-                f"{MAX_MAP_LENGTH} are allowed"
-            )
+    problems += [
+        f"task {task.task_id!r} is mapped over {name!r}, which must be upstream of it"
+        for source in task.mapped_over
+        for name in source_tasks(source)
+        if name not in task.upstream
+    ]
+    problems += check_map_length(f"task {task.task_id!r}", task.mapped_over, MOST_VALUES)
     if isinstance(task.action, PythonAction) and not spec.file:
         problems.append(
             f"task {task.task_id!r} runs Python, so the DAG needs a bundle that carries its file"
@@ -149,6 +147,37 @@ def _check_groups(spec: DagSpec) -> list[str]:
     return problems
 
 
+def check_map_length(what: str, sources: tuple[MapSource, ...], most: int) -> list[str]:
+    """The problems of how many values of the DAG file something is mapped over."""
+    problems = []
+    for source in sources:
+        if source.how and source.task_id:
+            problems.append(f"{what} is mapped over a {source.how} that names a task of its own")
+        if source.of and not source.how:
+            problems.append(f"{what} is mapped over several things without saying how")
+        if not 0 <= source.length <= most:
+            problems.append(
+                f"{what} is mapped over {source.length} values; at most {most} are allowed"
+            )
+        problems += check_map_length(what, source.of, most)
+    return problems
+
+
+def _check_mapped_groups(spec: DagSpec) -> list[str]:
+    problems = []
+    chains = group_chains(spec)
+    tasks = {task.task_id: task for task in spec.tasks}
+    for group in spec.groups:
+        what = f"group {group.group_id!r}"
+        problems += check_map_length(what, group.mapped_over, MOST_VALUES)
+        for name in dict.fromkeys(n for each in group.mapped_over for n in source_tasks(each)):
+            if name not in tasks:
+                problems.append(f"{what} is mapped over the unknown task {name!r}")
+            elif group.group_id in chains.get(tasks[name].group, ()):
+                problems.append(f"{what} is mapped over {name!r}, which is in it")
+    return problems
+
+
 def _check_edges(spec: DagSpec) -> list[str]:
     problems = []
     lines: dict[str, list[TaskSpec]] = {}
@@ -167,7 +196,20 @@ def _check_edges(spec: DagSpec) -> list[str]:
             for parent in task.upstream
             if parent not in lines
         ]
-    cycle = find_cycle({task.task_id: task.upstream for task in spec.tasks})
+    chains = group_chains(spec)
+    over = {
+        group.group_id: tuple(n for each in group.mapped_over for n in source_tasks(each))
+        for group in spec.groups
+    }
+    # A task in a mapped group also waits for what the group is mapped over.
+    waits_for = {
+        task.task_id: (
+            *task.upstream,
+            *(name for group in chains.get(task.group, ()) for name in over[group]),
+        )
+        for task in spec.tasks
+    }
+    cycle = find_cycle(waits_for)
     if cycle:
         first = lines[cycle[0]][0]
         problems.append(

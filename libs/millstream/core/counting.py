@@ -1,0 +1,187 @@
+"""What the instances of a run wait for, as counts in their trees: what ``evolve`` does to the
+others when a task is expanded or ends.
+
+Two tasks share the levels of the mapped groups that both are in. An instance waits for the upstream
+instances that have the same indices on the shared levels; these are counted once, at the node of
+that depth, however many instances are below it. While that node is not there yet, they are counted
+at the nearest node above it, and go down when the node is made.
+"""
+
+from __future__ import annotations
+
+from millstream.core.graph import Graph
+from millstream.core.spec import TaskSpec
+from millstream.core.state import Extra, Instance, Run
+from millstream.core.statuses import FINISHED_TASK, TaskStatus
+
+BAD = (TaskStatus.FAILED, TaskStatus.UPSTREAM_FAILED)
+Path = tuple[int, ...]
+
+
+def new_instance(graph: Graph, number: int) -> Instance:
+    """A task of a new run, with what it waits for."""
+    instance = Instance(total=len(graph.upstream[number]))
+    for other, _ in graph.above[number]:
+        if _is_own_setup(graph, other, number):
+            _extra(instance).setups += 1
+    for _ in graph.needs[number]:
+        _count_needed(instance, graph.tasks[number], TaskStatus.NONE, 1)
+    return instance
+
+
+def count_end(run: Run, number: int, path: Path, status: TaskStatus, position: int) -> None:
+    """An instance ended: so the nodes above it know, and all that waits for it."""
+    graph = run.version.graph
+    _close(run, number, path, 1)
+    if graph.is_leaf[number] and status in BAD:
+        run.failed_leaves.append(graph.tasks[number].task_id)
+    for child, shared in graph.below[number]:
+        node = run.nearest(child, path[:shared])[0] if shared else run.instances[child]
+        count = _count(node, status, 1)
+        done = node.success + node.skipped + node.failed + node.upstream_failed
+        if count == 1 or done >= node.total:
+            node.news = position
+        if _is_own_setup(graph, number, child):
+            _count_setup(_extra(node), status, 1)
+    for other, shared in graph.informs[number]:
+        node = run.nearest(other, path[:shared])[0] if shared else run.instances[other]
+        _count_needed(node, graph.tasks[other], TaskStatus.NONE, -1)
+        _count_needed(node, graph.tasks[other], status, 1)
+        if not _extra(node).waits or status is not TaskStatus.SUCCESS:
+            node.news = position
+
+
+def uncount_end(run: Run, number: int, path: Path, status: TaskStatus) -> None:
+    """Take back that an instance ended as ``status``."""
+    graph = run.version.graph
+    _close(run, number, path, -1)
+    if graph.is_leaf[number] and status in BAD:
+        run.failed_leaves.remove(graph.tasks[number].task_id)
+    for child, shared in graph.below[number]:
+        node = run.nearest(child, path[:shared])[0]
+        _count(node, status, -1)
+        if _is_own_setup(graph, number, child):
+            _count_setup(_extra(node), status, -1)
+    for other, shared in graph.informs[number]:
+        node = run.nearest(other, path[:shared])[0]
+        _count_needed(node, graph.tasks[other], status, -1)
+        _count_needed(node, graph.tasks[other], TaskStatus.NONE, 1)
+
+
+def expand(run: Run, number: int, path: Path, length: int) -> None:
+    """A node becomes ``length`` nodes: so many wait, and so many are waited for."""
+    graph = run.version.graph
+    node = run.nearest(number, path)[0]
+    node.elements = tuple(Instance() for _ in range(length))
+    node.open = length
+    _close(run, number, path, 1 - length)
+    for other, shared in graph.above[number]:
+        if shared > len(path):
+            _take_down(run, (other, number), path, node, is_upstream=True)
+    for other, shared in graph.needs[number]:
+        if shared > len(path):
+            _take_down(run, (other, number), path, node, is_upstream=False)
+    for child, shared in graph.below[number]:
+        for waiting, count in _wait_for_more(run, child, path, shared, length):
+            _count_upstream(graph, waiting, (number, child), TaskStatus.NONE, count)
+    for other, shared in graph.informs[number]:
+        for waiting, count in _wait_for_more(run, other, path, shared, length):
+            _count_needed(waiting, graph.tasks[other], TaskStatus.NONE, count)
+
+
+def _close(run: Run, number: int, path: Path, count: int) -> None:
+    run.unfinished -= count
+    node = run.instances[number]
+    for index in path:
+        node.open -= count
+        node = node.elements[index]
+
+
+def _wait_for_more(
+    run: Run, number: int, path: Path, shared: int, length: int
+) -> list[tuple[Instance, int]]:
+    """Which nodes of task ``number`` wait for how many more instances, now that another task is
+    expanded at ``path``."""
+    node, depth = run.nearest(number, path[:shared])
+    if shared <= len(path) or depth < len(path) or not node.elements:
+        return [(node, length - 1)]
+    known = node.elements[:length]
+    return [(node, length - len(known) - 1), *((element, 1) for element in known)]
+
+
+def _take_down(
+    run: Run, edge: tuple[int, int], path: Path, node: Instance, is_upstream: bool
+) -> None:
+    """What was counted at a node, and belongs to its elements now that they are there."""
+    graph = run.version.graph
+    source, depth = run.nearest(edge[0], path)
+    if depth < len(path):
+        return
+    for element, part in zip(node.elements, source.elements, strict=False):
+        for _, leaf in part.leaves():
+            for waiting, count in ((node, -1), (element, 1)):
+                if is_upstream:
+                    _count_upstream(graph, waiting, edge, leaf.status, count)
+                else:
+                    _count_needed(waiting, graph.tasks[edge[1]], leaf.status, count)
+
+
+def _count_upstream(
+    graph: Graph, node: Instance, edge: tuple[int, int], status: TaskStatus, count: int
+) -> None:
+    """``node`` waits for ``count`` more upstream instances, which are in this status."""
+    node.total += count
+    if status in FINISHED_TASK:
+        _count(node, status, count)
+    if _is_own_setup(graph, *edge):
+        extra = _extra(node)
+        extra.setups += count
+        if status in FINISHED_TASK:
+            _count_setup(extra, status, count)
+
+
+def _count_needed(node: Instance, task: TaskSpec, status: TaskStatus, count: int) -> None:
+    """``node`` needs ``count`` more instances that are in this status."""
+    extra = _extra(node)
+    if status not in FINISHED_TASK:
+        extra.waits += count
+    if not task.is_teardown:
+        extra.setups += count
+        if status in FINISHED_TASK:
+            _count_setup(extra, status, count)
+
+
+def _is_own_setup(graph: Graph, upstream: int, number: int) -> bool:
+    return graph.tasks[number].is_teardown and graph.tasks[upstream].is_setup
+
+
+def _extra(node: Instance) -> Extra:
+    if node.extra is None:
+        node.extra = Extra()
+    return node.extra
+
+
+def _count(node: Instance, status: TaskStatus, count: int) -> int:
+    match status:
+        case TaskStatus.SUCCESS:
+            node.success += count
+            return node.success
+        case TaskStatus.SKIPPED:
+            node.skipped += count
+            return node.skipped
+        case TaskStatus.FAILED:
+            node.failed += count
+            return node.failed
+        case _:
+            node.upstream_failed += count
+            return node.upstream_failed
+
+
+def _count_setup(extra: Extra, status: TaskStatus, count: int) -> None:
+    match status:
+        case TaskStatus.SUCCESS:
+            extra.setup_success += count
+        case TaskStatus.SKIPPED:
+            extra.setup_skipped += count
+        case _:
+            extra.setup_failed += count
