@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -188,8 +189,9 @@ def fold(log: list[Event]) -> State:
 def dump(state: State) -> str:
     """All that a state holds, as text that is equal exactly if the states are."""
     dags = [
-        (key, [(v.version, v.bundle, v.canonical) for v in versions.values()])
-        for key, versions in state.dags.items()
+        (key, replace(dag, versions={}), [(v.version, v.bundle, v.canonical) for v in versions])
+        for key, dag in state.dags.items()
+        for versions in [dag.versions.values()]
     ]
     runs = [
         (r.key, r.version.version, r.created, r.info, r.status, r.unfinished, r.failed_leaves)

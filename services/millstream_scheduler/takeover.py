@@ -84,5 +84,8 @@ async def fold_open(event_log: EventLog, head: Head) -> State:
     state = State()
     for stored in await event_log.read_open(head.position):
         evolve(state, to_event(stored.record))
+    for (namespace, dag_id), dag in state.dags.items():
+        if dag.latest.spec.max_consecutive_failed_dag_runs:
+            dag.failures = await event_log.failures_in_a_row(namespace, dag_id, head.position)
     state.position, state.epoch, state.digest = head.position, head.epoch, head.digest
     return state

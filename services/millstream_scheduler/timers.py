@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from millstream.core.commands import TimerCommand
 from millstream.core.events import Event
+from millstream.core.run_queue import commands_after
 from millstream.core.state import State
 from millstream.core.timers import stale_ready, timer_after, timers_of
 
@@ -30,7 +31,9 @@ class Timers:
             self._push(instant, command)
 
     def note(self, event: Event) -> None:
-        """Set the timer that an event asks for."""
+        """Set the timers that an event asks for, now that all of its batch is folded."""
+        for follow_up in commands_after(self._state, event):
+            self._push(event.recorded_at, follow_up)
         timer = timer_after(event)
         if timer is not None:
             self._push(*timer)

@@ -38,6 +38,7 @@ from millstream_scheduler.admission import UNKNOWN, Sender, admit, read_sender
 from millstream_scheduler.leases import Leases
 from millstream_scheduler.relay import Relay, Settlement
 from millstream_scheduler.timers import Timers
+from millstream_scheduler.used_names import UsedNames
 
 log = structlog.get_logger(__name__)
 
@@ -88,6 +89,7 @@ class Writer:
         self._timers = timers
         self._state = state
         self._epoch = state.epoch
+        self._used = UsedNames(event_log)
         self._me = f"scheduler/{settings.instance}"
         self._inbox: deque[Delivery] = deque()
         self._own: deque[TimerCommand] = deque(
@@ -144,7 +146,8 @@ class Writer:
         batch = self._take()
         await self._recall(batch)
         while self._own:
-            self._decide_own(batch, self._own.popleft())
+            command = await self._used.inform(self._state, self._own.popleft())
+            self._decide_own(batch, command)
         for asked in batch.asked:
             if asked.receipt is None:
                 self._decide(batch, asked)
@@ -199,23 +202,14 @@ class Writer:
         if not requests:
             return
         found = await self._patiently_caused_by([asked.command.id for asked in requests], None)
-        named = [
-            (a.command.namespace, a.command.dag_id, a.command.run_id)
-            for a in requests
-            if isinstance(a.command, TriggerRun) and a.command.run_id
-        ]
-        existing = await self._patiently_existing(named) if named else set()
+        triggers = [a.command for a in requests if isinstance(a.command, TriggerRun)]
+        await self._used.look_up(triggers)
         for asked in requests:
             events = found.get(asked.command.id)
             if events:
                 asked.receipt = repeated_receipt(
                     asked.command.id, [to_event(s.record) for s in events]
                 )
-            elif isinstance(asked.command, TriggerRun):
-                key = (asked.command.namespace, asked.command.dag_id, asked.command.run_id)
-                if key in existing:
-                    message = f"DAG {key[1]!r} already has a run {key[2]!r}."
-                    self._refuse(batch, asked, Refused("RUN_EXISTS", message))
 
     async def _recall_refused(self, batch: _Batch) -> None:
         """A report that is refused now may have been committed before: then its receipt is that
@@ -241,6 +235,11 @@ class Writer:
         if earlier is not None:
             asked.receipt = earlier
             return
+        if isinstance(asked.command, TriggerRun):
+            refusal = self._used.refusal(asked.command, batch.events)
+            if refusal is not None:
+                self._refuse(batch, asked, refusal)
+                return
         try:
             events = self._handle(asked.command, str(asked.sender))
         except Refused as error:
@@ -251,7 +250,10 @@ class Writer:
         self._remember(asked.receipt)
 
     def _decide_own(self, batch: _Batch, command: TimerCommand) -> None:
-        batch.events += self._handle(command, self._me)
+        try:
+            batch.events += self._handle(command, self._me)
+        except Refused as error:  # a fault of ours must not keep the others from going on
+            log.error("own_command_failed", command=command.id, error=str(error))
 
     def _handle(self, command: AnyCommand, actor: str) -> list[Event]:
         return handle(self._state, command, actor, self._now(), self._epoch)
@@ -331,16 +333,6 @@ class Writer:
         while True:
             try:
                 return await self._log.caused_by(command_ids, run_ids)
-            except Unavailable as error:
-                log.warning("recall_waits", error=str(error))
-                await asyncio.sleep(RETRY_AFTER_S)
-
-    async def _patiently_existing(
-        self, runs: list[tuple[str, str, str]]
-    ) -> set[tuple[str, str, str]]:
-        while True:
-            try:
-                return await self._log.existing_runs(runs)
             except Unavailable as error:
                 log.warning("recall_waits", error=str(error))
                 await asyncio.sleep(RETRY_AFTER_S)

@@ -50,7 +50,7 @@ def facts(state: State) -> list[object]:
         ]
         for run in state.runs.values()
     ]
-    dags = [[*key, *versions] for key, versions in state.dags.items()]
+    dags = [[*key, *dag.versions] for key, dag in state.dags.items()]
     ready = [[*key, position] for key, position in state.ready.items()]
     return [state.position, state.epoch, state.recorded_at, dags, runs, ready]
 

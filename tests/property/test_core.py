@@ -38,6 +38,7 @@ from millstream.core.spec import (
 )
 from millstream.core.state import State
 from millstream.core.statuses import FINISHED_TASK, TaskStatus
+from millstream.core.timetables.run_times import RunTimes
 from millstream.core.wire import (
     GENESIS,
     Record,
@@ -205,6 +206,7 @@ RUN_FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "data_interval_end": st.none() | INSTANTS,
     "conf": st.dictionaries(TEXT, JSON, max_size=3),
 }
+TIMES = st.none() | st.builds(RunTimes, INSTANTS, INSTANTS, INSTANTS, INSTANTS)
 EXTRAS = st.dictionaries(TEXT, JSON, max_size=2)
 FIELDS = RUN_FIELDS | {
     "action": ACTIONS,
@@ -213,6 +215,7 @@ FIELDS = RUN_FIELDS | {
     "assets": st.lists(
         st.builds(AssetEmission, name=TEXT, uri=TEXT, extra=EXTRAS, alias=TEXT), max_size=2
     ).map(tuple),
+    "backfill_id": st.just("") | TEXT,
     "bundle": TEXT,
     "do_xcom_push": st.booleans(),
     "ended_at": INSTANTS,
@@ -230,6 +233,9 @@ FIELDS = RUN_FIELDS | {
         skip=st.sampled_from(["", "direct", "all"]),
     ),
     "holder": TEXT,
+    "last": TIMES,
+    "next": TIMES,
+    "times_out_at": st.none() | INSTANTS,
     "is_mapped_over": st.booleans(),
     "length": st.integers(0, 5),
     "is_final": st.booleans(),

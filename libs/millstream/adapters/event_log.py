@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 
 import asyncpg
 import msgspec
@@ -220,12 +221,18 @@ class EventLog:
             first = batch[-1].record.position + 1
 
     async def read_open(self, last: int) -> list[Stored]:
-        """What a state needs up to ``last``: what is about no run, and the events of runs that are
-        not over."""
+        """What a state needs up to ``last``: the events that are about no run, of the plans of a
+        DAG only the latest, and the events of runs that are not over."""
         query = f"""
             SELECT {_COLUMNS} FROM event_log e
             WHERE shard = $1 AND position <= $2 AND (
-                run_id = '' OR NOT EXISTS (
+                run_id = '' AND type NOT IN ('EpochStarted', 'NextRunPlanned')
+                OR type = 'NextRunPlanned' AND NOT EXISTS (
+                    SELECT FROM event_log p
+                    WHERE p.namespace = e.namespace AND p.dag_id = e.dag_id
+                      AND p.type = 'NextRunPlanned' AND p.position > e.position
+                      AND p.position <= $2)
+                OR run_id <> '' AND NOT EXISTS (
                     SELECT FROM event_log o
                     WHERE o.namespace = e.namespace AND o.dag_id = e.dag_id AND o.run_id = e.run_id
                       AND o.type IN ('RunSucceeded', 'RunFailed', 'RunQuarantined')))
@@ -236,6 +243,19 @@ class EventLog:
                 _stored(row)
                 for row in await connection.fetch(query, self._shard, last, timeout=600)
             ]
+
+    async def failures_in_a_row(self, namespace: str, dag_id: str, last: int) -> int:
+        """How many runs of a DAG failed after the last one that succeeded, up to ``last``."""
+        async with self._database.use() as connection:
+            count = await connection.fetchval(
+                "SELECT count(*) FROM event_log WHERE shard = $1 AND namespace = $2 "
+                "AND dag_id = $3 AND type IN ('RunFailed', 'RunQuarantined') "
+                "AND position <= $4 AND position > coalesce((SELECT max(position) "
+                "FROM event_log WHERE shard = $1 AND namespace = $2 AND dag_id = $3 "
+                "AND type = 'RunSucceeded' AND position <= $4), 0)",
+                *(self._shard, namespace, dag_id, last),
+            )
+        return int(count)
 
     async def caused_by(
         self, command_ids: list[str], run_ids: list[str] | None = None
@@ -271,6 +291,26 @@ class EventLog:
                 [run_id for _, _, run_id in runs],
             )
         return {(row["namespace"], row["dag_id"], row["run_id"]) for row in rows} & set(runs)
+
+    async def existing_dates(
+        self, dates: list[tuple[str, str, datetime]]
+    ) -> set[tuple[str, str, datetime]]:
+        """Which of these (namespace, dag, logical date) some run ever had. The dates are in
+        UTC."""
+        if not dates:
+            return set()
+        by_text = {msgspec.json.encode(date).decode().strip('"'): date for _, _, date in dates}
+        async with self._database.use() as connection:
+            rows = await connection.fetch(
+                "SELECT namespace, dag_id, data->>'logical_date' AS date FROM event_log "
+                "WHERE shard = $1 AND type = 'RunCreated' AND dag_id = ANY($2) "
+                "AND data->>'logical_date' = ANY($3)",
+                self._shard,
+                sorted({dag_id for _, dag_id, _ in dates}),
+                list(by_text),
+            )
+        found = {(row["namespace"], row["dag_id"], by_text[row["date"]]) for row in rows}
+        return found & set(dates)
 
 
 def _stored(row: asyncpg.Record) -> Stored:

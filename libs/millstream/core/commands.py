@@ -31,15 +31,27 @@ class Command(
 
 class SubmitDag(Command, frozen=True, kw_only=True):
     """Register a version of a DAG. Equal to the latest version: nothing happens, and that is
-    said."""
+    said. ``is_paused_if_new``: whether a DAG with a schedule begins paused, unless it says itself.
+    """
 
     namespace: str
     spec: DagSpec
     bundle: str = ""
+    is_paused_if_new: bool = False
+
+
+class SetDagPaused(Command, frozen=True, kw_only=True):
+    """Pause a DAG, or let it go on. As it is already: nothing happens."""
+
+    namespace: str
+    dag_id: str
+    is_paused: bool
 
 
 class TriggerRun(Command, frozen=True, kw_only=True):
-    """Start a run now. Without ``run_id`` one is made from the type and the instant."""
+    """Start a run now, or at ``run_after``. Without ``run_id`` one is made from the type and the
+    instant; without ``logical_date`` that is now, unless the run shall have none. ``unpause``: a
+    paused DAG goes on."""
 
     namespace: str
     dag_id: str
@@ -47,6 +59,9 @@ class TriggerRun(Command, frozen=True, kw_only=True):
     conf: dict[str, Any] = {}
     logical_date: Instant | None = None
     note: str = ""
+    run_after: Instant | None = None
+    has_logical_date: bool = True
+    unpause: bool = False
 
 
 class EmitAssetEvent(Command, frozen=True, kw_only=True):
@@ -178,13 +193,31 @@ class ReadyAgain(Command, frozen=True, kw_only=True):
     where: Where
 
 
+class CreateScheduledRun(Command, frozen=True, kw_only=True):
+    """The instant of a planned run has come (own timers). ``is_taken``: there was a run of this id
+    or of this logical date, so the schedule makes none."""
+
+    namespace: str
+    dag_id: str
+    run_after: Instant
+    is_taken: bool = False
+
+
+class StartRuns(Command, frozen=True, kw_only=True):
+    """Queued runs of a DAG may have become due, or find a place: ``at`` has come (own)."""
+
+    namespace: str
+    dag_id: str
+    at: Instant
+
+
 class BeginEpoch(Command, frozen=True, kw_only=True):
     """The new active scheduler's first command (own)."""
 
     holder: str
 
 
-ApiCommand = SubmitDag | TriggerRun | AnswerTask | EmitAssetEvent
+ApiCommand = SubmitDag | SetDagPaused | TriggerRun | AnswerTask | EmitAssetEvent
 Report = (
     StartAttempt
     | SucceedAttempt
@@ -194,7 +227,16 @@ Report = (
     | DeferAttempt
     | FireTrigger
 )
-TimerCommand = RetryAttempt | LoseAttempt | ReadyAgain | WakeTask | TimeOutWait | BeginEpoch
+TimerCommand = (
+    RetryAttempt
+    | LoseAttempt
+    | ReadyAgain
+    | WakeTask
+    | TimeOutWait
+    | CreateScheduledRun
+    | StartRuns
+    | BeginEpoch
+)
 AnyCommand = ApiCommand | Report | TimerCommand
 
 # Which role may send what. The timers' commands never travel, so nobody may send them.

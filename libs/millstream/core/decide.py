@@ -14,6 +14,7 @@ from millstream.core.commands import (
     AnswerTask,
     AnyCommand,
     BeginEpoch,
+    CreateScheduledRun,
     DeferAttempt,
     EmitAssetEvent,
     FailAttempt,
@@ -22,8 +23,10 @@ from millstream.core.commands import (
     ReadyAgain,
     RescheduleAttempt,
     RetryAttempt,
+    SetDagPaused,
     SkipAttempt,
     StartAttempt,
+    StartRuns,
     SubmitDag,
     SucceedAttempt,
     TimeOutWait,
@@ -40,11 +43,17 @@ def decide(state: State, command: AnyCommand, now: datetime) -> Iterator[Fact]:
     anything."""
     match command:
         case SubmitDag():
-            return dags.submit(state, command)
+            return dags.submit(state, command, now)
         case EmitAssetEvent():
             return assets.emit(state, command)
+        case SetDagPaused():
+            return dags.set_paused(state, command)
         case TriggerRun():
             return runs.trigger(state, command, now)
+        case CreateScheduledRun():
+            return runs.create_scheduled(state, command, now)
+        case StartRuns():
+            return runs.start_due(state, command, now)
         case StartAttempt():
             return attempts.start(state, command)
         case (

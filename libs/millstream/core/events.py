@@ -21,6 +21,7 @@ from millstream.core.deferral import (
     TriggerCall,
 )
 from millstream.core.spec import Action
+from millstream.core.timetables.run_times import RunTimes
 
 type_registry: dict[str, type[EventData]] = {}
 
@@ -116,8 +117,28 @@ class DagVersionSubmitted(EventData, frozen=True, kw_only=True):
     bundle: str = ""
 
 
+class DagPaused(EventData, frozen=True, kw_only=True):
+    """The schedule of the DAG makes no runs, and nothing of it starts, until it is unpaused.
+    ``reason`` is empty where a person asked for it."""
+
+    reason: str = ""
+
+
+class DagUnpaused(EventData, frozen=True, kw_only=True):
+    """The DAG goes on."""
+
+
+class NextRunPlanned(EventData, frozen=True, kw_only=True):
+    """The run that the schedule makes next, after its run ``last``: computed once, here. None: no
+    further run. It takes the place of what was planned before."""
+
+    next: RunTimes | None = None
+    last: RunTimes | None = None
+
+
 class RunCreated(EventData, frozen=True, kw_only=True):
-    """A run of a DAG version exists and is queued."""
+    """A run of a DAG version exists and is queued. It waits for ``run_after``, and for a place
+    among the runs of its DAG, or of the backfill that made it."""
 
     version: int
     run_type: str
@@ -130,10 +151,14 @@ class RunCreated(EventData, frozen=True, kw_only=True):
     note: str = ""
     # The positions of the asset updates that led to it.
     asset_events: tuple[int, ...] = ()
+    backfill_id: str = ""
 
 
 class RunStarted(EventData, frozen=True, kw_only=True):
-    """The run left the queue: its first tasks may become ready."""
+    """The run left the queue: its first tasks may become ready. ``times_out_at``: when it has to
+    be over."""
+
+    times_out_at: datetime | None = None
 
 
 class RunSucceeded(EventData, frozen=True, kw_only=True):
@@ -338,6 +363,9 @@ Data = (
     AssetUpdated
     | EpochStarted
     | DagVersionSubmitted
+    | DagPaused
+    | DagUnpaused
+    | NextRunPlanned
     | RunCreated
     | RunStarted
     | RunSucceeded

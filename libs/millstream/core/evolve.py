@@ -8,12 +8,16 @@ import msgspec
 from millstream.core import waiting
 from millstream.core.choices import tasks_cut_off
 from millstream.core.counting import count_end, expand, new_instance, uncount_end
+from millstream.core.dags import Dag, DagVersion, fold_dag
 from millstream.core.events import (
     AssetUpdated,
+    DagPaused,
+    DagUnpaused,
     DagVersionSubmitted,
     Data,
     EpochStarted,
     Event,
+    NextRunPlanned,
     RunCreated,
     RunFailed,
     RunInfo,
@@ -39,7 +43,6 @@ from millstream.core.mapping import note_length
 from millstream.core.spec import decode_spec
 from millstream.core.state import (
     LARGEST_REPEATED_CONF_BYTES,
-    DagVersion,
     Instance,
     Run,
     State,
@@ -76,12 +79,14 @@ def _apply(state: State, event: Event) -> None:
             state.assets.note(event, event.data)
         case DagVersionSubmitted():
             _add_version(state, event.where, event.data)
+        case DagPaused() | DagUnpaused() | NextRunPlanned():
+            fold_dag(state.dags[event.where.namespace, event.where.dag_id], event.data)
         case RunCreated():
             _create_run(state, event, event.data)
         case RunStarted():
-            state.runs[run_key(event.where)].status = RunStatus.RUNNING
+            _start_run(state, event, event.data)
         case RunSucceeded() | RunFailed() | RunQuarantined():
-            _forget_run(state, event.where)
+            _forget_run(state, event)
         case _:
             _change_instance(state, event)
 
@@ -96,9 +101,11 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
             latest = state.latest(where.namespace, where.dag_id)
             return data.version == (latest.version + 1 if latest else 1)
         case RunCreated():
-            return run_key(where) not in state.runs and data.version in state.dags.get(
-                (where.namespace, where.dag_id), {}
-            )
+            dag = state.dags.get((where.namespace, where.dag_id))
+            is_known = dag is not None and data.version in dag.versions
+            return is_known and run_key(where) not in state.runs
+        case DagPaused() | DagUnpaused() | NextRunPlanned():
+            return (where.namespace, where.dag_id) in state.dags
     run = state.runs.get(run_key(where))
     if run is None:
         return False
@@ -141,7 +148,7 @@ def _is_right_attempt(instance: Instance, where: Where, data: Data) -> bool:
 def _add_version(state: State, where: Where, data: DagVersionSubmitted) -> None:
     spec = decode_spec(bytes(data.spec))
     version = DagVersion(data.version, spec, data.bundle, Graph(spec), bytes(data.spec))
-    state.dags.setdefault((where.namespace, where.dag_id), {})[data.version] = version
+    state.dags.setdefault((where.namespace, where.dag_id), Dag()).versions[data.version] = version
     state.assets.take_spec(where.namespace, spec)
 
 
@@ -149,7 +156,8 @@ def _create_run(state: State, event: Event, data: RunCreated) -> None:
     where = event.where
     if data.asset_events:
         state.assets.forget((where.namespace, where.dag_id))
-    version = state.dags[where.namespace, where.dag_id][data.version]
+    dag = state.dags[where.namespace, where.dag_id]
+    version = dag.versions[data.version]
     is_small = len(msgspec.json.encode(data.conf)) <= LARGEST_REPEATED_CONF_BYTES
     info = RunInfo(
         run_type=data.run_type,
@@ -170,11 +178,24 @@ def _create_run(state: State, event: Event, data: RunCreated) -> None:
         [new_instance(version.graph, number) for number in range(len(tasks))],
         unfinished=len(tasks),
         trace=event.trace,
+        position=event.position,
     )
+    dag.enqueue(where.run_id, data, event.position)
 
 
-def _forget_run(state: State, where: Where) -> None:
-    run = state.runs.pop(run_key(where))
+def _start_run(state: State, event: Event, data: RunStarted) -> None:
+    run = state.runs[run_key(event.where)]
+    run.status = RunStatus.RUNNING
+    run.times_out_at = data.times_out_at
+    dag = state.dags[run.key[:2]]
+    dag.start(run.key[2], run.created, run.position, event.recorded_at)
+
+
+def _forget_run(state: State, event: Event) -> None:
+    run = state.runs.pop(run_key(event.where))
+    dag = state.dags[run.key[:2]]
+    dag.leave(run.key[2], run.created, run.position, is_queued=run.status is RunStatus.QUEUED)
+    dag.failures = 0 if isinstance(event.data, RunSucceeded) else dag.failures + 1
     if run.unfinished:  # quarantined with tasks under way: nobody waits for their claims any more
         for task, tree in zip(run.version.graph.tasks, run.instances, strict=True):
             for path, _ in tree.leaves():

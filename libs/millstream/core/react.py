@@ -35,6 +35,7 @@ from millstream.core.events import (
 )
 from millstream.core.graph import Level
 from millstream.core.mapping import map_length
+from millstream.core.run_queue import follow_dag
 from millstream.core.spec import EmptyAction, TaskSpec, TriggerRule
 from millstream.core.state import Instance, Run, State, run_key
 from millstream.core.statuses import FINISHED_TASK, RunStatus, TaskStatus, next_status
@@ -58,12 +59,12 @@ def react(state: State, event: Event, now: datetime) -> Iterator[Fact]:
     if isinstance(event.data, AssetUpdated):
         yield from _run_for_assets(state, event.where.namespace, event.data, now)
         return
+    if not event.where.task_id:
+        yield from follow_dag(state, event, now)
     run = state.runs.get(run_key(event.where))
     if run is None:
         return
     match event.data:
-        case RunCreated():
-            yield Fact(event.where, RunStarted())
         case RunStarted():
             graph = run.version.graph
             for number, is_known in enumerate(graph.known):

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from millstream.core.assets import Assets
+from millstream.core.dags import Dag, DagVersion
 from millstream.core.deferral import Resume
 from millstream.core.events import RunCreated, RunInfo, TaskAwaitsInput, TaskDeferred, Where
-from millstream.core.graph import Graph
-from millstream.core.spec import DagSpec
 from millstream.core.statuses import BEGUN_TASK, FINISHED_TASK, RunStatus, TaskStatus
 from millstream.core.wire import GENESIS
 
@@ -31,18 +30,6 @@ def run_key(where: Where) -> RunKey:
 
 def instance_key(where: Where) -> InstanceKey:
     return (where.namespace, where.dag_id, where.run_id, where.task_id, where.map_index)
-
-
-@dataclass(slots=True, frozen=True)
-class DagVersion:
-    """One version of a DAG, shared by its runs. ``digest`` tells equal submissions apart from
-    new ones."""
-
-    version: int
-    spec: DagSpec
-    bundle: str
-    graph: Graph
-    canonical: bytes
 
 
 @dataclass(slots=True)
@@ -128,7 +115,8 @@ class Waiting:
 @dataclass(slots=True)
 class Run:
     """A run that has not finished. ``instances[i]`` belongs to task ``i`` of the graph; ``trace``
-    is the trace context of the command that created it, which all of its events carry."""
+    is the trace context of the command that created it, which all of its events carry;
+    ``position`` is that of its first event."""
 
     key: RunKey
     version: DagVersion
@@ -138,6 +126,8 @@ class Run:
     instances: list[Instance]
     unfinished: int
     trace: str = ""
+    position: int = 0
+    times_out_at: datetime | None = None
     failed_leaves: list[str] = field(default_factory=list)
 
     def find(self, task_id: str, map_index: tuple[int, ...] = ()) -> tuple[int, Instance] | None:
@@ -172,14 +162,14 @@ class State:
     epoch: int = 0
     digest: bytes = GENESIS
     recorded_at: datetime | None = None
-    dags: dict[DagKey, dict[int, DagVersion]] = field(default_factory=dict)
+    dags: dict[DagKey, Dag] = field(default_factory=dict)
     runs: dict[RunKey, Run] = field(default_factory=dict)
     ready: dict[InstanceKey, int] = field(default_factory=dict)
     assets: Assets = field(default_factory=Assets)
 
     def latest(self, namespace: str, dag_id: str) -> DagVersion | None:
-        versions = self.dags.get((namespace, dag_id))
-        return versions[max(versions)] if versions else None
+        dag = self.dags.get((namespace, dag_id))
+        return dag.latest if dag is not None else None
 
     def oldest_ready(self) -> int | None:
         """The position of the oldest attempt that is ready and not claimed."""
@@ -197,7 +187,7 @@ class State:
         """Every queue that some DAG version names."""
         return {
             task.queue
-            for versions in self.dags.values()
-            for version in versions.values()
+            for dag in self.dags.values()
+            for version in dag.versions.values()
             for task in version.spec.tasks
         }

@@ -14,6 +14,7 @@ from millstream.core.events import (
     TaskRescheduled,
     Where,
 )
+from millstream.core.run_queue import dag_timer, dag_timers
 from millstream.core.state import State
 from millstream.core.statuses import TaskStatus
 from millstream.core.waiting import wait_ends
@@ -32,7 +33,7 @@ def timer_after(event: Event) -> Timer | None:
         case TaskDeferred() | TaskAwaitsInput() as pause:
             return _end_of(pause, event.where)
         case _:
-            return None
+            return dag_timer(event)
 
 
 def timers_of(state: State) -> Iterator[Timer]:
@@ -47,6 +48,7 @@ def timers_of(state: State) -> Iterator[Timer]:
             timer = _end_of(instance.waiting.pause, stopped)
             if timer is not None:
                 yield timer
+    yield from dag_timers(state)
 
 
 def _end_of(pause: TaskDeferred | TaskAwaitsInput, where: Where) -> Timer | None:

@@ -23,6 +23,7 @@ import msgspec
 
 from millstream.core.commands import (
     AnyCommand,
+    CreateScheduledRun,
     FailAttempt,
     Report,
     SkipAttempt,
@@ -151,6 +152,7 @@ class _Runner:
                 dag_id=self._spec.dag_id,
                 conf=self._conf,
                 logical_date=logical_date,
+                unpause=True,
             )
         )
         while self._ended is None:
@@ -178,7 +180,8 @@ class _Runner:
     def _take(self, event: Event) -> None:
         where, data = event.where, event.data
         timer = timer_after(event)
-        if timer is not None:
+        # The schedule would go on making runs: here is one run, and no more.
+        if timer is not None and not isinstance(timer[1], CreateScheduledRun):
             heapq.heappush(self._timers, (timer[0], event.position, timer[1]))
         if where.run_id:
             self._run_id = where.run_id

@@ -18,6 +18,7 @@ from millstream.core.commands import (
     Receipt,
     Report,
     RescheduleAttempt,
+    SetDagPaused,
     SkipAttempt,
     StartAttempt,
     SubmitDag,
@@ -39,6 +40,7 @@ RESULT = CLAIM | {"ended_at": T0}
 
 COMMANDS: list[ApiCommand | Report] = [
     SubmitDag(id="1", namespace="default", spec=dag(task("a"), task("b", "a")), bundle="x"),
+    SetDagPaused(id="1", namespace="default", dag_id="etl", is_paused=True),
     TriggerRun(id="1", namespace="default", dag_id="etl", conf={"a": [1, None, {"b": "\x00"}]}),
     EmitAssetEvent(id="1", namespace="default", name="orders", extra={"rows": 3}),
     StartAttempt(**CLAIM),

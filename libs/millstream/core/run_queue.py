@@ -1,0 +1,150 @@
+"""What follows from an event for the runs of its DAG: which run the schedule makes next, and which
+queued runs start. It reads the state and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from millstream.core.commands import CreateScheduledRun, StartRuns
+from millstream.core.dags import SCHEDULED, Dag, next_times, times_of
+from millstream.core.events import (
+    DagPaused,
+    DagUnpaused,
+    DagVersionSubmitted,
+    Event,
+    Fact,
+    NextRunPlanned,
+    RunCreated,
+    RunFailed,
+    RunQuarantined,
+    RunStarted,
+    RunSucceeded,
+    Where,
+)
+from millstream.core.state import DagKey, Run, State
+from millstream.core.timetables.run_times import RunTimes
+
+
+def follow_dag(state: State, event: Event, now: datetime) -> Iterator[Fact]:
+    """The events that follow from an event about a DAG or a run as a whole."""
+    key = (event.where.namespace, event.where.dag_id)
+    dag = state.dags.get(key)
+    if dag is None:
+        return
+    match event.data:
+        case DagVersionSubmitted():
+            if _is_rescheduled(dag, event.data.version):
+                yield from plan(key, dag, now)
+            yield from start_runs(state, key, now)
+        case DagUnpaused():
+            yield from plan(key, dag, now)
+            yield from start_runs(state, key, now)
+        case RunCreated():
+            if event.data.run_type == SCHEDULED and not dag.is_continuous:
+                last = times_of(event.data)
+                following = next_times(dag, last, now)
+                yield Fact(Where(*key), NextRunPlanned(next=following, last=last))
+            yield from start_runs(state, key, now)
+        case RunSucceeded() | RunFailed() | RunQuarantined():
+            if dag.is_continuous and dag.planned is None:
+                yield from plan(key, dag, now)
+            yield from _stop_failing(key, dag, event)
+            # A run that took no time would free its place for the next one, and so on: a whole
+            # queue in one commit. `commands_after` goes on then, in a commit of its own.
+            if dag.started_at != now:
+                yield from start_runs(state, key, now)
+
+
+def commands_after(state: State, event: Event) -> Iterator[CreateScheduledRun | StartRuns]:
+    """What the scheduler asks itself after an event that freed a place, if somebody waits for one
+    still."""
+    match event.data:
+        case RunSucceeded() | RunFailed() | RunQuarantined() | DagVersionSubmitted():
+            key = (event.where.namespace, event.where.dag_id)
+            dag = state.dags.get(key)
+            if dag is None or dag.is_paused:
+                return
+            at = event.recorded_at
+            if next(dag.startable(at), None) is not None:
+                yield start_of(key, at)
+            if dag.planned is not None and dag.planned.run_after <= at and dag.has_room(at):
+                yield creation_of(key, dag.planned.run_after)
+
+
+def dag_timer(event: Event) -> tuple[datetime, CreateScheduledRun | StartRuns] | None:
+    """The instant that an event about a DAG or a run waits for, and what is asked then."""
+    key = (event.where.namespace, event.where.dag_id)
+    match event.data:
+        case NextRunPlanned(next=RunTimes(run_after=run_after)):
+            return run_after, creation_of(key, run_after)
+        case RunCreated(run_after=run_after) if run_after > event.recorded_at:
+            return run_after, start_of(key, run_after)
+        case _:
+            return None
+
+
+def dag_timers(state: State) -> Iterator[tuple[datetime, CreateScheduledRun | StartRuns]]:
+    """All such instants, after a restart or a takeover."""
+    for key, dag in state.dags.items():
+        if dag.planned is not None and not dag.is_paused:
+            yield dag.planned.run_after, creation_of(key, dag.planned.run_after)
+        for lane in dag.lanes.values():
+            for run_after in dict.fromkeys(run_after for run_after, _, _ in lane.waiting):
+                yield run_after, start_of(key, run_after)
+
+
+def creation_of(key: DagKey, run_after: datetime) -> CreateScheduledRun:
+    namespace, dag_id = key
+    return CreateScheduledRun(
+        id=f"scheduled/{namespace}/{dag_id}/{run_after.isoformat()}",
+        namespace=namespace,
+        dag_id=dag_id,
+        run_after=run_after,
+    )
+
+
+def start_of(key: DagKey, at: datetime) -> StartRuns:
+    namespace, dag_id = key
+    return StartRuns(
+        id=f"start/{namespace}/{dag_id}/{at.isoformat()}", namespace=namespace, dag_id=dag_id, at=at
+    )
+
+
+def plan(key: DagKey, dag: Dag, now: datetime) -> Iterator[Fact]:
+    """Ask the schedule for its next run, unless the DAG is paused: then it is asked when the DAG
+    goes on."""
+    if dag.is_paused or (dag.is_continuous and dag.scheduled):
+        return
+    following = next_times(dag, dag.last, now)
+    if following is not None or dag.planned is not None:
+        yield Fact(Where(*key), NextRunPlanned(next=following, last=dag.last))
+
+
+def start_runs(state: State, key: DagKey, now: datetime) -> Iterator[Fact]:
+    """The runs of a DAG that are due and find a place."""
+    for run_id in state.dags[key].startable(now):
+        run = state.runs[(*key, run_id)]
+        yield Fact(Where(*run.key), RunStarted(times_out_at=_time_out(run, now)))
+
+
+def _time_out(run: Run, now: datetime) -> datetime | None:
+    limit_s = run.version.spec.dagrun_timeout_s
+    return None if limit_s is None else now + timedelta(seconds=limit_s)
+
+
+def _is_rescheduled(dag: Dag, version: int) -> bool:
+    if version == 1:
+        return True
+    new, old = dag.versions[version].spec, dag.versions[version - 1].spec
+    return any(
+        getattr(new, name) != getattr(old, name)
+        for name in ("schedule", "timezone", "start_date", "end_date", "catchup")
+    )
+
+
+def _stop_failing(key: DagKey, dag: Dag, event: Event) -> Iterator[Fact]:
+    most = dag.latest.spec.max_consecutive_failed_dag_runs
+    if isinstance(event.data, RunSucceeded) or not 0 < most <= dag.failures or dag.is_paused:
+        return
+    yield Fact(Where(*key), DagPaused(reason=f"{dag.failures} runs in a row failed"))

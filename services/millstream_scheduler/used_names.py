@@ -1,0 +1,95 @@
+"""What only the log knows about runs that are over: their ids and their logical dates, which no
+other run of the DAG may have."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from millstream.adapters.event_log import EventLog
+from millstream.core.commands import CreateScheduledRun, TimerCommand, TriggerRun
+from millstream.core.decisions.runs import date_taken, id_taken, wanted_run
+from millstream.core.errors import Refused, Unavailable
+from millstream.core.events import Event, RunCreated
+from millstream.core.state import State
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_S = 0.1
+K = TypeVar("K")
+Id = tuple[str, str, str]
+Date = tuple[str, str, datetime]
+
+
+class UsedNames:
+    """Asks the log, however long Postgres is away."""
+
+    def __init__(self, event_log: EventLog) -> None:
+        self._log = event_log
+        self._ids: set[Id] = set()
+        self._dates: set[Date] = set()
+
+    async def look_up(self, triggers: list[TriggerRun]) -> None:
+        """Find out what these requests want that was used before; asked once for a batch."""
+        ids = [id_ for id_ in map(_id_of, triggers) if id_ is not None]
+        dates = [date for date in map(_date_of, triggers) if date is not None]
+        self._ids = await _patiently(self._log.existing_runs, ids) if ids else set()
+        self._dates = await _patiently(self._log.existing_dates, dates) if dates else set()
+
+    def refusal(self, command: TriggerRun, events: Iterable[Event]) -> Refused | None:
+        """Why the request cannot be met, if so. ``events`` are decided and not in the log yet."""
+        id_, date = _id_of(command), _date_of(command)
+        for event in events:
+            if isinstance(event.data, RunCreated):
+                where = event.where
+                self._ids.add((where.namespace, where.dag_id, where.run_id))
+                if event.data.logical_date is not None:
+                    self._dates.add((where.namespace, where.dag_id, event.data.logical_date))
+        if id_ in self._ids:
+            return id_taken(command.dag_id, command.run_id)
+        if date is not None and date in self._dates:
+            return date_taken(command.dag_id, date[2])
+        return None
+
+    async def inform(self, state: State, command: TimerCommand) -> TimerCommand:
+        """The command with what it needs to know: the run that the schedule wants may have been
+        made by hand."""
+        wanted = wanted_run(state, command) if isinstance(command, CreateScheduledRun) else None
+        if wanted is None:
+            return command
+        where, date = wanted
+        ids = [(where.namespace, where.dag_id, where.run_id)]
+        dates = [(where.namespace, where.dag_id, date)]
+        is_taken = bool(
+            await _patiently(self._log.existing_runs, ids)
+            or await _patiently(self._log.existing_dates, dates)
+        )
+        return msgspec.structs.replace(command, is_taken=is_taken)
+
+
+def _id_of(command: TriggerRun) -> Id | None:
+    return (command.namespace, command.dag_id, command.run_id) if command.run_id else None
+
+
+def _date_of(command: TriggerRun) -> Date | None:
+    date = command.logical_date
+    if date is None or not command.has_logical_date:
+        return None
+    try:
+        return command.namespace, command.dag_id, date.astimezone(UTC)
+    except OverflowError:
+        return None  # it will be refused
+
+
+async def _patiently(ask: Callable[[list[K]], Awaitable[set[K]]], keys: list[K]) -> set[K]:
+    while True:
+        try:
+            return await ask(keys)
+        except Unavailable as error:
+            log.warning("recall_waits", error=str(error))
+            await asyncio.sleep(RETRY_AFTER_S)
