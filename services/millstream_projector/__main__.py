@@ -21,6 +21,7 @@ async def main(service: Service) -> None:
         feed, follower = await projector.start()
         await projector.lookups.listen()
         projector.lookups.advance(feed.position)
+        projector.lookups.wrote(feed.position)
         service.ready()
         await run_until_stopped(
             service,

@@ -13,8 +13,6 @@ from millstream.adapters.bus_client import Delivery
 from millstream.adapters.lookup import (
     ConfAnswer,
     ConfQuestion,
-    FoundXCom,
-    XComAnswer,
     XComQuestion,
     decode_question,
     encode_answer,
@@ -23,8 +21,10 @@ from millstream.adapters.postgres import Database
 from millstream.adapters.settings import Settings
 from millstream.adapters.streams import lookup_subject
 from millstream.core.errors import Unavailable
-from millstream_projector.projection import Projection
+from millstream.core.xcoms import FoundXCom, Place, XComAnswer
+from millstream_projector.projection import KeptRun, Projection
 from millstream_projector.tables import READ_SCHEMA
+from millstream_projector.xcom_queries import MOST_ROWS, find_xcoms, stored_xcom
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ Question = XComQuestion | ConfQuestion
 
 class Lookups:
     """Answers from the projection's memory for runs that go on, and from the read tables for
-    others."""
+    others, as soon as these are written up to where the asker is."""
 
     def __init__(self, bus: Bus, projection: Projection, settings: Settings) -> None:
         self._bus = bus
@@ -45,8 +45,11 @@ class Lookups:
             settings.database_url, schema=READ_SCHEMA, name="projector-lookups"
         )
         self._position = 0
+        self._written = 0
         self._early: list[tuple[int, Question, str]] = []
+        self._unwritten: list[tuple[int, Question, str]] = []
         self._queue: asyncio.Queue[tuple[Question, str]] = asyncio.Queue(MOST_WAITING)
+        self._from_tables: asyncio.Queue[tuple[Question, str]] = asyncio.Queue(MOST_WAITING)
 
     async def listen(self) -> None:
         await self._bus.listen(
@@ -57,73 +60,64 @@ class Lookups:
         """The projection is at ``position`` now: what waited for that is answered."""
         self._position = position
         if self._early:
-            ripe = [entry for entry in self._early if entry[0] <= position]
-            self._early = [entry for entry in self._early if entry[0] > position]
-            for _, question, reply in ripe:
-                self._ask(question, reply)
+            self._early = _let_go(self._early, position, self._queue)
+
+    def wrote(self, position: int) -> None:
+        """The read tables are at ``position`` now."""
+        self._written = position
+        if self._unwritten:
+            self._unwritten = _let_go(self._unwritten, position, self._from_tables)
 
     async def run(self) -> None:
-        """Answer, forever."""
-        while True:
-            question, reply = await self._queue.get()
-            try:
-                await self._bus.publish(reply, encode_answer(await self._answer(question)))
-            except Unavailable as error:
-                log.warning("lookup_failed", error=str(error))  # the worker asks again
+        """Answer, forever. What has to be read from the tables keeps nobody else waiting."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._answer_from_memory())
+            group.create_task(self._answer_from_tables())
 
     def _on_question(self, delivery: Delivery) -> None:
         if not delivery.reply:
             return
         question = decode_question(delivery.data)
-        if question.position > self._position:
-            if len(self._early) < MOST_WAITING:
-                self._early.append((question.position, question, delivery.reply))
-            return
-        self._ask(question, delivery.reply)
+        if question.position <= self._position:
+            _put(self._queue, question, delivery.reply)
+        elif len(self._early) < MOST_WAITING:
+            self._early.append((question.position, question, delivery.reply))
 
-    def _ask(self, question: Question, reply: str) -> None:
+    async def _answer_from_memory(self) -> None:
+        while True:
+            question, reply = await self._queue.get()
+            kept = self._projection.runs.get((question.namespace, question.dag_id, question.run_id))
+            if kept is not None and not _is_of_other_runs(question):
+                await self._reply(reply, _from_memory(kept, question))
+            elif question.position <= self._written:
+                _put(self._from_tables, question, reply)
+            elif len(self._unwritten) < MOST_WAITING:
+                self._unwritten.append((question.position, question, reply))
+
+    async def _answer_from_tables(self) -> None:
+        while True:
+            question, reply = await self._from_tables.get()
+            try:
+                answer = await self._read(question)
+            except Unavailable as error:
+                log.warning("lookup_failed", error=str(error))  # the worker asks again
+                continue
+            await self._reply(reply, answer)
+
+    async def _reply(self, reply: str, answer: XComAnswer | ConfAnswer) -> None:
         try:
-            self._queue.put_nowait((question, reply))
-        except asyncio.QueueFull:
-            log.warning("lookups_overloaded")
+            await self._bus.publish(reply, encode_answer(answer))
+        except Unavailable as error:
+            log.warning("lookup_failed", error=str(error))
 
-    async def _answer(self, question: Question) -> XComAnswer | ConfAnswer:
-        match question:
-            case XComQuestion():
-                return _bounded(await self._xcoms(question))
-            case ConfQuestion():
-                return ConfAnswer(conf=msgspec.Raw(await self._conf(question)))
-
-    async def _xcoms(self, question: XComQuestion) -> dict[str, FoundXCom]:
-        kept = self._projection.runs.get((question.namespace, question.dag_id, question.run_id))
-        found: dict[str, FoundXCom] = {}
-        if kept is not None:
-            for task_id in question.task_ids:
-                row = kept.xcoms.get((task_id, question.map_index), {}).get(question.key)
-                if row is not None:
-                    found[task_id] = _found(row.value, row.blob, row.size)
-            return found
+    async def _read(self, question: Question) -> XComAnswer | ConfAnswer:
         async with self._database.use() as connection:
-            rows = await connection.fetch(
-                "SELECT task_id, value::text AS value, blob, size FROM xcom WHERE namespace = $1 "
-                "AND dag_id = $2 AND run_id = $3 AND task_id = ANY($4) AND map_index = $5 AND key "
-                "= $6",
-                question.namespace,
-                question.dag_id,
-                question.run_id,
-                list(question.task_ids),
-                list(question.map_index),
-                question.key,
-            )
-        for record in rows:
-            found[record["task_id"]] = _found(record["value"], record["blob"], record["size"])
-        return found
-
-    async def _conf(self, question: ConfQuestion) -> bytes:
-        kept = self._projection.runs.get((question.namespace, question.dag_id, question.run_id))
-        if kept is not None:
-            return kept.run.conf.encode()
-        async with self._database.use() as connection:
+            if isinstance(question, XComQuestion):
+                answer = _Answer()
+                async for found in find_xcoms(connection, question, MOST_ANSWER_BYTES):
+                    if not answer.add(found):
+                        break
+                return answer.finish()
             conf = await connection.fetchval(
                 "SELECT conf::text FROM dag_run WHERE namespace = $1 AND dag_id = $2 AND run_id = "
                 "$3",
@@ -131,20 +125,60 @@ class Lookups:
                 question.dag_id,
                 question.run_id,
             )
-        return (conf or "{}").encode()
+        return ConfAnswer(conf=msgspec.Raw((conf or "{}").encode()))
 
 
-def _found(value: str | None, blob: str, size: int) -> FoundXCom:
-    return FoundXCom(value=msgspec.Raw((value or "null").encode()), blob=blob, size=size)
+def _let_go(
+    waiting: list[tuple[int, Question, str]],
+    position: int,
+    queue: asyncio.Queue[tuple[Question, str]],
+) -> list[tuple[int, Question, str]]:
+    """Puts what waited for ``position`` into the queue, and returns the others."""
+    for wanted, question, reply in waiting:
+        if wanted <= position:
+            _put(queue, question, reply)
+    return [entry for entry in waiting if entry[0] > position]
 
 
-def _bounded(found: dict[str, FoundXCom]) -> XComAnswer:
-    """As many as fit into a message; at least one, and the names of the others."""
-    total = 0
-    fitting: dict[str, FoundXCom] = {}
-    for task_id, xcom in found.items():
-        total += len(bytes(xcom.value)) + len(task_id)
-        if fitting and total > MOST_ANSWER_BYTES:
+def _put(queue: asyncio.Queue[tuple[Question, str]], question: Question, reply: str) -> None:
+    try:
+        queue.put_nowait((question, reply))
+    except asyncio.QueueFull:
+        log.warning("lookups_overloaded")
+
+
+def _is_of_other_runs(question: Question) -> bool:
+    return isinstance(question, XComQuestion) and question.pull.include_prior_dates
+
+
+def _from_memory(kept: KeptRun, question: Question) -> XComAnswer | ConfAnswer:
+    if not isinstance(question, XComQuestion):
+        return ConfAnswer(conf=msgspec.Raw(kept.run.conf.encode()))
+    answer = _Answer()
+    for number, row in kept.xcoms.find(question.pull.queries, question.pull.after):
+        xcom = stored_xcom(row.value, row.blob, row.size, row.codec)
+        if not answer.add(FoundXCom(number, row.map_index, xcom)):
             break
-        fitting[task_id] = xcom
-    return XComAnswer(found=fitting, left=tuple(found)[len(fitting) :])
+    return answer.finish()
+
+
+class _Answer:
+    """As much as fits into a message, and at least one value."""
+
+    def __init__(self) -> None:
+        self._found: list[FoundXCom] = []
+        self._bytes = 0
+        self._is_full = False
+
+    def add(self, found: FoundXCom) -> bool:
+        """False if it does not fit any more."""
+        self._bytes += len(bytes(found.xcom.value)) + 200
+        if self._found and (self._bytes > MOST_ANSWER_BYTES or len(self._found) == MOST_ROWS):
+            self._is_full = True
+            return False
+        self._found.append(found)
+        return True
+
+    def finish(self) -> XComAnswer:
+        last = self._found[-1] if self._is_full else None
+        return XComAnswer(tuple(self._found), Place(last.query, last.map_index) if last else None)

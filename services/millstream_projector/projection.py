@@ -44,6 +44,7 @@ from millstream.core.events import (
 from millstream.core.spec import decode_spec
 from millstream.core.state import RunKey, run_key
 from millstream.core.statuses import next_status
+from millstream_projector.kept_xcoms import KeptXComs
 from millstream_projector.rows import (
     AssetEventRow,
     AssetRow,
@@ -69,7 +70,7 @@ class KeptRun:
     run: RunRow
     tasks: dict[TaskKey, TaskRow] = field(default_factory=dict)
     attempts: dict[TaskKey, AttemptRow] = field(default_factory=dict)
-    xcoms: dict[TaskKey, dict[str, XComRow]] = field(default_factory=dict)
+    xcoms: KeptXComs = field(default_factory=KeptXComs)
     # Only questions that wait for their answer.
     inputs: dict[TaskKey, InputRow] = field(default_factory=dict)
 
@@ -121,7 +122,7 @@ class Projection:
                     if known is None or known.attempt < row.attempt:
                         kept.attempts[key] = row
                 case XComRow():
-                    kept.xcoms.setdefault(key, {})[row.key] = row
+                    kept.xcoms.put(row)
                 case InputRow():
                     if row.state == "waiting":
                         kept.inputs[key] = row
@@ -281,13 +282,13 @@ class Projection:
                 row.worker, row.started_at = event.data.worker, event.data.started_at
             case TaskSucceeded():
                 row.started_at, row.ended_at = event.data.started_at, event.data.ended_at
-                self._push(kept, key, event, event.data.xcoms)
+                self._push(kept, event, event.data.xcoms)
             case TaskFailed():
                 row.started_at, row.ended_at = event.data.started_at, event.data.ended_at
                 row.retry_at = event.data.retry_at
                 row.reason = _text(f"{event.data.error_type}: {event.data.message}")
                 row.traceback = _text(event.data.traceback)
-                self._push(kept, key, event, event.data.xcoms)
+                self._push(kept, event, event.data.xcoms)
             case TaskLost():
                 row.ended_at, row.reason = event.recorded_at, f"lost: {event.data.reason}"
             case TaskSkipped():
@@ -296,7 +297,7 @@ class Projection:
                     event.data.started_at,
                     event.data.ended_at or event.recorded_at,
                 )
-                self._push(kept, key, event, event.data.xcoms)
+                self._push(kept, event, event.data.xcoms)
             case TaskUpstreamFailed():
                 row.reason, row.ended_at = _text(event.data.reason), event.recorded_at
             case _:
@@ -311,7 +312,7 @@ class Projection:
         match data:
             case TaskRescheduled() | TaskDeferred() | TaskAwaitsInput():
                 row.started_at, row.ended_at = data.started_at, data.ended_at
-                self._push(kept, key, event, data.xcoms)
+                self._push(kept, event, data.xcoms)
         match data:
             case TaskRescheduled():
                 row.retry_at = data.until
@@ -363,7 +364,7 @@ class Projection:
     ) -> None:
         """An attempt begins: what the one before it left behind is gone, as in Airflow."""
         if data.resume is None:  # what goes on keeps what it said before
-            for xcom in kept.xcoms.pop(key, {}).values():
+            for xcom in kept.xcoms.pop(*key):
                 self._changes.drop_xcom(xcom)
         if row.attempt != event.where.attempt:
             row.attempt = event.where.attempt
@@ -394,10 +395,7 @@ class Projection:
         )
         self._changes.put(attempt)
 
-    def _push(self, kept: KeptRun, key: TaskKey, event: Event, xcoms: dict[str, XCom]) -> None:
-        if not xcoms:
-            return
-        rows = kept.xcoms.setdefault(key, {})
+    def _push(self, kept: KeptRun, event: Event, xcoms: dict[str, XCom]) -> None:
         for name, xcom in xcoms.items():
             value = bytes(xcom.value).decode()
             row = XComRow(
@@ -406,10 +404,11 @@ class Projection:
                 value=None if xcom.blob else value,
                 blob=xcom.blob,
                 size=xcom.size or len(value),
+                codec=_text(xcom.codec),
                 attempt=event.where.attempt,
                 position=event.position,
             )
-            rows[name] = row
+            kept.xcoms.put(row)
             self._changes.put_xcom(row)
 
 

@@ -96,6 +96,7 @@ class Projector:
         # Look-ups may see the rows now: the events are in the log already.
         self.lookups.advance(feed.position)
         await self._write(self._projection.take_changes(), before, feed)
+        self.lookups.wrote(feed.position)
         await self._tell(feed.position)
 
     async def _write(self, changes: Changes, before: int, feed: Feed) -> None:

@@ -137,6 +137,7 @@ class XComRow(Row, kw_only=True):
     value: str | None
     blob: str
     size: int
+    codec: str
     attempt: int
     position: int
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,7 +18,6 @@ from millstream.adapters.bus import Bus, TooLarge
 from millstream.adapters.lookup import (
     ConfAnswer,
     ConfQuestion,
-    XComAnswer,
     XComQuestion,
     encode_question,
 )
@@ -32,10 +32,11 @@ from millstream.core.commands import (
 from millstream.core.errors import MillstreamError, Unavailable
 from millstream.core.events import TaskReady, Where, XCom
 from millstream.core.validate import MAX_MAP_LENGTH
+from millstream.core.xcoms import XComPull
 from millstream.sdk.execution import Attempt, Outcome
 from millstream_worker.bundles import Bundles
 from millstream_worker.children import Child, ChildDied, Children
-from millstream_worker.frames import Answer, Done, Pull, Pulled, Question, Run, Told
+from millstream_worker.frames import Answer, Done, Fetch, Fetched, Pull, Pulled, Question, Run, Told
 from millstream_worker.output import Output
 from millstream_worker.reports import Reports
 
@@ -54,7 +55,6 @@ MOST_XCOM_BYTES = 1024**3
 RETURN_VALUE = "return_value"
 
 _conf_decoder = msgspec.json.Decoder(ConfAnswer)
-_xcom_decoder = msgspec.json.Decoder(XComAnswer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ class Tools:
     bundles: Bundles
     blobs: FsspecBlobs
     reports: Reports
+    scratch: Path
 
 
 class _Abandoned(Exception):
@@ -326,37 +327,37 @@ class Running:
         return conf
 
     async def _answer(self, question: Question) -> Answer:
+        """What the task asks for; it must get an answer whatever happens."""
         match question:
-            case Pull():
-                return await self._pull(question)
+            case Pull(pull):
+                try:
+                    return Pulled(msgspec.Raw(await self._pull(pull)))
+                except MillstreamError as error:
+                    names = ", ".join(dict.fromkeys(query.task_id for query in pull.queries))
+                    return Pulled(
+                        msgspec.Raw(b"null"), f"the XComs of {names} could not be read: {error}"
+                    )
+            case Fetch(key):
+                try:
+                    path, is_new = await self._tools.blobs.get_file(key, self._tools.scratch)
+                    return Fetched(path, is_new)
+                except MillstreamError as error:
+                    return Fetched("", error=f"an XCom could not be read: {error}")
             case _:
                 return Told()
 
-    async def _pull(self, pull: Pull) -> Pulled:
-        where = self.where
-        wanted = tuple(pull.task_ids)
-        found: dict[str, bytes] = {}
-        try:
-            while wanted:
-                question = XComQuestion(
-                    namespace=where.namespace,
-                    dag_id=where.dag_id,
-                    run_id=where.run_id,
-                    task_ids=wanted,
-                    map_index=where.map_index if pull.map_index is None else pull.map_index,
-                    key=pull.key,
-                    position=self._position,
-                )
-                data = await self._look_up("xcom", encode_question(question))
-                answer = _xcom_decoder.decode(data)
-                wanted = answer.left
-                for task_id, xcom in answer.found.items():
-                    found[task_id] = (
-                        await self._tools.blobs.get(xcom.blob) if xcom.blob else bytes(xcom.value)
-                    )
-            return Pulled(found)
-        except (MillstreamError, msgspec.MsgspecError) as error:  # the task must get an answer
-            return Pulled({}, f"the XComs of {', '.join(pull.task_ids)} could not be read: {error}")
+    async def _pull(self, pull: XComPull) -> bytes:
+        where, run = self.where, self._ready.run
+        is_dated = pull.include_prior_dates and pull.run_id in ("", where.run_id)
+        question = XComQuestion(
+            namespace=where.namespace,
+            dag_id=pull.dag_id or where.dag_id,
+            run_id=pull.run_id or where.run_id,
+            pull=pull,
+            position=self._position,
+            until=(run.logical_date or run.run_after) if is_dated else None,
+        )
+        return await self._look_up("xcom", encode_question(question))
 
     async def _look_up(self, what: str, question: bytes) -> bytes:
         """Ask the projector, patiently: it may be restarting."""

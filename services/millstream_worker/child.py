@@ -16,17 +16,23 @@ import sys
 import threading
 from datetime import UTC, datetime
 
+import msgspec
+
 from millstream.core.errors import MillstreamError
+from millstream.core.xcoms import XComAnswer, XComPull
 from millstream.sdk.dag import DAG
 from millstream.sdk.execution import Attempt, Outcome, run_attempt
 from millstream.sdk.load import load_dags
 from millstream.sdk.masking import masker
 from millstream.sdk.stores import asking
+from millstream_worker.blob_files import read_blob_file
 from millstream_worker.frames import (
     LENGTH,
     Answer,
     Change,
     Done,
+    Fetch,
+    Fetched,
     Find,
     FromChild,
     Mask,
@@ -41,6 +47,7 @@ from millstream_worker.frames import (
 )
 
 _PR_SET_PDEATHSIG = 1
+_answer_decoder = msgspec.json.Decoder(XComAnswer)
 
 
 class WorkerGone(Exception):
@@ -61,12 +68,17 @@ class Channel:
         (length,) = LENGTH.unpack(self._read(LENGTH.size))
         return to_child_decoder.decode(self._read(length))
 
-    def pull_xcom(
-        self, task_ids: list[str], key: str, map_index: tuple[int, ...] | None
-    ) -> dict[str, bytes]:
-        answer = self._ask(Pull(task_ids, key, map_index))
+    def pull_xcoms(self, pull: XComPull) -> XComAnswer:
+        """As :class:`TaskChannel` says. Raises :class:`MillstreamError`."""
+        answer = self._ask(Pull(pull))
         assert isinstance(answer, Pulled)
-        return answer.found
+        return _answer_decoder.decode(answer.answer)
+
+    def get_blob(self, key: str) -> bytes:
+        """As :class:`TaskChannel` says. Raises :class:`MillstreamError`."""
+        answer = self._ask(Fetch(key))
+        assert isinstance(answer, Fetched)
+        return read_blob_file(answer.path, key, answer.is_yours)
 
     def find_variable(self, key: str) -> str | None:
         return self._told(Find("variable", key))
@@ -93,7 +105,7 @@ class Channel:
         with self._asking:
             self.send(question)
             answer = self.receive()
-        assert isinstance(answer, Pulled | Told)
+        assert isinstance(answer, Pulled | Fetched | Told)
         if answer.error:
             raise MillstreamError(answer.error)
         return answer

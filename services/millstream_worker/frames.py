@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from millstream.core.xcoms import XComPull
 from millstream.sdk.execution import Attempt, Outcome
 
 LENGTH = struct.Struct("!I")
@@ -25,18 +26,31 @@ class Run(msgspec.Struct, frozen=True, tag_field="kind", tag="run"):
 
 
 class Pulled(msgspec.Struct, frozen=True, tag_field="kind", tag="pulled"):
-    """The answer to `Pull`: JSON text by task id, or ``error`` where nothing could be found out."""
+    """The answer to `Pull`: an `XComAnswer`, or ``error`` where nothing could be found out."""
 
-    found: dict[str, bytes]
+    answer: msgspec.Raw
+    error: str = ""
+
+
+class Fetched(msgspec.Struct, frozen=True, tag_field="kind", tag="fetched"):
+    """The answer to `Fetch`: a file that holds the blob; with ``is_yours`` the reader removes
+    it."""
+
+    path: str
+    is_yours: bool = False
     error: str = ""
 
 
 class Pull(msgspec.Struct, frozen=True, tag_field="kind", tag="pull"):
-    """The task wants XComs. ``map_index`` None: of instances that are mapped as the task is."""
+    """The task wants XComs."""
 
-    task_ids: list[str]
+    pull: XComPull
+
+
+class Fetch(msgspec.Struct, frozen=True, tag_field="kind", tag="fetch"):
+    """The task wants a blob."""
+
     key: str
-    map_index: tuple[int, ...] | None
 
 
 class Find(msgspec.Struct, frozen=True, tag_field="kind", tag="find"):
@@ -76,8 +90,8 @@ class Done(msgspec.Struct, frozen=True, tag_field="kind", tag="done"):
     ended_at: datetime
 
 
-Question = Pull | Find | Change | Mask
-Answer = Pulled | Told
+Question = Pull | Fetch | Find | Change | Mask
+Answer = Pulled | Fetched | Told
 ToChild = Run | Answer
 FromChild = Question | Done
 

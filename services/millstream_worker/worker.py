@@ -32,6 +32,7 @@ from millstream.core.events import TaskReady
 from millstream.core.state import InstanceKey, instance_key
 from millstream.core.wire import UnknownEvent, read_published, to_event
 from millstream_worker.attempt import Running, Tools
+from millstream_worker.blob_files import empty_scratch
 from millstream_worker.bundles import Bundles
 from millstream_worker.children import Children
 from millstream_worker.reports import Reports
@@ -75,6 +76,7 @@ class Worker:
             Bundles(blobs, state_dir / "bundles"),
             blobs,
             self.reports,
+            empty_scratch(state_dir / "scratch" / settings.instance),
         )
         self._waiting: deque[_Waiting] = deque()
         self._running: dict[InstanceKey, Running] = {}

@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import os
 import re
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import fsspec
@@ -43,6 +45,27 @@ class FsspecBlobs:
 
     async def get(self, key: str) -> bytes:
         return await asyncio.to_thread(self.get_blocking, key)
+
+    async def get_file(self, key: str, scratch: Path) -> tuple[str, bool]:
+        """A local file that holds the blob, unchecked, and whether it was made for this call: then
+        it is in ``scratch``, and the caller's to remove. Raises NotFound or Unavailable."""
+        return await asyncio.to_thread(self._get_file, key, scratch)
+
+    def _get_file(self, key: str, scratch: Path) -> tuple[str, bool]:
+        path = self._path(key)
+        try:
+            if self._is_local:
+                if not self._fs.exists(path):
+                    raise FileNotFoundError(path)
+                return path, False
+            handle, copy = tempfile.mkstemp(dir=scratch)
+            os.close(handle)
+            self._fs.get_file(path, copy)
+        except FileNotFoundError as error:
+            raise NotFound(f"Blob {key} is not in the blob store.") from error
+        except OSError as error:
+            raise Unavailable(f"The blob store does not answer: {error}") from error
+        return copy, True
 
     async def exists(self, key: str) -> bool:
         return bool(await asyncio.to_thread(self._fs.exists, self._path(key)))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
+
+from millstream.core.xcoms import XComAnswer, XComPull
 
 
 class XComQuestion(msgspec.Struct, frozen=True, kw_only=True, tag_field="what", tag="xcom"):
-    """The values under ``key`` of some tasks of a run. ``position``: the answer must know at least
-    that."""
+    """The XComs of a run. ``position``: the answer must know at least that. ``until``: the date of
+    the run, where the asker knows it and prior dates are wanted."""
 
     namespace: str
     dag_id: str
     run_id: str
-    task_ids: tuple[str, ...]
-    map_index: tuple[int, ...]
-    key: str
+    pull: XComPull
     position: int
+    until: datetime | None = None
 
 
 class ConfQuestion(msgspec.Struct, frozen=True, kw_only=True, tag_field="what", tag="conf"):
@@ -25,21 +28,6 @@ class ConfQuestion(msgspec.Struct, frozen=True, kw_only=True, tag_field="what", 
     dag_id: str
     run_id: str
     position: int
-
-
-class FoundXCom(msgspec.Struct, frozen=True, kw_only=True):
-    """JSON text, or (then ``value`` is null) the key of it in the blob store with its size."""
-
-    value: msgspec.Raw
-    blob: str
-    size: int
-
-
-class XComAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """By task id; a task without such a value is missing. ``left`` did not fit: ask again."""
-
-    found: dict[str, FoundXCom]
-    left: tuple[str, ...] = ()
 
 
 class ConfAnswer(msgspec.Struct, frozen=True, kw_only=True):

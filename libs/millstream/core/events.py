@@ -57,15 +57,18 @@ class EventData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class XCom(msgspec.Struct, frozen=True, omit_defaults=True):
     """One value that a task hands on. Exactly one of ``value`` and ``blob`` holds it.
 
-    ``value``: the JSON text itself, up to 48 KiB. ``blob``: the key of the JSON text in the blob
-    store, which is its SHA-256; ``size`` is its length in bytes.
-    ``length``: how many items a list or a dict has, -1 for anything else.
+    ``value``: JSON text, up to 48 KiB. ``blob``: the key of the bytes in the blob store, which is
+    their SHA-256; ``size`` is their number. ``length``: how many items a list or a dict has, -1 for
+    anything else. ``codec`` is empty where the JSON text is the value itself; else it says how the
+    bytes are to be read, and what type they are of: ``typed:datetime``,
+    ``packed:pandas.DataFrame``.
     """
 
     value: msgspec.Raw = msgspec.Raw()
     blob: str = ""
     size: int = 0
     length: int = -1
+    codec: str = ""
 
 
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

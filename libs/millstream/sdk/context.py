@@ -7,22 +7,24 @@ which needs them fails instead of rendering "None". All instants are pendulum Da
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator, Sequence
+import enum
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 import pendulum
 
 from millstream.core.events import Choice, RunInfo
 from millstream.core.spec import Action
+from millstream.core.xcoms import XComPull, XComQuery
 from millstream.sdk.dates import in_utc
-from millstream.sdk.errors import NotSupportedYet
 from millstream.sdk.macros import macros
+from millstream.sdk.pulling import Pulled, TaskChannel, map_paths, pull_values
 from millstream.sdk.removed_keys import REPLACEMENTS, TaskContext, removed_keys
-from millstream.sdk.stores import Store, conn, var
+from millstream.sdk.stores import conn, var
 from millstream.sdk.xcom import XCOM_RETURN_KEY, encode_xcom
 
 if TYPE_CHECKING:
@@ -30,6 +32,15 @@ if TYPE_CHECKING:
     from millstream.sdk.operator import BaseOperator
 
 Context: TypeAlias = dict[str, Any]
+
+
+class NotSet(enum.Enum):
+    """An argument that was not given, where None means something."""
+
+    NOT_SET = enum.auto()
+
+
+NOT_SET = NotSet.NOT_SET
 
 CONTEXT_KEYS = frozenset(
     {
@@ -41,17 +52,6 @@ CONTEXT_KEYS = frozenset(
 )  # fmt: skip
 
 _current: ContextVar[Context | None] = ContextVar("current_context", default=None)
-
-
-class TaskChannel(Store, Protocol):
-    """A running attempt's line to the rest of Millstream."""
-
-    def pull_xcom(
-        self, task_ids: list[str], key: str, map_index: tuple[int, ...] | None
-    ) -> dict[str, bytes]:
-        """JSON text by task id, for tasks of the same run; a task without such an XCom is absent.
-        ``map_index`` None: as the task was run, mapped or not."""
-        ...
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +110,7 @@ class TaskInstance:
             path = attempt.map_index
             self.map_index = path[0] if len(path) == 1 else path
         self.pushed: dict[str, bytes] = {}
+        self._prefetched: dict[XComQuery, tuple[Pulled, int]] = {}
         self.choice: Choice | None = None
 
     def xcom_push(self, key: str, value: Any) -> None:
@@ -125,37 +126,64 @@ class TaskInstance:
         key: str = XCOM_RETURN_KEY,
         include_prior_dates: bool = False,
         *,
-        map_indexes: int | None = None,
+        map_indexes: int | Iterable[int | None] | NotSet | None = NOT_SET,
         default: Any = None,
         run_id: str | None = None,
     ) -> Any:
-        """The value that a task of this run handed on, or ``default``.
+        """The value that a task handed on, or ``default``.
 
-        ``task_ids`` None means this task (as in Airflow 3); a str gives one value, a list gives a
-        list of values in its order.
+        ``task_ids`` None means this task (as in Airflow 3); a str gives one value, or the list of
+        all instances' values if the task is mapped; several ids give a list in their order.
+        ``map_indexes`` names instances: an int one, None that of a task which is not mapped,
+        several a list. ``dag_id`` and ``run_id`` name another run; with ``include_prior_dates`` it
+        is the newest run that has such a value and is not later than the named one.
         """
-        if include_prior_dates or dag_id not in (None, self.dag_id):
-            raise NotSupportedYet("xcom_pull from other DAGs or prior runs is not supported yet")
-        if run_id not in (None, self.run_id):
-            raise NotSupportedYet("xcom_pull from other runs is not supported yet")
-        map_index = None if map_indexes is None else _map_path(map_indexes)
-        if task_ids is None:
-            task_ids = self.task_id
-        wanted = [task_ids] if isinstance(task_ids, str) else list(task_ids)
-        found = self._found(wanted, key, map_index)
-        values = [msgspec.json.decode(found[name]) if name in found else default for name in wanted]
-        return values[0] if isinstance(task_ids, str) else values
+        _check_pull(dag_id, key, run_id)
+        names = _task_names(self.task_id if task_ids is None else task_ids)
+        is_single = task_ids is None or isinstance(task_ids, str)
+        is_here = dag_id in (None, self.dag_id) and run_id in (None, self.run_id)
+        if isinstance(map_indexes, NotSet):
+            queries = tuple(
+                XComQuery(name, key, self._map_index)
+                if is_here and name == self.task_id
+                else XComQuery(name, key, (), True)
+                for name in names
+            )
+        else:
+            paths, is_one = map_paths(map_indexes)
+            is_single = is_single and is_one
+            queries = tuple(XComQuery(name, key, path) for name in names for path in paths)
+        own = {}
+        if is_here and key in self.pushed:  # what this attempt pushed is known only here
+            mine = XComQuery(self.task_id, key, self._map_index)
+            value = msgspec.json.decode(self.pushed[key])
+            own = {number: value for number, query in enumerate(queries) if query == mine}
+        pull = XComPull(
+            queries=queries,
+            dag_id=dag_id or "",
+            run_id=run_id or "",
+            include_prior_dates=include_prior_dates,
+        )
+        return pull_values(self._channel, pull, is_single, default, own)
 
-    def _found(
-        self, wanted: Sequence[str], key: str, map_index: tuple[int, ...] | None
-    ) -> dict[str, bytes]:
-        """What this attempt pushed is known here; the rest is asked for."""
-        is_own = map_index is None or map_index == self._map_index
-        others = [name for name in dict.fromkeys(wanted) if name != self.task_id or not is_own]
-        found = self._channel.pull_xcom(others, key, map_index) if others else {}
-        if is_own and key in self.pushed:
-            found = {**found, self.task_id: self.pushed[key]}
-        return found
+    def prefetch(self, queries: Iterable[XComQuery]) -> None:
+        """Ask for all of these at once; :meth:`referenced` then finds them."""
+        wanted = tuple(dict.fromkeys(queries))
+        if wanted:
+            pulled = Pulled(self._channel, XComPull(queries=wanted))
+            for number, query in enumerate(wanted):
+                self._prefetched[query] = (pulled, number)
+
+    def referenced(self, query: XComQuery) -> tuple[Pulled, int]:
+        """The answer to a query, and its number in it."""
+        if query not in self._prefetched:
+            self.prefetch((query,))
+        return self._prefetched[query]
+
+    def shared_path(self, operator: BaseOperator) -> tuple[int, ...]:
+        """The part of this instance's path that is one of ``operator``'s instances too: the levels
+        of the mapped groups that both are in."""
+        return ()
 
     def __repr__(self) -> str:
         return f"<TaskInstance {self.dag_id}.{self.task_id} {self.run_id} try {self.try_number}>"
@@ -233,10 +261,21 @@ def current_task_instance() -> TaskInstance | None:
     return None if context is None else context["ti"]
 
 
-def _map_path(index: int) -> tuple[int, ...]:
-    if not isinstance(index, int):
-        raise NotSupportedYet("xcom_pull with several map_indexes is not supported yet")
-    return () if index < 0 else (index,)
+def _check_pull(dag_id: object, key: object, run_id: object) -> None:
+    for name, value in (("dag_id", dag_id), ("run_id", run_id)):
+        if value is not None and not (isinstance(value, str) and value):
+            raise TypeError(f"{name} is {value!r}; it must be a str, or None for the task's own")
+    if not isinstance(key, str) or not key:
+        raise TypeError(f"key is {key!r}; it must be a str such as {XCOM_RETURN_KEY!r}")
+
+
+def _task_names(task_ids: object) -> list[str]:
+    names = [task_ids] if isinstance(task_ids, str) else task_ids
+    if isinstance(names, Iterable):
+        names = list(names)
+        if all(isinstance(name, str) for name in names):
+            return names
+    raise TypeError(f"task_ids is {task_ids!r}; it must be a task id, several, or None")
 
 
 def _optional(value: datetime.datetime | None) -> pendulum.DateTime | None:

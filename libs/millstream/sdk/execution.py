@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,16 +16,18 @@ import msgspec
 
 from millstream.core.events import Choice
 from millstream.core.spec import BashAction, EmptyAction
-from millstream.sdk.context import Attempt, Context, TaskChannel, build_context, running
+from millstream.core.xcoms import XComQuery
+from millstream.sdk.context import Attempt, Context, build_context, running
 from millstream.sdk.errors import AirflowException, AirflowFailException, AirflowSkipException
 from millstream.sdk.masking import masker
 from millstream.sdk.operator import BaseOperator
 from millstream.sdk.operators.bash import BashOperator
 from millstream.sdk.operators.empty import EmptyOperator
 from millstream.sdk.params import resolve_params
+from millstream.sdk.pulling import TaskChannel
 from millstream.sdk.stores import asking
 from millstream.sdk.templates import render_fields
-from millstream.sdk.xcom import XCOM_RETURN_KEY, encode_xcom
+from millstream.sdk.xcom import XCOM_RETURN_KEY, encode_xcom, references
 
 if TYPE_CHECKING:
     from millstream.sdk.dag import DAG
@@ -82,6 +85,7 @@ def _run(attempt: Attempt, dag: DAG | None, context: Context) -> None:
         dag.params if dag else {}, task.params, instance.dag_run.conf
     )
     with running(context):
+        instance.prefetch(_queries(task, context))
         render_fields(task, dag, context)
         if task.pre_execute_hook is not None:
             task.pre_execute_hook(context)
@@ -92,6 +96,13 @@ def _run(attempt: Attempt, dag: DAG | None, context: Context) -> None:
         task.post_execute(context, result)
     if result is not None and attempt.do_xcom_push:
         instance.pushed[XCOM_RETURN_KEY] = encode_xcom(result, attempt.task_id)
+
+
+def _queries(task: BaseOperator, context: Context) -> Iterator[XComQuery]:
+    """The XComs that the task's arguments refer to."""
+    for field in task.template_fields:
+        for reference in references(getattr(task, field, None)):
+            yield from reference.queries(context)
 
 
 def _task(attempt: Attempt, dag: DAG | None) -> BaseOperator:

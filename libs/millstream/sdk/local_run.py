@@ -33,7 +33,7 @@ from millstream.core.commands import (
     TimerCommand,
     TriggerRun,
 )
-from millstream.core.errors import MillstreamError
+from millstream.core.errors import MillstreamError, NotFound
 from millstream.core.events import (
     Event,
     RunFailed,
@@ -49,6 +49,7 @@ from millstream.core.state import State
 from millstream.core.statuses import RunStatus, next_status
 from millstream.core.timers import timer_after
 from millstream.core.validate import check_dag
+from millstream.core.xcoms import FoundXCom, XComAnswer, XComPull
 from millstream.sdk.errors import AirflowException, AirflowTaskTimeout
 from millstream.sdk.execution import Attempt, Outcome, run_attempt
 from millstream.sdk.local_output import Output, logging_to_output
@@ -62,7 +63,6 @@ if TYPE_CHECKING:
 
 NAMESPACE = "default"
 _ACTOR = "dag.test"
-_Instance = tuple[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class _Runner:
         self._run_id = ""
         self._ended: RunStatus | None = None
         self._statuses = {task.task_id: "none" for task in spec.tasks}
-        self._xcoms: dict[_Instance, dict[str, bytes]] = {}
+        self._xcoms: dict[str, dict[tuple[int, ...], dict[str, bytes]]] = {}
         self._variables: dict[str, str] = {}
 
     def run(self, logical_date: datetime | None) -> LocalRun:
@@ -167,7 +167,7 @@ class _Runner:
                     f"run {self._run_id!r} has nothing to run and nothing to wait for, and has not "
                     f"ended: report this with the DAG file"
                 )
-        xcoms = {task_id: found for (task_id, path), found in self._xcoms.items() if not path}
+        xcoms = {task_id: found[()] for task_id, found in self._xcoms.items() if () in found}
         return LocalRun(self._spec.dag_id, self._run_id, str(self._ended), self._statuses, xcoms)
 
     def _id(self) -> str:
@@ -225,7 +225,7 @@ class _Runner:
         os.chdir(home)
         if outcome.error_type == KeyboardInterrupt.__name__:
             raise KeyboardInterrupt
-        self._xcoms[where.task_id, where.map_index] = dict(outcome.xcoms)
+        self._xcoms.setdefault(where.task_id, {})[where.map_index] = dict(outcome.xcoms)
         self._do(self._report(outcome, claim))
 
     def _run(self, attempt: Attempt, limit_s: float | None) -> Outcome:
@@ -264,17 +264,6 @@ class _Runner:
                     may_retry=outcome.may_retry,
                 )
 
-    def pull_xcom(
-        self, task_ids: list[str], key: str, map_index: tuple[int, ...] | None
-    ) -> dict[str, bytes]:
-        """As :class:`TaskChannel` says."""
-        path = map_index or ()
-        return {
-            name: found[key]
-            for name in task_ids
-            if key in (found := self._xcoms.get((name, path), {}))
-        }
-
     def find_variable(self, key: str) -> str | None:
         """As :class:`Store` says; what tasks of this run have set."""
         return self._variables.get(key)
@@ -290,3 +279,23 @@ class _Runner:
     def delete_variable(self, key: str) -> bool:
         """Of those that tasks of this run have set."""
         return self._variables.pop(key, None) is not None
+
+    def pull_xcoms(self, pull: XComPull) -> XComAnswer:
+        """As :class:`TaskChannel` says; of other runs nothing is known here."""
+        if pull.run_id not in ("", self._run_id) or pull.dag_id not in ("", self._dag.dag_id):
+            return XComAnswer()
+        found = []
+        for number, query in enumerate(pull.queries):
+            for path, xcoms in sorted(self._xcoms.get(query.task_id, {}).items()):
+                is_asked_for = path == query.map_index or (
+                    query.under and path[: len(query.map_index)] == query.map_index
+                )
+                if is_asked_for and query.key in xcoms:
+                    text = xcoms[query.key]
+                    xcom = XCom(value=msgspec.Raw(text), size=len(text))
+                    found.append(FoundXCom(number, path, xcom))
+        return XComAnswer(tuple(found))
+
+    def get_blob(self, key: str) -> bytes:
+        """As :class:`TaskChannel` says; here no value is ever so large that it becomes one."""
+        raise NotFound(f"there is no blob {key}")

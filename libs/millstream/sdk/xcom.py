@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from millstream.core.xcoms import RETURN_VALUE, XComQuery
 from millstream.sdk.edges import Node
 from millstream.sdk.errors import AirflowException, XComEncodingError
+from millstream.sdk.pulling import values_below
 
 if TYPE_CHECKING:
     from millstream.sdk.context import Context
     from millstream.sdk.operator import BaseOperator
     from millstream.sdk.setup_teardown import SetupTeardownScope
 
-XCOM_RETURN_KEY = "return_value"
+XCOM_RETURN_KEY = RETURN_VALUE
 
 
 class Reference:
@@ -31,6 +33,11 @@ class Reference:
     def resolve(self, context: Context) -> Any:
         """The value, inside a running attempt."""
         raise NotImplementedError
+
+    def queries(self, context: Context) -> Iterable[XComQuery]:
+        """The XComs that :meth:`resolve` will need: those of all arguments are asked for at
+        once."""
+        return ()
 
 
 class XComArg(Reference, Node):
@@ -99,21 +106,36 @@ class XComArg(Reference, Node):
     def __repr__(self) -> str:
         return f"XComArg({self.operator.task_id!r}, {self.key!r})"
 
+    def queries(self, context: Context) -> Iterator[XComQuery]:
+        """What :meth:`resolve` will ask for. A key may have been pushed by itself, or be one of the
+        returned dict."""
+        path = context["ti"].shared_path(self.operator)
+        yield XComQuery(self.operator.task_id, self.key, path, True)
+        if self.key != XCOM_RETURN_KEY and not self._has_outputs:
+            yield XComQuery(self.operator.task_id, XCOM_RETURN_KEY, path, True)
+
     def resolve(self, context: Context) -> Any:
-        """The value; None where the task returned None. A key that was not pushed by itself is
-        looked up in the returned dict, and is an error if it is not there either."""
-        missing = object()
-        pull = context["ti"].xcom_pull
-        task_id = self.operator.task_id
-        value = pull(task_ids=task_id, key=self.key, default=missing)
-        if value is not missing:
-            return value
-        if self.key == XCOM_RETURN_KEY:
+        """The value; None where the task returned None. A mapped task gives the values of its
+        instances. A key that was not pushed by itself is looked up in the returned dict, and is an
+        error if it is not there either."""
+        query, *fallback = self.queries(context)
+        pulled, number = context["ti"].referenced(query)
+        if getattr(self.operator, "is_mapped", False) or pulled.first(number) is not None:
+            return values_below(pulled, number, query)
+        if self.key == XCOM_RETURN_KEY or self._has_outputs:
             return None
-        returned = pull(task_ids=task_id)
-        if isinstance(returned, dict) and self.key in returned:
-            return returned[self.key]
-        raise AirflowException(f"task {task_id!r} has no XCom with the key {self.key!r}")
+        pulled, number = context["ti"].referenced(fallback[0])
+        if pulled.first(number) is not None:
+            returned = values_below(pulled, number, fallback[0])
+            if isinstance(returned, dict) and self.key in returned:
+                return returned[self.key]
+        raise AirflowException(
+            f"task {self.operator.task_id!r} has no XCom with the key {self.key!r}"
+        )
+
+    @property
+    def _has_outputs(self) -> bool:
+        return bool(getattr(self.operator, "multiple_outputs", False))
 
 
 class DagParam(Reference):

@@ -10,8 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from millstream.core.events import RunInfo
+from millstream.core.errors import NotFound
+from millstream.core.events import RunInfo, XCom
 from millstream.core.spec import Action
+from millstream.core.xcoms import FoundXCom, Place, XComAnswer, XComPull
 from millstream.sdk.dag import DAG
 from millstream.sdk.execution import Attempt, Outcome, run_attempt
 from millstream.sdk.load import load_dags
@@ -20,22 +22,54 @@ NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
 
 
 class MemoryChannel:
-    """XComs of one run by task id and key, JSON text."""
+    """XComs of one run by task id and key, JSON text; those of mapped instances by their path."""
 
     def __init__(self) -> None:
         self.xcoms: dict[str, dict[str, bytes]] = {}
-        self.asked: list[tuple[list[str], str, tuple[int, ...] | None]] = []
+        self.mapped: dict[str, dict[tuple[int, ...], dict[str, bytes]]] = {}
+        self.most = 1000
+        self.asked: list[XComPull] = []
         self.variables: dict[str, str] = {}
         self.connections: dict[str, str] = {}
 
-    def put(self, task_id: str, value: Any, key: str = "return_value") -> None:
-        self.xcoms.setdefault(task_id, {})[key] = msgspec.json.encode(value)
+    def put(
+        self, task_id: str, value: Any, key: str = "return_value", path: tuple[int, ...] = ()
+    ) -> None:
+        text = msgspec.json.encode(value)
+        if path:
+            self.mapped.setdefault(task_id, {}).setdefault(path, {})[key] = text
+        else:
+            self.xcoms.setdefault(task_id, {})[key] = text
 
-    def pull_xcom(
-        self, task_ids: list[str], key: str, map_index: tuple[int, ...] | None
-    ) -> dict[str, bytes]:
-        self.asked.append((task_ids, key, map_index))
-        return {name: self.xcoms[name][key] for name in task_ids if key in self.xcoms.get(name, {})}
+    def pull_xcoms(self, pull: XComPull) -> XComAnswer:
+        """At most ``most`` of them at a time."""
+        self.asked.append(pull)
+        found = []
+        for number, query in enumerate(pull.queries):
+            instances = {
+                (): self.xcoms.get(query.task_id, {}),
+                **self.mapped.get(query.task_id, {}),
+            }
+            for path in sorted(instances):
+                is_under = query.under and path[: len(query.map_index)] == query.map_index
+                is_new = pull.after is None or (pull.after.query, pull.after.map_index) < (
+                    number,
+                    path,
+                )
+                if (
+                    (path == query.map_index or is_under)
+                    and query.key in instances[path]
+                    and is_new
+                ):
+                    xcom = XCom(value=msgspec.Raw(instances[path][query.key]))
+                    if len(found) == self.most:
+                        last = found[-1]
+                        return XComAnswer(tuple(found), Place(last.query, last.map_index))
+                    found.append(FoundXCom(number, path, xcom))
+        return XComAnswer(tuple(found))
+
+    def get_blob(self, key: str) -> bytes:
+        raise NotFound(f"no blob {key}")
 
     def find_variable(self, key: str) -> str | None:
         return self.variables.get(key)

@@ -18,7 +18,6 @@ from millstream import (
 )
 from millstream.core.spec import EmptyAction, PythonAction
 from millstream.sdk.context import CONTEXT_KEYS
-from millstream.sdk.errors import NotSupportedYet
 from millstream.sdk.removed_keys import NEED_SCHEDULE
 
 
@@ -73,57 +72,6 @@ def test_conf_of_the_attempt_beats_the_runs(run: Any) -> None:
     assert value(run(one(lambda dag_run, params: [dag_run.conf, params]), "t", conf={"n": 9})) == (
         '[{"n":9},{"n":9}]'
     )
-
-
-def test_xcom_pull(run: Any, channel: Any) -> None:
-    channel.put("a", {"x": 1})
-    channel.put("b", 2)
-    channel.put("b", "named", key="k")
-
-    def pull(ti: Any) -> Any:
-        return [
-            ti.xcom_pull("a"),
-            ti.xcom_pull(task_ids=["b", "zzz", "a"]),
-            ti.xcom_pull(task_ids="b", key="k"),
-            ti.xcom_pull(task_ids="zzz", default="none"),
-            ti.xcom_pull(task_ids="zzz"),
-        ]
-
-    assert value(run(one(pull), "t")) == '[{"x":1},[2,null,{"x":1}],"named","none",null]'
-    assert channel.asked[1] == (["b", "zzz", "a"], "return_value", None)
-
-
-def test_xcom_pull_without_task_ids_means_this_task(run: Any, channel: Any) -> None:
-    def pull(ti: Any) -> Any:
-        ti.xcom_push("k", [1])
-        return [ti.xcom_pull(key="k"), ti.xcom_pull(), ti.xcom_pull(task_ids=["t"], key="k")]
-
-    outcome = run(one(pull), "t")
-    assert outcome.xcoms == {"k": b"[1]", "return_value": b"[[1],null,[[1]]]"}
-    assert channel.asked == []
-
-
-def test_xcom_pull_by_map_index(run: Any, channel: Any) -> None:
-    def pull(ti: Any) -> Any:
-        ti.xcom_pull("a", map_indexes=2)
-        ti.xcom_pull("a", map_indexes=-1)
-        ti.xcom_pull("t", map_indexes=1)
-
-    run(one(pull), "t", map_index=(0,))
-    assert channel.asked == [
-        (["a"], "return_value", (2,)),
-        (["a"], "return_value", ()),
-        (["t"], "return_value", (1,)),
-    ]
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [{"dag_id": "x"}, {"run_id": "x"}, {"include_prior_dates": True}, {"map_indexes": [1]}],
-)
-def test_xcom_pull_from_elsewhere_is_refused(arguments: dict[str, Any], run: Any) -> None:
-    outcome = run(one(lambda ti: ti.xcom_pull("a", **arguments)), "t")
-    assert outcome.error_type == NotSupportedYet.__name__
 
 
 def test_what_is_pushed_survives_a_failure_and_a_skip(run: Any) -> None:

@@ -48,9 +48,9 @@ def pieces(data: bytes, order: Random) -> list[bytes]:
 ORDERS = st.integers(0, 2**32).map(Random)
 
 
-@given(st.lists(st.dictionaries(st.text(max_size=3), st.binary(max_size=40))), ORDERS)
-def test_frames_come_out_as_they_went_in(found: list[dict[str, bytes]], order: Random) -> None:
-    sent = [Pulled(each) for each in found]
+@given(st.lists(st.text(max_size=40)), ORDERS)
+def test_frames_come_out_as_they_went_in(texts: list[str], order: Random) -> None:
+    sent = [Pulled(msgspec.Raw(msgspec.json.encode(text)), text) for text in texts]
     reader = FrameReader()
     data = b"".join(map(encode_frame, sent))
     got = [body for piece in pieces(data, order) for body in reader.feed(piece)]

@@ -52,6 +52,7 @@ CREATE TABLE dag_run (
 );
 CREATE INDEX dag_run_newest ON dag_run (namespace, created_position DESC);
 CREATE INDEX dag_run_id ON dag_run (namespace, run_id);
+CREATE INDEX dag_run_date ON dag_run (namespace, dag_id, (coalesce(logical_date, run_after)) DESC, created_position DESC);
 CREATE INDEX dag_run_open ON dag_run (namespace, dag_id, run_id) WHERE state IN ('queued', 'running');
 
 -- A row from the first event of a task on; a task without a row has the state "none".
@@ -94,7 +95,8 @@ CREATE TABLE task_attempt (
     PRIMARY KEY (namespace, dag_id, run_id, task_id, map_index, attempt)
 );
 
--- `value` is the JSON text as the task gave it; empty with `blob` set, which is its key in the blob store.
+-- `value` is the JSON text; empty with `blob` set, which is the key of the bytes in the blob store.
+-- `codec` is empty where the JSON text is the value itself.
 CREATE TABLE xcom (
     namespace text      NOT NULL,
     dag_id    text      NOT NULL,
@@ -105,6 +107,7 @@ CREATE TABLE xcom (
     value     json,
     blob      text      NOT NULL,
     size      bigint    NOT NULL,
+    codec     text      NOT NULL,
     attempt   integer   NOT NULL,
     position  bigint    NOT NULL,
     PRIMARY KEY (namespace, dag_id, run_id, task_id, map_index, key)
