@@ -199,4 +199,5 @@ def dump(state: State) -> str:
     ]
     instances = [r.instances for r in state.runs.values()]
     head = (state.position, state.epoch, state.recorded_at, state.ready)
-    return repr((head, dags, runs, instances))
+    names = (state.variables, state.connections)
+    return repr((head, dags, runs, instances, names))

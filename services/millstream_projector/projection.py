@@ -4,7 +4,7 @@ Postgres."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,8 @@ from millstream.core.assets import refs_of
 from millstream.core.deferral import Answer
 from millstream.core.events import (
     AssetUpdated,
+    ConnectionDeleted,
+    ConnectionSet,
     DagVersionSubmitted,
     EpochStarted,
     Event,
@@ -38,12 +40,16 @@ from millstream.core.events import (
     TriggerLost,
     TriggerReady,
     TriggerStarted,
+    VariableDeleted,
+    VariableSet,
     Where,
     XCom,
 )
 from millstream.core.spec import decode_spec
 from millstream.core.state import RunKey, run_key
 from millstream.core.statuses import next_status
+from millstream_projector.changes import Changes
+from millstream_projector.changes import text_of as _text
 from millstream_projector.kept_xcoms import KeptXComs
 from millstream_projector.rows import (
     AssetEventRow,
@@ -52,13 +58,13 @@ from millstream_projector.rows import (
     DagRow,
     DagVersionRow,
     InputRow,
-    Key,
     Row,
     RunRow,
     TaskRow,
     XComRow,
     key_of,
 )
+from millstream_projector.secrets import change_secrets
 
 TaskKey = tuple[str, tuple[int, ...]]
 
@@ -73,27 +79,6 @@ class KeptRun:
     xcoms: KeptXComs = field(default_factory=KeptXComs)
     # Only questions that wait for their answer.
     inputs: dict[TaskKey, InputRow] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Changes:
-    """What has to be written: whole rows, and the keys of XComs that are gone. The last word
-    counts."""
-
-    rows: dict[type[Row], dict[Key, Row]] = field(default_factory=dict)
-    gone_xcoms: dict[Key, None] = field(default_factory=dict)
-
-    def put(self, row: Row) -> None:
-        self.rows.setdefault(type(row), {})[key_of(row)] = row
-
-    def put_xcom(self, row: XComRow) -> None:
-        self.gone_xcoms.pop(key_of(row), None)
-        self.put(row)
-
-    def drop_xcom(self, row: XComRow) -> None:
-        key = key_of(row)
-        self.rows.get(XComRow, {}).pop(key, None)
-        self.gone_xcoms[key] = None
 
 
 class Projection:
@@ -148,6 +133,8 @@ class Projection:
                 return
             case AssetUpdated():
                 self._update_asset(event, event.data)
+            case VariableSet() | VariableDeleted() | ConnectionSet() | ConnectionDeleted():
+                change_secrets(self._changes, event)
                 return
         kept = self.runs.get(run_key(where))
         if kept is None:
@@ -365,7 +352,7 @@ class Projection:
         """An attempt begins: what the one before it left behind is gone, as in Airflow."""
         if data.resume is None:  # what goes on keeps what it said before
             for xcom in kept.xcoms.pop(*key):
-                self._changes.drop_xcom(xcom)
+                self._changes.drop(XComRow, key_of(xcom))
         if row.attempt != event.where.attempt:
             row.attempt = event.where.attempt
             row.queued_at = event.recorded_at
@@ -409,7 +396,7 @@ class Projection:
                 position=event.position,
             )
             kept.xcoms.put(row)
-            self._changes.put_xcom(row)
+            self._changes.put_again(row)
 
 
 def _task_names(where: Where) -> dict[str, Any]:
@@ -424,15 +411,3 @@ def _task_names(where: Where) -> dict[str, Any]:
 
 def _attempt_state(task_state: str) -> str:
     return {"up_for_retry": "failed", "scheduled": "deferred"}.get(task_state, task_state)
-
-
-def _text(text: str) -> str:
-    """Postgres has no NUL in its texts; the event keeps it."""
-    return text.replace("\0", "\\0") if "\0" in text else text
-
-
-def changed_rows(changes: Changes) -> Iterator[tuple[type[Row], list[Row]]]:
-    """The rows to write, a table at a time."""
-    for row_type, rows in changes.rows.items():
-        if rows:
-            yield row_type, list(rows.values())

@@ -17,8 +17,9 @@ from millstream.adapters.streams import projected_subject
 from millstream.core.errors import MillstreamError, Unavailable
 from millstream.core.events import Event
 from millstream.core.wire import GENESIS
+from millstream_projector.changes import Changes
 from millstream_projector.lookups import Lookups
-from millstream_projector.projection import Changes, Projection
+from millstream_projector.projection import Projection
 from millstream_projector.tables import READ_SCHEMA, ensure_tables, read_open_rows, write_changes
 
 BUSY_EVENTS = 20

@@ -204,6 +204,30 @@ class AssetEventRow(Row, kw_only=True):
     recorded_at: datetime
 
 
+class VariableRow(Row, kw_only=True):
+    TABLE: ClassVar[str] = "variable"
+    KEY: ClassVar[tuple[str, ...]] = ("namespace", "key")
+
+    namespace: str
+    key: str
+    version: int
+    description: str
+    updated_at: datetime
+    position: int
+
+
+class ConnectionRow(Row, kw_only=True):
+    TABLE: ClassVar[str] = "connection"
+    KEY: ClassVar[tuple[str, ...]] = ("namespace", "conn_id")
+
+    namespace: str
+    conn_id: str
+    version: int
+    description: str
+    updated_at: datetime
+    position: int
+
+
 # The tables whose rows belong to a run; those of runs that go on are read back by a projector that
 # starts.
 RUN_ROW_TYPES: tuple[type[Row], ...] = (RunRow, TaskRow, AttemptRow, XComRow, InputRow)
@@ -213,6 +237,8 @@ ROW_TYPES: tuple[type[Row], ...] = (
     *RUN_ROW_TYPES,
     AssetRow,
     AssetEventRow,
+    VariableRow,
+    ConnectionRow,
 )
 Key = tuple[object, ...]
 

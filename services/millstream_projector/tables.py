@@ -12,7 +12,7 @@ import structlog
 
 import millstream.adapters
 from millstream.adapters.postgres import Connection, Record
-from millstream_projector.projection import Changes, changed_rows
+from millstream_projector.changes import Changes, changed_rows
 from millstream_projector.rows import ROW_TYPES, RUN_ROW_TYPES, Row
 
 log = structlog.get_logger(__name__)
@@ -62,13 +62,9 @@ async def ensure_tables(connection: Connection, schema: str) -> None:
 
 async def write_changes(connection: Connection, changes: Changes) -> None:
     """Write all rows with one statement a table. The caller has the transaction."""
-    if changes.gone_xcoms:
-        await connection.executemany(
-            "DELETE FROM xcom WHERE namespace = $1 AND dag_id = $2 AND run_id = $3 AND task_id = "
-            "$4 "
-            "AND map_index = $5 AND key = $6",
-            list(changes.gone_xcoms),
-        )
+    for row_type, keys in changes.gone.items():
+        if keys:
+            await connection.executemany(_delete(row_type), list(keys))
     for row_type, rows in changed_rows(changes):
         columns = _columns(row_type)
         await connection.execute(
@@ -124,6 +120,12 @@ def _pg_type(name: str, hint: Any) -> str:
 
 def _is_union(hint: Any) -> bool:
     return get_origin(hint) is Union or type(hint).__name__ == "UnionType"
+
+
+@cache
+def _delete(row_type: type[Row]) -> str:
+    named = [f"{name} = ${number}" for number, name in enumerate(row_type.KEY, 1)]
+    return f"DELETE FROM {row_type.TABLE} WHERE {' AND '.join(named)}"  # noqa: S608 - our own names
 
 
 @cache

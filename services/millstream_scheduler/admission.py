@@ -12,9 +12,11 @@ from millstream.core.commands import (
     ALLOWED,
     ApiCommand,
     DeferAttempt,
+    DeleteVariable,
     FinishAttempt,
     Report,
     RescheduleAttempt,
+    SetVariable,
     decode_command,
     encode_command,
 )
@@ -70,12 +72,20 @@ def admit(sender: Sender, payload: bytes, most_bytes: int) -> ApiCommand | Repor
         raise Refused(
             "NOT_ALLOWED", f"Worker {sender.principal!r} may not report for {command.worker!r}."
         )
+    if sender.role == "worker" and isinstance(command, SetVariable | DeleteVariable):
+        _check_claim(sender, command)
     if isinstance(command, Report):
         _check_report(command)
     elif len(payload) > most_bytes // 5 and len(encode_command(command)) > most_bytes:
         # 1e15 is written as 1000000000000000.0 in an event.
         raise Refused("TOO_LARGE", f"The command has more than {most_bytes} bytes as JSON.")
     return command
+
+
+def _check_claim(sender: Sender, command: SetVariable | DeleteVariable) -> None:
+    """A worker asks for this on behalf of a task that it runs, or not at all."""
+    if command.claim is None or command.claim.worker != sender.principal:
+        raise Refused("NOT_ALLOWED", f"Worker {sender.principal!r} needs a claim of its own.")
 
 
 def _check_report(report: Report) -> None:

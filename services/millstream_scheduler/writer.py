@@ -17,6 +17,7 @@ from millstream.adapters.bus import Bus
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.event_log import EventLog, Refusal, Stored
 from millstream.adapters.pull import Puller
+from millstream.adapters.secret_table import SecretRow
 from millstream.adapters.settings import Settings
 from millstream.adapters.streams import INBOX, scheduler_consumer
 from millstream.core.commands import (
@@ -25,6 +26,7 @@ from millstream.core.commands import (
     BeginEpoch,
     Receipt,
     Report,
+    SecretCommand,
     SubmitDag,
     TimerCommand,
     TriggerRun,
@@ -37,6 +39,7 @@ from millstream.core.wire import canonical_bytes, chain_digest, published_bytes,
 from millstream_scheduler.admission import UNKNOWN, Sender, admit, read_sender
 from millstream_scheduler.leases import Leases
 from millstream_scheduler.relay import Relay, Settlement
+from millstream_scheduler.secrets import secret_of
 from millstream_scheduler.timers import Timers
 from millstream_scheduler.used_names import UsedNames
 
@@ -67,6 +70,7 @@ class _Batch:
     acks: list[str] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    secrets: list[SecretRow] = field(default_factory=list)
 
 
 class Writer:
@@ -155,7 +159,7 @@ class Writer:
         stored, payloads = self._chain(batch.events)
         if stored:
             await self._relay.prepare_queues(_queues_of(batch))
-            await self._commit(stored)
+            await self._commit(stored, batch.secrets)
         elif batch.acks:
             # No commit would tell that another one has taken over, and a writer that was fenced
             # knows too little to refuse anything.
@@ -246,6 +250,8 @@ class Writer:
             self._refuse(batch, asked, error)
             return
         batch.events += events
+        if isinstance(asked.command, SecretCommand):
+            batch.secrets.append(secret_of(asked.command, events[0]))
         asked.receipt = receipt(self._state, asked.command, events)
         self._remember(asked.receipt)
 
@@ -292,7 +298,7 @@ class Writer:
         self._state.digest = digest
         return stored, payloads
 
-    async def _commit(self, stored: list[Stored]) -> None:
+    async def _commit(self, stored: list[Stored], secrets: list[SecretRow]) -> None:
         """Commit, however long Postgres is away. Raises Fenced."""
         last_position = stored[0].record.position - 1
         is_unknown = False
@@ -301,7 +307,7 @@ class Writer:
                 if is_unknown and await self._log.is_committed(self._epoch, last_position, stored):
                     return
                 is_unknown = True
-                await self._log.append(self._epoch, last_position, stored)
+                await self._log.append(self._epoch, last_position, stored, secrets)
                 return
             except Unavailable as error:
                 log.warning("commit_waits", error=str(error))

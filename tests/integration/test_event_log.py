@@ -17,6 +17,7 @@ import pytest
 
 from millstream.adapters.event_log import EventLog, Head, Refusal, Stored
 from millstream.adapters.postgres import Database, MigrationMismatch, connect, migrate
+from millstream.adapters.secret_table import Sealed, SecretRow, SecretTable
 from millstream.adapters.shard_lock import ShardLock
 from millstream.core.errors import Fenced, Unavailable
 from millstream.core.wire import Record, canonical_bytes, chain_digest, check_chain
@@ -192,6 +193,7 @@ class Meddler:
     def __init__(self, url: str) -> None:
         self._target = urlsplit(url)
         self.is_cutting = False
+        self.marker = b"INSERT 0"
         self.cuts = 0
         self.url = ""
 
@@ -222,7 +224,7 @@ class Meddler:
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, is_answer: bool
     ) -> None:
         while data := await source.read(65536):
-            if is_answer and self.is_cutting and b"INSERT 0" in data:
+            if is_answer and self.is_cutting and self.marker in data:
                 self.cuts += 1
                 raise ConnectionResetError
             sink.write(data)
@@ -246,6 +248,40 @@ async def test_a_commit_whose_answer_was_lost_is_known_to_be_committed(
         meddler.is_cutting = False
         assert await cut_off.is_committed(head.epoch, 0, batch)
         assert await cut_off.read(1) == batch
+
+
+async def test_values_are_committed_with_their_events_or_not_at_all(
+    servers: RunningServers,
+) -> None:
+    async with (
+        new_log(servers) as (log, head),
+        Meddler(servers.database_url).running() as meddler,
+        opened(meddler.url, log._shard) as cut_off,
+    ):
+        table = SecretTable(log._database, log._shard)
+        batch = chained(head, record(1))
+        value = SecretRow("default", "variable", "k", 1, 1, "sealed")
+        for marker, is_committed in ((b"INSERT 0", False), (b"COMMIT", True)):
+            meddler.is_cutting, meddler.marker = True, marker
+            with pytest.raises(Unavailable):
+                await cut_off.append(head.epoch, 0, batch, [value])
+            meddler.is_cutting = False
+            assert await cut_off.is_committed(head.epoch, 0, batch) is is_committed
+            found = await table.find("default", "variable", "k")
+            assert found == (Sealed(1, "sealed") if is_committed else None)
+        newer = msgspec.structs.replace(value, version=2, sealed="newer")
+        gone = msgspec.structs.replace(value, sealed=None)
+        other = msgspec.structs.replace(value, kind="connection")
+        second = chained(Head(head.epoch, 1, batch[-1].digest), record(2))
+        with pytest.raises(Fenced):
+            await log.append(head.epoch + 1, 1, second, [gone])
+        await log.append(head.epoch, 1, second, [newer, other])
+        assert await table.find("default", "variable", "k") == Sealed(2, "newer")
+        third = chained(Head(head.epoch, 2, second[-1].digest), record(3))
+        await log.append(head.epoch, 2, third, [newer, gone])
+        assert await table.find("default", "variable", "k") is None
+        assert await table.find("default", "connection", "k") == Sealed(1, "sealed")
+        assert await table.find("other", "connection", "k") is None
 
 
 async def test_a_commit_that_was_cut_short_is_known_not_to_be_committed(
@@ -334,10 +370,15 @@ async def test_what_a_command_caused_is_found_again(servers: RunningServers) -> 
             record(3, type="RunStarted", causation="trigger", actor="api/b"),
             record(4, type="TaskStarted", causation="report", run_id="r1"),
             record(5, type="TaskStarted", causation="report", run_id="r2"),
+            record(6, type="VariableSet", causation="variable", run_id="", dag_id=""),
         )
         await log.append(head.epoch, 0, batch)
-        found = await log.caused_by(["submit", "trigger", "report", "nobody"])
-        assert found == {"submit": [batch[0]], "trigger": batch[1:3]}
+        found = await log.caused_by(["submit", "trigger", "report", "nobody", "variable"])
+        assert found == {
+            "submit": [batch[0]],
+            "trigger": batch[1:3],
+            "variable": [batch[5]],
+        }
         assert await log.caused_by(["report", "trigger"], ["r2"]) == {"report": [batch[4]]}
         assert await log.caused_by([]) == {}
         runs = [("default", "etl", "r1"), ("default", "etl", "r9"), ("other", "etl", "r1")]

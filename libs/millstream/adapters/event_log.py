@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
 import msgspec
 
-from millstream.adapters.postgres import Database
+from millstream.adapters.postgres import Connection, Database
+from millstream.adapters.secret_table import SecretRow, write_secrets
 from millstream.core.errors import Fenced, Unavailable
 from millstream.core.wire import GENESIS, Record
 
@@ -112,44 +113,60 @@ class EventLog:
             else Head(0, 0, GENESIS)
         )
 
-    async def append(self, epoch: int, last_position: int, batch: list[Stored]) -> None:
-        """Commit a batch that begins at ``last_position + 1``.
+    async def append(
+        self,
+        epoch: int,
+        last_position: int,
+        batch: list[Stored],
+        secrets: Sequence[SecretRow] = (),
+    ) -> None:
+        """Commit a batch that begins at ``last_position + 1``, and with it the values that its
+        events do not hold: all of it or nothing.
 
         Raises :class:`Fenced` if this writer is no longer the one, and :class:`Unavailable` when
         the outcome is unknown: call :meth:`is_committed` then.
         """
-        records = [stored.record for stored in batch]
         new_position = last_position + len(batch)
         async with self._database.use() as connection:
             if last_position // PARTITION_SIZE != new_position // PARTITION_SIZE:
                 await connection.execute("SELECT event_log_ensure_partition($1)", new_position)
-            status = await connection.execute(
-                _APPEND,
-                self._shard,
-                epoch,
-                last_position,
-                new_position,
-                batch[-1].digest,
-                [r.position for r in records],
-                [r.type for r in records],
-                [r.namespace for r in records],
-                [r.dag_id for r in records],
-                [r.run_id for r in records],
-                [r.task_id for r in records],
-                ["{" + ",".join(map(str, r.map_index)) + "}" for r in records],
-                [r.attempt for r in records],
-                [r.actor for r in records],
-                [r.causation for r in records],
-                [r.trace for r in records],
-                [r.recorded_at for r in records],
-                [bytes(r.data).decode() for r in records],
-                [stored.digest for stored in batch],
-            )
+            if not secrets:  # one statement is a transaction of its own
+                await self._insert(connection, epoch, last_position, batch)
+                return
+            async with connection.transaction():
+                await self._insert(connection, epoch, last_position, batch)
+                await write_secrets(connection, self._shard, secrets)
+
+    async def _insert(
+        self, connection: Connection, epoch: int, last_position: int, batch: list[Stored]
+    ) -> None:
+        records = [stored.record for stored in batch]
+        status = await connection.execute(
+            _APPEND,
+            self._shard,
+            epoch,
+            last_position,
+            last_position + len(batch),
+            batch[-1].digest,
+            [r.position for r in records],
+            [r.type for r in records],
+            [r.namespace for r in records],
+            [r.dag_id for r in records],
+            [r.run_id for r in records],
+            [r.task_id for r in records],
+            ["{" + ",".join(map(str, r.map_index)) + "}" for r in records],
+            [r.attempt for r in records],
+            [r.actor for r in records],
+            [r.causation for r in records],
+            [r.trace for r in records],
+            [r.recorded_at for r in records],
+            [bytes(r.data).decode() for r in records],
+            [stored.digest for stored in batch],
+        )
         if status != f"INSERT 0 {len(batch)}":
             raise Fenced(
                 f"Another scheduler has taken over shard {self._shard} (this one had epoch "
-                f"{epoch}); "
-                f"this process ends."
+                f"{epoch}); this process ends."
             )
 
     async def is_committed(self, epoch: int, last_position: int, batch: list[Stored]) -> bool:
@@ -260,11 +277,13 @@ class EventLog:
     async def caused_by(
         self, command_ids: list[str], run_ids: list[str] | None = None
     ) -> dict[str, list[Stored]]:
-        """The events of commands that are in the log already, by command id. Requests of clients
-        need nothing else; reports of workers need the ``run_ids`` they are about."""
+        """The events of commands that are in the log already, by command id. Requests of clients,
+        and all that are about no run, need nothing else; reports of workers need the ``run_ids``
+        they are about."""
         if not command_ids:
             return {}
-        where, arguments = "starts_with(actor, 'api/')", [self._shard, command_ids]
+        where = "(starts_with(actor, 'api/') OR run_id = '')"
+        arguments: list[object] = [self._shard, command_ids]
         if run_ids is not None:
             where = "run_id = ANY($3)"
             arguments.append(run_ids)

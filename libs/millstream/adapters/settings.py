@@ -33,7 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     ``nats_url`` may carry credentials; ``blob_url`` is an fsspec URL or a directory; ``state_dir``
     is where a worker keeps its spool and its bundle cache. ``instance`` names this process on the
-    bus.
+    bus. ``secret_key``: keys that encrypt variables and connections, the one in use first.
     """
 
     nats_url: str = ""
@@ -54,6 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stream_max_bytes: int = 4 * 1024**3
     inbox_max_bytes: int = 1024**3
     receipt_timeout_s: float = 10.0
+    secret_key: str = ""
+    secret_key_file: str = ""
     log_level: str = "INFO"
     log_format: str = ""
     ready_fd: int = -1

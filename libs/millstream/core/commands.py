@@ -18,6 +18,8 @@ from millstream.core.spec import DagSpec
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 # Without NUL, which a column of type text cannot hold.
 Label = Annotated[str, msgspec.Meta(max_length=2048, pattern=r"^[^\x00]*$")]
+# An encrypted value: printable ASCII, bounded.
+SealedText = Annotated[str, msgspec.Meta(max_length=256 * 1024, pattern=r"\A[!-~]+\Z")]
 
 
 class Command(
@@ -71,6 +73,51 @@ class EmitAssetEvent(Command, frozen=True, kw_only=True):
     name: str = ""
     uri: str = ""
     extra: dict[str, Any] = {}
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker must hold to act for a task that runs: the claim of its attempt."""
+
+    where: Where
+    worker: str
+    token: str
+
+
+class SetVariable(Command, frozen=True, kw_only=True):
+    """Keep a variable's value. ``sealed`` is the value, encrypted before it came here; ``claim`` is
+    that of the task which sets it, if one does."""
+
+    namespace: str
+    key: Label
+    sealed: SealedText
+    description: Label = ""
+    claim: Claim | None = None
+
+
+class DeleteVariable(Command, frozen=True, kw_only=True):
+    """Forget a variable and its value."""
+
+    namespace: str
+    key: Label
+    claim: Claim | None = None
+
+
+class SetConnection(Command, frozen=True, kw_only=True):
+    """Keep a connection. ``sealed`` is its JSON, encrypted before it came here; ``is_new``: refuse
+    to change one that exists."""
+
+    namespace: str
+    conn_id: Label
+    sealed: SealedText
+    description: Label = ""
+    is_new: bool = False
+
+
+class DeleteConnection(Command, frozen=True, kw_only=True):
+    """Forget a connection."""
+
+    namespace: str
+    conn_id: Label
 
 
 class StartAttempt(Command, frozen=True, kw_only=True):
@@ -217,7 +264,8 @@ class BeginEpoch(Command, frozen=True, kw_only=True):
     holder: str
 
 
-ApiCommand = SubmitDag | SetDagPaused | TriggerRun | AnswerTask | EmitAssetEvent
+SecretCommand = SetVariable | DeleteVariable | SetConnection | DeleteConnection
+ApiCommand = SubmitDag | SetDagPaused | TriggerRun | AnswerTask | EmitAssetEvent | SecretCommand
 Report = (
     StartAttempt
     | SucceedAttempt
@@ -242,7 +290,8 @@ AnyCommand = ApiCommand | Report | TimerCommand
 # Which role may send what. The timers' commands never travel, so nobody may send them.
 ALLOWED: dict[str, tuple[type[Command], ...]] = {
     "api": get_args(ApiCommand),
-    "worker": get_args(Report),
+    # A task may set variables, under the claim of its attempt.
+    "worker": (*get_args(Report), SetVariable, DeleteVariable),
 }
 
 _encoder = msgspec.json.Encoder()

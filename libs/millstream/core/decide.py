@@ -16,6 +16,8 @@ from millstream.core.commands import (
     BeginEpoch,
     CreateScheduledRun,
     DeferAttempt,
+    DeleteConnection,
+    DeleteVariable,
     EmitAssetEvent,
     FailAttempt,
     FireTrigger,
@@ -23,7 +25,9 @@ from millstream.core.commands import (
     ReadyAgain,
     RescheduleAttempt,
     RetryAttempt,
+    SetConnection,
     SetDagPaused,
+    SetVariable,
     SkipAttempt,
     StartAttempt,
     StartRuns,
@@ -33,7 +37,7 @@ from millstream.core.commands import (
     TriggerRun,
     WakeTask,
 )
-from millstream.core.decisions import assets, attempts, dags, runs, waiting
+from millstream.core.decisions import assets, attempts, dags, runs, secrets, waiting
 from millstream.core.events import EpochStarted, Fact, Where
 from millstream.core.state import State
 
@@ -54,6 +58,14 @@ def decide(state: State, command: AnyCommand, now: datetime) -> Iterator[Fact]:
             return runs.create_scheduled(state, command, now)
         case StartRuns():
             return runs.start_due(state, command, now)
+        case SetVariable():
+            return secrets.set_variable(state, command)
+        case DeleteVariable():
+            return secrets.delete_variable(state, command)
+        case SetConnection():
+            return secrets.set_connection(state, command)
+        case DeleteConnection():
+            return secrets.delete_connection(state, command)
         case StartAttempt():
             return attempts.start(state, command)
         case (

@@ -362,6 +362,36 @@ class AssetUpdated(EventData, frozen=True, kw_only=True):
     aliases: tuple[str, ...] = ()
 
 
+class VariableSet(EventData, frozen=True, kw_only=True):
+    """A variable has a new value, which is kept encrypted elsewhere and stands in no event.
+    ``version`` counts 1, 2, 3.. until the variable is deleted."""
+
+    key: str
+    version: int
+    description: str = ""
+
+
+class VariableDeleted(EventData, frozen=True, kw_only=True):
+    """A variable is gone, and its value with it."""
+
+    key: str
+
+
+class ConnectionSet(EventData, frozen=True, kw_only=True):
+    """A connection is new or changed. What it consists of is kept encrypted elsewhere and stands in
+    no event. ``version`` counts 1, 2, 3.. until the connection is deleted."""
+
+    conn_id: str
+    version: int
+    description: str = ""
+
+
+class ConnectionDeleted(EventData, frozen=True, kw_only=True):
+    """A connection is gone, and all it consisted of."""
+
+    conn_id: str
+
+
 Data = (
     AssetUpdated
     | EpochStarted
@@ -389,6 +419,10 @@ Data = (
     | TriggerReady
     | TriggerStarted
     | TriggerLost
+    | VariableSet
+    | VariableDeleted
+    | ConnectionSet
+    | ConnectionDeleted
 )
 
 

@@ -11,6 +11,8 @@ from millstream.core.counting import count_end, expand, new_instance, uncount_en
 from millstream.core.dags import Dag, DagVersion, fold_dag
 from millstream.core.events import (
     AssetUpdated,
+    ConnectionDeleted,
+    ConnectionSet,
     DagPaused,
     DagUnpaused,
     DagVersionSubmitted,
@@ -36,6 +38,8 @@ from millstream.core.events import (
     TriggerLost,
     TriggerReady,
     TriggerStarted,
+    VariableDeleted,
+    VariableSet,
     Where,
 )
 from millstream.core.graph import Graph
@@ -81,6 +85,8 @@ def _apply(state: State, event: Event) -> None:
             _add_version(state, event.where, event.data)
         case DagPaused() | DagUnpaused() | NextRunPlanned():
             fold_dag(state.dags[event.where.namespace, event.where.dag_id], event.data)
+        case VariableSet() | VariableDeleted() | ConnectionSet() | ConnectionDeleted():
+            _change_secret(state, event.where, event.data)
         case RunCreated():
             _create_run(state, event, event.data)
         case RunStarted():
@@ -100,6 +106,14 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
         case DagVersionSubmitted():
             latest = state.latest(where.namespace, where.dag_id)
             return data.version == (latest.version + 1 if latest else 1)
+        case VariableSet():
+            return data.version == state.variables.get((where.namespace, data.key), 0) + 1
+        case VariableDeleted():
+            return (where.namespace, data.key) in state.variables
+        case ConnectionSet():
+            return data.version == state.connections.get((where.namespace, data.conn_id), 0) + 1
+        case ConnectionDeleted():
+            return (where.namespace, data.conn_id) in state.connections
         case RunCreated():
             dag = state.dags.get((where.namespace, where.dag_id))
             is_known = dag is not None and data.version in dag.versions
@@ -150,6 +164,22 @@ def _add_version(state: State, where: Where, data: DagVersionSubmitted) -> None:
     version = DagVersion(data.version, spec, data.bundle, Graph(spec), bytes(data.spec))
     state.dags.setdefault((where.namespace, where.dag_id), Dag()).versions[data.version] = version
     state.assets.take_spec(where.namespace, spec)
+
+
+def _change_secret(
+    state: State,
+    where: Where,
+    data: VariableSet | VariableDeleted | ConnectionSet | ConnectionDeleted,
+) -> None:
+    match data:
+        case VariableSet():
+            state.variables[where.namespace, data.key] = data.version
+        case VariableDeleted():
+            del state.variables[where.namespace, data.key]
+        case ConnectionSet():
+            state.connections[where.namespace, data.conn_id] = data.version
+        case ConnectionDeleted():
+            del state.connections[where.namespace, data.conn_id]
 
 
 def _create_run(state: State, event: Event, data: RunCreated) -> None:

@@ -5,15 +5,24 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from millstream.core.commands import AnyCommand, Receipt, SubmitDag, TriggerRun
+from millstream.core.commands import (
+    AnyCommand,
+    Receipt,
+    SetConnection,
+    SetVariable,
+    SubmitDag,
+    TriggerRun,
+)
 from millstream.core.decide import decide
 from millstream.core.errors import Refused
 from millstream.core.events import (
     AssetUpdated,
+    ConnectionSet,
     DagVersionSubmitted,
     Event,
     Fact,
     RunQuarantined,
+    VariableSet,
     Where,
 )
 from millstream.core.evolve import evolve, is_legal
@@ -119,6 +128,8 @@ def receipt(state: State, command: AnyCommand, events: list[Event]) -> Receipt:
                 dag_id=command.dag_id,
                 run_id=events[0].where.run_id,
             )
+        case SetVariable() | SetConnection():
+            return Receipt(id=command.id, position=position, version=_version_of(events[0]))
         case _:
             return Receipt(id=command.id, position=position)
 
@@ -126,11 +137,18 @@ def receipt(state: State, command: AnyCommand, events: list[Event]) -> Receipt:
 def repeated_receipt(command_id: str, events: list[Event]) -> Receipt:
     """The receipt of a command that was committed before, from the events that it caused."""
     first = events[0]
-    version = first.data.version if isinstance(first.data, DagVersionSubmitted) else 0
     return Receipt(
         id=command_id,
         position=events[-1].position,
         dag_id=first.where.dag_id,
         run_id=first.where.run_id,
-        version=version,
+        version=_version_of(first),
     )
+
+
+def _version_of(event: Event) -> int:
+    match event.data:
+        case DagVersionSubmitted() | VariableSet() | ConnectionSet() as data:
+            return data.version
+        case _:
+            return 0

@@ -20,6 +20,8 @@ from millstream.core.wire import GENESIS
 LARGEST_REPEATED_CONF_BYTES = 2048
 
 DagKey = tuple[str, str]
+# A namespace, and the name of something in it.
+NameKey = tuple[str, str]
 RunKey = tuple[str, str, str]
 InstanceKey = tuple[str, str, str, str, tuple[int, ...]]
 
@@ -156,7 +158,8 @@ class Run:
 
 @dataclass(slots=True)
 class State:
-    """``ready`` holds the position of each ready attempt that nobody claimed, oldest first."""
+    """``ready`` holds the position of each ready attempt that nobody claimed, oldest first;
+    ``variables`` and ``connections`` the version of each that there is."""
 
     position: int = 0
     epoch: int = 0
@@ -166,6 +169,8 @@ class State:
     runs: dict[RunKey, Run] = field(default_factory=dict)
     ready: dict[InstanceKey, int] = field(default_factory=dict)
     assets: Assets = field(default_factory=Assets)
+    variables: dict[NameKey, int] = field(default_factory=dict)
+    connections: dict[NameKey, int] = field(default_factory=dict)
 
     def latest(self, namespace: str, dag_id: str) -> DagVersion | None:
         dag = self.dags.get((namespace, dag_id))

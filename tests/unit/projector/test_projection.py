@@ -10,7 +10,14 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millstream.core.commands import SubmitDag, TriggerRun
+from millstream.core.commands import (
+    DeleteConnection,
+    DeleteVariable,
+    SetConnection,
+    SetVariable,
+    SubmitDag,
+    TriggerRun,
+)
 from millstream.core.events import Event, XCom
 from millstream.core.spec import DagSpec
 from millstream_projector.projection import Projection
@@ -18,10 +25,12 @@ from millstream_projector.rows import (
     ROW_TYPES,
     RUN_ROW_TYPES,
     AttemptRow,
+    ConnectionRow,
     Key,
     Row,
     RunRow,
     TaskRow,
+    VariableRow,
     XComRow,
     key_of,
 )
@@ -39,8 +48,9 @@ class Tables:
 
     def write(self, projection: Projection) -> None:
         changes = projection.take_changes()
-        for key in changes.gone_xcoms:
-            self.rows[XComRow].pop(key, None)
+        for kind, keys in changes.gone.items():
+            for key in keys:
+                self.rows[kind].pop(key, None)
         for kind, rows in changes.rows.items():
             for row in rows.values():
                 self.rows[kind][key_of(row)] = msgspec.structs.asdict(row)
@@ -156,3 +166,26 @@ def test_events_of_unknown_runs_change_nothing() -> None:
     about_run = [event for event in shard.log if event.where.run_id][1:]
     tables = fold(about_run)
     assert not any(tables.rows.values())
+
+
+def test_variables_and_connections_come_and_go() -> None:
+    shard = Shard()
+    for command in (
+        SetVariable(id="1", namespace="default", key="a", sealed="x", description="d"),
+        SetVariable(id="2", namespace="default", key="a", sealed="x"),
+        SetVariable(id="3", namespace="default", key="b", sealed="x"),
+        DeleteVariable(id="4", namespace="default", key="b"),
+        SetVariable(id="5", namespace="default", key="b", sealed="x"),
+        SetConnection(id="6", namespace="default", conn_id="c", sealed="x"),
+        DeleteConnection(id="7", namespace="default", conn_id="c"),
+    ):
+        shard.handle(command)
+    whole = fold(shard.log)
+    for cut in range(1, 8):
+        assert fold(shard.log, {cut}).rows == whole.rows
+    variables = whole.rows[VariableRow].values()
+    assert [(row["key"], row["version"], row["description"]) for row in variables] == [
+        ("a", 2, ""),
+        ("b", 1, ""),
+    ]
+    assert whole.rows[ConnectionRow] == {}

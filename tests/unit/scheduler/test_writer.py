@@ -9,8 +9,15 @@ import pytest
 
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.event_log import Head, Refusal, Stored
+from millstream.adapters.secret_table import SecretRow
 from millstream.adapters.settings import Settings
-from millstream.core.commands import TriggerRun, encode_command
+from millstream.core.commands import (
+    DeleteVariable,
+    SetConnection,
+    SetVariable,
+    TriggerRun,
+    encode_command,
+)
 from millstream.core.errors import Fenced
 from millstream.core.state import State
 from millstream.core.wire import GENESIS
@@ -35,14 +42,18 @@ class FakeLog:
         self.epoch = epoch
         self.refused: list[Refusal] = []
         self.appended: list[Stored] = []
+        self.secrets: list[SecretRow] = []
 
     async def head(self) -> Head:
         return Head(self.epoch, 0, GENESIS)
 
-    async def append(self, epoch: int, last_position: int, batch: list[Stored]) -> None:
+    async def append(
+        self, epoch: int, last_position: int, batch: list[Stored], secrets: list[SecretRow]
+    ) -> None:
         if epoch != self.epoch:
             raise Fenced("another one")
         self.appended += batch
+        self.secrets += secrets
 
     async def caused_by(self, *_: object) -> dict[str, list[Stored]]:
         return {}
@@ -109,3 +120,40 @@ def test_the_right_one_does(payload: bytes, receipts: int) -> None:
     assert len(settlement.receipts) == receipts
     assert settlement.acks == ["$JS.ACK.INBOX.c.1.1.1.0.0"]
     assert len(log.refused) == 1
+
+
+def test_the_value_of_a_variable_is_committed_with_its_event() -> None:
+    log, relay = FakeLog(epoch=1), FakeRelay()
+    writer = make_writer(log, relay)
+    value = SetVariable(id="a", namespace="default", key="k", sealed="fernet:0:x")
+    connection = SetConnection(id="b", namespace="default", conn_id="c", sealed="fernet:0:y")
+    gone = DeleteVariable(id="c", namespace="default", key="k")
+    for command in (value, value, connection, gone, gone):
+        writer._on_message(ask(encode_command(command)))
+    asyncio.run(writer._step())
+    assert log.secrets == [
+        SecretRow("default", "variable", "k", 1, 1, "fernet:0:x"),
+        SecretRow("default", "connection", "c", 1, 2, "fernet:0:y"),
+        SecretRow("default", "variable", "k", 0, 3, None),
+    ]
+    assert [stored.record.type for stored in log.appended] == [
+        "VariableSet",
+        "ConnectionSet",
+        "VariableDeleted",
+    ]
+    assert not any(b"fernet" in bytes(stored.record.data) for stored in log.appended)
+
+
+def test_a_refusal_does_not_repeat_what_was_to_be_kept() -> None:
+    log, relay = FakeLog(epoch=1), FakeRelay()
+    writer = make_writer(log, relay)
+    for data in (
+        b'{"type":"SetVariable","id":"a","namespace":"default","key":" ","sealed":"hunter22"}',
+        b'{"type":"SetVariable","id":"a","namespace":"default","key":"k","sealed":"hunter 22"}',
+        b'{"type":"SetVariable","id":"a","namespace":"default","sealed":"hunter22"}',
+        b'{"type":"SetVariable","id":"a","namespace":"default","key":"k","sealed":["hunter22"]}',
+    ):
+        writer._on_message(ask(data))
+    asyncio.run(writer._step())
+    assert len(log.refused) == 4
+    assert "hunter" not in repr((log.refused, relay.settlements))

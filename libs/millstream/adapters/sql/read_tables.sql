@@ -157,3 +157,24 @@ CREATE TABLE asset_event (
     recorded_at timestamptz NOT NULL
 );
 CREATE INDEX asset_event_of ON asset_event (namespace, name, position);
+
+-- Names and versions; the values are encrypted and elsewhere.
+CREATE TABLE variable (
+    namespace   text        NOT NULL,
+    key         text        NOT NULL,
+    version     bigint      NOT NULL,
+    description text        NOT NULL,
+    updated_at  timestamptz NOT NULL,
+    position    bigint      NOT NULL,
+    PRIMARY KEY (namespace, key)
+);
+
+CREATE TABLE connection (
+    namespace   text        NOT NULL,
+    conn_id     text        NOT NULL,
+    version     bigint      NOT NULL,
+    description text        NOT NULL,
+    updated_at  timestamptz NOT NULL,
+    position    bigint      NOT NULL,
+    PRIMARY KEY (namespace, conn_id)
+);

@@ -1,0 +1,129 @@
+"""Encrypting the values of variables and connections, for the api and the workers alone.
+
+What is encrypted names what it belongs to, so that a value which somebody moves to another name in
+the database is not taken for that one's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from millstream.adapters.settings import PREFIX, InvalidSettings, Settings
+from millstream.core.errors import MillstreamError
+
+_SCHEME = "fernet"
+_KEY_HINT = (
+    "A key is made with: python -c 'from cryptography.fernet import Fernet; "
+    "print(Fernet.generate_key().decode())'"
+)
+
+
+class NoSecretKey(MillstreamError):
+    """This process was given no key, so it can neither encrypt nor decrypt."""
+
+    reason = "NO_SECRET_KEY"
+
+
+class CannotUnseal(MillstreamError):
+    """A stored value that none of the keys of this process opens."""
+
+    reason = "CANNOT_UNSEAL"
+
+
+class _Content(msgspec.Struct, frozen=True):
+    kind: str
+    namespace: str
+    name: str
+    value: str
+
+
+_decoder = msgspec.json.Decoder(_Content)
+
+
+def new_key() -> str:
+    """A new key, as the setting ``secret_key`` takes it."""
+    from cryptography.fernet import Fernet
+
+    return Fernet.generate_key().decode()
+
+
+class SecretBox:
+    """``seal`` with the first key, ``unseal`` with whichever sealed it."""
+
+    def __init__(self, keys: str) -> None:
+        """``keys``: one or several with commas between them. Raises :class:`InvalidSettings`."""
+        from cryptography.fernet import Fernet
+
+        self._keys: dict[str, Fernet] = {}
+        for key in filter(None, (part.strip() for part in keys.split(","))):
+            try:
+                self._keys[_key_id(key)] = Fernet(key)
+            except ValueError:
+                raise InvalidSettings(
+                    f"{PREFIX}SECRET_KEY holds something that is no key: 32 bytes in url-safe "
+                    f"base64. {_KEY_HINT}"
+                ) from None
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> SecretBox:
+        """The keys of a service: from its settings, or from the file that they name."""
+        keys = settings.secret_key
+        if not keys and settings.secret_key_file:
+            try:
+                keys = Path(settings.secret_key_file).read_text()
+            except OSError as error:
+                raise InvalidSettings(
+                    f"{PREFIX}SECRET_KEY_FILE={settings.secret_key_file!r} cannot be read: "
+                    f"{error.strerror}."
+                ) from None
+        return cls(keys.replace("\n", ","))
+
+    def seal(self, kind: str, namespace: str, name: str, value: str) -> str:
+        """Raises :class:`NoSecretKey`."""
+        if not self._keys:
+            raise _no_key()
+        key_id, key = next(iter(self._keys.items()))
+        content = msgspec.json.encode(_Content(kind, namespace, name, value))
+        return f"{_SCHEME}:{key_id}:{key.encrypt(content).decode()}"
+
+    def unseal(self, kind: str, namespace: str, name: str, sealed: str) -> str:
+        """Raises :class:`NoSecretKey` and :class:`CannotUnseal`."""
+        from cryptography.fernet import InvalidToken
+
+        if not self._keys:
+            raise _no_key()
+        scheme, key_id, token = [*sealed.split(":", 2), "", ""][:3]
+        key = self._keys.get(key_id) if scheme == _SCHEME else None
+        if key is None:
+            raise CannotUnseal(
+                f"The value of {kind} {name!r} was encrypted with the key {key_id!r}, which is "
+                f"not in {PREFIX}SECRET_KEY here; add that key, or set the {kind} again."
+            )
+        try:
+            content = _decoder.decode(key.decrypt(token))
+        except (InvalidToken, msgspec.MsgspecError):
+            content = None
+        if content is None or (content.kind, content.namespace, content.name) != (
+            kind,
+            namespace,
+            name,
+        ):
+            raise CannotUnseal(
+                f"The stored value of {kind} {name!r} was damaged or belongs to something else; "
+                f"set the {kind} again."
+            )
+        return content.value
+
+
+def _key_id(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:8]
+
+
+def _no_key() -> NoSecretKey:
+    return NoSecretKey(
+        f"{PREFIX}SECRET_KEY is not set, so variables and connections cannot be kept. Give the "
+        f"api and the workers the same key. {_KEY_HINT}"
+    )
