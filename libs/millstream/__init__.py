@@ -14,6 +14,9 @@ from millstream.version import __version__
 if TYPE_CHECKING:
     from millstream.core.errors import MillstreamError
     from millstream.core.spec import TriggerRule
+    from millstream.sdk.asset_decorator import asset
+    from millstream.sdk.asset_events import Metadata
+    from millstream.sdk.assets import Asset, AssetAlias, AssetAll, AssetAny, Dataset
     from millstream.sdk.connection import Connection
     from millstream.sdk.context import get_current_context
     from millstream.sdk.dag import DAG, dag
@@ -62,6 +65,10 @@ __all__ = [
     "AirflowFailException",
     "AirflowNotFoundException",
     "AirflowSkipException",
+    "Asset",
+    "AssetAlias",
+    "AssetAll",
+    "AssetAny",
     "BaseBranchOperator",
     "BaseHook",
     "BaseOperator",
@@ -72,10 +79,12 @@ __all__ = [
     "BranchPythonOperator",
     "BranchPythonVirtualenvOperator",
     "Connection",
+    "Dataset",
     "EmptyOperator",
     "ExternalPythonOperator",
     "Label",
     "LatestOnlyOperator",
+    "Metadata",
     "MillstreamError",
     "Param",
     "PythonOperator",
@@ -87,6 +96,7 @@ __all__ = [
     "WeekDay",
     "XComArg",
     "__version__",
+    "asset",
     "chain",
     "chain_linear",
     "cross_downstream",
@@ -102,6 +112,13 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Asset": "sdk.assets",
+    "AssetAlias": "sdk.assets",
+    "AssetAll": "sdk.assets",
+    "AssetAny": "sdk.assets",
+    "Dataset": "sdk.assets",
+    "Metadata": "sdk.asset_events",
+    "asset": "sdk.asset_decorator",
     "AirflowException": "sdk.errors",
     "AirflowFailException": "sdk.errors",
     "AirflowNotFoundException": "sdk.errors",

@@ -159,12 +159,15 @@ Schedule = TimeSchedule | AssetSchedule | AssetOrTimeSchedule
 
 
 def schedule_of(
-    text: str | None, timezone: str = "UTC", *, data_intervals: bool = False
+    text: str | Schedule | None, timezone: str = "UTC", *, data_intervals: bool = False
 ) -> Schedule:
     """What a schedule written as text means: a cron expression or a preset. Airflow 3 makes a run
-    whenever it fires; with ``data_intervals``, as in Airflow 2, for each stretch in between."""
+    whenever it fires; with ``data_intervals``, as in Airflow 2, for each stretch in between. Any
+    other schedule means itself."""
     if text is None:
         return NoSchedule()
+    if not isinstance(text, str):
+        return text
     if text == "@once":
         return OnceSchedule()
     if text == "@continuous":

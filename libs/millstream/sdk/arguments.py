@@ -50,8 +50,6 @@ PLANNED_TASK_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "resources": (None,),
     "executor": (None,),
     "executor_config": (None, {}),
-    "inlets": _NOTHING,
-    "outlets": _NOTHING,
     "sla": (None,),
     "allow_nested_operators": (None, True),
     "ignore_first_depends_on_past": (None, False, True),

@@ -14,7 +14,9 @@ import jinja2
 
 from millstream.core.errors import InvalidDag
 from millstream.core.spec import DagSpec, TaskSpec, TriggerRule
+from millstream.core.timetable import AssetSchedule
 from millstream.sdk import arguments
+from millstream.sdk.assets import BaseAsset, schedule_condition
 from millstream.sdk.authoring import (
     author_place,
     close_dag,
@@ -53,7 +55,7 @@ class DAG:
         self,
         dag_id: str,
         description: str | None = None,
-        schedule: str | None = _UNSET,
+        schedule: str | BaseAsset | Collection[BaseAsset] | None = _UNSET,
         start_date: datetime | date | str | None = None,
         *,
         schedule_interval: str | None = _UNSET,
@@ -306,12 +308,15 @@ class DAG:
 _DAG_ARGUMENTS = sorted(set(inspect.signature(DAG.__init__).parameters) - {"self", "kwargs"})
 
 
-def _schedule(schedule: Any, schedule_interval: Any) -> str | None:
+def _schedule(schedule: Any, schedule_interval: Any) -> str | AssetSchedule | None:
     if schedule is not _UNSET and schedule_interval is not _UNSET:
         raise TypeError("DAG() got both schedule and schedule_interval; pass schedule alone")
     value = schedule_interval if schedule is _UNSET else schedule
     if value is _UNSET or value is None:
         return None
+    condition = schedule_condition(value)
+    if condition is not None:
+        return AssetSchedule(condition=condition)
     if not isinstance(value, str):
         raise NotSupportedYet(
             f"schedule={value!r} is not supported yet: a {type(value).__name__} is no cron "

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from millstream.core.spec import Action, PythonAction, TaskSpec, TriggerRule
 from millstream.sdk import arguments
+from millstream.sdk.assets import asset_list
 from millstream.sdk.authoring import author_place, current_dag, current_group
 from millstream.sdk.edges import Node
 from millstream.sdk.errors import AirflowException, NotSupportedYet
@@ -161,6 +162,8 @@ class BaseOperator(Node):
         start_date: Any = None,
         task_display_name: str | None = None,
         owner: str = "",
+        inlets: Any = None,
+        outlets: Any = None,
         pre_execute: PreExecute | None = None,
         post_execute: PostExecute | None = None,
         **kwargs: Any,
@@ -190,6 +193,8 @@ class BaseOperator(Node):
         self.doc_md = doc_md or doc or doc_rst or doc_yaml or doc_json or ""
         self.task_display_name = arguments.text("task_display_name", task_display_name)
         self.owner = arguments.text("owner", owner)
+        self.inlets = asset_list("inlets", inlets, f"task {task_id!r}")
+        self.outlets = asset_list("outlets", outlets, f"task {task_id!r}")
         self.line = self._creation.line
         self.pre_execute_hook = _hook("pre_execute", pre_execute)
         self.post_execute_hook = _hook("post_execute", post_execute)
@@ -423,6 +428,8 @@ class BaseOperator(Node):
             edge_labels=self._edge_labels(),
             display_name=self.task_display_name,
             owner=self.owner,
+            inlets=tuple(asset.condition() for asset in self.inlets),
+            outlets=tuple(asset.condition() for asset in self.outlets),
             is_setup=self.is_setup,
             is_teardown=self.is_teardown,
             on_failure_fail_dagrun=self.on_failure_fail_dagrun,
