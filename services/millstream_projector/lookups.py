@@ -11,8 +11,10 @@ import structlog
 from millstream.adapters.bus import Bus
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.lookup import (
+    AssetQuestion,
     ConfAnswer,
-    ConfQuestion,
+    LookupAnswer,
+    LookupQuestion,
     XComQuestion,
     decode_question,
     encode_answer,
@@ -22,6 +24,7 @@ from millstream.adapters.settings import Settings
 from millstream.adapters.streams import lookup_subject
 from millstream.core.errors import Unavailable
 from millstream.core.xcoms import FoundXCom, Place, XComAnswer
+from millstream_projector.asset_queries import find_asset_events
 from millstream_projector.projection import KeptRun, Projection
 from millstream_projector.tables import READ_SCHEMA
 from millstream_projector.xcom_queries import MOST_ROWS, find_xcoms, stored_xcom
@@ -30,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 MOST_WAITING = 10_000
 MOST_ANSWER_BYTES = 512 * 1024
-Question = XComQuestion | ConfQuestion
+Question = LookupQuestion
 
 
 class Lookups:
@@ -87,7 +90,7 @@ class Lookups:
         while True:
             question, reply = await self._queue.get()
             kept = self._projection.runs.get((question.namespace, question.dag_id, question.run_id))
-            if kept is not None and not _is_of_other_runs(question):
+            if kept is not None and not _is_for_tables(question):
                 await self._reply(reply, _from_memory(kept, question))
             elif question.position <= self._written:
                 _put(self._from_tables, question, reply)
@@ -104,14 +107,16 @@ class Lookups:
                 continue
             await self._reply(reply, answer)
 
-    async def _reply(self, reply: str, answer: XComAnswer | ConfAnswer) -> None:
+    async def _reply(self, reply: str, answer: LookupAnswer) -> None:
         try:
             await self._bus.publish(reply, encode_answer(answer))
         except Unavailable as error:
             log.warning("lookup_failed", error=str(error))
 
-    async def _read(self, question: Question) -> XComAnswer | ConfAnswer:
+    async def _read(self, question: Question) -> LookupAnswer:
         async with self._database.use() as connection:
+            if isinstance(question, AssetQuestion):
+                return await find_asset_events(connection, question, MOST_ANSWER_BYTES)
             if isinstance(question, XComQuestion):
                 answer = _Answer()
                 async for found in find_xcoms(connection, question, MOST_ANSWER_BYTES):
@@ -147,8 +152,11 @@ def _put(queue: asyncio.Queue[tuple[Question, str]], question: Question, reply: 
         log.warning("lookups_overloaded")
 
 
-def _is_of_other_runs(question: Question) -> bool:
-    return isinstance(question, XComQuestion) and question.pull.include_prior_dates
+def _is_for_tables(question: Question) -> bool:
+    """Asks for more than what is kept of one run."""
+    if isinstance(question, XComQuestion):
+        return question.pull.include_prior_dates
+    return isinstance(question, AssetQuestion)
 
 
 def _from_memory(kept: KeptRun, question: Question) -> XComAnswer | ConfAnswer:

@@ -16,12 +16,14 @@ from millstream.adapters import telemetry
 from millstream.adapters.blobs import FsspecBlobs
 from millstream.adapters.bus import Bus, TooLarge
 from millstream.adapters.lookup import (
+    AssetQuestion,
     ConfAnswer,
     ConfQuestion,
     XComQuestion,
     encode_question,
 )
 from millstream.adapters.streams import log_subject, lookup_subject
+from millstream.core.asset_events import AssetEventsQuestion
 from millstream.core.commands import (
     FailAttempt,
     Receipt,
@@ -36,7 +38,19 @@ from millstream.core.xcoms import XComPull
 from millstream.sdk.execution import Attempt, Outcome
 from millstream_worker.bundles import Bundles
 from millstream_worker.children import Child, ChildDied, Children
-from millstream_worker.frames import Answer, Done, Fetch, Fetched, Pull, Pulled, Question, Run, Told
+from millstream_worker.frames import (
+    Answer,
+    AskAssets,
+    Done,
+    Fetch,
+    Fetched,
+    Pull,
+    Pulled,
+    Question,
+    Run,
+    Told,
+    ToldAssets,
+)
 from millstream_worker.output import Output
 from millstream_worker.reports import Reports
 
@@ -288,7 +302,7 @@ class Running:
         }
         match outcome.kind:
             case "success":
-                return SucceedAttempt(**about, choice=outcome.choice)
+                return SucceedAttempt(**about, choice=outcome.choice, assets=outcome.assets)
             case "skipped":
                 return SkipAttempt(**about, reason=outcome.message)
             case "failed":
@@ -343,8 +357,26 @@ class Running:
                     return Fetched(path, is_new)
                 except MillstreamError as error:
                     return Fetched("", error=f"an XCom could not be read: {error}")
+            case AskAssets(asked):
+                try:
+                    return ToldAssets(msgspec.Raw(await self._asset_events(asked)))
+                except MillstreamError as error:
+                    return ToldAssets(
+                        msgspec.Raw(b"null"), f"updates of assets could not be read: {error}"
+                    )
             case _:
                 return Told()
+
+    async def _asset_events(self, asked: AssetEventsQuestion) -> bytes:
+        where = self.where
+        question = AssetQuestion(
+            namespace=where.namespace,
+            dag_id=where.dag_id,
+            run_id=where.run_id,
+            asked=asked,
+            position=self._position,
+        )
+        return await self._look_up("assets", encode_question(question))
 
     async def _pull(self, pull: XComPull) -> bytes:
         where, run = self.where, self._ready.run

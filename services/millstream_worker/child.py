@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from millstream.core.asset_events import AssetAnswer, AssetEventRecord, AssetEventsQuestion
 from millstream.core.errors import MillstreamError
 from millstream.core.xcoms import XComAnswer, XComPull
 from millstream.sdk.dag import DAG
@@ -29,6 +30,7 @@ from millstream_worker.blob_files import read_blob_file
 from millstream_worker.frames import (
     LENGTH,
     Answer,
+    AskAssets,
     Change,
     Done,
     Fetch,
@@ -42,12 +44,14 @@ from millstream_worker.frames import (
     Run,
     ToChild,
     Told,
+    ToldAssets,
     encode_frame,
     to_child_decoder,
 )
 
 _PR_SET_PDEATHSIG = 1
 _answer_decoder = msgspec.json.Decoder(XComAnswer)
+_asset_decoder = msgspec.json.Decoder(AssetAnswer)
 
 
 class WorkerGone(Exception):
@@ -80,6 +84,12 @@ class Channel:
         assert isinstance(answer, Fetched)
         return read_blob_file(answer.path, key, answer.is_yours)
 
+    def find_asset_events(self, asked: AssetEventsQuestion) -> list[AssetEventRecord]:
+        """As :class:`TaskChannel` says. Raises :class:`MillstreamError`."""
+        answer = self._ask(AskAssets(asked))
+        assert isinstance(answer, ToldAssets)
+        return list(_asset_decoder.decode(answer.answer).events)
+
     def find_variable(self, key: str) -> str | None:
         return self._told(Find("variable", key))
 
@@ -105,7 +115,7 @@ class Channel:
         with self._asking:
             self.send(question)
             answer = self.receive()
-        assert isinstance(answer, Pulled | Fetched | Told)
+        assert isinstance(answer, Pulled | Fetched | ToldAssets | Told)
         if answer.error:
             raise MillstreamError(answer.error)
         return answer

@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from millstream.core.asset_events import AssetEventsQuestion
 from millstream.core.xcoms import XComPull
 from millstream.sdk.execution import Attempt, Outcome
 
@@ -53,6 +54,19 @@ class Fetch(msgspec.Struct, frozen=True, tag_field="kind", tag="fetch"):
     key: str
 
 
+class AskAssets(msgspec.Struct, frozen=True, tag_field="kind", tag="ask_assets"):
+    """The task wants updates of assets."""
+
+    asked: AssetEventsQuestion
+
+
+class ToldAssets(msgspec.Struct, frozen=True, tag_field="kind", tag="told_assets"):
+    """The answer to `AskAssets`: an `AssetAnswer`, or ``error``."""
+
+    answer: msgspec.Raw
+    error: str = ""
+
+
 class Find(msgspec.Struct, frozen=True, tag_field="kind", tag="find"):
     """The task wants a variable or a connection."""
 
@@ -90,8 +104,8 @@ class Done(msgspec.Struct, frozen=True, tag_field="kind", tag="done"):
     ended_at: datetime
 
 
-Question = Pull | Fetch | Find | Change | Mask
-Answer = Pulled | Fetched | Told
+Question = Pull | Fetch | AskAssets | Find | Change | Mask
+Answer = Pulled | Fetched | ToldAssets | Told
 ToChild = Run | Answer
 FromChild = Question | Done
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from millstream.core.asset_events import AssetAnswer, AssetEventsQuestion
 from millstream.core.xcoms import XComAnswer, XComPull
 
 
@@ -34,20 +35,35 @@ class ConfAnswer(msgspec.Struct, frozen=True, kw_only=True):
     conf: msgspec.Raw
 
 
+class AssetQuestion(msgspec.Struct, frozen=True, kw_only=True, tag_field="what", tag="assets"):
+    """Updates of assets, as the task of this run asks for them."""
+
+    namespace: str
+    dag_id: str
+    run_id: str
+    asked: AssetEventsQuestion
+    position: int
+
+    @property
+    def is_of_run(self) -> bool:
+        return not (self.asked.name or self.asked.uri or self.asked.alias)
+
+
+LookupQuestion = XComQuestion | ConfQuestion | AssetQuestion
+LookupAnswer = XComAnswer | ConfAnswer | AssetAnswer
+
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[XComQuestion | ConfQuestion] = msgspec.json.Decoder(
-    XComQuestion | ConfQuestion
-)
+_decoder: msgspec.json.Decoder[LookupQuestion] = msgspec.json.Decoder(LookupQuestion)
 
 
-def encode_question(question: XComQuestion | ConfQuestion) -> bytes:
+def encode_question(question: LookupQuestion) -> bytes:
     return _encoder.encode(question)
 
 
-def decode_question(data: bytes) -> XComQuestion | ConfQuestion:
+def decode_question(data: bytes) -> LookupQuestion:
     """Raises ``msgspec.MsgspecError``."""
     return _decoder.decode(data)
 
 
-def encode_answer(answer: XComAnswer | ConfAnswer) -> bytes:
+def encode_answer(answer: LookupAnswer) -> bytes:
     return _encoder.encode(answer)

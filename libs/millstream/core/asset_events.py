@@ -9,10 +9,9 @@ import msgspec
 
 
 class AssetEventsQuestion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Which updates: with ``is_of_run`` those that led to the asker's run, else the latest
-    ``limit`` ones of an asset or an alias."""
+    """Which updates: the latest ``limit`` ones of an asset or an alias. Without either: those that
+    led to the asker's run."""
 
-    is_of_run: bool = False
     name: str = ""
     uri: str = ""
     alias: str = ""
@@ -34,3 +33,9 @@ class AssetEventRecord(msgspec.Struct, frozen=True, kw_only=True):
     task_id: str
     map_index: tuple[int, ...]
     recorded_at: datetime
+
+
+class AssetAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Oldest first."""
+
+    events: tuple[AssetEventRecord, ...]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 import pendulum
 
-from millstream.core.events import Choice, RunInfo
+from millstream.core.events import AssetEmission, Choice, RunInfo
 from millstream.core.spec import Action
 from millstream.core.xcoms import XComPull, XComQuery
 from millstream.sdk.dates import in_utc
@@ -47,7 +47,8 @@ CONTEXT_KEYS = frozenset(
         "dag", "dag_run", "task", "ti", "task_instance", "run_id", "params", "macros", "try_number",
         "templates_dict", "test_mode", "task_instance_key_str", "logical_date", "ds", "ds_nodash",
         "ts", "ts_nodash", "ts_nodash_with_tz", "data_interval_start", "data_interval_end", "var",
-        "conn", *REPLACEMENTS,
+        "conn", "inlets", "outlets", "inlet_events", "outlet_events", "triggering_asset_events",
+        *REPLACEMENTS,
     }
 )  # fmt: skip
 
@@ -112,6 +113,7 @@ class TaskInstance:
         self.pushed: dict[str, bytes] = {}
         self._prefetched: dict[XComQuery, tuple[Pulled, int]] = {}
         self.choice: Choice | None = None
+        self.assets: tuple[AssetEmission, ...] = ()
 
     def xcom_push(self, key: str, value: Any) -> None:
         """Hands on a value under ``key``; it is visible to others once the attempt has ended."""

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from millstream.core.events import Choice
+from millstream.core.asset_events import AssetEventsQuestion
+from millstream.core.events import AssetEmission, Choice
 from millstream.core.spec import BashAction, EmptyAction
 from millstream.core.xcoms import XComQuery
+from millstream.sdk.asset_events import InletEvents, OutletEvents, TriggeringAssetEvents
 from millstream.sdk.context import Attempt, Context, build_context, running
 from millstream.sdk.errors import AirflowException, AirflowFailException, AirflowSkipException
 from millstream.sdk.masking import masker
@@ -52,6 +54,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     traceback: str = ""
     may_retry: bool = True
     choice: Choice | None = None
+    assets: tuple[AssetEmission, ...] = ()
 
 
 def run_attempt(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Outcome:
@@ -61,7 +64,7 @@ def run_attempt(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Outc
     try:
         context = build_context(attempt, dag, channel)
         with asking(channel):
-            _run(attempt, dag, context)
+            _run(attempt, dag, context, channel)
     except AirflowSkipException as error:
         return Outcome(
             kind="skipped",
@@ -70,17 +73,23 @@ def run_attempt(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Outc
         )
     except BaseException as error:
         return _failed(error, _pushed(context))
-    return Outcome(kind="success", xcoms=_pushed(context), choice=context["ti"].choice)
+    return Outcome(
+        kind="success",
+        xcoms=_pushed(context),
+        choice=context["ti"].choice,
+        assets=context["ti"].assets,
+    )
 
 
 def _pushed(context: Context) -> dict[str, bytes]:
     return dict(context["ti"].pushed) if "ti" in context else {}
 
 
-def _run(attempt: Attempt, dag: DAG | None, context: Context) -> None:
+def _run(attempt: Attempt, dag: DAG | None, context: Context, channel: TaskChannel) -> None:
     task = copy.copy(_task(attempt, dag))
     instance = context["ti"]
     context["task"] = instance.task = task
+    _add_assets(context, task, channel)
     context["params"] = resolve_params(
         dag.params if dag else {}, task.params, instance.dag_run.conf
     )
@@ -96,6 +105,18 @@ def _run(attempt: Attempt, dag: DAG | None, context: Context) -> None:
         task.post_execute(context, result)
     if result is not None and attempt.do_xcom_push:
         instance.pushed[XCOM_RETURN_KEY] = encode_xcom(result, attempt.task_id)
+    instance.assets = context["outlet_events"].emissions()
+
+
+def _add_assets(context: Context, task: BaseOperator, channel: TaskChannel) -> None:
+    ask = channel.find_asset_events
+    is_triggered = context["dag_run"].run_type == "asset_triggered"
+    context["inlets"], context["outlets"] = task.inlets, task.outlets
+    context["inlet_events"] = InletEvents(task.inlets, ask)
+    context["outlet_events"] = OutletEvents(task.outlets)
+    context["triggering_asset_events"] = TriggeringAssetEvents(
+        lambda: ask(AssetEventsQuestion()) if is_triggered else []
+    )
 
 
 def _queries(task: BaseOperator, context: Context) -> Iterator[XComQuery]:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from millstream.core.asset_events import AssetEventRecord, AssetEventsQuestion
 from millstream.core.commands import (
     AnyCommand,
     CreateScheduledRun,
@@ -35,6 +36,7 @@ from millstream.core.commands import (
 )
 from millstream.core.errors import MillstreamError, NotFound
 from millstream.core.events import (
+    AssetUpdated,
     Event,
     RunFailed,
     RunQuarantined,
@@ -138,6 +140,7 @@ class _Runner:
         self._ready: deque[tuple[Where, TaskReady]] = deque()
         self._timers: list[tuple[datetime, int, TimerCommand]] = []
         self._run_id = ""
+        self._asset_events: list[AssetEventRecord] = []
         self._ended: RunStatus | None = None
         self._statuses = {task.task_id: "none" for task in spec.tasks}
         self._xcoms: dict[str, dict[tuple[int, ...], dict[str, bytes]]] = {}
@@ -188,6 +191,21 @@ class _Runner:
         status = next_status(data)
         if status is not None and not where.map_index:
             self._statuses[where.task_id] = status
+        if isinstance(data, AssetUpdated):
+            self._asset_events.append(
+                AssetEventRecord(
+                    position=event.position,
+                    name=data.name,
+                    uri=data.uri,
+                    extra=data.extra,
+                    aliases=data.aliases,
+                    dag_id=where.dag_id,
+                    run_id=where.run_id,
+                    task_id=where.task_id,
+                    map_index=where.map_index,
+                    recorded_at=event.recorded_at,
+                )
+            )
         self._output.show(event)
         match data:
             case TaskReady():
@@ -252,7 +270,7 @@ class _Runner:
         }
         match outcome.kind:
             case "success":
-                return SucceedAttempt(**common, choice=outcome.choice)
+                return SucceedAttempt(**common, choice=outcome.choice, assets=outcome.assets)
             case "skipped":
                 return SkipAttempt(**common, reason=outcome.message)
             case "failed":
@@ -295,6 +313,16 @@ class _Runner:
                     xcom = XCom(value=msgspec.Raw(text), size=len(text))
                     found.append(FoundXCom(number, path, xcom))
         return XComAnswer(tuple(found))
+
+    def find_asset_events(self, asked: AssetEventsQuestion) -> list[AssetEventRecord]:
+        """As :class:`TaskChannel` says; only updates by this run are known here."""
+        return [
+            event
+            for event in self._asset_events
+            if asked.name in ("", event.name)
+            and asked.uri in ("", event.uri)
+            and (not asked.alias or asked.alias in event.aliases)
+        ][-asked.limit :]
 
     def get_blob(self, key: str) -> bytes:
         """As :class:`TaskChannel` says; here no value is ever so large that it becomes one."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol, overload
 
 import msgspec
 
+from millstream.core.asset_events import AssetEventRecord, AssetEventsQuestion
 from millstream.core.events import XCom
 from millstream.core.xcoms import FoundXCom, MapIndex, Place, XComAnswer, XComPull, XComQuery
 from millstream.sdk.stores import Store
@@ -23,6 +24,10 @@ class TaskChannel(Store, Protocol):
 
     def get_blob(self, key: str) -> bytes:
         """The bytes under a key of the blob store."""
+        ...
+
+    def find_asset_events(self, asked: AssetEventsQuestion) -> list[AssetEventRecord]:
+        """Updates of assets, oldest first."""
         ...
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from millstream.core.asset_events import AssetEventRecord, AssetEventsQuestion
 from millstream.core.errors import NotFound
 from millstream.core.events import RunInfo, XCom
 from millstream.core.spec import Action
@@ -29,6 +30,8 @@ class MemoryChannel:
         self.mapped: dict[str, dict[tuple[int, ...], dict[str, bytes]]] = {}
         self.most = 1000
         self.asked: list[XComPull] = []
+        self.asset_events: list[AssetEventRecord] = []
+        self.asked_assets: list[AssetEventsQuestion] = []
         self.variables: dict[str, str] = {}
         self.connections: dict[str, str] = {}
 
@@ -70,6 +73,10 @@ class MemoryChannel:
 
     def get_blob(self, key: str) -> bytes:
         raise NotFound(f"no blob {key}")
+
+    def find_asset_events(self, asked: AssetEventsQuestion) -> list[AssetEventRecord]:
+        self.asked_assets.append(asked)
+        return self.asset_events
 
     def find_variable(self, key: str) -> str | None:
         return self.variables.get(key)

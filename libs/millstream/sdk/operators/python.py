@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from millstream.sdk.asset_events import Metadata
 from millstream.sdk.operator import BaseOperator
 
 if TYPE_CHECKING:
@@ -52,10 +53,28 @@ class PythonOperator(BaseOperator):
         args = tuple(self.op_args)
         kwargs = call_arguments(self.python_callable, args, {**context, **self.op_kwargs})
         result = self.python_callable(*args, **kwargs)
+        if inspect.isgeneratorfunction(self.python_callable):
+            return _take_metadata(result, context)
         if inspect.iscoroutine(result):
             with asyncio.Runner() as runner:
                 return runner.run(result)
         return result
+
+
+def _take_metadata(yields: Generator[Any, None, Any], context: Context) -> Any:
+    """Runs a function that yields :class:`Metadata` of its outlets; what it returns is the
+    result."""
+    while True:
+        try:
+            said = next(yields)
+        except StopIteration as end:
+            return end.value
+        if not isinstance(said, Metadata):
+            raise TypeError(
+                f"the function of a task yielded {said!r}; it may yield Metadata of its outlets, "
+                f"and return its result"
+            )
+        context["outlet_events"].take(said)
 
 
 def call_arguments(
