@@ -41,7 +41,13 @@ async def main(service: Service) -> None:
     blobs = FsspecBlobs(settings.blob_url)
     timeout_s = settings.receipt_timeout_s
     server = Server(
-        DagService(commands, snapshots, blobs, timeout_s),
+        DagService(
+            commands,
+            snapshots,
+            blobs,
+            timeout_s,
+            are_new_paused=settings.dags_are_paused_at_creation,
+        ),
         RunService(commands, snapshots, pool, hub, event_log, blobs, timeout_s),
         EventService(hub, event_log),
         SystemService(bus, event_log, snapshots, workers),

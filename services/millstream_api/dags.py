@@ -7,7 +7,7 @@ import io
 import zipfile
 from collections.abc import AsyncIterator
 
-from millstream.core.commands import SubmitDag
+from millstream.core.commands import SetDagPaused, SubmitDag
 from millstream.core.errors import InvalidArgument, InvalidDag, NotFound, Unavailable
 from millstream.core.spec import DagSpec, PythonAction
 from millstream.core.validate import check_dag
@@ -28,13 +28,13 @@ BUNDLE_BYTES = 64 * 1024 * 1024
 MOST_UPLOADS = 4
 
 _GET = """
-SELECT d.namespace, d.dag_id, d.latest_version, v.spec, v.bundle, v.submitted_at
+SELECT d.*, v.spec, v.bundle, v.submitted_at
 FROM dag d JOIN dag_version v ON v.namespace = d.namespace AND v.dag_id = d.dag_id
 WHERE d.namespace = $1 AND d.dag_id = $2
   AND v.version = CASE WHEN $3::integer = 0 THEN d.latest_version ELSE $3::integer END
 """
 _LIST = """
-SELECT d.namespace, d.dag_id, d.latest_version, v.bundle, d.submitted_at
+SELECT d.*, v.bundle
 FROM dag d JOIN dag_version v ON v.namespace = d.namespace AND v.dag_id = d.dag_id
                              AND v.version = d.latest_version
 WHERE d.namespace = $1 AND d.dag_id > $2 ORDER BY d.dag_id LIMIT $3
@@ -43,12 +43,19 @@ WHERE d.namespace = $1 AND d.dag_id > $2 ORDER BY d.dag_id LIMIT $3
 
 class DagService(dags_pb2_grpc.DagServiceServicer):
     def __init__(
-        self, commands: Commands, snapshots: Snapshots, blobs: BlobStore, receipt_timeout_s: float
+        self,
+        commands: Commands,
+        snapshots: Snapshots,
+        blobs: BlobStore,
+        receipt_timeout_s: float,
+        *,
+        are_new_paused: bool,
     ) -> None:
         self._commands = commands
         self._snapshots = snapshots
         self._blobs = blobs
         self._receipt_timeout_s = receipt_timeout_s
+        self._are_new_paused = are_new_paused
         self._uploads = asyncio.Semaphore(MOST_UPLOADS)
 
     async def UploadBundle(  # noqa: N802 - gRPC's name
@@ -84,13 +91,35 @@ class DagService(dags_pb2_grpc.DagServiceServicer):
         check_dag(spec)
         await self._check_bundle(spec, request.bundle)
         receipt = await self._commands.send(
-            SubmitDag(id=request_id, namespace=namespace, spec=spec, bundle=request.bundle),
+            SubmitDag(
+                id=request_id,
+                namespace=namespace,
+                spec=spec,
+                bundle=request.bundle,
+                is_paused_if_new=self._are_new_paused,
+            ),
             seconds_left(context, self._receipt_timeout_s),
         )
         if receipt.dag_id != spec.dag_id or not receipt.version:
             raise reused(request_id)
         return dags_pb2.SubmitDagResponse(
             dag_id=receipt.dag_id, version=receipt.version, position=receipt.position
+        )
+
+    async def SetDagPaused(  # noqa: N802
+        self, request: dags_pb2.SetDagPausedRequest, context: Context
+    ) -> dags_pb2.SetDagPausedResponse:
+        command = SetDagPaused(
+            id=request_id_of(request.request_id),
+            namespace=namespace_of(request.namespace),
+            dag_id=need("dag_id", request.dag_id),
+            is_paused=request.is_paused,
+        )
+        receipt = await self._commands.send(command, seconds_left(context, self._receipt_timeout_s))
+        if receipt.dag_id != command.dag_id:
+            raise reused(command.id)
+        return dags_pb2.SetDagPausedResponse(
+            position=receipt.position, has_changed=receipt.has_changed
         )
 
     async def GetDag(  # noqa: N802

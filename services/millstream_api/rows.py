@@ -32,6 +32,20 @@ def dag_message(row: Row, *, with_spec: bool) -> dags_pb2.Dag:
         spec=spec_to_proto(decode_spec(row["spec"])) if with_spec else None,
         bundle=row["bundle"],
         submitted_at=timestamp_from(row["submitted_at"]),
+        is_paused=row["is_paused"],
+        pause_reason=row["pause_reason"],
+        next_run=_next_run(row),
+    )
+
+
+def _next_run(row: Row) -> dags_pb2.RunTimes | None:
+    if row["next_run_after"] is None:
+        return None
+    return dags_pb2.RunTimes(
+        logical_date=timestamp_from(row["next_logical_date"]),
+        interval_start=timestamp_from(row["next_interval_start"]),
+        interval_end=timestamp_from(row["next_interval_end"]),
+        run_after=timestamp_from(row["next_run_after"]),
     )
 
 
@@ -51,6 +65,11 @@ def run_message(row: Row) -> runs_pb2.Run:
         note=row["note"],
         reason=row["reason"],
         created_position=row["created_position"],
+        data_interval_start=timestamp_from(row["data_interval_start"]),
+        data_interval_end=timestamp_from(row["data_interval_end"]),
+        run_after=timestamp_from(row["run_after"]),
+        triggered_by=row["triggered_by"],
+        backfill_id=row["backfill_id"],
     )
 
 

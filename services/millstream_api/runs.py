@@ -70,7 +70,10 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
         if receipt.dag_id != command.dag_id or not receipt.run_id:
             raise reused(command.id)
         return runs_pb2.TriggerRunResponse(
-            dag_id=receipt.dag_id, run_id=receipt.run_id, position=receipt.position
+            dag_id=receipt.dag_id,
+            run_id=receipt.run_id,
+            position=receipt.position,
+            unpaused=receipt.has_changed,
         )
 
     async def GetRun(  # noqa: N802
@@ -194,6 +197,10 @@ def _trigger_command(request: runs_pb2.TriggerRunRequest) -> TriggerRun:
             raise FieldProblem("run_id", f"{error}.") from error
     if len(request.note) > LONGEST_NOTE or "\0" in request.note:
         raise FieldProblem("note", f"note must be text of at most {LONGEST_NOTE} characters.")
+    if request.no_logical_date and request.HasField("logical_date"):
+        raise FieldProblem(
+            "no_logical_date", "no_logical_date and logical_date exclude each other."
+        )
     conf = dict_from(request.conf, "conf")
     if len(msgspec.json.encode(conf)) > CONF_BYTES:
         raise FieldProblem(
@@ -207,4 +214,7 @@ def _trigger_command(request: runs_pb2.TriggerRunRequest) -> TriggerRun:
         conf=conf,
         logical_date=datetime_from(request, "logical_date"),
         note=request.note,
+        run_after=datetime_from(request, "run_after"),
+        has_logical_date=not request.no_logical_date,
+        unpause=request.unpause,
     )

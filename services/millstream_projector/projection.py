@@ -50,6 +50,7 @@ from millstream.core.state import RunKey, run_key
 from millstream.core.statuses import next_status
 from millstream_projector.changes import Changes
 from millstream_projector.changes import text_of as _text
+from millstream_projector.dag_rows import DagRows
 from millstream_projector.kept_xcoms import KeptXComs
 from millstream_projector.rows import (
     AssetEventRow,
@@ -87,12 +88,16 @@ class Projection:
 
     def __init__(self) -> None:
         self.runs: dict[RunKey, KeptRun] = {}
+        self._dags = DagRows()
         self._changes = Changes()
         self._over: list[RunKey] = []
 
     def restore(self, rows: Iterable[Row]) -> None:
-        """Take over the rows of runs that are not over, runs first."""
+        """Take over the rows of DAGs, and of runs that are not over, runs first."""
         for row in rows:
+            if isinstance(row, DagRow):
+                self._dags.restore(row)
+                continue
             if isinstance(row, RunRow):
                 self.runs[row.namespace, row.dag_id, row.run_id] = KeptRun(row)
                 continue
@@ -122,6 +127,9 @@ class Projection:
     def apply(self, event: Event) -> None:
         """Fold one event. An event of a run that is unknown or over changes nothing."""
         where = event.where
+        dag_row = None if where.task_id else self._dags.apply(event)
+        if dag_row is not None:
+            self._changes.put(dag_row)
         match event.data:
             case EpochStarted():
                 return
@@ -174,14 +182,6 @@ class Projection:
         for ref in refs_of(decode_spec(bytes(data.spec))):
             if isinstance(ref, AssetRef) and ref.name and ref.uri:
                 self._name_asset(event, ref.name, ref.uri, ref.group)
-        self._changes.put(
-            DagRow(
-                namespace=where.namespace,
-                dag_id=where.dag_id,
-                latest_version=data.version,
-                submitted_at=event.recorded_at,
-            )
-        )
 
     def _name_asset(self, event: Event, name: str, uri: str, group: str) -> None:
         self._changes.put(
@@ -231,6 +231,7 @@ class Projection:
             run_after=data.run_after,
             created_at=event.recorded_at,
             note=_text(data.note),
+            backfill_id=data.backfill_id,
             asset_events=msgspec.json.encode(data.asset_events).decode(),
             created_position=event.position,
             position=event.position,

@@ -23,8 +23,14 @@ class DagRow(Row, kw_only=True):
 
     namespace: str
     dag_id: str
-    latest_version: int
-    submitted_at: datetime
+    latest_version: int = 0
+    submitted_at: datetime | None = None
+    is_paused: bool = False
+    pause_reason: str = ""
+    next_logical_date: datetime | None = None
+    next_interval_start: datetime | None = None
+    next_interval_end: datetime | None = None
+    next_run_after: datetime | None = None
 
 
 class DagVersionRow(Row, kw_only=True):
@@ -63,6 +69,7 @@ class RunRow(Row, kw_only=True):
     reason: str = ""
     # The positions of the asset updates that led to it, as a JSON list.
     asset_events: str = "[]"
+    backfill_id: str = ""
     created_position: int
     position: int
 

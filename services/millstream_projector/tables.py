@@ -13,7 +13,7 @@ import structlog
 import millstream.adapters
 from millstream.adapters.postgres import Connection, Record
 from millstream_projector.changes import Changes, changed_rows
-from millstream_projector.rows import ROW_TYPES, RUN_ROW_TYPES, Row
+from millstream_projector.rows import ROW_TYPES, RUN_ROW_TYPES, DagRow, Row
 
 log = structlog.get_logger(__name__)
 
@@ -74,8 +74,10 @@ async def write_changes(connection: Connection, changes: Changes) -> None:
 
 
 async def read_open_rows(connection: Connection) -> list[Row]:
-    """Every row of the runs that are not over: runs, then what belongs to them."""
-    rows: list[Row] = []
+    """The rows of all DAGs, and every row of the runs that are not over: runs, then what belongs
+    to them."""
+    dags = await connection.fetch("SELECT * FROM dag")
+    rows: list[Row] = [DagRow(**record) for record in dags]
     for row_type in RUN_ROW_TYPES:
         names = ", ".join(
             f"t.{name}::text AS {name}" if name in _JSON_COLUMNS else f"t.{name}"
@@ -115,7 +117,8 @@ def _pg_type(name: str, hint: Any) -> str:
     if get_origin(hint) is tuple:
         return "integer[]"
     options = [o for o in get_args(hint) if o is not type(None)] if _is_union(hint) else [hint]
-    return {str: "text", int: "bigint", datetime: "timestamptz"}[options[0]]
+    types = {str: "text", bool: "boolean", int: "bigint", datetime: "timestamptz"}
+    return types[options[0]]
 
 
 def _is_union(hint: Any) -> bool:

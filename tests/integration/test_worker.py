@@ -197,9 +197,9 @@ class TestLargeValues:
     ) -> None:
         run = submitted.trigger("large_xcom")
         assert_success(submitted, run)
-        run = submitted.get_run(run)
-        assert submitted.xcom(run, "measures") == 100_000
-        assert submitted.xcom(run, "returns_much") == "ü" * 100_000
+        done = submitted.get_run(run)
+        assert submitted.xcom(done, "measures") == 100_000
+        assert submitted.xcom(done, "returns_much") == "ü" * 100_000
         blob = next(x.blob for x in submitted.xcoms(run) if x.task_id == "returns_much")
         assert len(blob) == 64
         assert (stack.data_dir / "blobs" / blob[:2] / blob).stat().st_size == 200_002

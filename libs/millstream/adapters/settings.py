@@ -34,6 +34,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``nats_url`` may carry credentials; ``blob_url`` is an fsspec URL or a directory; ``state_dir``
     is where a worker keeps its spool and its bundle cache. ``instance`` names this process on the
     bus. ``secret_key``: keys that encrypt variables and connections, the one in use first.
+    ``dags_are_paused_at_creation``: whether a new DAG with a schedule begins paused, unless it
+    says itself (of the api).
     """
 
     nats_url: str = ""
@@ -56,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     receipt_timeout_s: float = 10.0
     secret_key: str = ""
     secret_key_file: str = ""
+    dags_are_paused_at_creation: bool = True
     log_level: str = "INFO"
     log_format: str = ""
     ready_fd: int = -1

@@ -1,4 +1,4 @@
-"""``millstream submit`` and ``millstream dags``."""
+"""``millstream submit``."""
 
 from __future__ import annotations
 
@@ -37,25 +37,3 @@ def submit(
                     f"DAG {done.dag_id} is version {done.version}. "
                     f"Run it with: millstream trigger {done.dag_id} --wait"
                 )
-
-
-def dags(
-    json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
-) -> None:
-    """List the DAGs."""
-    from millstream.cli.output import local_time, make_console, make_table, print_json
-
-    with connect(address, data_dir, namespace) as client:
-        found = client.list_dags()
-        if json:
-            for dag in found:
-                print_json(dag)
-            return
-        rows = [(d.dag_id, str(d.latest_version), local_time(d.submitted_at)) for d in found]
-    if not rows:
-        typer.echo("There are no DAGs yet. Submit one with: millstream submit FILE")
-        return
-    make_console().print(make_table(("dag+", "version", "submitted"), rows))

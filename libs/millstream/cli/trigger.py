@@ -23,6 +23,16 @@ def trigger(
     logical_date: Annotated[
         str, typer.Option(help="ISO 8601; UTC without an offset.", show_default="now")
     ] = "",
+    no_logical_date: Annotated[
+        bool, typer.Option("--no-logical-date", help="No logical date and no data interval.")
+    ] = False,
+    run_after: Annotated[
+        str, typer.Option(help="ISO 8601; the run waits until then.", show_default="now")
+    ] = "",
+    keep_paused: Annotated[
+        bool, typer.Option("--keep-paused", help="Let a paused DAG not go on: the run waits.")
+    ] = False,
+    note: Annotated[str, typer.Option(help="A note on the run.")] = "",
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait until it is over.")] = False,
     timeout: Annotated[
         float | None, typer.Option(min=0, help="Seconds to wait at most (with --wait).")
@@ -38,15 +48,32 @@ def trigger(
     if timeout is not None and not wait:
         raise typer.BadParameter("only together with --wait", param_hint="--timeout")
     parsed_conf = _parse_conf(conf)
-    parsed_date = _parse_date(logical_date)
+    if logical_date and no_logical_date:
+        raise typer.BadParameter("not with --logical-date", param_hint="--no-logical-date")
+    parsed_date = _parse_date(logical_date, "--logical-date")
+    parsed_after = _parse_date(run_after, "--run-after")
     with connect(address, data_dir, namespace) as client:
-        run = client.trigger(dag, parsed_conf, run_id=run_id or None, logical_date=parsed_date)
+        run = client.trigger(
+            dag,
+            parsed_conf,
+            run_id=run_id or None,
+            logical_date=parsed_date,
+            has_logical_date=not no_logical_date,
+            run_after=parsed_after,
+            unpause=not keep_paused,
+            note=note,
+        )
+        if run.unpaused and not json:
+            typer.echo(f"DAG {run.dag_id} was paused; it goes on now.", err=True)
         if wait:
             raise typer.Exit(_wait(client, run, timeout, json))
     if json:
         print_json(run)
     else:
-        typer.echo(f"Run {run.run_id} of DAG {run.dag_id} is started.")
+        is_later = keep_paused or parsed_after is not None
+        typer.echo(
+            f"Run {run.run_id} of DAG {run.dag_id} is {'queued' if is_later else 'started'}."
+        )
 
 
 def _wait(client: Client, run: RunRef, timeout_s: float | None, json: bool) -> int:
@@ -87,10 +114,10 @@ def _parse_conf(text: str) -> dict[str, Any] | None:
         ) from None
 
 
-def _parse_date(text: str) -> datetime | None:
+def _parse_date(text: str, option: str) -> datetime | None:
     if not text:
         return None
     try:
         return datetime.fromisoformat(text)
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--logical-date") from None
+        raise typer.BadParameter(str(error), param_hint=option) from None

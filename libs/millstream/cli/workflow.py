@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import typer
 
+from millstream.cli.dags import dags
 from millstream.cli.events import events
 from millstream.cli.rebuild import rebuild
 from millstream.cli.runs import run, runs
-from millstream.cli.submit import dags, submit
+from millstream.cli.submit import submit
 from millstream.cli.trigger import trigger
 from millstream.cli.xcom import xcom
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    for command in (submit, dags, trigger, runs, run, xcom, events, rebuild):
+    for command in (submit, trigger, runs, run, xcom, events, rebuild):
         app.command()(command)
+    app.add_typer(dags, name="dags")

@@ -22,6 +22,7 @@ from millstream.client.models import (
     Status,
     Submitted,
     TaskInstance,
+    Triggered,
     XCom,
     dag_from,
     event_from,
@@ -116,12 +117,17 @@ class Client:
         *,
         run_id: str | None = None,
         logical_date: datetime | None = None,
+        has_logical_date: bool = True,
+        run_after: datetime | None = None,
+        unpause: bool = True,
         note: str = "",
         request_id: str | None = None,
-    ) -> RunRef:
-        """Start a run. A ``logical_date`` without a time zone is taken as UTC."""
-        if logical_date is not None and logical_date.tzinfo is None:
-            logical_date = logical_date.replace(tzinfo=UTC)
+    ) -> Triggered:
+        """Start a run now, or at ``run_after``. Instants without a time zone are taken as UTC.
+
+        ``logical_date``: now unless given; with ``has_logical_date=False`` the run has none, and no
+        data interval. ``unpause``: a paused DAG goes on; else the run waits until it does.
+        """
         try:
             request = runs_pb2.TriggerRunRequest(
                 request_id=request_id or uuid.uuid4().hex,
@@ -129,17 +135,21 @@ class Client:
                 dag_id=dag_id,
                 run_id=run_id or "",
                 conf=struct_from(conf or {}, "conf"),
-                logical_date=timestamp_from(logical_date),
+                logical_date=timestamp_from(_aware(logical_date)),
+                no_logical_date=not has_logical_date,
+                run_after=timestamp_from(_aware(run_after)),
+                unpause=unpause,
                 note=note,
             )
         except (ValueError, OverflowError) as error:
             raise InvalidArgument(f"The run cannot be requested: {error}") from error
         answer = self._channel.call(self._channel.runs.TriggerRun, request)
-        return RunRef(
+        return Triggered(
             namespace=self.namespace,
             dag_id=answer.dag_id,
             run_id=answer.run_id,
             position=answer.position,
+            unpaused=answer.unpaused,
         )
 
     def get_run(self, run: RunRef | str, dag_id: str = "") -> Run:
@@ -327,6 +337,25 @@ class Client:
 
         return _pages(page, None)
 
+    def pause_dag(self, dag_id: str, *, request_id: str | None = None) -> bool:
+        """Nothing of the DAG starts, and its schedule makes no runs, until it is unpaused. Returns
+        False if it was paused already."""
+        return self._set_paused(dag_id, True, request_id)
+
+    def unpause_dag(self, dag_id: str, *, request_id: str | None = None) -> bool:
+        """The DAG goes on. Returns False if it was not paused."""
+        return self._set_paused(dag_id, False, request_id)
+
+    def _set_paused(self, dag_id: str, is_paused: bool, request_id: str | None) -> bool:
+        request = dags_pb2.SetDagPausedRequest(
+            request_id=request_id or uuid.uuid4().hex,
+            namespace=self.namespace,
+            dag_id=dag_id,
+            is_paused=is_paused,
+        )
+        answer = self._channel.call(self._channel.dags.SetDagPaused, request)
+        return bool(answer.has_changed)
+
     def status(self) -> Status:
         """Of the installation as a whole."""
         request = system_pb2.GetStatusRequest()
@@ -359,6 +388,10 @@ class Client:
         return RunRef(
             namespace=ref.namespace, dag_id=ref.dag_id, run_id=ref.run_id, position=ref.position
         )
+
+
+def _aware(instant: datetime | None) -> datetime | None:
+    return instant.replace(tzinfo=UTC) if instant and instant.tzinfo is None else instant
 
 
 def _pages(page: Callable[[str, int], tuple[list[T], str]], limit: int | None) -> Iterator[T]:

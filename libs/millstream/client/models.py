@@ -9,7 +9,9 @@ import msgspec
 
 from millstream.core.spec import DagSpec
 from millstream.core.statuses import RUN_ENDS
+from millstream.core.timetables.run_times import RunTimes
 from millstream.rpc.convert import datetime_from, dict_from
+from millstream.rpc.schedules import times_from_proto
 from millstream.rpc.specs import spec_from_proto
 from millstream.rpc.v1 import dags_pb2, events_pb2, runs_pb2, system_pb2
 
@@ -25,13 +27,17 @@ class Submitted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dag(msgspec.Struct, frozen=True, kw_only=True):
-    """A DAG. ``spec`` is None in lists."""
+    """A DAG. ``spec`` is None in lists. ``next_run``: what its schedule makes next; None if that is
+    nothing, and while it is paused. ``pause_reason``: "new", or why Millstream paused it."""
 
     namespace: str
     dag_id: str
     latest_version: int
     bundle: str
     submitted_at: datetime | None
+    is_paused: bool = False
+    pause_reason: str = ""
+    next_run: RunTimes | None = None
     spec: DagSpec | None = None
 
 
@@ -42,6 +48,12 @@ class RunRef(msgspec.Struct, frozen=True, kw_only=True):
     dag_id: str
     run_id: str
     position: int = 0
+
+
+class Triggered(RunRef, frozen=True, kw_only=True):
+    """A run that was requested. ``unpaused``: its DAG was paused and goes on."""
+
+    unpaused: bool = False
 
 
 class Run(RunRef, frozen=True, kw_only=True):
@@ -57,6 +69,11 @@ class Run(RunRef, frozen=True, kw_only=True):
     ended_at: datetime | None
     note: str
     reason: str
+    data_interval_start: datetime | None = None
+    data_interval_end: datetime | None = None
+    run_after: datetime | None = None
+    triggered_by: str = ""
+    backfill_id: str = ""
 
     @property
     def is_finished(self) -> bool:
@@ -159,6 +176,11 @@ def run_from(run: runs_pb2.Run, position: int) -> Run:
         ended_at=datetime_from(run, "ended_at"),
         note=run.note,
         reason=run.reason,
+        data_interval_start=datetime_from(run, "data_interval_start"),
+        data_interval_end=datetime_from(run, "data_interval_end"),
+        run_after=datetime_from(run, "run_after"),
+        triggered_by=run.triggered_by,
+        backfill_id=run.backfill_id,
     )
 
 
@@ -219,6 +241,9 @@ def dag_from(dag: dags_pb2.Dag) -> Dag:
         latest_version=dag.latest_version,
         bundle=dag.bundle,
         submitted_at=datetime_from(dag, "submitted_at"),
+        is_paused=dag.is_paused,
+        pause_reason=dag.pause_reason,
+        next_run=times_from_proto(dag.next_run) if dag.HasField("next_run") else None,
         spec=spec_from_proto(dag.spec) if dag.HasField("spec") else None,
     )
 

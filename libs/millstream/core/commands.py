@@ -329,6 +329,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     version: int = 0
     reason: str = ""
     message: str = ""
+    # Of a trigger: the DAG was paused and goes on. Of a pause: it was not so already.
+    has_changed: bool = False
 
     @property
     def is_refused(self) -> bool:

@@ -9,6 +9,7 @@ from millstream.core.commands import (
     AnyCommand,
     Receipt,
     SetConnection,
+    SetDagPaused,
     SetVariable,
     SubmitDag,
     TriggerRun,
@@ -18,6 +19,8 @@ from millstream.core.errors import Refused
 from millstream.core.events import (
     AssetUpdated,
     ConnectionSet,
+    DagPaused,
+    DagUnpaused,
     DagVersionSubmitted,
     Event,
     Fact,
@@ -127,6 +130,14 @@ def receipt(state: State, command: AnyCommand, events: list[Event]) -> Receipt:
                 position=position,
                 dag_id=command.dag_id,
                 run_id=events[0].where.run_id,
+                has_changed=_has_changed(events),
+            )
+        case SetDagPaused():
+            return Receipt(
+                id=command.id,
+                position=position,
+                dag_id=command.dag_id,
+                has_changed=_has_changed(events),
             )
         case SetVariable() | SetConnection():
             return Receipt(id=command.id, position=position, version=_version_of(events[0]))
@@ -143,7 +154,14 @@ def repeated_receipt(command_id: str, events: list[Event]) -> Receipt:
         dag_id=first.where.dag_id,
         run_id=first.where.run_id,
         version=_version_of(first),
+        has_changed=_has_changed(events),
     )
+
+
+def _has_changed(events: list[Event]) -> bool:
+    """Did somebody pause the DAG or let it go on?"""
+    asked = (DagPaused(), DagUnpaused())
+    return any(event.data in asked for event in events)
 
 
 def _version_of(event: Event) -> int:

@@ -66,7 +66,7 @@ def schedule_to_proto(schedule: Schedule) -> dags_pb2.Schedule:
         case NoSchedule():
             return dags_pb2.Schedule(none=dags_pb2.NoSchedule())
         case ListedSchedule(runs=runs):
-            listed = dags_pb2.ListedSchedule(runs=map(_times_to_proto, runs))
+            listed = dags_pb2.ListedSchedule(runs=map(times_to_proto, runs))
             return dags_pb2.Schedule(listed=listed)
         case AssetSchedule(condition=condition):
             return dags_pb2.Schedule(assets=_condition_to_proto(condition))
@@ -116,7 +116,7 @@ def schedule_from_proto(message: dags_pb2.Schedule) -> Schedule:
         case "none":
             return NoSchedule()
         case "listed":
-            return ListedSchedule(runs=tuple(map(_times_from_proto, message.listed.runs)))
+            return ListedSchedule(runs=tuple(map(times_from_proto, message.listed.runs)))
         case "assets":
             return AssetSchedule(condition=_condition_from_proto(message.assets, 1))
         case "asset_or_time":
@@ -195,7 +195,7 @@ def _delta_from_proto(delta: dags_pb2.Delta) -> Delta:
     return Delta(seconds=delta.seconds, months=delta.months)
 
 
-def _times_to_proto(times: RunTimes) -> dags_pb2.RunTimes:
+def times_to_proto(times: RunTimes) -> dags_pb2.RunTimes:
     return dags_pb2.RunTimes(
         logical_date=timestamp_from(times.logical_date),
         interval_start=timestamp_from(times.interval_start),
@@ -204,7 +204,7 @@ def _times_to_proto(times: RunTimes) -> dags_pb2.RunTimes:
     )
 
 
-def _times_from_proto(message: dags_pb2.RunTimes) -> RunTimes:
+def times_from_proto(message: dags_pb2.RunTimes) -> RunTimes:
     instants = [
         datetime_from(message, name)
         for name in ("logical_date", "interval_start", "interval_end", "run_after")

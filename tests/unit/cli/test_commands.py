@@ -26,12 +26,16 @@ class FakeRuns(runs_pb2_grpc.RunServiceServicer):
     def __init__(self) -> None:
         self.request_ids: list[str] = []
         self.watched_from: list[int] = []
+        self.triggers: list[Any] = []
 
     async def TriggerRun(self, request: Any, context: Any) -> Any:
         self.request_ids.append(request.request_id)
         if len(self.request_ids) == 1:
             await unavailable(context)
-        return runs_pb2.TriggerRunResponse(dag_id=request.dag_id, run_id=request.dag_id, position=2)
+        self.triggers.append(request)
+        return runs_pb2.TriggerRunResponse(
+            dag_id=request.dag_id, run_id=request.dag_id, position=2, unpaused=request.unpause
+        )
 
     async def GetRun(self, request: Any, context: Any) -> Any:
         if request.run_id == "x":
@@ -114,6 +118,36 @@ def test_a_success_is_exit_code_0_and_the_request_is_made_once(api: tuple[str, F
     # The stream broke after position 2 and was taken up behind it: nothing is shown twice.
     assert fake.watched_from == [0, 3]
     assert result.output.count("running") == 1
+
+
+def test_a_trigger_lets_a_paused_dag_go_on_and_says_so(api: tuple[str, FakeRuns]) -> None:
+    result = run(api, "trigger", "good")
+    assert "DAG good was paused; it goes on now." in result.output
+    assert api[1].triggers[-1].unpause
+    result = run(api, "trigger", "good", "--keep-paused", "--no-logical-date")
+    assert "is queued" in result.output
+    assert not api[1].triggers[-1].unpause
+    assert api[1].triggers[-1].no_logical_date
+
+
+def test_a_run_can_be_delayed(api: tuple[str, FakeRuns]) -> None:
+    result = run(api, "trigger", "good", "--run-after", "2030-01-01T00:00:00+01:00")
+    assert "is queued" in result.output
+    instant = api[1].triggers[0].run_after.ToDatetime()
+    assert instant.isoformat() == "2029-12-31T23:00:00"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--run-after", "tomorrow"),
+        ("--logical-date", "2030-01-01", "--no-logical-date"),
+    ],
+)
+def test_wrong_times_are_wrong_usage(api: tuple[str, FakeRuns], words: tuple[str, ...]) -> None:
+    result = run(api, "trigger", "good", *words)
+    assert result.exit_code == 2
+    assert not api[1].triggers
 
 
 def test_a_failed_run_is_exit_code_3(api: tuple[str, FakeRuns]) -> None:

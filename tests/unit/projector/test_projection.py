@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -11,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millstream.core.commands import (
+    CreateScheduledRun,
     DeleteConnection,
     DeleteVariable,
     SetConnection,
+    SetDagPaused,
     SetVariable,
     SubmitDag,
     TriggerRun,
@@ -26,6 +29,7 @@ from millstream_projector.rows import (
     RUN_ROW_TYPES,
     AttemptRow,
     ConnectionRow,
+    DagRow,
     Key,
     Row,
     RunRow,
@@ -58,7 +62,8 @@ class Tables:
     def open_rows(self) -> list[Row]:
         """What a projector reads when it starts."""
         runs = {key: values for key, values in self.rows[RunRow].items() if values["state"] in OPEN}
-        return [
+        dags = [DagRow(**values) for values in self.rows[DagRow].values()]
+        return dags + [
             kind(**values)
             for kind in RUN_ROW_TYPES
             for key, values in self.rows[kind].items()
@@ -134,6 +139,29 @@ def test_a_new_attempt_takes_the_xcoms_of_the_one_before_away() -> None:
         cut = {event.position}
         assert fold(shard.log, cut).rows == fold(shard.log).rows
         assert fold(shard.log, restarts=cut).rows == fold(shard.log).rows
+
+
+def test_a_dag_s_row_says_what_comes_next_and_whether_it_is_paused() -> None:
+    shard = Shard()
+    spec = dag(task("t"), schedule="@daily", start_date="2026-01-01T00:00:00+00:00")
+    shard.handle(SubmitDag(id="s", namespace="default", spec=spec, is_paused_if_new=True))
+
+    def row() -> dict[str, Any]:
+        restarts = set(range(1, len(shard.log) + 1))
+        assert fold(shard.log).rows == fold(shard.log, restarts=restarts).rows
+        (values,) = fold(shard.log).rows[DagRow].values()
+        return values
+
+    assert (row()["is_paused"], row()["pause_reason"]) == (True, "new")
+    assert row()["next_run_after"] is None
+    shard.handle(SetDagPaused(id="u", namespace="default", dag_id="etl", is_paused=False))
+    assert row()["is_paused"] is False
+    due = row()["next_run_after"]
+    assert due == row()["next_logical_date"] == datetime(2026, 1, 2, tzinfo=UTC)
+    shard.handle(CreateScheduledRun(id="c", namespace="default", dag_id="etl", run_after=due))
+    assert row()["next_run_after"] == due + timedelta(days=1)
+    shard.handle(SetDagPaused(id="p", namespace="default", dag_id="etl", is_paused=True))
+    assert (row()["is_paused"], row()["pause_reason"]) == (True, "")
 
 
 def test_a_lost_attempt_is_lost_and_its_task_is_queued_again() -> None:

@@ -13,6 +13,13 @@ CREATE TABLE dag (
     dag_id         text        NOT NULL,
     latest_version integer     NOT NULL,
     submitted_at   timestamptz NOT NULL,
+    is_paused      boolean     NOT NULL,
+    pause_reason   text        NOT NULL,
+    -- The run that the schedule makes next.
+    next_logical_date   timestamptz,
+    next_interval_start timestamptz,
+    next_interval_end   timestamptz,
+    next_run_after      timestamptz,
     PRIMARY KEY (namespace, dag_id)
 );
 
@@ -46,6 +53,7 @@ CREATE TABLE dag_run (
     note                text        NOT NULL,
     reason              text        NOT NULL,
     asset_events        json        NOT NULL,
+    backfill_id         text        NOT NULL,
     created_position    bigint      NOT NULL,
     position            bigint      NOT NULL,
     PRIMARY KEY (namespace, dag_id, run_id)

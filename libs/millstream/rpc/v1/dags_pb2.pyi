@@ -419,20 +419,46 @@ class SubmitDagResponse(_message.Message):
     def __init__(self, dag_id: _Optional[str] = ..., version: _Optional[int] = ..., position: _Optional[int] = ...) -> None: ...
 
 class Dag(_message.Message):
-    __slots__ = ("namespace", "dag_id", "latest_version", "spec", "bundle", "submitted_at")
+    __slots__ = ("namespace", "dag_id", "latest_version", "spec", "bundle", "submitted_at", "is_paused", "pause_reason", "next_run")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     DAG_ID_FIELD_NUMBER: _ClassVar[int]
     LATEST_VERSION_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     SUBMITTED_AT_FIELD_NUMBER: _ClassVar[int]
+    IS_PAUSED_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_REASON_FIELD_NUMBER: _ClassVar[int]
+    NEXT_RUN_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     dag_id: str
     latest_version: int
     spec: DagSpec
     bundle: str
     submitted_at: _timestamp_pb2.Timestamp
-    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., latest_version: _Optional[int] = ..., spec: _Optional[_Union[DagSpec, _Mapping]] = ..., bundle: _Optional[str] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    is_paused: bool
+    pause_reason: str
+    next_run: RunTimes
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., latest_version: _Optional[int] = ..., spec: _Optional[_Union[DagSpec, _Mapping]] = ..., bundle: _Optional[str] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., is_paused: _Optional[bool] = ..., pause_reason: _Optional[str] = ..., next_run: _Optional[_Union[RunTimes, _Mapping]] = ...) -> None: ...
+
+class SetDagPausedRequest(_message.Message):
+    __slots__ = ("request_id", "namespace", "dag_id", "is_paused")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DAG_ID_FIELD_NUMBER: _ClassVar[int]
+    IS_PAUSED_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    namespace: str
+    dag_id: str
+    is_paused: bool
+    def __init__(self, request_id: _Optional[str] = ..., namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., is_paused: _Optional[bool] = ...) -> None: ...
+
+class SetDagPausedResponse(_message.Message):
+    __slots__ = ("position", "has_changed")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    HAS_CHANGED_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    has_changed: bool
+    def __init__(self, position: _Optional[int] = ..., has_changed: _Optional[bool] = ...) -> None: ...
 
 class GetDagRequest(_message.Message):
     __slots__ = ("namespace", "dag_id", "version", "min_position")

@@ -55,6 +55,11 @@ class DagServiceStub:
                 request_serializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.ListDagsRequest.SerializeToString,
                 response_deserializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.ListDagsResponse.FromString,
                 _registered_method=True)
+        self.SetDagPaused = channel.unary_unary(
+                '/millstream.rpc.v1.DagService/SetDagPaused',
+                request_serializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.SetDagPausedRequest.SerializeToString,
+                response_deserializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.SetDagPausedResponse.FromString,
+                _registered_method=True)
 
 
 class DagServiceServicer:
@@ -87,6 +92,13 @@ class DagServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetDagPaused(self, request, context):
+        """Of a paused DAG nothing starts, and its schedule makes no runs. As it is already: nothing changes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DagServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -109,6 +121,11 @@ def add_DagServiceServicer_to_server(servicer, server):
                     servicer.ListDags,
                     request_deserializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.ListDagsRequest.FromString,
                     response_serializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.ListDagsResponse.SerializeToString,
+            ),
+            'SetDagPaused': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetDagPaused,
+                    request_deserializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.SetDagPausedRequest.FromString,
+                    response_serializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.SetDagPausedResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -220,6 +237,33 @@ class DagService:
             '/millstream.rpc.v1.DagService/ListDags',
             millstream_dot_rpc_dot_v1_dot_dags__pb2.ListDagsRequest.SerializeToString,
             millstream_dot_rpc_dot_v1_dot_dags__pb2.ListDagsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetDagPaused(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/millstream.rpc.v1.DagService/SetDagPaused',
+            millstream_dot_rpc_dot_v1_dot_dags__pb2.SetDagPausedRequest.SerializeToString,
+            millstream_dot_rpc_dot_v1_dot_dags__pb2.SetDagPausedResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,51 +27,51 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from millstream.rpc.v1 import events_pb2 as millstream_dot_rpc_dot_v1_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmillstream/rpc/v1/runs.proto\x12\x11millstream.rpc.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1emillstream/rpc/v1/events.proto\"\xaa\x03\n\x03Run\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x61g_version\x18\x04 \x01(\x05\x12*\n\x05state\x18\x05 \x01(\x0e\x32\x1b.millstream.rpc.v1.RunState\x12\x10\n\x08run_type\x18\x06 \x01(\t\x12%\n\x04\x63onf\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x30\n\x0clogical_date\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04note\x18\x0c \x01(\t\x12\x0e\n\x06reason\x18\r \x01(\t\x12\x18\n\x10\x63reated_position\x18\x0e \x01(\x03\"\xff\x02\n\x0cTaskInstance\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x11\n\tmap_index\x18\x02 \x03(\x05\x12+\n\x05state\x18\x03 \x01(\x0e\x32\x1c.millstream.rpc.v1.TaskState\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12\x10\n\x08operator\x18\x05 \x01(\t\x12\r\n\x05queue\x18\x06 \x01(\t\x12\x0e\n\x06worker\x18\x07 \x01(\t\x12-\n\tqueued_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08retry_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x0c \x01(\t\x12\x11\n\ttraceback\x18\r \x01(\t\"\xc1\x01\n\x11TriggerRunRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x03 \x01(\t\x12\x0e\n\x06run_id\x18\x04 \x01(\t\x12%\n\x04\x63onf\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x30\n\x0clogical_date\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04note\x18\x07 \x01(\t\"F\n\x12TriggerRunResponse\x12\x0e\n\x06\x64\x61g_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x03\"X\n\rGetRunRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x14\n\x0cmin_position\x18\x04 \x01(\x03\"5\n\x0eGetRunResponse\x12#\n\x03run\x18\x01 \x01(\x0b\x32\x16.millstream.rpc.v1.Run\"\x9e\x01\n\x0fListRunsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12+\n\x06states\x18\x03 \x03(\x0e\x32\x1b.millstream.rpc.v1.RunState\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x14\n\x0cmin_position\x18\x06 \x01(\x03\"Q\n\x10ListRunsResponse\x12$\n\x04runs\x18\x01 \x03(\x0b\x32\x16.millstream.rpc.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x8a\x01\n\x18ListTaskInstancesRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x14\n\x0cmin_position\x18\x06 \x01(\x03\"m\n\x19ListTaskInstancesResponse\x12\x37\n\x0etask_instances\x18\x01 \x03(\x0b\x32\x1f.millstream.rpc.v1.TaskInstance\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"j\n\x0fWatchRunRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x15\n\rfrom_position\x18\x04 \x01(\x03\x12\r\n\x05types\x18\x05 \x03(\t\";\n\x10WatchRunResponse\x12\'\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x18.millstream.rpc.v1.Event\"g\n\x04XCom\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x11\n\tmap_index\x18\x02 \x03(\x05\x12\x0b\n\x03key\x18\x03 \x01(\t\x12\x12\n\nvalue_json\x18\x04 \x01(\t\x12\x0c\n\x04\x62lob\x18\x05 \x01(\t\x12\x0c\n\x04size\x18\x06 \x01(\x03\"\x8a\x01\n\x0eGetXComRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x0f\n\x07task_id\x18\x04 \x01(\t\x12\x11\n\tmap_index\x18\x05 \x03(\x05\x12\x0b\n\x03key\x18\x06 \x01(\t\x12\x14\n\x0cmin_position\x18\x07 \x01(\x03\"8\n\x0fGetXComResponse\x12%\n\x04xcom\x18\x01 \x01(\x0b\x32\x17.millstream.rpc.v1.XCom\"\x82\x01\n\x10ListXComsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x14\n\x0cmin_position\x18\x06 \x01(\x03\"T\n\x11ListXComsResponse\x12&\n\x05xcoms\x18\x01 \x03(\x0b\x32\x17.millstream.rpc.v1.XCom\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x7f\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10RUN_STATE_QUEUED\x10\x01\x12\x15\n\x11RUN_STATE_RUNNING\x10\x02\x12\x15\n\x11RUN_STATE_SUCCESS\x10\x03\x12\x14\n\x10RUN_STATE_FAILED\x10\x04*\xe3\x02\n\tTaskState\x12\x1a\n\x16TASK_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fTASK_STATE_NONE\x10\x01\x12\x15\n\x11TASK_STATE_QUEUED\x10\x02\x12\x16\n\x12TASK_STATE_RUNNING\x10\x03\x12\x1b\n\x17TASK_STATE_UP_FOR_RETRY\x10\x04\x12\x16\n\x12TASK_STATE_SUCCESS\x10\x05\x12\x15\n\x11TASK_STATE_FAILED\x10\x06\x12\x16\n\x12TASK_STATE_SKIPPED\x10\x07\x12\x1e\n\x1aTASK_STATE_UPSTREAM_FAILED\x10\x08\x12\x18\n\x14TASK_STATE_SCHEDULED\x10\t\x12 \n\x1cTASK_STATE_UP_FOR_RESCHEDULE\x10\n\x12\x17\n\x13TASK_STATE_DEFERRED\x10\x0b\x12\x1d\n\x19TASK_STATE_AWAITING_INPUT\x10\x0c\x32\xfc\x04\n\nRunService\x12Y\n\nTriggerRun\x12$.millstream.rpc.v1.TriggerRunRequest\x1a%.millstream.rpc.v1.TriggerRunResponse\x12M\n\x06GetRun\x12 .millstream.rpc.v1.GetRunRequest\x1a!.millstream.rpc.v1.GetRunResponse\x12S\n\x08ListRuns\x12\".millstream.rpc.v1.ListRunsRequest\x1a#.millstream.rpc.v1.ListRunsResponse\x12n\n\x11ListTaskInstances\x12+.millstream.rpc.v1.ListTaskInstancesRequest\x1a,.millstream.rpc.v1.ListTaskInstancesResponse\x12U\n\x08WatchRun\x12\".millstream.rpc.v1.WatchRunRequest\x1a#.millstream.rpc.v1.WatchRunResponse0\x01\x12P\n\x07GetXCom\x12!.millstream.rpc.v1.GetXComRequest\x1a\".millstream.rpc.v1.GetXComResponse\x12V\n\tListXComs\x12#.millstream.rpc.v1.ListXComsRequest\x1a$.millstream.rpc.v1.ListXComsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmillstream/rpc/v1/runs.proto\x12\x11millstream.rpc.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1emillstream/rpc/v1/events.proto\"\xf4\x04\n\x03Run\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x61g_version\x18\x04 \x01(\x05\x12*\n\x05state\x18\x05 \x01(\x0e\x32\x1b.millstream.rpc.v1.RunState\x12\x10\n\x08run_type\x18\x06 \x01(\t\x12%\n\x04\x63onf\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x30\n\x0clogical_date\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04note\x18\x0c \x01(\t\x12\x0e\n\x06reason\x18\r \x01(\t\x12\x18\n\x10\x63reated_position\x18\x0e \x01(\x03\x12\x37\n\x13\x64\x61ta_interval_start\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11\x64\x61ta_interval_end\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\trun_after\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0ctriggered_by\x18\x12 \x01(\t\x12\x13\n\x0b\x62\x61\x63kfill_id\x18\x13 \x01(\t\"\xff\x02\n\x0cTaskInstance\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x11\n\tmap_index\x18\x02 \x03(\x05\x12+\n\x05state\x18\x03 \x01(\x0e\x32\x1c.millstream.rpc.v1.TaskState\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12\x10\n\x08operator\x18\x05 \x01(\t\x12\r\n\x05queue\x18\x06 \x01(\t\x12\x0e\n\x06worker\x18\x07 \x01(\t\x12-\n\tqueued_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08retry_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x0c \x01(\t\x12\x11\n\ttraceback\x18\r \x01(\t\"\x9a\x02\n\x11TriggerRunRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x03 \x01(\t\x12\x0e\n\x06run_id\x18\x04 \x01(\t\x12%\n\x04\x63onf\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x30\n\x0clogical_date\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04note\x18\x07 \x01(\t\x12-\n\trun_after\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fno_logical_date\x18\t \x01(\x08\x12\x0f\n\x07unpause\x18\n \x01(\x08\"X\n\x12TriggerRunResponse\x12\x0e\n\x06\x64\x61g_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x03\x12\x10\n\x08unpaused\x18\x04 \x01(\x08\"X\n\rGetRunRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x14\n\x0cmin_position\x18\x04 \x01(\x03\"5\n\x0eGetRunResponse\x12#\n\x03run\x18\x01 \x01(\x0b\x32\x16.millstream.rpc.v1.Run\"\x9e\x01\n\x0fListRunsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12+\n\x06states\x18\x03 \x03(\x0e\x32\x1b.millstream.rpc.v1.RunState\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x14\n\x0cmin_position\x18\x06 \x01(\x03\"Q\n\x10ListRunsResponse\x12$\n\x04runs\x18\x01 \x03(\x0b\x32\x16.millstream.rpc.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x8a\x01\n\x18ListTaskInstancesRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x14\n\x0cmin_position\x18\x06 \x01(\x03\"m\n\x19ListTaskInstancesResponse\x12\x37\n\x0etask_instances\x18\x01 \x03(\x0b\x32\x1f.millstream.rpc.v1.TaskInstance\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"j\n\x0fWatchRunRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x15\n\rfrom_position\x18\x04 \x01(\x03\x12\r\n\x05types\x18\x05 \x03(\t\";\n\x10WatchRunResponse\x12\'\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x18.millstream.rpc.v1.Event\"g\n\x04XCom\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x11\n\tmap_index\x18\x02 \x03(\x05\x12\x0b\n\x03key\x18\x03 \x01(\t\x12\x12\n\nvalue_json\x18\x04 \x01(\t\x12\x0c\n\x04\x62lob\x18\x05 \x01(\t\x12\x0c\n\x04size\x18\x06 \x01(\x03\"\x8a\x01\n\x0eGetXComRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x0f\n\x07task_id\x18\x04 \x01(\t\x12\x11\n\tmap_index\x18\x05 \x03(\x05\x12\x0b\n\x03key\x18\x06 \x01(\t\x12\x14\n\x0cmin_position\x18\x07 \x01(\x03\"8\n\x0fGetXComResponse\x12%\n\x04xcom\x18\x01 \x01(\x0b\x32\x17.millstream.rpc.v1.XCom\"\x82\x01\n\x10ListXComsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x14\n\x0cmin_position\x18\x06 \x01(\x03\"T\n\x11ListXComsResponse\x12&\n\x05xcoms\x18\x01 \x03(\x0b\x32\x17.millstream.rpc.v1.XCom\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x7f\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10RUN_STATE_QUEUED\x10\x01\x12\x15\n\x11RUN_STATE_RUNNING\x10\x02\x12\x15\n\x11RUN_STATE_SUCCESS\x10\x03\x12\x14\n\x10RUN_STATE_FAILED\x10\x04*\xe3\x02\n\tTaskState\x12\x1a\n\x16TASK_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fTASK_STATE_NONE\x10\x01\x12\x15\n\x11TASK_STATE_QUEUED\x10\x02\x12\x16\n\x12TASK_STATE_RUNNING\x10\x03\x12\x1b\n\x17TASK_STATE_UP_FOR_RETRY\x10\x04\x12\x16\n\x12TASK_STATE_SUCCESS\x10\x05\x12\x15\n\x11TASK_STATE_FAILED\x10\x06\x12\x16\n\x12TASK_STATE_SKIPPED\x10\x07\x12\x1e\n\x1aTASK_STATE_UPSTREAM_FAILED\x10\x08\x12\x18\n\x14TASK_STATE_SCHEDULED\x10\t\x12 \n\x1cTASK_STATE_UP_FOR_RESCHEDULE\x10\n\x12\x17\n\x13TASK_STATE_DEFERRED\x10\x0b\x12\x1d\n\x19TASK_STATE_AWAITING_INPUT\x10\x0c\x32\xfc\x04\n\nRunService\x12Y\n\nTriggerRun\x12$.millstream.rpc.v1.TriggerRunRequest\x1a%.millstream.rpc.v1.TriggerRunResponse\x12M\n\x06GetRun\x12 .millstream.rpc.v1.GetRunRequest\x1a!.millstream.rpc.v1.GetRunResponse\x12S\n\x08ListRuns\x12\".millstream.rpc.v1.ListRunsRequest\x1a#.millstream.rpc.v1.ListRunsResponse\x12n\n\x11ListTaskInstances\x12+.millstream.rpc.v1.ListTaskInstancesRequest\x1a,.millstream.rpc.v1.ListTaskInstancesResponse\x12U\n\x08WatchRun\x12\".millstream.rpc.v1.WatchRunRequest\x1a#.millstream.rpc.v1.WatchRunResponse0\x01\x12P\n\x07GetXCom\x12!.millstream.rpc.v1.GetXComRequest\x1a\".millstream.rpc.v1.GetXComResponse\x12V\n\tListXComs\x12#.millstream.rpc.v1.ListXComsRequest\x1a$.millstream.rpc.v1.ListXComsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'millstream.rpc.v1.runs_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RUNSTATE']._serialized_start=2562
-  _globals['_RUNSTATE']._serialized_end=2689
-  _globals['_TASKSTATE']._serialized_start=2692
-  _globals['_TASKSTATE']._serialized_end=3047
+  _globals['_RUNSTATE']._serialized_start=2871
+  _globals['_RUNSTATE']._serialized_end=2998
+  _globals['_TASKSTATE']._serialized_start=3001
+  _globals['_TASKSTATE']._serialized_end=3356
   _globals['_RUN']._serialized_start=147
-  _globals['_RUN']._serialized_end=573
-  _globals['_TASKINSTANCE']._serialized_start=576
-  _globals['_TASKINSTANCE']._serialized_end=959
-  _globals['_TRIGGERRUNREQUEST']._serialized_start=962
-  _globals['_TRIGGERRUNREQUEST']._serialized_end=1155
-  _globals['_TRIGGERRUNRESPONSE']._serialized_start=1157
-  _globals['_TRIGGERRUNRESPONSE']._serialized_end=1227
-  _globals['_GETRUNREQUEST']._serialized_start=1229
-  _globals['_GETRUNREQUEST']._serialized_end=1317
-  _globals['_GETRUNRESPONSE']._serialized_start=1319
-  _globals['_GETRUNRESPONSE']._serialized_end=1372
-  _globals['_LISTRUNSREQUEST']._serialized_start=1375
-  _globals['_LISTRUNSREQUEST']._serialized_end=1533
-  _globals['_LISTRUNSRESPONSE']._serialized_start=1535
-  _globals['_LISTRUNSRESPONSE']._serialized_end=1616
-  _globals['_LISTTASKINSTANCESREQUEST']._serialized_start=1619
-  _globals['_LISTTASKINSTANCESREQUEST']._serialized_end=1757
-  _globals['_LISTTASKINSTANCESRESPONSE']._serialized_start=1759
-  _globals['_LISTTASKINSTANCESRESPONSE']._serialized_end=1868
-  _globals['_WATCHRUNREQUEST']._serialized_start=1870
-  _globals['_WATCHRUNREQUEST']._serialized_end=1976
-  _globals['_WATCHRUNRESPONSE']._serialized_start=1978
-  _globals['_WATCHRUNRESPONSE']._serialized_end=2037
-  _globals['_XCOM']._serialized_start=2039
-  _globals['_XCOM']._serialized_end=2142
-  _globals['_GETXCOMREQUEST']._serialized_start=2145
-  _globals['_GETXCOMREQUEST']._serialized_end=2283
-  _globals['_GETXCOMRESPONSE']._serialized_start=2285
-  _globals['_GETXCOMRESPONSE']._serialized_end=2341
-  _globals['_LISTXCOMSREQUEST']._serialized_start=2344
-  _globals['_LISTXCOMSREQUEST']._serialized_end=2474
-  _globals['_LISTXCOMSRESPONSE']._serialized_start=2476
-  _globals['_LISTXCOMSRESPONSE']._serialized_end=2560
-  _globals['_RUNSERVICE']._serialized_start=3050
-  _globals['_RUNSERVICE']._serialized_end=3686
+  _globals['_RUN']._serialized_end=775
+  _globals['_TASKINSTANCE']._serialized_start=778
+  _globals['_TASKINSTANCE']._serialized_end=1161
+  _globals['_TRIGGERRUNREQUEST']._serialized_start=1164
+  _globals['_TRIGGERRUNREQUEST']._serialized_end=1446
+  _globals['_TRIGGERRUNRESPONSE']._serialized_start=1448
+  _globals['_TRIGGERRUNRESPONSE']._serialized_end=1536
+  _globals['_GETRUNREQUEST']._serialized_start=1538
+  _globals['_GETRUNREQUEST']._serialized_end=1626
+  _globals['_GETRUNRESPONSE']._serialized_start=1628
+  _globals['_GETRUNRESPONSE']._serialized_end=1681
+  _globals['_LISTRUNSREQUEST']._serialized_start=1684
+  _globals['_LISTRUNSREQUEST']._serialized_end=1842
+  _globals['_LISTRUNSRESPONSE']._serialized_start=1844
+  _globals['_LISTRUNSRESPONSE']._serialized_end=1925
+  _globals['_LISTTASKINSTANCESREQUEST']._serialized_start=1928
+  _globals['_LISTTASKINSTANCESREQUEST']._serialized_end=2066
+  _globals['_LISTTASKINSTANCESRESPONSE']._serialized_start=2068
+  _globals['_LISTTASKINSTANCESRESPONSE']._serialized_end=2177
+  _globals['_WATCHRUNREQUEST']._serialized_start=2179
+  _globals['_WATCHRUNREQUEST']._serialized_end=2285
+  _globals['_WATCHRUNRESPONSE']._serialized_start=2287
+  _globals['_WATCHRUNRESPONSE']._serialized_end=2346
+  _globals['_XCOM']._serialized_start=2348
+  _globals['_XCOM']._serialized_end=2451
+  _globals['_GETXCOMREQUEST']._serialized_start=2454
+  _globals['_GETXCOMREQUEST']._serialized_end=2592
+  _globals['_GETXCOMRESPONSE']._serialized_start=2594
+  _globals['_GETXCOMRESPONSE']._serialized_end=2650
+  _globals['_LISTXCOMSREQUEST']._serialized_start=2653
+  _globals['_LISTXCOMSREQUEST']._serialized_end=2783
+  _globals['_LISTXCOMSRESPONSE']._serialized_start=2785
+  _globals['_LISTXCOMSRESPONSE']._serialized_end=2869
+  _globals['_RUNSERVICE']._serialized_start=3359
+  _globals['_RUNSERVICE']._serialized_end=3995
 # @@protoc_insertion_point(module_scope)

@@ -55,7 +55,7 @@ TASK_STATE_DEFERRED: TaskState
 TASK_STATE_AWAITING_INPUT: TaskState
 
 class Run(_message.Message):
-    __slots__ = ("namespace", "dag_id", "run_id", "dag_version", "state", "run_type", "conf", "logical_date", "created_at", "started_at", "ended_at", "note", "reason", "created_position")
+    __slots__ = ("namespace", "dag_id", "run_id", "dag_version", "state", "run_type", "conf", "logical_date", "created_at", "started_at", "ended_at", "note", "reason", "created_position", "data_interval_start", "data_interval_end", "run_after", "triggered_by", "backfill_id")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     DAG_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -70,6 +70,11 @@ class Run(_message.Message):
     NOTE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     CREATED_POSITION_FIELD_NUMBER: _ClassVar[int]
+    DATA_INTERVAL_START_FIELD_NUMBER: _ClassVar[int]
+    DATA_INTERVAL_END_FIELD_NUMBER: _ClassVar[int]
+    RUN_AFTER_FIELD_NUMBER: _ClassVar[int]
+    TRIGGERED_BY_FIELD_NUMBER: _ClassVar[int]
+    BACKFILL_ID_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     dag_id: str
     run_id: str
@@ -84,7 +89,12 @@ class Run(_message.Message):
     note: str
     reason: str
     created_position: int
-    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., dag_version: _Optional[int] = ..., state: _Optional[_Union[RunState, str]] = ..., run_type: _Optional[str] = ..., conf: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., logical_date: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., note: _Optional[str] = ..., reason: _Optional[str] = ..., created_position: _Optional[int] = ...) -> None: ...
+    data_interval_start: _timestamp_pb2.Timestamp
+    data_interval_end: _timestamp_pb2.Timestamp
+    run_after: _timestamp_pb2.Timestamp
+    triggered_by: str
+    backfill_id: str
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., dag_version: _Optional[int] = ..., state: _Optional[_Union[RunState, str]] = ..., run_type: _Optional[str] = ..., conf: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., logical_date: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., note: _Optional[str] = ..., reason: _Optional[str] = ..., created_position: _Optional[int] = ..., data_interval_start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., data_interval_end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., run_after: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., triggered_by: _Optional[str] = ..., backfill_id: _Optional[str] = ...) -> None: ...
 
 class TaskInstance(_message.Message):
     __slots__ = ("task_id", "map_index", "state", "attempt", "operator", "queue", "worker", "queued_at", "started_at", "ended_at", "retry_at", "reason", "traceback")
@@ -117,7 +127,7 @@ class TaskInstance(_message.Message):
     def __init__(self, task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ..., state: _Optional[_Union[TaskState, str]] = ..., attempt: _Optional[int] = ..., operator: _Optional[str] = ..., queue: _Optional[str] = ..., worker: _Optional[str] = ..., queued_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., traceback: _Optional[str] = ...) -> None: ...
 
 class TriggerRunRequest(_message.Message):
-    __slots__ = ("request_id", "namespace", "dag_id", "run_id", "conf", "logical_date", "note")
+    __slots__ = ("request_id", "namespace", "dag_id", "run_id", "conf", "logical_date", "note", "run_after", "no_logical_date", "unpause")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     DAG_ID_FIELD_NUMBER: _ClassVar[int]
@@ -125,6 +135,9 @@ class TriggerRunRequest(_message.Message):
     CONF_FIELD_NUMBER: _ClassVar[int]
     LOGICAL_DATE_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
+    RUN_AFTER_FIELD_NUMBER: _ClassVar[int]
+    NO_LOGICAL_DATE_FIELD_NUMBER: _ClassVar[int]
+    UNPAUSE_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     namespace: str
     dag_id: str
@@ -132,17 +145,22 @@ class TriggerRunRequest(_message.Message):
     conf: _struct_pb2.Struct
     logical_date: _timestamp_pb2.Timestamp
     note: str
-    def __init__(self, request_id: _Optional[str] = ..., namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., conf: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., logical_date: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., note: _Optional[str] = ...) -> None: ...
+    run_after: _timestamp_pb2.Timestamp
+    no_logical_date: bool
+    unpause: bool
+    def __init__(self, request_id: _Optional[str] = ..., namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., conf: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., logical_date: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., note: _Optional[str] = ..., run_after: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., no_logical_date: _Optional[bool] = ..., unpause: _Optional[bool] = ...) -> None: ...
 
 class TriggerRunResponse(_message.Message):
-    __slots__ = ("dag_id", "run_id", "position")
+    __slots__ = ("dag_id", "run_id", "position", "unpaused")
     DAG_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
+    UNPAUSED_FIELD_NUMBER: _ClassVar[int]
     dag_id: str
     run_id: str
     position: int
-    def __init__(self, dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., position: _Optional[int] = ...) -> None: ...
+    unpaused: bool
+    def __init__(self, dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., position: _Optional[int] = ..., unpaused: _Optional[bool] = ...) -> None: ...
 
 class GetRunRequest(_message.Message):
     __slots__ = ("namespace", "dag_id", "run_id", "min_position")

@@ -1,0 +1,138 @@
+"""``millstream dags``: list them, show one, pause and unpause."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from millstream.cli.options import Address, DataDir, Json, Namespace, connect
+
+if TYPE_CHECKING:
+    from millstream.client import Dag
+
+DagIds = Annotated[list[str], typer.Argument(help="The ids of the DAGs.")]
+
+dags = typer.Typer(help="List DAGs, show one, pause and unpause.")
+
+
+@dags.callback(invoke_without_command=True)
+def _list(
+    context: typer.Context,
+    json: Json = False,
+    address: Address = None,
+    data_dir: DataDir = None,
+    namespace: Namespace = "default",
+) -> None:
+    if context.invoked_subcommand is None:
+        list_dags(json, address, data_dir, namespace)
+
+
+@dags.command("list")
+def list_dags(
+    json: Json = False,
+    address: Address = None,
+    data_dir: DataDir = None,
+    namespace: Namespace = "default",
+) -> None:
+    """List the DAGs."""
+    from millstream.cli.output import local_time, make_console, make_table, print_json
+
+    with connect(address, data_dir, namespace) as client:
+        found = client.list_dags()
+        if json:
+            for dag in found:
+                print_json(dag)
+            return
+        rows = [
+            (d.dag_id, str(d.latest_version), local_time(d.submitted_at), _next_run(d))
+            for d in found
+        ]
+    if not rows:
+        typer.echo("There are no DAGs yet. Submit one with: millstream submit FILE")
+        return
+    make_console().print(make_table(("dag+", "version", "submitted", "next run"), rows))
+
+
+@dags.command()
+def show(
+    dag: Annotated[str, typer.Argument(help="The id of the DAG.")],
+    json: Json = False,
+    address: Address = None,
+    data_dir: DataDir = None,
+    namespace: Namespace = "default",
+) -> None:
+    """Show a DAG: its schedule, its next run, its tasks."""
+    from rich.text import Text
+
+    from millstream.cli.output import cell, local_time, make_console, make_table, print_json
+
+    with connect(address, data_dir, namespace) as client:
+        found = client.get_dag(dag)
+    if json:
+        print_json(found)
+        return
+    assert found.spec is not None, "a single DAG comes with its spec"
+    console = make_console()
+    console.print(Text.assemble((found.dag_id, "bold"), f" v{found.latest_version}"))
+    facts = [
+        f"submitted {local_time(found.submitted_at)}",
+        f"schedule {_schedule(found)}, next run {_next_run(found)}",
+    ]
+    if found.is_paused:
+        facts.append(f"go on with: millstream dags unpause {found.dag_id}")
+    if found.spec.description:
+        facts.append(found.spec.description)
+    for fact in facts:
+        console.print(Text("  ").append_text(cell(fact)), style="dim")
+    rows = [
+        (task.task_id, task.operator, task.trigger_rule.value, ", ".join(task.upstream))
+        for task in found.spec.tasks
+    ]
+    console.print(make_table(("task+", "operator", "trigger rule", "upstream"), rows))
+
+
+@dags.command()
+def pause(
+    dag: DagIds,
+    address: Address = None,
+    data_dir: DataDir = None,
+    namespace: Namespace = "default",
+) -> None:
+    """Start nothing of a DAG, and make no runs by its schedule, until it is unpaused."""
+    with connect(address, data_dir, namespace) as client:
+        for dag_id in dag:
+            was = "" if client.pause_dag(dag_id) else " already"
+            typer.echo(f"DAG {dag_id} is paused{was}.")
+
+
+@dags.command()
+def unpause(
+    dag: DagIds,
+    address: Address = None,
+    data_dir: DataDir = None,
+    namespace: Namespace = "default",
+) -> None:
+    """Let a paused DAG go on."""
+    with connect(address, data_dir, namespace) as client:
+        for dag_id in dag:
+            was = "goes on" if client.unpause_dag(dag_id) else "is not paused"
+            typer.echo(f"DAG {dag_id} {was}.")
+
+
+def _next_run(dag: Dag) -> str:
+    from millstream.cli.output import local_time
+
+    if dag.is_paused:
+        return f"paused ({dag.pause_reason})" if dag.pause_reason else "paused"
+    return local_time(dag.next_run.run_after) if dag.next_run else "-"
+
+
+def _schedule(dag: Dag) -> str:
+    import msgspec
+
+    assert dag.spec is not None
+    schedule = dag.spec.schedule
+    if schedule is None or isinstance(schedule, str):
+        return schedule or "none"
+    return msgspec.json.encode(schedule).decode()
