@@ -9,10 +9,13 @@ from typing import Any
 from millstream.core.commands import (
     AnswerTask,
     AnyCommand,
+    ClearTasks,
     DeferAttempt,
     FailAttempt,
     FireTrigger,
     LoseAttempt,
+    MarkRun,
+    MarkTasks,
     ReadyAgain,
     RescheduleAttempt,
     RetryAttempt,
@@ -20,20 +23,23 @@ from millstream.core.commands import (
     StartAttempt,
     SubmitDag,
     SucceedAttempt,
+    TaskRef,
     TimeOutWait,
     TriggerRun,
     WakeTask,
 )
-from millstream.core.errors import Refused
+from millstream.core.errors import NotRecalled, Refused
 from millstream.core.events import Event, TaskReady, Where
 from millstream.core.evolve import evolve
 from millstream.core.handle import handle
+from millstream.core.recall import Recall
 from millstream.core.spec import BashAction, DagSpec, TaskSpec, TriggerRule
-from millstream.core.state import State
+from millstream.core.state import State, run_key
 from millstream.core.statuses import TaskStatus
 
 T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RUN = Where("default", "etl", "r1")
+RUN_NAMES: dict[str, Any] = {"namespace": "default", "dag_id": "etl", "run_id": "r1"}
 
 
 def task(task_id: str, *upstream: str, **options: Any) -> TaskSpec:
@@ -62,7 +68,15 @@ class Shard:
 
     def handle(self, command: AnyCommand, actor: str = "test") -> list[Event]:
         self.now += timedelta(seconds=1)
-        events = handle(self.state, command, actor, self.now, 1)
+        try:
+            events = handle(self.state, command, actor, self.now, 1)
+        except NotRecalled:
+            where = command.where  # type: ignore[union-attr]
+            recall = Recall(self.state, run_key(where))
+            for event in self.log:
+                if run_key(event.where) == run_key(where):
+                    recall.fold(event)
+            events = handle(self.state, command, actor, self.now, 1, recall.run)
         self.log += events
         return events
 
@@ -91,7 +105,7 @@ class Shard:
             options.setdefault("ended_at", self.now)
         command = kind(
             id=self.id(),
-            where=RUN.task(name, (), attempt),
+            where=RUN.task(name, options.pop("map_index", ()), attempt),
             worker="w",
             token=token,
             started_at=self.now,
@@ -99,14 +113,14 @@ class Shard:
         )
         return self.handle(command)
 
-    def start(self, name: str, attempt: int = 1, token: str = "t") -> list[Event]:
-        return self._report(StartAttempt, name, attempt, token)
+    def start(self, name: str, attempt: int = 1, token: str = "t", **options: Any) -> list[Event]:
+        return self._report(StartAttempt, name, attempt, token, **options)
 
     def succeed(self, name: str, attempt: int = 1, token: str = "t", **options: Any) -> list[Event]:
         return self._report(SucceedAttempt, name, attempt, token, **options)
 
-    def skip(self, name: str, attempt: int = 1, token: str = "t") -> list[Event]:
-        return self._report(SkipAttempt, name, attempt, token, reason="no data")
+    def skip(self, name: str, attempt: int = 1, token: str = "t", **options: Any) -> list[Event]:
+        return self._report(SkipAttempt, name, attempt, token, reason="no data", **options)
 
     def fail(self, name: str, attempt: int = 1, token: str = "t", **options: Any) -> list[Event]:
         options = {"error_type": "ValueError", "message": "bad"} | options
@@ -140,11 +154,25 @@ class Shard:
         command = LoseAttempt(id=self.id(), where=where, token=token, reason="no heartbeat")
         return self.handle(command)
 
-    def retry(self, name: str, attempt: int = 1) -> list[Event]:
-        return self.handle(RetryAttempt(id=self.id(), where=RUN.task(name, (), attempt)))
+    def retry(self, name: str, attempt: int = 1, path: tuple[int, ...] = ()) -> list[Event]:
+        return self.handle(RetryAttempt(id=self.id(), where=RUN.task(name, path, attempt)))
 
     def ready_again(self, name: str, attempt: int = 1) -> list[Event]:
         return self.handle(ReadyAgain(id=self.id(), where=RUN.task(name, (), attempt)))
+
+    def clear(self, *names: str, **options: Any) -> list[Event]:
+        """Clear tasks of r1, whatever became of them; all without names."""
+        options = {"only_failed": False} | options
+        refs = tuple(TaskRef(task_id=name) for name in names)
+        options = {"tasks": refs} | options
+        return self.handle(ClearTasks(id=self.id(), **RUN_NAMES | options))
+
+    def mark(self, name: str, state: Any, **options: Any) -> list[Event]:
+        refs = {"tasks": (TaskRef(task_id=name),)}
+        return self.handle(MarkTasks(id=self.id(), **RUN_NAMES, state=state, **refs | options))
+
+    def mark_run(self, state: Any, **options: Any) -> list[Event]:
+        return self.handle(MarkRun(id=self.id(), **RUN_NAMES, state=state, **options))
 
     def refused(self, method: str, *args: Any, **options: Any) -> str:
         """The reason for which a command is refused; it must leave the state as it was."""

@@ -33,6 +33,8 @@ with a default may be missing in `data`.
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _SAMPLES: dict[str, Any] = {"retry_at": _EPOCH, "is_final": True}
+# The values of a field that says where an event leads.
+_STATES = {"TaskMarked": ("success", "failed", "skipped")}
 
 
 def page() -> str:
@@ -90,6 +92,8 @@ def _task_edges() -> list[tuple[str, str, str]]:
 def _examples(cls: Any) -> list[Any]:
     """The event with its defaults, and once more with each field that decides where it leads."""
     blank = {f.name: None for f in msgspec.structs.fields(cls) if f.required}
+    if cls.__name__ in _STATES:
+        return [cls(state=state) for state in _STATES[cls.__name__]]
     special = [name for name in _SAMPLES if name in cls.__struct_fields__]
     return [cls(**blank), *(cls(**blank, **{name: _SAMPLES[name]}) for name in special)]
 
@@ -100,14 +104,18 @@ _RUN_TARGETS = {
     "RunSucceeded": RunStatus.SUCCESS,
     "RunFailed": RunStatus.FAILED,
     "RunQuarantined": RunStatus.FAILED,
+    "RunReopened": RunStatus.QUEUED,
 }
+# A run that is over is in no state's memory, so the table does not say what it was.
+_RUN_SOURCES = {"RunReopened": (RunStatus.SUCCESS, RunStatus.FAILED)}
 
 
 def _run_diagram() -> str:
     edges = [
         (str(before or "none"), str(_RUN_TARGETS[cls.__name__]), cls.__name__)
         for cls, befores in RUN_TRANSITIONS.items()
-        for before in befores
+        if cls.__name__ in _RUN_TARGETS
+        for before in _RUN_SOURCES.get(cls.__name__, befores)
     ]
     return _diagram("The states of a run", edges)
 

@@ -22,19 +22,25 @@ from millstream.core.events import (
     Event,
     RunCreated,
     RunFailed,
+    RunMarked,
     RunQuarantined,
+    RunReopened,
     RunStarted,
     RunSucceeded,
     TaskAwaitsInput,
+    TaskCleared,
     TaskDeferred,
     TaskExpanded,
     TaskFailed,
     TaskLost,
+    TaskMarked,
     TaskReady,
     TaskRescheduled,
     TaskResumed,
     TaskSkipped,
+    TasksRecalled,
     TaskStarted,
+    TaskStopped,
     TaskSucceeded,
     TaskUpstreamFailed,
     TriggerLost,
@@ -80,6 +86,11 @@ class KeptRun:
     xcoms: KeptXComs = field(default_factory=KeptXComs)
     # Only questions that wait for their answer.
     inputs: dict[TaskKey, InputRow] = field(default_factory=dict)
+
+
+def reopened(events: Iterable[Event]) -> list[RunKey]:
+    """The runs that come back with these events: their rows must be restored before."""
+    return [run_key(event.where) for event in events if isinstance(event.data, RunReopened)]
 
 
 class Projection:
@@ -148,15 +159,21 @@ class Projection:
         if kept is None:
             return
         match event.data:
+            case RunReopened():
+                self._reopen(kept, event, event.data)
+            case TasksRecalled():
+                return  # the rows know it already
+            case RunMarked():
+                kept.run.reason = _text(event.data.reason)
+                self._put_run(kept, event)
             case RunStarted():
                 kept.run.state, kept.run.started_at = "running", event.recorded_at
                 self._put_run(kept, event)
             case RunSucceeded():
                 self._end(kept, event, "success", "")
             case RunFailed():
-                self._end(
-                    kept, event, "failed", f"failed tasks: {', '.join(event.data.failed_leaves)}"
-                )
+                failed = f"failed tasks: {', '.join(event.data.failed_leaves)}"
+                self._end(kept, event, "failed", _text(event.data.reason) or failed)
             case RunQuarantined():
                 self._end(kept, event, "failed", _text(f"quarantined: {event.data.error}"))
             case TaskExpanded():
@@ -239,6 +256,14 @@ class Projection:
         self.runs[run_key(where)] = KeptRun(row)
         self._changes.put(row)
 
+    def _reopen(self, kept: KeptRun, event: Event, data: RunReopened) -> None:
+        key = run_key(event.where)
+        if key in self._over:
+            self._over.remove(key)
+        kept.run.state, kept.run.reason, kept.run.version = "queued", "", data.version
+        kept.run.started_at = kept.run.ended_at = None
+        self._put_run(kept, event)
+
     def _put_run(self, kept: KeptRun, event: Event) -> None:
         kept.run.position = event.position
         self._changes.put(kept.run)
@@ -288,6 +313,8 @@ class Projection:
                 self._push(kept, event, event.data.xcoms)
             case TaskUpstreamFailed():
                 row.reason, row.ended_at = _text(event.data.reason), event.recorded_at
+            case TaskStopped() | TaskCleared() | TaskMarked():
+                _control(row, event)
             case _:
                 self._wait(kept, key, row, event)
         self._changes.put(row)
@@ -366,10 +393,15 @@ class Projection:
         if not where.attempt:
             return
         attempt = kept.attempts.get(key)
+        is_stopped = isinstance(event.data, TaskStopped)
+        if is_stopped and attempt is not None and attempt.state in ("failed", "lost"):
+            return  # it was over: only the wait for the next one was ended
         if attempt is None or attempt.attempt != where.attempt:
             attempt = kept.attempts[key] = AttemptRow(**_task_names(where), attempt=where.attempt)
         is_lost = isinstance(event.data, TaskLost | TriggerLost)
         attempt.state = "lost" if is_lost else _attempt_state(row.state)
+        if is_stopped:
+            attempt.state = "stopped"
         attempt.queue, attempt.worker = row.queue, row.worker
         attempt.queued_at, attempt.started_at, attempt.ended_at = (
             row.queued_at,
@@ -408,6 +440,20 @@ def _task_names(where: Where) -> dict[str, Any]:
         "task_id": where.task_id,
         "map_index": where.map_index,
     }
+
+
+def _control(row: TaskRow, event: Event) -> None:
+    """What a person, or a rule about the whole run, did to a task."""
+    row.retry_at = None
+    match event.data:
+        case TaskStopped(reason=reason):
+            row.ended_at, row.reason = event.recorded_at, _text(f"stopped: {reason}")
+        case TaskCleared():
+            row.worker = row.reason = row.traceback = ""
+            row.queued_at = row.started_at = row.ended_at = None
+        case TaskMarked(state=state, note=note):
+            row.ended_at = row.ended_at or event.recorded_at
+            row.reason = _text(f"marked {state}" + (f": {note}" if note else ""))
 
 
 def _attempt_state(task_state: str) -> str:

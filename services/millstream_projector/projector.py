@@ -16,11 +16,19 @@ from millstream.adapters.settings import Settings
 from millstream.adapters.streams import projected_subject
 from millstream.core.errors import MillstreamError, Unavailable
 from millstream.core.events import Event
+from millstream.core.state import RunKey
 from millstream.core.wire import GENESIS
 from millstream_projector.changes import Changes
 from millstream_projector.lookups import Lookups
-from millstream_projector.projection import Projection
-from millstream_projector.tables import READ_SCHEMA, ensure_tables, read_open_rows, write_changes
+from millstream_projector.projection import Projection, reopened
+from millstream_projector.rows import Row
+from millstream_projector.tables import (
+    READ_SCHEMA,
+    ensure_tables,
+    read_open_rows,
+    read_rows_of,
+    write_changes,
+)
 
 BUSY_EVENTS = 20
 BUSY_PAUSE_S = 0.01
@@ -92,6 +100,9 @@ class Projector:
         if not events:
             return
         before = events[0].position - 1
+        for run in reopened(events):
+            if run not in self._projection.runs:
+                self._projection.restore(await self._rows_of(run))
         for event in events:
             self._projection.apply(event)
         # Look-ups may see the rows now: the events are in the log already.
@@ -99,6 +110,16 @@ class Projector:
         await self._write(self._projection.take_changes(), before, feed)
         self.lookups.wrote(feed.position)
         await self._tell(feed.position)
+
+    async def _rows_of(self, run: RunKey) -> list[Row]:
+        """The rows of a run that comes back, however long Postgres is away."""
+        while True:
+            try:
+                async with self._database.use() as connection:
+                    return await read_rows_of(connection, run)
+            except Unavailable as error:
+                log.warning("read_waits", error=str(error))
+                await asyncio.sleep(0.2)
 
     async def _write(self, changes: Changes, before: int, feed: Feed) -> None:
         """Write, however long Postgres is away. The rows are whole, so writing them again does no

@@ -20,7 +20,7 @@ from millstream.adapters.postgres import Connection, Database, connect
 from millstream.adapters.settings import Settings, read_settings
 from millstream.core.errors import MillstreamError
 from millstream.core.wire import GENESIS, canonical_bytes, check_chain, to_event
-from millstream_projector.projection import Projection
+from millstream_projector.projection import Projection, reopened
 from millstream_projector.rows import ROW_TYPES, Row
 from millstream_projector.tables import (
     READ_SCHEMA,
@@ -28,6 +28,7 @@ from millstream_projector.tables import (
     comparable_columns,
     ensure_tables,
     quoted,
+    read_rows_of,
     write_changes,
 )
 
@@ -122,10 +123,14 @@ class _Fold:
                     f"{last}: they "
                     f"were folded from another log."
                 )
-            for stored in batch:
+            events = [to_event(stored.record) for stored in batch]
+            for run in reopened(events):
+                if run not in self._projection.runs:
+                    self._projection.restore(await read_rows_of(self._connection, run))
+            for stored, event in zip(batch, events, strict=True):
                 position = stored.record.position
                 check_chain(self.digest, canonical_bytes(stored.record), stored.digest, position)
-                self._projection.apply(to_event(stored.record))
+                self._projection.apply(event)
                 self.digest, self.position = stored.digest, position
             self.events += len(batch)
             async with self._connection.transaction():

@@ -12,6 +12,7 @@ import structlog
 
 import millstream.adapters
 from millstream.adapters.postgres import Connection, Record
+from millstream.core.state import RunKey
 from millstream_projector.changes import Changes, changed_rows
 from millstream_projector.rows import ROW_TYPES, RUN_ROW_TYPES, DagRow, Row
 
@@ -78,6 +79,18 @@ async def read_open_rows(connection: Connection) -> list[Row]:
     to them."""
     dags = await connection.fetch("SELECT * FROM dag")
     rows: list[Row] = [DagRow(**record) for record in dags]
+    return rows + await _read_rows(connection, "r.state IN ('queued', 'running')")
+
+
+async def read_rows_of(connection: Connection, run: RunKey) -> list[Row]:
+    """Every row of one run, over or not."""
+    return await _read_rows(
+        connection, "r.namespace = $1 AND r.dag_id = $2 AND r.run_id = $3", *run
+    )
+
+
+async def _read_rows(connection: Connection, condition: str, *arguments: str) -> list[Row]:
+    rows: list[Row] = []
     for row_type in RUN_ROW_TYPES:
         names = ", ".join(
             f"t.{name}::text AS {name}" if name in _JSON_COLUMNS else f"t.{name}"
@@ -86,7 +99,8 @@ async def read_open_rows(connection: Connection) -> list[Row]:
         found = await connection.fetch(
             f"SELECT {names} FROM {row_type.TABLE} t "  # noqa: S608 - our own names
             f"JOIN dag_run r USING (namespace, dag_id, run_id) "
-            f"WHERE r.state IN ('queued', 'running')"
+            f"WHERE {condition}",
+            *arguments,
         )
         rows += [row_type(**_decode(record)) for record in found]
     return rows
@@ -166,5 +180,6 @@ __all__ = [
     "ensure_tables",
     "quoted",
     "read_open_rows",
+    "read_rows_of",
     "write_changes",
 ]

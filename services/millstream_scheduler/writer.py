@@ -10,6 +10,7 @@ import asyncio
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -26,6 +27,7 @@ from millstream.core.commands import (
     BeginEpoch,
     Receipt,
     Report,
+    RunCommand,
     SecretCommand,
     SubmitDag,
     TimerCommand,
@@ -34,10 +36,11 @@ from millstream.core.commands import (
 from millstream.core.errors import Fenced, Refused, Unavailable
 from millstream.core.events import Event
 from millstream.core.handle import handle, receipt, repeated_receipt
-from millstream.core.state import State
+from millstream.core.state import Run, RunKey, State, run_key
 from millstream.core.wire import canonical_bytes, chain_digest, published_bytes, to_event, to_record
 from millstream_scheduler.admission import UNKNOWN, Sender, admit, read_sender
 from millstream_scheduler.leases import Leases
+from millstream_scheduler.past_runs import PastRuns
 from millstream_scheduler.relay import Relay, Settlement
 from millstream_scheduler.secrets import secret_of
 from millstream_scheduler.timers import Timers
@@ -59,6 +62,7 @@ CROWD = 1.5
 class _Asked:
     """A command of a batch, where it came from, and what became of it."""
 
+    delivery: Delivery
     sender: Sender
     command: ApiCommand | Report
     receipt: Receipt | None = None
@@ -94,6 +98,7 @@ class Writer:
         self._state = state
         self._epoch = state.epoch
         self._used = UsedNames(event_log)
+        self._past = PastRuns(event_log, state)
         self._me = f"scheduler/{settings.instance}"
         self._inbox: deque[Delivery] = deque()
         self._own: deque[TimerCommand] = deque(
@@ -194,7 +199,8 @@ class Writer:
                     )
                 )
                 continue
-            batch.asked.append(_Asked(sender, command, self._remembered.get(command.id)))
+            known = self._remembered.get(command.id)
+            batch.asked.append(_Asked(delivery, sender, command, known))
         return batch
 
     async def _recall(self, batch: _Batch) -> None:
@@ -244,8 +250,14 @@ class Writer:
             if refusal is not None:
                 self._refuse(batch, asked, refusal)
                 return
+        recalled = None
+        if isinstance(asked.command, RunCommand):
+            key = run_key(asked.command.where)
+            if self._must_wait(batch, asked, key):
+                return
+            recalled = self._past.take(key)
         try:
-            events = self._handle(asked.command, str(asked.sender))
+            events = self._handle(asked.command, str(asked.sender), recalled)
         except Refused as error:
             self._refuse(batch, asked, error)
             return
@@ -255,14 +267,30 @@ class Writer:
         asked.receipt = receipt(self._state, asked.command, events)
         self._remember(asked.receipt)
 
+    def _must_wait(self, batch: _Batch, asked: _Asked, key: RunKey) -> bool:
+        """Put a command about a run that is over aside until the run is recalled from the log. What
+        this batch says about the run must be there first."""
+        if key in self._state.runs:
+            return False
+        is_in_log = all(run_key(event.where) != key for event in batch.events)
+        if is_in_log and self._past.has(key):
+            return False
+        batch.acks.remove(asked.delivery.reply)
+        again = partial(self._on_message, asked.delivery)
+        if is_in_log:
+            self._past.fetch(key, again)
+        else:
+            again()
+        return True
+
     def _decide_own(self, batch: _Batch, command: TimerCommand) -> None:
         try:
             batch.events += self._handle(command, self._me)
         except Refused as error:  # a fault of ours must not keep the others from going on
             log.error("own_command_failed", command=command.id, error=str(error))
 
-    def _handle(self, command: AnyCommand, actor: str) -> list[Event]:
-        return handle(self._state, command, actor, self._now(), self._epoch)
+    def _handle(self, command: AnyCommand, actor: str, recalled: Run | None = None) -> list[Event]:
+        return handle(self._state, command, actor, self._now(), self._epoch, recalled)
 
     def _refuse(self, batch: _Batch, asked: _Asked, error: Refused) -> None:
         command = asked.command

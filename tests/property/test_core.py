@@ -19,7 +19,9 @@ from millstream.core.events import (
     AssetEmission,
     Choice,
     Event,
+    RunCreated,
     RunInfo,
+    TaskMemo,
     TaskReady,
     TaskStarted,
     Where,
@@ -208,6 +210,19 @@ RUN_FIELDS: dict[str, st.SearchStrategy[Any]] = {
 }
 TIMES = st.none() | st.builds(RunTimes, INSTANTS, INSTANTS, INSTANTS, INSTANTS)
 EXTRAS = st.dictionaries(TEXT, JSON, max_size=2)
+MEMOS = st.builds(
+    TaskMemo,
+    task_id=st.sampled_from(["t0", "t1", "t2", "ghost"]),
+    map_index=st.sampled_from([(), (), (), (0,)]),
+    status=st.sampled_from([status.value for status in TaskStatus]),
+    attempt=st.integers(0, 3),
+    tries=st.integers(0, 3),
+    max_tries=st.integers(0, 3),
+    expanded=st.integers(-1, 2),
+    length=st.integers(-2, 2),
+    choice=st.none()
+    | st.builds(Choice, follow=st.just(("t2",)), skip=st.sampled_from(["", "direct", "all"])),
+)
 FIELDS = RUN_FIELDS | {
     "action": ACTIONS,
     "aliases": st.lists(TEXT, max_size=2).map(tuple),
@@ -233,6 +248,9 @@ FIELDS = RUN_FIELDS | {
         Choice,
         follow=st.none() | st.lists(TEXT, max_size=3).map(tuple),
         skip=st.sampled_from(["", "direct", "all"]),
+    ),
+    "created": st.builds(
+        RunCreated, version=st.integers(1, 3), run_type=TEXT, triggered_by=TEXT, run_after=INSTANTS
     ),
     "holder": TEXT,
     "last": TIMES,
@@ -267,6 +285,8 @@ FIELDS = RUN_FIELDS | {
     "reason": TEXT,
     "retry_at": st.none() | INSTANTS,
     "run": st.builds(RunInfo, **RUN_FIELDS),
+    "state": st.sampled_from(["success", "failed"]),
+    "tasks": st.lists(MEMOS, max_size=4).map(tuple),
     "spec": dags().map(lambda spec: msgspec.Raw(encode_spec(spec))),
     "started_at": INSTANTS,
     "token": TEXT,

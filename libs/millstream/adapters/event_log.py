@@ -252,7 +252,12 @@ class EventLog:
                 OR run_id <> '' AND NOT EXISTS (
                     SELECT FROM event_log o
                     WHERE o.namespace = e.namespace AND o.dag_id = e.dag_id AND o.run_id = e.run_id
-                      AND o.type IN ('RunSucceeded', 'RunFailed', 'RunQuarantined')))
+                      AND o.type IN ('RunSucceeded', 'RunFailed', 'RunQuarantined')
+                      AND o.position <= $2 AND NOT EXISTS (
+                          SELECT FROM event_log b
+                          WHERE b.namespace = e.namespace AND b.dag_id = e.dag_id
+                            AND b.run_id = e.run_id AND b.type = 'RunReopened'
+                            AND b.position > o.position AND b.position <= $2)))
             ORDER BY position
         """  # noqa: S608
         async with self._database.use() as connection:

@@ -7,7 +7,7 @@ stored, never from what it says of itself.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -118,6 +118,62 @@ class DeleteConnection(Command, frozen=True, kw_only=True):
 
     namespace: str
     conn_id: Label
+
+
+class TaskRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Tasks of a run: a task with all of its instances, or those whose map index begins with
+    ``map_index``; or all tasks of a group."""
+
+    task_id: Label
+    map_index: tuple[int, ...] = ()
+
+
+class ControlRun(Command, frozen=True, kw_only=True):
+    """What the commands about one existing run have in common. The run may be over."""
+
+    namespace: Label
+    dag_id: Label
+    run_id: Label
+
+    @property
+    def where(self) -> Where:
+        return Where(self.namespace, self.dag_id, self.run_id)
+
+
+class ClearTasks(ControlRun, frozen=True, kw_only=True):
+    """Let tasks run again; what runs of them is stopped first. ``tasks`` (): all.
+
+    ``only_failed`` and ``only_running`` together mean either. A run that is over is queued again if
+    ``reset_dag_runs``, else it is left alone. ``run_on_latest_version``: it goes on with the newest
+    version of its DAG.
+    """
+
+    tasks: tuple[TaskRef, ...] = ()
+    include_upstream: bool = False
+    include_downstream: bool = False
+    only_failed: bool = True
+    only_running: bool = False
+    reset_dag_runs: bool = True
+    run_on_latest_version: bool = False
+
+
+class MarkTasks(ControlRun, frozen=True, kw_only=True):
+    """Say how tasks ended, whatever they did; what runs of them is stopped first. What failed
+    downstream of them is cleared."""
+
+    tasks: tuple[TaskRef, ...]
+    state: Literal["success", "failed", "skipped"]
+    include_upstream: bool = False
+    include_downstream: bool = False
+    note: Label = ""
+
+
+class MarkRun(ControlRun, frozen=True, kw_only=True):
+    """Say how a run ends. Failed (a cancel): what runs is stopped and failed, what has not begun is
+    skipped. Success: so is every task. Teardowns still run."""
+
+    state: Literal["success", "failed"]
+    note: Label = ""
 
 
 class StartAttempt(Command, frozen=True, kw_only=True):
@@ -264,8 +320,11 @@ class BeginEpoch(Command, frozen=True, kw_only=True):
     holder: str
 
 
+RunCommand = ClearTasks | MarkTasks | MarkRun
 SecretCommand = SetVariable | DeleteVariable | SetConnection | DeleteConnection
-ApiCommand = SubmitDag | SetDagPaused | TriggerRun | AnswerTask | EmitAssetEvent | SecretCommand
+ApiCommand = (
+    SubmitDag | SetDagPaused | TriggerRun | AnswerTask | EmitAssetEvent | SecretCommand | RunCommand
+)
 Report = (
     StartAttempt
     | SucceedAttempt

@@ -9,7 +9,10 @@ at the nearest node above it, and go down when the node is made.
 
 from __future__ import annotations
 
+from millstream.core.choices import tasks_cut_off
+from millstream.core.events import Choice
 from millstream.core.graph import Graph
+from millstream.core.mapping import forget_length
 from millstream.core.spec import TaskSpec
 from millstream.core.state import Extra, Instance, Run
 from millstream.core.statuses import FINISHED_TASK, TaskStatus
@@ -34,7 +37,7 @@ def count_end(run: Run, number: int, path: Path, status: TaskStatus, position: i
     graph = run.version.graph
     _close(run, number, path, 1)
     if graph.is_leaf[number] and status in BAD:
-        run.failed_leaves.append(graph.tasks[number].task_id)
+        count_name(run.failed_leaves, graph.tasks[number].task_id, 1)
     for child, shared in graph.below[number]:
         node = run.nearest(child, path[:shared])[0] if shared else run.instances[child]
         count = _count(node, status, 1)
@@ -56,7 +59,7 @@ def uncount_end(run: Run, number: int, path: Path, status: TaskStatus) -> None:
     graph = run.version.graph
     _close(run, number, path, -1)
     if graph.is_leaf[number] and status in BAD:
-        run.failed_leaves.remove(graph.tasks[number].task_id)
+        count_name(run.failed_leaves, graph.tasks[number].task_id, -1)
     for child, shared in graph.below[number]:
         node = run.nearest(child, path[:shared])[0]
         _count(node, status, -1)
@@ -66,6 +69,38 @@ def uncount_end(run: Run, number: int, path: Path, status: TaskStatus) -> None:
         node = run.nearest(other, path[:shared])[0]
         _count_needed(node, graph.tasks[other], status, -1)
         _count_needed(node, graph.tasks[other], TaskStatus.NONE, 1)
+
+
+def note_choice(run: Run, number: int, path: Path, instance: Instance, choice: Choice) -> None:
+    """An instance decided which others are skipped."""
+    instance.choice = choice
+    _count_cuts(run, number, path, choice, 1)
+
+
+def take_back(run: Run, number: int, path: Path, instance: Instance) -> None:
+    """An instance that had ended has not: nothing that its end counted for holds any more."""
+    if instance.choice is not None:
+        _count_cuts(run, number, path, instance.choice, -1)
+        instance.choice = None
+    if instance.length != -1:
+        forget_length(run, number, path)
+    uncount_end(run, number, path, instance.status)
+
+
+def _count_cuts(run: Run, number: int, path: Path, choice: Choice, count: int) -> None:
+    graph = run.version.graph
+    for other, shared in tasks_cut_off(graph, number, choice):
+        node, _ = run.nearest(other, path[:shared])
+        if node.cuts is None:
+            node.cuts = {}
+        count_name(node.cuts, graph.tasks[number].task_id, count)
+
+
+def count_name(counts: dict[str, int], name: str, count: int) -> None:
+    """Names stand in the order in which they first counted, as long as they count."""
+    counts[name] = counts.get(name, 0) + count
+    if counts[name] <= 0:
+        del counts[name]
 
 
 def expand(run: Run, number: int, path: Path, length: int) -> None:

@@ -113,6 +113,12 @@ class Dag:
         if created.logical_date is not None:
             self.dates.setdefault(created.logical_date, run_id)
 
+    def requeue(self, run_id: str, created: RunCreated, position: int) -> None:
+        """A run that was over waits again. It is not the one that the schedule made last."""
+        last, planned = self.last, self.planned
+        self.enqueue(run_id, created, position)
+        self.last, self.planned = last, planned
+
     def start(self, run_id: str, created: RunCreated, position: int, at: datetime) -> None:
         """A run leaves the queue."""
         lane = self.lanes[created.backfill_id]

@@ -14,6 +14,7 @@ from millstream.core.commands import (
     AnswerTask,
     AnyCommand,
     BeginEpoch,
+    ClearTasks,
     CreateScheduledRun,
     DeferAttempt,
     DeleteConnection,
@@ -22,6 +23,8 @@ from millstream.core.commands import (
     FailAttempt,
     FireTrigger,
     LoseAttempt,
+    MarkRun,
+    MarkTasks,
     ReadyAgain,
     RescheduleAttempt,
     RetryAttempt,
@@ -37,14 +40,18 @@ from millstream.core.commands import (
     TriggerRun,
     WakeTask,
 )
-from millstream.core.decisions import assets, attempts, dags, runs, secrets, waiting
+from millstream.core.decisions import assets, attempts, control, dags, runs, secrets, waiting
 from millstream.core.events import EpochStarted, Fact, Where
-from millstream.core.state import State
+from millstream.core.state import Run, State
 
 
-def decide(state: State, command: AnyCommand, now: datetime) -> Iterator[Fact]:
-    """The first events of a command, in order. Raises :class:`Refused` before it yields
-    anything."""
+def decide(
+    state: State, command: AnyCommand, now: datetime, recalled: Run | None = None
+) -> Iterator[Fact]:
+    """The first events of a command, in order. Raises :class:`Refused` before it yields anything.
+
+    ``recalled``: the run that the command is about, if it is over and no longer in the state.
+    """
     match command:
         case SubmitDag():
             return dags.submit(state, command, now)
@@ -66,6 +73,8 @@ def decide(state: State, command: AnyCommand, now: datetime) -> Iterator[Fact]:
             return secrets.set_connection(state, command)
         case DeleteConnection():
             return secrets.delete_connection(state, command)
+        case ClearTasks() | MarkTasks() | MarkRun():
+            return control.control(state, command, recalled)
         case StartAttempt():
             return attempts.start(state, command)
         case (

@@ -41,6 +41,11 @@ class Refused(MillstreamError):
         super().__init__(message)
 
 
+class NotRecalled(Refused):
+    """A command about a run that is not in the state: it is over and must be recalled from the log,
+    or there is none."""
+
+
 class Unavailable(MillstreamError):
     """A server that is needed does not answer; trying again later is right."""
 

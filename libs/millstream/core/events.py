@@ -169,9 +169,11 @@ class RunSucceeded(EventData, frozen=True, kw_only=True):
 
 
 class RunFailed(EventData, frozen=True, kw_only=True):
-    """All tasks ended and the tasks in ``failed_leaves`` (the first hundred) did not succeed."""
+    """All tasks ended and the tasks in ``failed_leaves`` (the first hundred) did not succeed, or
+    the run was made to fail: then ``reason`` says why."""
 
     failed_leaves: tuple[str, ...] = ()
+    reason: str = ""
 
 
 class RunQuarantined(EventData, frozen=True, kw_only=True):
@@ -179,6 +181,54 @@ class RunQuarantined(EventData, frozen=True, kw_only=True):
     on."""
 
     error: str
+
+
+class RunMarked(EventData, frozen=True, kw_only=True):
+    """However its tasks end, the run ends like this: somebody said so, or ``fail_fast``. What is
+    under way goes on until it is stopped; a clear takes the mark away."""
+
+    state: Literal["success", "failed"]
+    reason: str = ""
+
+
+class TaskMemo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a run that is over left a task, or an instance of a mapped one.
+
+    ``status`` is Airflow's word for it, ``tries`` how many of the user's tries were used and
+    ``max_tries`` how many there were (0: as the task says). ``expanded`` is the number of instances
+    below, where it is expanded (-1: it is not). ``length`` is how many items its result has, if
+    others are mapped over that (-1: there is none, -2: it has no length); ``choice`` is what it
+    decided about the tasks after it.
+    """
+
+    task_id: str
+    map_index: tuple[int, ...] = ()
+    status: str = "none"
+    attempt: int = 0
+    tries: int = 0
+    max_tries: int = 0
+    expanded: int = -1
+    length: int = -1
+    choice: Choice | None = None
+
+
+class RunReopened(EventData, frozen=True, kw_only=True):
+    """A run that was over is queued again, because some of its tasks are cleared or marked.
+
+    It carries what is known of the run, so that nobody needs the run's older events: how it was
+    created, the DAG version it goes on with, and its tasks as they were left. Tasks that are not
+    named never began. A large run's tasks come in several events (``TasksRecalled``).
+    """
+
+    created: RunCreated
+    version: int
+    tasks: tuple[TaskMemo, ...] = ()
+
+
+class TasksRecalled(EventData, frozen=True, kw_only=True):
+    """More tasks of a run that was reopened just before."""
+
+    tasks: tuple[TaskMemo, ...]
 
 
 class TaskExpanded(EventData, frozen=True, kw_only=True):
@@ -392,6 +442,29 @@ class ConnectionDeleted(EventData, frozen=True, kw_only=True):
     conn_id: str
 
 
+class TaskStopped(EventData, frozen=True, kw_only=True):
+    """The open attempt of a task, or its wait for one, was ended from outside; the worker kills it,
+    and its result comes too late. What becomes of the task is said by the next event about it."""
+
+    reason: str
+    token: str = ""
+    worker: str = ""
+
+
+class TaskCleared(EventData, frozen=True, kw_only=True):
+    """The task shall run again, as if it had not yet. Its attempts count on, and ``max_tries`` is
+    the number of the last try that it may use."""
+
+    max_tries: int
+
+
+class TaskMarked(EventData, frozen=True, kw_only=True):
+    """Somebody, or a rule such as ``fail_fast``, decided how the task ended."""
+
+    state: Literal["success", "failed", "skipped"]
+    note: str = ""
+
+
 Data = (
     AssetUpdated
     | EpochStarted
@@ -404,6 +477,9 @@ Data = (
     | RunSucceeded
     | RunFailed
     | RunQuarantined
+    | RunMarked
+    | RunReopened
+    | TasksRecalled
     | TaskExpanded
     | TaskReady
     | TaskStarted
@@ -423,6 +499,9 @@ Data = (
     | VariableDeleted
     | ConnectionSet
     | ConnectionDeleted
+    | TaskStopped
+    | TaskCleared
+    | TaskMarked
 )
 
 

@@ -6,8 +6,7 @@ from __future__ import annotations
 import msgspec
 
 from millstream.core import waiting
-from millstream.core.choices import tasks_cut_off
-from millstream.core.counting import count_end, expand, new_instance, uncount_end
+from millstream.core.counting import count_end, expand, new_instance, note_choice, take_back
 from millstream.core.dags import Dag, DagVersion, fold_dag
 from millstream.core.events import (
     AssetUpdated,
@@ -23,16 +22,22 @@ from millstream.core.events import (
     RunCreated,
     RunFailed,
     RunInfo,
+    RunMarked,
     RunQuarantined,
+    RunReopened,
     RunStarted,
     RunSucceeded,
+    TaskCleared,
     TaskExpanded,
     TaskFailed,
     TaskLost,
+    TaskMarked,
     TaskReady,
     TaskResumed,
     TaskSkipped,
+    TasksRecalled,
     TaskStarted,
+    TaskStopped,
     TaskSucceeded,
     TaskUpstreamFailed,
     TriggerLost,
@@ -44,6 +49,7 @@ from millstream.core.events import (
 )
 from millstream.core.graph import Graph
 from millstream.core.mapping import note_length
+from millstream.core.memo import restore
 from millstream.core.spec import decode_spec
 from millstream.core.state import (
     LARGEST_REPEATED_CONF_BYTES,
@@ -88,11 +94,25 @@ def _apply(state: State, event: Event) -> None:
         case VariableSet() | VariableDeleted() | ConnectionSet() | ConnectionDeleted():
             _change_secret(state, event.where, event.data)
         case RunCreated():
-            _create_run(state, event, event.data)
+            if event.data.asset_events:
+                state.assets.forget((event.where.namespace, event.where.dag_id))
+            run = _create_run(state, event, event.data, event.data.version)
+            state.dags[run.key[:2]].enqueue(run.key[2], run.created, run.position)
+        case RunReopened(created=created, version=version, tasks=tasks):
+            run = _create_run(state, event, created, version)
+            run.is_reopened = True
+            state.dags[run.key[:2]].requeue(run.key[2], run.created, run.position)
+            restore(run, tasks)
+        case TasksRecalled(tasks=tasks):
+            restore(state.runs[run_key(event.where)], tasks)
         case RunStarted():
             _start_run(state, event, event.data)
-        case RunSucceeded() | RunFailed() | RunQuarantined():
-            _forget_run(state, event)
+        case RunMarked():
+            state.runs[run_key(event.where)].marked = event.data
+        case RunSucceeded():
+            _forget_run(state, event, RunStatus.SUCCESS)
+        case RunFailed() | RunQuarantined():
+            _forget_run(state, event, RunStatus.FAILED)
         case _:
             _change_instance(state, event)
 
@@ -114,7 +134,7 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
             return data.version == state.connections.get((where.namespace, data.conn_id), 0) + 1
         case ConnectionDeleted():
             return (where.namespace, data.conn_id) in state.connections
-        case RunCreated():
+        case RunCreated() | RunReopened():
             dag = state.dags.get((where.namespace, where.dag_id))
             is_known = dag is not None and data.version in dag.versions
             return is_known and run_key(where) not in state.runs
@@ -138,7 +158,7 @@ def _is_right_depth(run: Run, number: int, where: Where, data: Data) -> bool:
     match data:
         case TaskExpanded():
             return not is_whole
-        case TaskSkipped() | TaskUpstreamFailed():
+        case TaskSkipped() | TaskUpstreamFailed() | TaskCleared() | TaskMarked():
             return True
         case _:
             return is_whole
@@ -149,7 +169,7 @@ def _is_right_attempt(instance: Instance, where: Where, data: Data) -> bool:
         case TaskReady():
             again = 0 if instance.status is TaskStatus.QUEUED else 1
             return where.attempt == instance.attempt + again
-        case TaskUpstreamFailed() | TaskExpanded():
+        case TaskUpstreamFailed() | TaskExpanded() | TaskCleared() | TaskMarked():
             return where.attempt == 0
         case TaskSucceeded() | TaskSkipped() if instance.status is not TaskStatus.RUNNING:
             return where.attempt == 0
@@ -182,12 +202,10 @@ def _change_secret(
             del state.connections[where.namespace, data.conn_id]
 
 
-def _create_run(state: State, event: Event, data: RunCreated) -> None:
+def _create_run(state: State, event: Event, data: RunCreated, number: int) -> Run:
     where = event.where
-    if data.asset_events:
-        state.assets.forget((where.namespace, where.dag_id))
     dag = state.dags[where.namespace, where.dag_id]
-    version = dag.versions[data.version]
+    version = dag.versions[number]
     is_small = len(msgspec.json.encode(data.conf)) <= LARGEST_REPEATED_CONF_BYTES
     info = RunInfo(
         run_type=data.run_type,
@@ -199,7 +217,7 @@ def _create_run(state: State, event: Event, data: RunCreated) -> None:
     )
     tasks = version.graph.tasks
     key = run_key(where)
-    state.runs[key] = Run(
+    run = state.runs[key] = Run(
         key,
         version,
         data,
@@ -210,7 +228,7 @@ def _create_run(state: State, event: Event, data: RunCreated) -> None:
         trace=event.trace,
         position=event.position,
     )
-    dag.enqueue(where.run_id, data, event.position)
+    return run
 
 
 def _start_run(state: State, event: Event, data: RunStarted) -> None:
@@ -221,11 +239,12 @@ def _start_run(state: State, event: Event, data: RunStarted) -> None:
     dag.start(run.key[2], run.created, run.position, event.recorded_at)
 
 
-def _forget_run(state: State, event: Event) -> None:
+def _forget_run(state: State, event: Event, status: RunStatus) -> None:
     run = state.runs.pop(run_key(event.where))
     dag = state.dags[run.key[:2]]
     dag.leave(run.key[2], run.created, run.position, is_queued=run.status is RunStatus.QUEUED)
     dag.failures = 0 if isinstance(event.data, RunSucceeded) else dag.failures + 1
+    run.status = status
     if run.unfinished:  # quarantined with tasks under way: nobody waits for their claims any more
         for task, tree in zip(run.version.graph.tasks, run.instances, strict=True):
             for path, _ in tree.leaves():
@@ -243,12 +262,12 @@ def _change_instance(state: State, event: Event) -> None:
         return
     status = next_status(data)
     assert status is not None
-    if instance.status is TaskStatus.UPSTREAM_FAILED:
-        uncount_end(run, number, where.map_index, instance.status)
+    if instance.status in FINISHED_TASK:
+        take_back(run, number, where.map_index, instance)
     instance.status = status
     match data:
         case TaskReady():
-            instance.attempt = where.attempt
+            instance.attempt, instance.tries = where.attempt, data.tries
             instance.ready_at = event.recorded_at
             instance.retry_at = None
             instance.token = instance.worker = ""
@@ -264,20 +283,27 @@ def _change_instance(state: State, event: Event) -> None:
         case TaskLost():
             instance.losses += 1
         case TaskSucceeded():
-            _succeed(run, number, where, data)
+            _succeed(run, number, where, instance, data)
+        case TaskStopped():
+            instance.token = instance.worker = ""
+            instance.retry_at = instance.waiting = None
+            state.ready.pop(instance_key(where), None)
+        case TaskCleared():
+            # Airflow's max_tries: what was tried before the clear does not count against it.
+            instance.failures = max(instance.tries, instance.failures)
+            instance.max_tries, instance.losses = data.max_tries, 0
+            run.marked = None
     waiting.note(state, instance, event)
     if status in FINISHED_TASK:
         count_end(run, number, where.map_index, status, event.position)
 
 
-def _succeed(run: Run, number: int, where: Where, data: TaskSucceeded) -> None:
+def _succeed(run: Run, number: int, where: Where, instance: Instance, data: TaskSucceeded) -> None:
     """What a success says about other tasks: whom it cuts off, and over how much some are
     mapped."""
     graph = run.version.graph
     if data.choice is not None:
-        for other, shared in tasks_cut_off(graph, number, data.choice):
-            node, _ = run.nearest(other, where.map_index[:shared])
-            node.cut_by = node.cut_by or where.task_id
+        note_choice(run, number, where.map_index, instance, data.choice)
     if graph.feeds[number]:
         result = data.xcoms.get(RETURN_VALUE)
         if result is not None:

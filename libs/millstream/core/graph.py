@@ -125,6 +125,10 @@ class Graph:
         """Everything downstream of these tasks, nearest first; not the tasks themselves."""
         return _reach(self.downstream, numbers)
 
+    def ancestors(self, numbers: Iterable[int]) -> list[int]:
+        """Everything upstream of these tasks, nearest first; not the tasks themselves."""
+        return _reach(self.upstream, numbers)
+
     def _decides_outcome(self, number: int) -> bool:
         """Airflow's effective leaves: teardowns do not count, unless their failure shall."""
 

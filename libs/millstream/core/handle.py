@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from millstream.core.commands import (
     AnyCommand,
+    ClearTasks,
+    MarkRun,
+    MarkTasks,
     Receipt,
     SetConnection,
     SetDagPaused,
@@ -30,11 +33,19 @@ from millstream.core.events import (
 )
 from millstream.core.evolve import evolve, is_legal
 from millstream.core.react import react
-from millstream.core.state import State, run_key
+from millstream.core.state import Run, State, run_key
 
 
-def handle(state: State, command: AnyCommand, actor: str, now: datetime, epoch: int) -> list[Event]:
+def handle(
+    state: State,
+    command: AnyCommand,
+    actor: str,
+    now: datetime,
+    epoch: int,
+    recalled: Run | None = None,
+) -> list[Event]:
     """Decide a command, fold what it leads to into ``state``, and return the events in order.
+    ``recalled``: the run that it is about, if that is over.
 
     Raises :class:`Refused`, and then nothing has changed. Any other failure of ours puts the run
     that the command is about into quarantine, so that the other runs go on.
@@ -42,7 +53,7 @@ def handle(state: State, command: AnyCommand, actor: str, now: datetime, epoch: 
     cause = Cause(command.id, command.trace, actor, now, epoch)
     done: list[Event] = []
     try:
-        begin(state, command, cause, done)
+        begin(state, command, cause, done, recalled)
         settle(state, list(done), cause, done)
     except Refused:
         assert not done, "a command is refused before its first event or not at all"
@@ -67,9 +78,15 @@ class Cause(NamedTuple):
     epoch: int
 
 
-def begin(state: State, command: AnyCommand, cause: Cause, done: list[Event]) -> None:
+def begin(
+    state: State,
+    command: AnyCommand,
+    cause: Cause,
+    done: list[Event],
+    recalled: Run | None = None,
+) -> None:
     """Only what the command itself says, without what follows from it. Raises :class:`Refused`."""
-    done.extend(_fold(state, fact, cause) for fact in decide(state, command, cause.now))
+    done.extend(_fold(state, fact, cause) for fact in decide(state, command, cause.now, recalled))
 
 
 def settle(state: State, events: list[Event], cause: Cause, done: list[Event]) -> None:
@@ -141,6 +158,10 @@ def receipt(state: State, command: AnyCommand, events: list[Event]) -> Receipt:
             )
         case SetVariable() | SetConnection():
             return Receipt(id=command.id, position=position, version=_version_of(events[0]))
+        case ClearTasks() | MarkTasks() | MarkRun():
+            return Receipt(
+                id=command.id, position=position, dag_id=command.dag_id, run_id=command.run_id
+            )
         case _:
             return Receipt(id=command.id, position=position)
 

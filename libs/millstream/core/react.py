@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 from typing import NamedTuple
 
 from millstream.core import waiting
@@ -20,10 +21,14 @@ from millstream.core.events import (
     Fact,
     RunCreated,
     RunFailed,
+    RunMarked,
+    RunReopened,
     RunStarted,
     RunSucceeded,
+    TaskCleared,
     TaskDeferred,
     TaskExpanded,
+    TaskFailed,
     TaskLost,
     TaskReady,
     TaskResumed,
@@ -39,6 +44,7 @@ from millstream.core.run_queue import follow_dag
 from millstream.core.spec import EmptyAction, TaskSpec, TriggerRule
 from millstream.core.state import Instance, Run, State, run_key
 from millstream.core.statuses import FINISHED_TASK, RunStatus, TaskStatus, next_status
+from millstream.core.stopping import end_as
 from millstream.core.trigger_rules import Upstream, Verdict, judge
 
 MOST_LEAVES_NAMED = 100
@@ -65,13 +71,20 @@ def react(state: State, event: Event, now: datetime) -> Iterator[Fact]:
     if run is None:
         return
     match event.data:
+        case RunReopened():
+            yield from _end_run(state, run)
         case RunStarted():
-            graph = run.version.graph
-            for number, is_known in enumerate(graph.known):
-                if is_known:
-                    yield from _begin(run, number, (), now)
-            for number in graph.starts:
-                yield from _begin(run, number, (), now)
+            yield from _begin_run(run, now)
+            yield from _end_run(state, run)
+        case RunMarked():
+            yield from _end_run(state, run)
+        case TaskCleared() if run.status is RunStatus.RUNNING:
+            number = run.version.graph.number[event.where.task_id]
+            yield from _begin(run, number, event.where.map_index, now)
+        case TaskFailed(retry_at=None) | TaskLost(is_final=True) if (
+            run.version.spec.fail_fast and run.marked is None
+        ):
+            yield from _fail_fast(run, event.where, now)
             yield from _end_run(state, run)
         case TaskLost(is_final=False) | TaskResumed():
             found = run.find(event.where.task_id, event.where.map_index)
@@ -87,7 +100,8 @@ def react(state: State, event: Event, now: datetime) -> Iterator[Fact]:
         case data if next_status(data) in FINISHED_TASK:
             if isinstance(data, TaskSucceeded):
                 yield from _update_assets(state, run, event.where, data)
-            yield from _follow(run, event, now)
+            if run.status is RunStatus.RUNNING:
+                yield from _follow(run, event, now)
             yield from _end_run(state, run)
 
 
@@ -118,6 +132,31 @@ def _run_for_assets(
                 asset_events=state.assets.watches[key].positions(),
             ),
         )
+
+
+def _begin_run(run: Run, now: datetime) -> Iterator[Fact]:
+    """What can begin at once. Of a run that was reopened, or marked in the queue, that may be
+    anything that is not over."""
+    graph = run.version.graph
+    if run.is_reopened or run.marked is not None:
+        for number in range(len(graph.tasks)):
+            yield from _begin(run, number, (), now)
+        return
+    for number, is_known in enumerate(graph.known):
+        if is_known:
+            yield from _begin(run, number, (), now)
+    for number in graph.starts:
+        yield from _begin(run, number, (), now)
+
+
+def _fail_fast(run: Run, where: Where, now: datetime) -> Iterator[Fact]:
+    """A task failed for good, so all others end; only teardowns still run."""
+    graph = run.version.graph
+    number = graph.number[where.task_id]
+    yield from end_as(run, "failed", f"fail_fast: task {where.task_id!r} failed")
+    for other, shared in (*graph.below[number], *graph.informs[number]):
+        if graph.tasks[other].is_teardown:
+            yield from _begin(run, other, where.map_index[:shared], now)
 
 
 def _follow(run: Run, event: Event, now: datetime) -> Iterator[Fact]:
@@ -157,7 +196,7 @@ def make_ready(run: Run, number: int, instance: Instance, map_index: Path) -> Fa
             action=task.action,
             run=run.info,
             tries=instance.failures + 1,
-            max_tries=task.retries + 1,
+            max_tries=instance.max_tries or task.retries + 1,
             execution_timeout_s=task.execution_timeout_s,
             exclusive=task.exclusive,
             do_xcom_push=task.do_xcom_push,
@@ -345,10 +384,14 @@ def _describe(upstream: Upstream) -> str:
 
 
 def _end_run(state: State, run: Run) -> Iterator[Fact]:
-    if run.unfinished or run.status is not RunStatus.RUNNING or run.key not in state.runs:
+    may_end = run.status is RunStatus.RUNNING or run.is_reopened or run.marked is not None
+    if run.unfinished or not may_end or run.key not in state.runs:
         return
     where = Where(*run.key)
-    if run.failed_leaves:
-        yield Fact(where, RunFailed(failed_leaves=tuple(run.failed_leaves[:MOST_LEAVES_NAMED])))
+    leaves = tuple(islice(run.failed_leaves, MOST_LEAVES_NAMED))
+    if run.marked is not None and run.marked.state == "failed":
+        yield Fact(where, RunFailed(failed_leaves=leaves, reason=run.marked.reason))
+    elif leaves and run.marked is None:
+        yield Fact(where, RunFailed(failed_leaves=leaves))
     else:
         yield Fact(where, RunSucceeded())

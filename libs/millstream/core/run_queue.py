@@ -18,6 +18,7 @@ from millstream.core.events import (
     RunCreated,
     RunFailed,
     RunQuarantined,
+    RunReopened,
     RunStarted,
     RunSucceeded,
     Where,
@@ -45,6 +46,8 @@ def follow_dag(state: State, event: Event, now: datetime) -> Iterator[Fact]:
                 last = times_of(event.data)
                 following = next_times(dag, last, now)
                 yield Fact(Where(*key), NextRunPlanned(next=following, last=last))
+            yield from start_runs(state, key, now)
+        case RunReopened() if state.runs[(*key, event.where.run_id)].unfinished:
             yield from start_runs(state, key, now)
         case RunSucceeded() | RunFailed() | RunQuarantined():
             if dag.is_continuous and dag.planned is None:

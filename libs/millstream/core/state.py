@@ -13,7 +13,15 @@ from datetime import datetime
 from millstream.core.assets import Assets
 from millstream.core.dags import Dag, DagVersion
 from millstream.core.deferral import Resume
-from millstream.core.events import RunCreated, RunInfo, TaskAwaitsInput, TaskDeferred, Where
+from millstream.core.events import (
+    Choice,
+    RunCreated,
+    RunInfo,
+    RunMarked,
+    TaskAwaitsInput,
+    TaskDeferred,
+    Where,
+)
 from millstream.core.statuses import BEGUN_TASK, FINISHED_TASK, RunStatus, TaskStatus
 from millstream.core.wire import GENESIS
 
@@ -44,16 +52,21 @@ class Instance:
 
     ``total`` counts the upstream instances that all instances below wait for, and the four counts
     say how those ended so far; an instance waits for what is counted on its way down the tree.
-    ``news`` is the position of the last event that changed what may be decided here. ``cut_by``
-    names the branch or short circuit that decided that what is below is skipped. ``length``: how
+    ``news`` is the position of the last event that changed what may be decided here. ``cuts``
+    counts, by task, the branches and short circuits that decided that what is below is skipped;
+    ``choice`` is the task's own decision about others. ``length``: how
     many items the result has, if other tasks are mapped over that (-1: none yet, -2: it has no
     length); above the instances it is the number of elements with a result.
+    ``failures`` counts the user's tries that are used up, ``tries`` is the number of the latest
+    one, ``max_tries`` that of the last one allowed (0: as the task says).
     ``waiting``: what a task that was rescheduled or deferred has to remember.
     """
 
     status: TaskStatus = TaskStatus.NONE
     attempt: int = 0
     failures: int = 0
+    tries: int = 0
+    max_tries: int = 0
     losses: int = 0
     token: str = ""
     worker: str = ""
@@ -65,12 +78,18 @@ class Instance:
     upstream_failed: int = 0
     total: int = 0
     news: int = 0
-    cut_by: str = ""
+    cuts: dict[str, int] | None = None
+    choice: Choice | None = None
     extra: Extra | None = None
     length: int = -1
     open: int = 0
     elements: tuple[Instance, ...] = ()
     waiting: Waiting | None = None
+
+    @property
+    def cut_by(self) -> str:
+        """The first of the tasks that decided that this one is skipped; "" if none did."""
+        return next(iter(self.cuts), "") if self.cuts else ""
 
     @property
     def is_over(self) -> bool:
@@ -117,8 +136,9 @@ class Waiting:
 @dataclass(slots=True)
 class Run:
     """A run that has not finished. ``instances[i]`` belongs to task ``i`` of the graph; ``trace``
-    is the trace context of the command that created it, which all of its events carry;
-    ``position`` is that of its first event."""
+    is the trace context of the command that created or reopened it, which all of its events carry.
+    ``failed_leaves`` counts the failed instances of each task that decides the outcome; ``marked``
+    overrules them. ``position`` is that of the event that made it."""
 
     key: RunKey
     version: DagVersion
@@ -130,7 +150,9 @@ class Run:
     trace: str = ""
     position: int = 0
     times_out_at: datetime | None = None
-    failed_leaves: list[str] = field(default_factory=list)
+    failed_leaves: dict[str, int] = field(default_factory=dict)
+    marked: RunMarked | None = None
+    is_reopened: bool = False
 
     def find(self, task_id: str, map_index: tuple[int, ...] = ()) -> tuple[int, Instance] | None:
         """The number and the state of an instance of a task; None if there is none such."""

@@ -9,19 +9,25 @@ from millstream.core.events import (
     Data,
     RunCreated,
     RunFailed,
+    RunMarked,
     RunQuarantined,
+    RunReopened,
     RunStarted,
     RunSucceeded,
     TaskAwaitsInput,
+    TaskCleared,
     TaskDeferred,
     TaskExpanded,
     TaskFailed,
     TaskLost,
+    TaskMarked,
     TaskReady,
     TaskRescheduled,
     TaskResumed,
     TaskSkipped,
+    TasksRecalled,
     TaskStarted,
+    TaskStopped,
     TaskSucceeded,
     TaskUpstreamFailed,
     TriggerLost,
@@ -55,7 +61,11 @@ class RunStatus(StrEnum):
 FINISHED_TASK = frozenset(
     {TaskStatus.SUCCESS, TaskStatus.FAILED, TaskStatus.SKIPPED, TaskStatus.UPSTREAM_FAILED}
 )
+# Begun and not over: what can be stopped.
 BEGUN_TASK = frozenset(TaskStatus) - FINISHED_TASK - {TaskStatus.NONE}
+# Of these, what has got as far as to do something; a cancel fails it, and skips the others.
+STARTED_TASK = frozenset({TaskStatus.RUNNING, TaskStatus.DEFERRED, TaskStatus.UP_FOR_RESCHEDULE})
+OPEN_RUN = frozenset({RunStatus.QUEUED, RunStatus.RUNNING})
 # The types of the events that end a run.
 RUN_ENDS = frozenset({"RunSucceeded", "RunFailed", "RunQuarantined"})
 
@@ -79,14 +89,22 @@ TASK_TRANSITIONS: dict[type[Data], tuple[TaskStatus, ...]] = {
     TriggerReady: (_S.DEFERRED,),
     TriggerStarted: (_S.DEFERRED,),
     TriggerLost: (_S.DEFERRED,),
+    TaskStopped: tuple(status for status in _S if status in BEGUN_TASK),
+    TaskCleared: tuple(status for status in _S if status in FINISHED_TASK or status is _S.NONE),
+    TaskMarked: tuple(status for status in _S if status in FINISHED_TASK or status is _S.NONE),
 }
 
 RUN_TRANSITIONS: dict[type[Data], tuple[RunStatus | None, ...]] = {
     RunCreated: (None,),
     RunStarted: (RunStatus.QUEUED,),
-    RunSucceeded: (RunStatus.RUNNING,),
-    RunFailed: (RunStatus.RUNNING,),
+    # Also from the queue: a run that was marked there, or reopened to mark its tasks.
+    RunSucceeded: (RunStatus.QUEUED, RunStatus.RUNNING),
+    RunFailed: (RunStatus.QUEUED, RunStatus.RUNNING),
     RunQuarantined: (RunStatus.QUEUED, RunStatus.RUNNING),
+    RunMarked: (RunStatus.QUEUED, RunStatus.RUNNING),
+    # A run that is over is in no state's memory.
+    RunReopened: (None,),
+    TasksRecalled: (RunStatus.QUEUED,),
 }
 
 
@@ -116,5 +134,9 @@ def next_status(data: Data) -> TaskStatus | None:
             return _S.AWAITING_INPUT
         case TaskResumed():
             return _S.SCHEDULED
+        case TaskStopped() | TaskCleared():
+            return _S.NONE
+        case TaskMarked():
+            return _S(data.state)
         case _:
             return None

@@ -12,12 +12,15 @@ from millstream.core.commands import (
     AnswerTask,
     ApiCommand,
     Claim,
+    ClearTasks,
     DeferAttempt,
     DeleteConnection,
     DeleteVariable,
     EmitAssetEvent,
     FailAttempt,
     FireTrigger,
+    MarkRun,
+    MarkTasks,
     Receipt,
     Report,
     RescheduleAttempt,
@@ -28,6 +31,7 @@ from millstream.core.commands import (
     StartAttempt,
     SubmitDag,
     SucceedAttempt,
+    TaskRef,
     TriggerRun,
     decode_command,
     decode_receipts,
@@ -36,7 +40,7 @@ from millstream.core.commands import (
 )
 from millstream.core.deferral import TriggerCall
 from millstream.core.events import XCom
-from shard import RUN, T0, dag, task
+from shard import RUN, RUN_NAMES, T0, dag, task
 
 CLAIM: dict[str, Any] = {
     "id": "1", "where": RUN.task("a", (), 1), "worker": "w", "token": "t", "started_at": T0,
@@ -48,6 +52,9 @@ COMMANDS: list[ApiCommand | Report] = [
     SetDagPaused(id="1", namespace="default", dag_id="etl", is_paused=True),
     TriggerRun(id="1", namespace="default", dag_id="etl", conf={"a": [1, None, {"b": "\x00"}]}),
     EmitAssetEvent(id="1", namespace="default", name="orders", extra={"rows": 3}),
+    ClearTasks(id="1", **RUN_NAMES, tasks=(TaskRef(task_id="a", map_index=(1,)),)),
+    MarkTasks(id="1", **RUN_NAMES, tasks=(TaskRef(task_id="a"),), state="success", note="n"),
+    MarkRun(id="1", **RUN_NAMES, state="failed"),
     StartAttempt(**CLAIM),
     SucceedAttempt(**RESULT, xcoms={"return_value": XCom(value=msgspec.Raw(b"1"), size=1)}),
     SkipAttempt(**RESULT, reason="no data"),

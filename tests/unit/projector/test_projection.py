@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -23,7 +23,7 @@ from millstream.core.commands import (
 )
 from millstream.core.events import Event, XCom
 from millstream.core.spec import DagSpec
-from millstream_projector.projection import Projection
+from millstream_projector.projection import Projection, reopened
 from millstream_projector.rows import (
     ROW_TYPES,
     RUN_ROW_TYPES,
@@ -38,8 +38,10 @@ from millstream_projector.rows import (
     XComRow,
     key_of,
 )
+from property.test_control import SPECS
+from property.test_control import play as play_with_control
 from property.test_core import ORDERS, dags, play
-from shard import Shard, dag, task
+from shard import Shard, dag, kinds, task
 
 OPEN = ("queued", "running")
 
@@ -61,9 +63,14 @@ class Tables:
 
     def open_rows(self) -> list[Row]:
         """What a projector reads when it starts."""
-        runs = {key: values for key, values in self.rows[RunRow].items() if values["state"] in OPEN}
         dags = [DagRow(**values) for values in self.rows[DagRow].values()]
-        return dags + [
+        return dags + self.rows_of(
+            key for key, values in self.rows[RunRow].items() if values["state"] in OPEN
+        )
+
+    def rows_of(self, keys: Iterable[Key]) -> list[Row]:
+        runs = set(keys)
+        return [
             kind(**values)
             for kind in RUN_ROW_TYPES
             for key, values in self.rows[kind].items()
@@ -76,6 +83,9 @@ def fold(
 ) -> Tables:
     tables, projection = Tables(), Projection()
     for event in log:
+        for run in reopened([event]):
+            if run not in projection.runs:
+                projection.restore(tables.rows_of([run]))
         projection.apply(event)
         if event.position in cuts | restarts:
             tables.write(projection)
@@ -97,6 +107,44 @@ def test_batches_and_restarts_change_no_row(
     cuts = {p for p in positions if cutting.random() < 0.3}
     restarts = {p for p in positions if cutting.random() < 0.2}
     assert fold(log, cuts, restarts).rows == whole.rows
+
+
+@given(SPECS, ORDERS, ORDERS)
+def test_runs_that_come_back_are_the_same_after_a_restart(
+    spec: DagSpec, order: Random, cutting: Random
+) -> None:
+    shard = play_with_control(spec, order)
+    whole = fold(shard.log)
+    positions = [event.position for event in shard.log]
+    cuts = {p for p in positions if cutting.random() < 0.3}
+    restarts = {p for p in positions if cutting.random() < 0.2}
+    assert fold(shard.log, cuts, restarts).rows == whole.rows
+    (run,) = whole.rows[RunRow].values()
+    assert run["state"] == ("success" if kinds(shard.log)[-1] == "RunSucceeded" else "failed")
+    made = {e.where for e in shard.log if e.where.attempt}
+    assert len(whole.rows[AttemptRow]) == len(made), "a clear forgets no attempt"
+
+
+def test_a_cleared_run_and_its_attempts() -> None:
+    shard = Shard()
+    shard.begin(dag(task("a"), task("b", "a", retries=1)))
+    shard.start("a")
+    shard.clear("a")
+    shard.succeed("a", 2)
+    shard.fail("b")
+    shard.mark("b", "success", note="fine")
+    tables = fold(shard.log)
+    attempts = {key[3:]: row["state"] for key, row in tables.rows[AttemptRow].items()}
+    assert attempts == {
+        ("a", (), 1): "stopped",
+        ("a", (), 2): "success",
+        ("b", (), 1): "failed",
+    }
+    b = next(row for row in tables.rows[TaskRow].values() if row["task_id"] == "b")
+    assert (b["state"], b["reason"], b["retry_at"]) == ("success", "marked success: fine", None)
+    shard.clear("b")
+    (run,) = fold(shard.log).rows[RunRow].values()
+    assert (run["state"], run["ended_at"], run["reason"]) == ("running", None, "")
 
 
 @given(dags(), st.integers(0, 2**32), ORDERS)

@@ -133,7 +133,8 @@ def _failed(run: Run, instance: Instance, command: FailAttempt, now: datetime) -
     """The delay counts from the scheduler's clock: a worker's clock may be a day off."""
     task = run.version.graph.tasks[run.version.graph.number[command.where.task_id]]
     retry_at = None
-    if command.may_retry and instance.failures < task.retries:
+    last_try = instance.max_tries or task.retries + 1
+    if command.may_retry and instance.failures + 1 < last_try:
         retry_at = now + retry_delay(
             task, command.where, run.info.logical_date, instance.failures + 1
         )

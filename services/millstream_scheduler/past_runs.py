@@ -1,0 +1,80 @@
+"""Runs that are over, brought back from the log for the commands that are about them.
+
+A large run takes seconds to fold, so it is done beside the writer's work: the command waits, and
+nothing else does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from millstream.adapters.event_log import EventLog
+from millstream.core.errors import Unavailable
+from millstream.core.recall import Recall
+from millstream.core.state import Run, RunKey, State
+from millstream.core.wire import to_event
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_S = 0.2
+BATCH = 500
+
+
+class PastRuns:
+    """``fetch`` a run, ``take`` it once it is there."""
+
+    def __init__(self, event_log: EventLog, state: State) -> None:
+        self._log = event_log
+        self._state = state
+        self._known: dict[RunKey, Run | None] = {}
+        self._waiting: dict[RunKey, list[Callable[[], None]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def has(self, key: RunKey) -> bool:
+        """Is it known how the run ended, or that there is none such?"""
+        return key in self._known
+
+    def take(self, key: RunKey) -> Run | None:
+        """The run. What is decided about it now makes what is known here old."""
+        return self._known.pop(key, None)
+
+    def fetch(self, key: RunKey, then: Callable[[], None]) -> None:
+        """Find out about a run of which every event is in the log; ``then`` is called after."""
+        waiting = self._waiting.setdefault(key, [])
+        waiting.append(then)
+        if len(waiting) == 1:
+            task = asyncio.ensure_future(self._fetch(key))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _fetch(self, key: RunKey) -> None:
+        run = None
+        try:
+            run = await self._fold(key)
+        except Exception:  # else the command would wait for ever
+            log.exception("recall_failed", run_id=key[2])
+        self._known[key] = run
+        for then in self._waiting.pop(key):
+            then()
+
+    async def _fold(self, key: RunKey) -> Run | None:
+        namespace, dag_id, run_id = key
+        recall = Recall(self._state, key)
+        position = 1
+        while True:
+            try:
+                batch = await self._log.read(
+                    position, BATCH, namespace=namespace, dag_id=dag_id, run_id=run_id
+                )
+            except Unavailable as error:
+                log.warning("recall_waits", error=str(error))
+                await asyncio.sleep(RETRY_AFTER_S)
+                continue
+            for stored in batch:
+                recall.fold(to_event(stored.record))
+            if len(batch) < BATCH:
+                return recall.run
+            position = batch[-1].record.position + 1
