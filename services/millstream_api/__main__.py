@@ -10,10 +10,13 @@ from millstream.adapters.blobs import FsspecBlobs
 from millstream.adapters.bus import Bus
 from millstream.adapters.event_log import EventLog
 from millstream.adapters.read_pool import ReadPool
+from millstream.adapters.secret_box import SecretBox
+from millstream.adapters.secret_table import SecretTable
 from millstream.adapters.service import Service, run_service, run_until_stopped
 from millstream.adapters.streams import heartbeat_subject, projected_subject
 from millstream.core.errors import Unavailable
 from millstream_api.commands import Commands
+from millstream_api.connections import ConnectionService
 from millstream_api.dags import DagService
 from millstream_api.events import EventService
 from millstream_api.heartbeats import Workers
@@ -23,6 +26,7 @@ from millstream_api.runs import RunService
 from millstream_api.server import Server
 from millstream_api.snapshot import Snapshots
 from millstream_api.system import SystemService
+from millstream_api.variables import VariableService
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +44,7 @@ async def main(service: Service) -> None:
     hub = Hub(bus, event_log, settings.shard)
     blobs = FsspecBlobs(settings.blob_url)
     timeout_s = settings.receipt_timeout_s
+    secrets, box = SecretTable(pool, settings.shard), SecretBox.from_settings(settings)
     server = Server(
         DagService(
             commands,
@@ -50,6 +55,8 @@ async def main(service: Service) -> None:
         ),
         RunService(commands, snapshots, pool, hub, event_log, blobs, timeout_s),
         EventService(hub, event_log),
+        VariableService(commands, snapshots, secrets, box, timeout_s),
+        ConnectionService(commands, snapshots, secrets, box, timeout_s),
         SystemService(bus, event_log, snapshots, workers),
     )
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import grpc
 import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -10,6 +12,8 @@ from grpc_reflection.v1alpha import reflection
 
 from millstream.core.errors import MillstreamError
 from millstream.rpc.v1 import (
+    connections_pb2,
+    connections_pb2_grpc,
     dags_pb2,
     dags_pb2_grpc,
     events_pb2,
@@ -18,12 +22,10 @@ from millstream.rpc.v1 import (
     runs_pb2_grpc,
     system_pb2,
     system_pb2_grpc,
+    variables_pb2,
+    variables_pb2_grpc,
 )
-from millstream_api.dags import DagService
-from millstream_api.events import EventService
 from millstream_api.interceptor import ErrorInterceptor
-from millstream_api.runs import RunService
-from millstream_api.system import SystemService
 
 log = structlog.get_logger(__name__)
 
@@ -40,33 +42,34 @@ OPTIONS = (
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
 )
 MOST_CALLS = 2000
+# The generated modules and the service in each.
+_KINDS: tuple[tuple[Any, Any, str], ...] = (
+    (dags_pb2, dags_pb2_grpc, "DagService"),
+    (runs_pb2, runs_pb2_grpc, "RunService"),
+    (events_pb2, events_pb2_grpc, "EventService"),
+    (variables_pb2, variables_pb2_grpc, "VariableService"),
+    (connections_pb2, connections_pb2_grpc, "ConnectionService"),
+    (system_pb2, system_pb2_grpc, "SystemService"),
+)
 SERVICES = tuple(
-    str(module.DESCRIPTOR.services_by_name[name].full_name)
-    for module, name in (
-        (dags_pb2, "DagService"),
-        (runs_pb2, "RunService"),
-        (events_pb2, "EventService"),
-        (system_pb2, "SystemService"),
-    )
+    str(module.DESCRIPTOR.services_by_name[name].full_name) for module, _, name in _KINDS
 )
 
 
 class Server:
-    """Serves the four services on one port."""
+    """Serves one servicer of each kind on one port."""
 
-    def __init__(
-        self, dags: DagService, runs: RunService, events: EventService, system: SystemService
-    ) -> None:
+    def __init__(self, *services: object) -> None:
         self._server = grpc.aio.server(
             interceptors=[ErrorInterceptor()],
             options=OPTIONS,
             maximum_concurrent_rpcs=MOST_CALLS,
         )
         self._health = HealthServicer()
-        dags_pb2_grpc.add_DagServiceServicer_to_server(dags, self._server)  # type: ignore[no-untyped-call]
-        runs_pb2_grpc.add_RunServiceServicer_to_server(runs, self._server)  # type: ignore[no-untyped-call]
-        events_pb2_grpc.add_EventServiceServicer_to_server(events, self._server)  # type: ignore[no-untyped-call]
-        system_pb2_grpc.add_SystemServiceServicer_to_server(system, self._server)  # type: ignore[no-untyped-call]
+        for _, module, name in _KINDS:
+            kind = getattr(module, f"{name}Servicer")
+            (service,) = (one for one in services if isinstance(one, kind))
+            getattr(module, f"add_{name}Servicer_to_server")(service, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*SERVICES, "grpc.health.v1.Health", reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)

@@ -15,6 +15,7 @@ from millstream.adapters.lookup import (
     ConfAnswer,
     LookupAnswer,
     LookupQuestion,
+    SecretQuestion,
     XComQuestion,
     decode_question,
     encode_answer,
@@ -26,6 +27,7 @@ from millstream.core.errors import Unavailable
 from millstream.core.xcoms import FoundXCom, Place, XComAnswer
 from millstream_projector.asset_queries import find_asset_events
 from millstream_projector.projection import KeptRun, Projection
+from millstream_projector.secret_lookups import SecretLookups
 from millstream_projector.tables import READ_SCHEMA
 from millstream_projector.xcom_queries import MOST_ROWS, find_xcoms, stored_xcom
 
@@ -47,6 +49,7 @@ class Lookups:
         self._database = Database(
             settings.database_url, schema=READ_SCHEMA, name="projector-lookups"
         )
+        self._secrets = SecretLookups(bus, settings)
         self._position = 0
         self._written = 0
         self._early: list[tuple[int, Question, str]] = []
@@ -76,12 +79,15 @@ class Lookups:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._answer_from_memory())
             group.create_task(self._answer_from_tables())
+            group.create_task(self._secrets.run())
 
     def _on_question(self, delivery: Delivery) -> None:
         if not delivery.reply:
             return
         question = decode_question(delivery.data)
-        if question.position <= self._position:
+        if isinstance(question, SecretQuestion):
+            self._secrets.put(question, delivery.reply)
+        elif question.position <= self._position:
             _put(self._queue, question, delivery.reply)
         elif len(self._early) < MOST_WAITING:
             self._early.append((question.position, question, delivery.reply))

@@ -25,6 +25,7 @@ from millstream.adapters.lookup import (
 from millstream.adapters.streams import log_subject, lookup_subject
 from millstream.core.asset_events import AssetEventsQuestion
 from millstream.core.commands import (
+    Claim,
     FailAttempt,
     Receipt,
     SkipAttempt,
@@ -41,9 +42,11 @@ from millstream_worker.children import Child, ChildDied, Children
 from millstream_worker.frames import (
     Answer,
     AskAssets,
+    Change,
     Done,
     Fetch,
     Fetched,
+    Find,
     Pull,
     Pulled,
     Question,
@@ -53,6 +56,7 @@ from millstream_worker.frames import (
 )
 from millstream_worker.output import Output
 from millstream_worker.reports import Reports
+from millstream_worker.secrets import Secrets
 
 FinishReport = SucceedAttempt | SkipAttempt | FailAttempt
 
@@ -83,6 +87,7 @@ class Tools:
     blobs: FsspecBlobs
     reports: Reports
     scratch: Path
+    secrets: Secrets
 
 
 class _Abandoned(Exception):
@@ -118,6 +123,7 @@ class Running:
         self._is_abandoned = False
         self._killed_because = ""
         self._output = Output()
+        self._changes = 0
         self._flushing: asyncio.TimerHandle | None = None
 
     def kill(self, because: str) -> None:
@@ -232,7 +238,7 @@ class Running:
         try:
             if self._claim is None:
                 await asyncio.wait((running,), timeout=EARLY_S)
-                if not running.done():
+                if not running.done() and self._claim is None:
                     self._start_report()
             async with asyncio.timeout(self._ready.execution_timeout_s):
                 return await asyncio.shield(running)
@@ -364,6 +370,10 @@ class Running:
                     return ToldAssets(
                         msgspec.Raw(b"null"), f"updates of assets could not be read: {error}"
                     )
+            case Find():
+                return await self._tools.secrets.find(question, self.where.namespace, self._look_up)
+            case Change():
+                return await self._change(question)
             case _:
                 return Told()
 
@@ -377,6 +387,16 @@ class Running:
             position=self._position,
         )
         return await self._look_up("assets", encode_question(question))
+
+    async def _change(self, change: Change) -> Told:
+        """Only the attempt that runs may change something, so its claim comes first."""
+        claim = self._claim or self._start_report()
+        if (await claim).is_refused:
+            return Told(error="another worker has the attempt")
+        self._changes += 1
+        command_id = f"{self.token}/variable/{self._changes}"
+        held = Claim(where=self.where, worker=self._tools.worker, token=self.token)
+        return await self._tools.secrets.change(change, held, command_id)
 
     async def _pull(self, pull: XComPull) -> bytes:
         where, run = self.where, self._ready.run

@@ -31,7 +31,16 @@ from millstream_worker.sessions import kill_session
 log = structlog.get_logger(__name__)
 
 # What a task must not see: credentials, and the addresses they are for.
-SECRET_SETTINGS = ("NATS_URL", "DATABASE_URL", "BLOB_URL", "CONFIG", "READY_FD", "PARENT_PID")
+SECRET_SETTINGS = (
+    "NATS_URL",
+    "DATABASE_URL",
+    "BLOB_URL",
+    "CONFIG",
+    "READY_FD",
+    "PARENT_PID",
+    "SECRET_KEY",
+    "SECRET_KEY_FILE",
+)
 
 READ_BYTES = 65536
 MOST_READS = 256

@@ -15,8 +15,10 @@ from millstream.adapters.bus import Bus, TooLarge
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.streams import inbox_subject, receipt_subject
 from millstream.core.commands import (
+    DeleteVariable,
     Receipt,
     Report,
+    SetVariable,
     StartAttempt,
     decode_command,
     decode_receipts,
@@ -91,6 +93,15 @@ class Reports:
             None if isinstance(report, StartAttempt) else self._write_spool(report.token, payload)
         )
         return self._send(report.id, report.token, payload, file)
+
+    def ask(self, command: SetVariable | DeleteVariable, token: str) -> asyncio.Future[Receipt]:
+        """Send a command for the attempt with this claim; the future is its receipt. It is not
+        spooled: who asked dies with this process. Raises :class:`TooLarge`."""
+        payload = encode_command(command)
+        most = self._bus.largest_command
+        if len(payload) > most:
+            raise TooLarge(f"The request takes {len(payload)} bytes; {most} are allowed.")
+        return self._send(command.id, token, payload, None)
 
     async def run(self) -> None:
         """Send again what has no receipt, forever."""

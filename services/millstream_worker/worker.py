@@ -20,6 +20,7 @@ from millstream.adapters.bus import Bus
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.heartbeat import Heartbeat, encode_heartbeat
 from millstream.adapters.pull import Puller, read_meta
+from millstream.adapters.secret_box import SecretBox
 from millstream.adapters.settings import Settings
 from millstream.adapters.streams import (
     LATE_HEADER,
@@ -36,6 +37,7 @@ from millstream_worker.blob_files import empty_scratch
 from millstream_worker.bundles import Bundles
 from millstream_worker.children import Children
 from millstream_worker.reports import Reports
+from millstream_worker.secrets import Secrets
 
 log = structlog.get_logger(__name__)
 
@@ -77,6 +79,7 @@ class Worker:
             blobs,
             self.reports,
             empty_scratch(state_dir / "scratch" / settings.instance),
+            Secrets(SecretBox.from_settings(settings), self.reports),
         )
         self._waiting: deque[_Waiting] = deque()
         self._running: dict[InstanceKey, Running] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -49,21 +50,38 @@ class AssetQuestion(msgspec.Struct, frozen=True, kw_only=True, tag_field="what",
         return not (self.asked.name or self.asked.uri or self.asked.alias)
 
 
+class SecretQuestion(msgspec.Struct, frozen=True, kw_only=True, tag_field="what", tag="secret"):
+    """The latest value of a variable or a connection, as it is kept: encrypted."""
+
+    namespace: str
+    kind: Literal["variable", "connection"]
+    name: str
+
+
+class SecretAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """``sealed`` None: there is nothing of that name."""
+
+    sealed: str | None
+
+
+# Those about runs are answered as of a position.
 LookupQuestion = XComQuestion | ConfQuestion | AssetQuestion
 LookupAnswer = XComAnswer | ConfAnswer | AssetAnswer
 
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[LookupQuestion] = msgspec.json.Decoder(LookupQuestion)
+_decoder: msgspec.json.Decoder[LookupQuestion | SecretQuestion] = msgspec.json.Decoder(
+    LookupQuestion | SecretQuestion
+)
 
 
-def encode_question(question: LookupQuestion) -> bytes:
+def encode_question(question: LookupQuestion | SecretQuestion) -> bytes:
     return _encoder.encode(question)
 
 
-def decode_question(data: bytes) -> LookupQuestion:
+def decode_question(data: bytes) -> LookupQuestion | SecretQuestion:
     """Raises ``msgspec.MsgspecError``."""
     return _decoder.decode(data)
 
 
-def encode_answer(answer: LookupAnswer) -> bytes:
+def encode_answer(answer: LookupAnswer | SecretAnswer) -> bytes:
     return _encoder.encode(answer)

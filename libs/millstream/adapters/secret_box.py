@@ -12,8 +12,11 @@ from pathlib import Path
 import msgspec
 
 from millstream.adapters.settings import PREFIX, InvalidSettings, Settings
-from millstream.core.errors import MillstreamError
+from millstream.core.errors import InvalidArgument, MillstreamError
 
+MOST_VALUE_BYTES = 64 * 1024
+# What becomes of it in base64 still fits a command.
+MOST_CONTENT_BYTES = 180 * 1024
 _SCHEME = "fernet"
 _KEY_HINT = (
     "A key is made with: python -c 'from cryptography.fernet import Fernet; "
@@ -82,11 +85,22 @@ class SecretBox:
         return cls(keys.replace("\n", ","))
 
     def seal(self, kind: str, namespace: str, name: str, value: str) -> str:
-        """Raises :class:`NoSecretKey`."""
+        """Raises :class:`NoSecretKey`, and :class:`InvalidArgument` for a value that is too
+        large."""
         if not self._keys:
             raise _no_key()
+        if len(value.encode()) > MOST_VALUE_BYTES:
+            raise InvalidArgument(
+                f"The value of {kind} {name!r} has {len(value.encode())} bytes; "
+                f"{MOST_VALUE_BYTES} are allowed."
+            )
         key_id, key = next(iter(self._keys.items()))
         content = msgspec.json.encode(_Content(kind, namespace, name, value))
+        if len(content) > MOST_CONTENT_BYTES:
+            raise InvalidArgument(
+                f"The value of {kind} {name!r} has so many control characters that it takes "
+                f"{len(content)} bytes; {MOST_CONTENT_BYTES} are allowed."
+            )
         return f"{_SCHEME}:{key_id}:{key.encrypt(content).decode()}"
 
     def unseal(self, kind: str, namespace: str, name: str, sealed: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from millstream.cli.connections import app as connections
 from millstream.cli.dags import dags
 from millstream.cli.events import events
 from millstream.cli.rebuild import rebuild
 from millstream.cli.runs import run, runs
 from millstream.cli.submit import submit
 from millstream.cli.trigger import trigger
+from millstream.cli.variables import app as variables
 from millstream.cli.xcom import xcom
 
 
@@ -18,3 +20,5 @@ def register(app: typer.Typer) -> None:
     for command in (submit, trigger, runs, run, xcom, events, rebuild):
         app.command()(command)
     app.add_typer(dags, name="dags")
+    for group in (variables, connections):
+        app.add_typer(group)

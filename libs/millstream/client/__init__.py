@@ -15,9 +15,11 @@ from millstream.client.models import (
     Worker,
     XCom,
 )
+from millstream.client.secrets import ConnectionInfo, VariableInfo
 
 __all__ = [
     "Client",
+    "ConnectionInfo",
     "Dag",
     "Event",
     "Run",
@@ -25,6 +27,7 @@ __all__ = [
     "Status",
     "Submitted",
     "TaskInstance",
+    "VariableInfo",
     "WaitTimeout",
     "Worker",
     "XCom",

@@ -12,7 +12,14 @@ import grpc
 
 from millstream.client.errors import NotReached, WaitTimeout, from_grpc
 from millstream.core.errors import Unavailable
-from millstream.rpc.v1 import dags_pb2_grpc, events_pb2_grpc, runs_pb2_grpc, system_pb2_grpc
+from millstream.rpc.v1 import (
+    connections_pb2_grpc,
+    dags_pb2_grpc,
+    events_pb2_grpc,
+    runs_pb2_grpc,
+    system_pb2_grpc,
+    variables_pb2_grpc,
+)
 
 RECEIVE_BYTES = 64 * 1024 * 1024
 # How long an api that never answered is tried: it is probably not there.
@@ -35,7 +42,7 @@ T = TypeVar("T")
 
 
 class Channel:
-    """The stubs of the four services, and how to call them."""
+    """The stubs of the services, and how to call them."""
 
     def __init__(self, address: str, timeout_s: float) -> None:
         self.address = address
@@ -45,6 +52,8 @@ class Channel:
         self.dags: Any = dags_pb2_grpc.DagServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.runs: Any = runs_pb2_grpc.RunServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.events: Any = events_pb2_grpc.EventServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self.variables: Any = variables_pb2_grpc.VariableServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self.connections: Any = connections_pb2_grpc.ConnectionServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.system: Any = system_pb2_grpc.SystemServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
     def close(self) -> None:

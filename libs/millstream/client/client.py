@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,6 +31,8 @@ from millstream.client.models import (
     task_from,
     xcom_from,
 )
+from millstream.client.pages import PAGE_SIZE, pages
+from millstream.client.secrets import Connections, Variables
 from millstream.core.errors import InvalidArgument, MillstreamError
 from millstream.core.spec import DagSpec
 from millstream.core.statuses import RUN_ENDS, RunStatus
@@ -39,7 +41,6 @@ from millstream.rpc.specs import spec_to_proto
 from millstream.rpc.v1 import dags_pb2, events_pb2, runs_pb2, system_pb2
 
 CHUNK_BYTES = 256 * 1024
-PAGE_SIZE = 1000
 RETURN_VALUE = "return_value"
 
 T = TypeVar("T")
@@ -64,6 +65,8 @@ class Client:
         self.address = address or find_address(data_dir)
         self.namespace = namespace
         self._channel = Channel(self.address, timeout_s)
+        self.variables = Variables(self._channel, namespace)
+        self.connections = Connections(self._channel, namespace)
 
     def __enter__(self) -> Client:
         return self
@@ -180,7 +183,7 @@ class Client:
             answer = self._channel.call(self._channel.runs.ListRuns, request)
             return [run_from(run, 0) for run in answer.runs], answer.next_page_token
 
-        return _pages(page, limit)
+        return pages(page, limit)
 
     def list_task_instances(self, run: RunRef | str, dag_id: str = "") -> list[TaskInstance]:
         """Every task of the run, in the order of its DAG."""
@@ -198,7 +201,7 @@ class Client:
             answer = self._channel.call(self._channel.runs.ListTaskInstances, request)
             return [task_from(task) for task in answer.task_instances], answer.next_page_token
 
-        return list(_pages(page, None))
+        return list(pages(page, None))
 
     def watch_run(
         self,
@@ -286,7 +289,7 @@ class Client:
             answer = self._channel.call(self._channel.runs.ListXComs, request)
             return [xcom_from(xcom) for xcom in answer.xcoms], answer.next_page_token
 
-        return list(_pages(page, None))
+        return list(pages(page, None))
 
     def events(
         self,
@@ -335,7 +338,7 @@ class Client:
             answer = self._channel.call(self._channel.dags.ListDags, request)
             return [dag_from(dag) for dag in answer.dags], answer.next_page_token
 
-        return _pages(page, None)
+        return pages(page, None)
 
     def pause_dag(self, dag_id: str, *, request_id: str | None = None) -> bool:
         """Nothing of the DAG starts, and its schedule makes no runs, until it is unpaused. Returns
@@ -392,18 +395,6 @@ class Client:
 
 def _aware(instant: datetime | None) -> datetime | None:
     return instant.replace(tzinfo=UTC) if instant and instant.tzinfo is None else instant
-
-
-def _pages(page: Callable[[str, int], tuple[list[T], str]], limit: int | None) -> Iterator[T]:
-    token = ""
-    left = limit
-    while left is None or left > 0:
-        items, token = page(token, PAGE_SIZE if left is None else min(left, PAGE_SIZE))
-        yield from items
-        if left is not None:
-            left -= len(items)
-        if not token:
-            return
 
 
 def _run_state(state: str) -> int:

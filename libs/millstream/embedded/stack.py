@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import sys
@@ -15,17 +16,19 @@ from millstream.embedded import serverfile
 from millstream.embedded.nats import nats_spec, nats_url
 from millstream.embedded.ports import LOOPBACK, PortClaims
 from millstream.embedded.postgres import database_url, postgres_spec
-from millstream.embedded.privatefile import make_private_dir
+from millstream.embedded.privatefile import make_private_dir, write_private
 from millstream.embedded.spec import ProcessSpec, StopStep
 
 DEFAULT_GRPC_PORT = 27800
 DEFAULT_HTTP_PORT = 27880
+KEY_FILE = "secret.key"
 MOST_INBOX_BYTES = 1024**3
 MOST_STREAM_BYTES = 4 * 1024**3
 # What `up` decides itself, and what a service that has no business with it must not inherit.
 DECIDED = (
     *("NATS_URL", "DATABASE_URL", "BLOB_URL", "STATE_DIR", "INSTANCE", "GRPC_HOST", "GRPC_PORT"),
     *("HTTP_HOST", "HTTP_PORT", "API_ADDRESS", "SLOTS", "READY_FD", "PARENT_PID"),
+    *("SECRET_KEY", "SECRET_KEY_FILE"),
 )
 
 
@@ -100,15 +103,16 @@ def build_stack(
     web = {"HTTP_HOST": LOOPBACK, "HTTP_PORT": str(http_port)}
     api_address = {"API_ADDRESS": f"{LOOPBACK}:{grpc_port}"}
     scheduler = store | stream_sizes(shutil.disk_usage(data_dir).free, environ)
+    secret = secret_key(data_dir, environ)
     slots = {"SLOTS": str(options.slots)} if options.slots else {}
     wanted: list[tuple[str, str, int, dict[str, str]]] = [
         ("scheduler", "scheduler", 1, scheduler),
         ("projector", "projector", 1, store),
-        ("api", "api", 3, store | api),
+        ("api", "api", 3, store | api | secret),
         ("web", "web", 3, web | api_address),
     ]
     numbers = range(1, options.workers + 1)
-    wanted += [(f"worker-{number}", "worker", 2, bus | slots) for number in numbers]
+    wanted += [(f"worker-{number}", "worker", 2, bus | slots | secret) for number in numbers]
     specs = list(server_specs)
     for name, role, stage, settings in wanted:
         instance = name if role == "worker" else f"{name}-1"
@@ -133,6 +137,22 @@ def build_stack(
         http_port=http_port,
         notes=tuple(notes),
     )
+
+
+def secret_key(data_dir: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The settings that give the key for variables and connections: those that are there, or a
+    file of the data directory, made if it is missing."""
+    given = {
+        name: environ[f"MILLSTREAM_{name}"]
+        for name in ("SECRET_KEY", "SECRET_KEY_FILE")
+        if environ.get(f"MILLSTREAM_{name}")
+    }
+    if given:
+        return given
+    file = make_private_dir(data_dir) / KEY_FILE
+    if not file.exists():
+        write_private(file, base64.urlsafe_b64encode(os.urandom(32)) + b"\n")
+    return {"SECRET_KEY_FILE": str(file.absolute())}
 
 
 def stream_sizes(free_bytes: int, environ: Mapping[str, str]) -> dict[str, str]:

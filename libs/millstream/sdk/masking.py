@@ -92,6 +92,20 @@ def _forms(value: str) -> Iterator[str]:
 masker = Masker()
 
 
+def redacted(value: Any) -> Any:
+    """``value`` as JSON, with ``***`` for whatever stands under the name of a secret."""
+    match value:
+        case Mapping():
+            return {
+                key: MASK if is_sensitive(str(key)) else redacted(inner)
+                for key, inner in value.items()
+            }
+        case list() | tuple():
+            return [redacted(inner) for inner in value]
+        case _:
+            return value
+
+
 def mask_secret(secret: Any, name: str | None = None) -> None:
     """Keeps a value out of the logs of this process's tasks from now on, as Airflow's function of
     this name. With ``name``, only if that is the name of a secret; of a dict, what it holds under

@@ -68,3 +68,24 @@ def test_a_named_port_in_use_is_an_error(tmp_path: Path) -> None:
 def test_less_than_no_workers_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MillstreamError, match="--workers"):
         stack(tmp_path, workers=-1)
+
+
+def test_the_key_of_secrets_is_made_once_and_told_to_whom_it_concerns(tmp_path: Path) -> None:
+    env = {spec.name: spec.env for spec in stack(tmp_path).specs}
+    file = Path(env["api"]["MILLSTREAM_SECRET_KEY_FILE"])
+    assert env["worker-1"]["MILLSTREAM_SECRET_KEY_FILE"] == str(file)
+    for name in ("scheduler", "projector", "web"):
+        assert not [setting for setting in env[name] if "SECRET_KEY" in setting]
+    key = file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
+    stack(tmp_path)
+    assert file.read_text() == key
+
+
+def test_a_key_that_is_set_is_used(tmp_path: Path) -> None:
+    whole = built(Options(data_dir=tmp_path), EXTERNAL | {"MILLSTREAM_SECRET_KEY": "mine"})
+    env = {spec.name: spec.env for spec in whole.specs}
+    assert env["api"]["MILLSTREAM_SECRET_KEY"] == "mine"
+    assert env["worker-1"]["MILLSTREAM_SECRET_KEY"] == "mine"
+    assert "MILLSTREAM_SECRET_KEY" not in env["scheduler"]
+    assert not (tmp_path / "secret.key").exists()
