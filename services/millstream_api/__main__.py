@@ -15,6 +15,7 @@ from millstream.adapters.secret_table import SecretTable
 from millstream.adapters.service import Service, run_service, run_until_stopped
 from millstream.adapters.streams import heartbeat_subject, projected_subject
 from millstream.core.errors import Unavailable
+from millstream_api.assets import AssetService
 from millstream_api.commands import Commands
 from millstream_api.connections import ConnectionService
 from millstream_api.dags import DagService
@@ -57,6 +58,7 @@ async def main(service: Service) -> None:
         EventService(hub, event_log),
         VariableService(commands, snapshots, secrets, box, timeout_s),
         ConnectionService(commands, snapshots, secrets, box, timeout_s),
+        AssetService(commands, snapshots, timeout_s),
         SystemService(bus, event_log, snapshots, workers),
     )
     try:

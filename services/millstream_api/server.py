@@ -12,6 +12,8 @@ from grpc_reflection.v1alpha import reflection
 
 from millstream.core.errors import MillstreamError
 from millstream.rpc.v1 import (
+    assets_pb2,
+    assets_pb2_grpc,
     connections_pb2,
     connections_pb2_grpc,
     dags_pb2,
@@ -49,6 +51,7 @@ _KINDS: tuple[tuple[Any, Any, str], ...] = (
     (events_pb2, events_pb2_grpc, "EventService"),
     (variables_pb2, variables_pb2_grpc, "VariableService"),
     (connections_pb2, connections_pb2_grpc, "ConnectionService"),
+    (assets_pb2, assets_pb2_grpc, "AssetService"),
     (system_pb2, system_pb2_grpc, "SystemService"),
 )
 SERVICES = tuple(

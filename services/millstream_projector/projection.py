@@ -152,6 +152,7 @@ class Projection:
                 return
             case AssetUpdated():
                 self._update_asset(event, event.data)
+                return
             case VariableSet() | VariableDeleted() | ConnectionSet() | ConnectionDeleted():
                 change_secrets(self._changes, event)
                 return

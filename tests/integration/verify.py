@@ -202,6 +202,10 @@ def check_legality(log: Log) -> None:
             case "RunCreated":
                 assert key not in runs, f"run {key} was created twice"
                 runs[key] = _new_run(specs[key[0], key[1], data["version"]])
+            case "AssetUpdated":
+                if row["task_id"]:
+                    about = (row["task_id"], tuple(row["map_index"]))
+                    assert runs[key].tasks[about].is_over, "an asset was updated too early"
             case "RunStarted":
                 assert not runs[key].tasks
             case kind if kind in ENDS_RUN:

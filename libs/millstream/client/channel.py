@@ -13,6 +13,7 @@ import grpc
 from millstream.client.errors import NotReached, WaitTimeout, from_grpc
 from millstream.core.errors import Unavailable
 from millstream.rpc.v1 import (
+    assets_pb2_grpc,
     connections_pb2_grpc,
     dags_pb2_grpc,
     events_pb2_grpc,
@@ -51,6 +52,7 @@ class Channel:
         self._was_reached = False
         self.dags: Any = dags_pb2_grpc.DagServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.runs: Any = runs_pb2_grpc.RunServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self.assets: Any = assets_pb2_grpc.AssetServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.events: Any = events_pb2_grpc.EventServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.variables: Any = variables_pb2_grpc.VariableServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.connections: Any = connections_pb2_grpc.ConnectionServiceStub(self._channel)  # type: ignore[no-untyped-call]

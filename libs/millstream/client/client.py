@@ -6,11 +6,12 @@ import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from millstream.client.address import find_address
+from millstream.client.assets import Assets
 from millstream.client.channel import Channel
 from millstream.client.dag_file import read_dag_file
 from millstream.client.errors import WaitTimeout
@@ -43,8 +44,6 @@ from millstream.rpc.v1 import dags_pb2, events_pb2, runs_pb2, system_pb2
 CHUNK_BYTES = 256 * 1024
 RETURN_VALUE = "return_value"
 
-T = TypeVar("T")
-
 
 class Client:
     """Talks to the api at ``address`` (host:port), or where :func:`find_address` finds one.
@@ -67,6 +66,7 @@ class Client:
         self._channel = Channel(self.address, timeout_s)
         self.variables = Variables(self._channel, namespace)
         self.connections = Connections(self._channel, namespace)
+        self.assets = Assets(self._channel, namespace)
 
     def __enter__(self) -> Client:
         return self

@@ -6,7 +6,7 @@ An update costs the DAGs that wait for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -81,14 +81,16 @@ class Assets:
         found = self.known.get((namespace, name))
         return (name, found[0]) if found and uri in ("", found[0]) else None
 
-    def note(self, event: Event, data: AssetUpdated) -> None:
-        """Fold an update."""
+    def note(self, event: Event, data: AssetUpdated, paused: Collection[DagKey]) -> None:
+        """Fold an update. DAGs that are ``paused`` do not see it, as in Airflow."""
         namespace, asset = event.where.namespace, (data.name, data.uri)
         self._know(namespace, asset, "")
         for alias in data.aliases:
             self.members.setdefault((namespace, alias), {})[asset] = None
             self.aliases.setdefault((namespace, asset), {})[alias] = None
         for key in self.watchers(namespace, data):
+            if key in paused:
+                continue
             positions = self.watches[key].seen.setdefault(asset, [])
             positions.append(event.position)
             del positions[:-MOST_KEPT]

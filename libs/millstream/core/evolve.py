@@ -86,7 +86,9 @@ def _apply(state: State, event: Event) -> None:
         case EpochStarted():
             pass
         case AssetUpdated():
-            state.assets.note(event, event.data)
+            watchers = state.assets.watchers(event.where.namespace, event.data)
+            paused = [key for key in watchers if state.dags[key].is_paused]
+            state.assets.note(event, event.data, paused)
         case DagVersionSubmitted():
             _add_version(state, event.where, event.data)
         case DagPaused() | DagUnpaused() | NextRunPlanned():

@@ -118,7 +118,7 @@ def _run_for_assets(
 ) -> Iterator[Fact]:
     """A run of each DAG that has now seen all that it waits for."""
     for key in state.assets.watchers(namespace, data):
-        if not state.assets.is_met(key):
+        if state.dags[key].is_paused or not state.assets.is_met(key):
             continue
         version = state.latest(*key)
         assert version is not None, "a DAG that waits was submitted"

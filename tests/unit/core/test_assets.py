@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from millstream.core.asset_conditions import AliasRef, AllOf, AnyOf, AssetCondition, AssetRef
-from millstream.core.commands import EmitAssetEvent
+from millstream.core.commands import EmitAssetEvent, SetDagPaused
 from millstream.core.errors import Refused
 from millstream.core.events import AssetEmission, AssetUpdated, Event, RunCreated
 from millstream.core.spec import EmptyAction
@@ -155,6 +155,18 @@ def test_a_new_version_waits_anew_but_keeps_what_it_saw() -> None:
     assert created(events) == [("reader", (seen, events[0].position))]
     lake.submit(dag(task("read"), dag_id="reader"))
     assert not created(lake.emit("a")) + created(lake.emit("c"))
+
+
+def test_a_paused_dag_sees_no_updates() -> None:
+    lake = Lake()
+    lake.waits(AllOf(parts=(A, B)))
+    lake.knows(A, B)
+    lake.handle(SetDagPaused(id=lake.id(), namespace="default", dag_id="reader", is_paused=True))
+    lake.emit("a")
+    lake.handle(SetDagPaused(id=lake.id(), namespace="default", dag_id="reader", is_paused=False))
+    assert not created(lake.emit("b"))
+    assert created(lake.emit("a"))
+    assert fold(lake.log).assets == lake.state.assets
 
 
 def test_assets_or_time() -> None:

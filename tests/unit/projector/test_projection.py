@@ -11,6 +11,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from millstream.core.asset_conditions import AliasRef, AssetRef
 from millstream.core.commands import (
     CreateScheduledRun,
     DeleteConnection,
@@ -21,12 +22,14 @@ from millstream.core.commands import (
     SubmitDag,
     TriggerRun,
 )
-from millstream.core.events import Event, XCom
+from millstream.core.events import AssetEmission, Event, XCom
 from millstream.core.spec import DagSpec
 from millstream_projector.projection import Projection, reopened
 from millstream_projector.rows import (
     ROW_TYPES,
     RUN_ROW_TYPES,
+    AssetEventRow,
+    AssetRow,
     AttemptRow,
     ConnectionRow,
     DagRow,
@@ -265,3 +268,22 @@ def test_variables_and_connections_come_and_go() -> None:
         ("b", 1, ""),
     ]
     assert whole.rows[ConnectionRow] == {}
+
+
+def test_assets_and_their_updates() -> None:
+    shard = Shard()
+    orders = AssetRef(name="orders", uri="s3://lake/orders", group="lake")
+    shard.begin(dag(task("write", outlets=(orders, AliasRef(name="daily")))))
+    part = AssetEmission(name="part", uri="s3://lake/part", extra={"n": 1}, alias="daily")
+    shard.succeed("write", assets=(part,))
+    rows = fold(shard.log).rows
+    groups = {row["name"]: row["asset_group"] for row in rows[AssetRow].values()}
+    assert groups == {"orders": "lake", "part": ""}
+    events = [
+        (row["name"], row["extra"], row["aliases"], row["task_id"])
+        for row in rows[AssetEventRow].values()
+    ]
+    assert events == [
+        ("orders", "{}", "[]", "write"),
+        ("part", '{"n":1}', '["daily"]', "write"),
+    ]
