@@ -56,6 +56,17 @@ if TYPE_CHECKING:
     from millstream.sdk.taskflow import task
     from millstream.sdk.taskgroup import TaskGroup, task_group
     from millstream.sdk.templates import literal
+    from millstream.sdk.timetables import (
+        AssetOrTimeSchedule,
+        ContinuousTimetable,
+        CronDataIntervalTimetable,
+        CronTriggerTimetable,
+        DeltaDataIntervalTimetable,
+        DeltaTriggerTimetable,
+        EventsTimetable,
+        MultipleCronTriggerTimetable,
+        Timetable,
+    )
     from millstream.sdk.variable import Variable
     from millstream.sdk.xcom import XComArg
 
@@ -69,6 +80,7 @@ __all__ = [
     "AssetAlias",
     "AssetAll",
     "AssetAny",
+    "AssetOrTimeSchedule",
     "BaseBranchOperator",
     "BaseHook",
     "BaseOperator",
@@ -79,18 +91,26 @@ __all__ = [
     "BranchPythonOperator",
     "BranchPythonVirtualenvOperator",
     "Connection",
+    "ContinuousTimetable",
+    "CronDataIntervalTimetable",
+    "CronTriggerTimetable",
     "Dataset",
+    "DeltaDataIntervalTimetable",
+    "DeltaTriggerTimetable",
     "EmptyOperator",
+    "EventsTimetable",
     "ExternalPythonOperator",
     "Label",
     "LatestOnlyOperator",
     "Metadata",
     "MillstreamError",
+    "MultipleCronTriggerTimetable",
     "Param",
     "PythonOperator",
     "PythonVirtualenvOperator",
     "ShortCircuitOperator",
     "TaskGroup",
+    "Timetable",
     "TriggerRule",
     "Variable",
     "WeekDay",
@@ -112,6 +132,15 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AssetOrTimeSchedule": "sdk.timetables",
+    "ContinuousTimetable": "sdk.timetables",
+    "CronDataIntervalTimetable": "sdk.timetables",
+    "CronTriggerTimetable": "sdk.timetables",
+    "DeltaDataIntervalTimetable": "sdk.timetables",
+    "DeltaTriggerTimetable": "sdk.timetables",
+    "EventsTimetable": "sdk.timetables",
+    "MultipleCronTriggerTimetable": "sdk.timetables",
+    "Timetable": "sdk.timetables",
     "Asset": "sdk.assets",
     "AssetAlias": "sdk.assets",
     "AssetAll": "sdk.assets",

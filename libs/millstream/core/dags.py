@@ -159,9 +159,7 @@ def _entry(run_id: str, created: RunCreated, position: int) -> tuple[datetime, i
 
 def schedule_in(spec: DagSpec) -> Schedule:
     """The schedule of a DAG as an object, however it was written."""
-    if spec.schedule is None or isinstance(spec.schedule, str):
-        return schedule_of(spec.schedule, spec.timezone)
-    return spec.schedule
+    return schedule_of(spec.schedule, spec.timezone)
 
 
 def bounds_of(spec: DagSpec) -> Bounds:

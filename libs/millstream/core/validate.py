@@ -15,6 +15,8 @@ from millstream.core.timetable import check_schedule
 
 MAX_ID_LENGTH = 250
 MAX_TASKS = 10_000
+MAX_ACTIVE_RUNS = 100_000
+_LONGEST_S = 366 * 86400
 # How many values a thing may be mapped over, unless the installation's settings say otherwise.
 MAX_MAP_LENGTH = 1024
 MOST_VALUES = 1_000_000
@@ -75,17 +77,42 @@ def _check_time(spec: DagSpec) -> list[str]:
         ZoneInfo(spec.timezone)
     except (KeyError, ValueError, OSError):
         return [f"time zone {spec.timezone!r} is unknown; use an IANA name such as 'Europe/Berlin'"]
-    if spec.start_date is not None:
-        try:
-            if datetime.fromisoformat(spec.start_date).tzinfo is None:
-                problems.append(f"start_date {spec.start_date!r} has no time zone")
-        except ValueError:
-            problems.append(f"start_date {spec.start_date!r} is not an ISO 8601 instant")
+    for name, date in (("start_date", spec.start_date), ("end_date", spec.end_date)):
+        problems += _check_date(name, date)
+    if spec.end_date is not None and spec.start_date is not None and not problems:
+        start, end = map(datetime.fromisoformat, (spec.start_date, spec.end_date))
+        if end < start:
+            problems.append(f"end_date {spec.end_date!r} is before start_date {spec.start_date!r}")
     if spec.schedule is not None:
         problems += check_schedule(spec.schedule)
     if spec.catchup and spec.start_date is None:
         problems.append("catchup=True needs a start_date")
+    if not 1 <= spec.max_active_runs <= MAX_ACTIVE_RUNS:
+        problems.append(
+            f"max_active_runs is {spec.max_active_runs}; 1 to {MAX_ACTIVE_RUNS} is allowed"
+        )
+    if spec.dagrun_timeout_s is not None and not 0 < spec.dagrun_timeout_s <= _LONGEST_S:
+        problems.append(
+            f"dagrun_timeout is {spec.dagrun_timeout_s} s; more than 0 and at most {_LONGEST_S} s "
+            f"is allowed"
+        )
+    if spec.max_consecutive_failed_dag_runs < 0:
+        problems.append(
+            f"max_consecutive_failed_dag_runs is {spec.max_consecutive_failed_dag_runs}; it must "
+            f"be 0 or more"
+        )
     return problems
+
+
+def _check_date(name: str, text: str | None) -> list[str]:
+    if text is None:
+        return []
+    try:
+        if datetime.fromisoformat(text).tzinfo is None:
+            return [f"{name} {text!r} has no time zone"]
+    except ValueError:
+        return [f"{name} {text!r} is not an ISO 8601 instant"]
+    return []
 
 
 def _check_task(spec: DagSpec, task: TaskSpec) -> list[str]:

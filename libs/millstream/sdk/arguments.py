@@ -59,13 +59,8 @@ PLANNED_DAG_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "on_failure_callback": _NOTHING,
     "on_success_callback": _NOTHING,
     "sla_miss_callback": _NOTHING,
-    "end_date": (None,),
-    "max_active_runs": (None,),
     "max_active_tasks": (None,),
     "concurrency": (None,),
-    "max_consecutive_failed_dag_runs": (None, 0),
-    "dagrun_timeout": (None,),
-    "is_paused_upon_creation": (None, False),
     "fail_fast": (None, False),
     "fail_stop": (None, False),
     "deadline": (None,),
@@ -123,6 +118,22 @@ def text(name: str, value: object) -> str:
     if value is not None and not isinstance(value, str):
         raise TypeError(f"{name} is {value!r}; it must be a str")
     return value or ""
+
+
+def flag(name: str, value: object) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}; it must be True or False")
+    return value
+
+
+def whole(name: str, value: object, least: int = 0) -> int:
+    """A whole number that is not too small."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}; it must be a whole number")
+    if value < least:
+        raise ValueError(f"{name} is {value}; it must be {least} or more")
+    return value
 
 
 def seconds(name: str, value: object) -> float:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import jinja2
+from dateutil.relativedelta import relativedelta
 
 from millstream.core.errors import InvalidDag
 from millstream.core.spec import DagSpec, TaskSpec, TriggerRule
-from millstream.core.timetable import AssetSchedule
+from millstream.core.timetable import AssetSchedule, Schedule
 from millstream.sdk import arguments
 from millstream.sdk.assets import BaseAsset, schedule_condition
 from millstream.sdk.authoring import (
@@ -35,19 +36,24 @@ from millstream.sdk.errors import (
 from millstream.sdk.operator import BaseOperator
 from millstream.sdk.params import ParamsDict, check_schedulable
 from millstream.sdk.taskgroup import TaskGroup, check_free
+from millstream.sdk.timetables import Timetable, restriction, timetable_for
 from millstream.sdk.xcom import DagParam
 
 if TYPE_CHECKING:
     from millstream.sdk.local_run import LocalRun
 
 _UNSET: Any = object()
+ScheduleArgument: TypeAlias = (
+    str | timedelta | relativedelta | Timetable | BaseAsset | Collection[BaseAsset] | None
+)
 
 
 class DAG:
     """A DAG as its author writes it; arguments mean what they mean in Airflow 3.
 
-    ``schedule`` (or Airflow 2's ``schedule_interval``): None, a cron expression or a preset. It is
-    reckoned in the time zone of ``start_date``; a naive ``start_date`` is in UTC. ``folder`` is
+    ``schedule`` (or Airflow 2's ``schedule_interval``): None, a cron expression, a preset, a
+    distance of time, a timetable or assets. A cron expression is reckoned in the time zone of
+    ``start_date``; naive dates are in UTC. ``folder`` is
     where the DAG file lies, against which template files are found.
     """
 
@@ -55,11 +61,16 @@ class DAG:
         self,
         dag_id: str,
         description: str | None = None,
-        schedule: str | BaseAsset | Collection[BaseAsset] | None = _UNSET,
+        schedule: ScheduleArgument = _UNSET,
         start_date: datetime | date | str | None = None,
         *,
-        schedule_interval: str | None = _UNSET,
+        schedule_interval: str | timedelta | relativedelta | None = _UNSET,
+        end_date: datetime | date | str | None = None,
         catchup: bool = False,
+        max_active_runs: int | None = None,
+        dagrun_timeout: timedelta | None = None,
+        max_consecutive_failed_dag_runs: int = 0,
+        is_paused_upon_creation: bool | None = None,
         tags: Collection[str] | None = None,
         default_args: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
@@ -87,13 +98,30 @@ class DAG:
         self.fileloc = file
         self.folder = str(Path(file).absolute().parent)
         self.description = description or ""
-        self.default_args = arguments.checked_defaults("DAG default_args", default_args)
+        defaults = dict(default_args or {})
+        if end_date is None:
+            end_date = defaults.pop("end_date", None)
+        self.default_args = arguments.checked_defaults("DAG default_args", defaults)
         if start_date is None:
             start_date = self.default_args.get("start_date")
         self.start_date = None if start_date is None else instant("start_date", start_date)
         self.timezone = "UTC" if self.start_date is None else zone_name(self.start_date)
-        self.schedule = _schedule(schedule, schedule_interval)
-        self.catchup = catchup
+        self.end_date = None if end_date is None else instant("end_date", end_date)
+        self.schedule = _schedule(schedule, schedule_interval, self.timezone)
+        self.catchup = arguments.flag("catchup", catchup)
+        self.max_active_runs = _most_runs(max_active_runs, self.schedule)
+        self.dagrun_timeout = dagrun_timeout
+        self._dagrun_timeout_s = (
+            None if dagrun_timeout is None else arguments.seconds("dagrun_timeout", dagrun_timeout)
+        )
+        self.max_consecutive_failed_dag_runs = arguments.whole(
+            "max_consecutive_failed_dag_runs", max_consecutive_failed_dag_runs
+        )
+        self.is_paused_upon_creation = (
+            None
+            if is_paused_upon_creation is None
+            else arguments.flag("is_paused_upon_creation", is_paused_upon_creation)
+        )
         self.tags = _tags(tags)
         self.params = ParamsDict(params, f"DAG {dag_id!r}")
         if self.schedule is not None:
@@ -252,7 +280,7 @@ class DAG:
         return DagSpec(
             dag_id=self.dag_id,
             tasks=self._task_specs(),
-            schedule=self.schedule,
+            schedule=self.schedule_spec(),
             start_date=None if self.start_date is None else self.start_date.isoformat(),
             timezone=self.timezone,
             catchup=self.catchup,
@@ -264,7 +292,19 @@ class DAG:
             display_name=self.dag_display_name,
             groups=tuple(group.to_spec() for group in self.task_groups.values()),
             param_schemas=self.params.schemas(),
+            end_date=None if self.end_date is None else self.end_date.isoformat(),
+            max_active_runs=self.max_active_runs,
+            dagrun_timeout_s=self._dagrun_timeout_s,
+            max_consecutive_failed_dag_runs=self.max_consecutive_failed_dag_runs,
+            is_paused_upon_creation=self.is_paused_upon_creation,
         )
+
+    def schedule_spec(self) -> str | Schedule | None:
+        """The schedule as plain data."""
+        if not isinstance(self.schedule, Timetable):
+            return self.schedule
+        bounds = restriction(self.start_date, self.end_date, catchup=self.catchup)
+        return self.schedule.to_schedule(bounds)
 
     def _task_specs(self) -> tuple[TaskSpec, ...]:
         from millstream.sdk.templates import check_templates
@@ -308,7 +348,9 @@ class DAG:
 _DAG_ARGUMENTS = sorted(set(inspect.signature(DAG.__init__).parameters) - {"self", "kwargs"})
 
 
-def _schedule(schedule: Any, schedule_interval: Any) -> str | AssetSchedule | None:
+def _schedule(
+    schedule: Any, schedule_interval: Any, timezone: str
+) -> str | Timetable | AssetSchedule | None:
     if schedule is not _UNSET and schedule_interval is not _UNSET:
         raise TypeError("DAG() got both schedule and schedule_interval; pass schedule alone")
     value = schedule_interval if schedule is _UNSET else schedule
@@ -317,13 +359,24 @@ def _schedule(schedule: Any, schedule_interval: Any) -> str | AssetSchedule | No
     condition = schedule_condition(value)
     if condition is not None:
         return AssetSchedule(condition=condition)
-    if not isinstance(value, str):
-        raise NotSupportedYet(
-            f"schedule={value!r} is not supported yet: a {type(value).__name__} is no cron "
-            f"expression "
-            f"or preset; write one such as '*/30 * * * *' or '@daily'"
+    return timetable_for(value, timezone)
+
+
+MAX_ACTIVE_RUNS = 16
+
+
+def _most_runs(wanted: Any, schedule: str | Timetable | AssetSchedule | None) -> int:
+    limit = schedule.active_runs_limit if isinstance(schedule, Timetable) else None
+    if schedule == "@continuous":
+        limit = 1
+    if wanted is None:
+        return limit or MAX_ACTIVE_RUNS
+    most = arguments.whole("max_active_runs", wanted, least=1)
+    if limit is not None and most > limit:
+        raise ValueError(
+            f"max_active_runs is {most}; the schedule {schedule!r} allows {limit} at most"
         )
-    return value
+    return most
 
 
 def _undefined(kind: Any) -> type[jinja2.Undefined]:

@@ -33,20 +33,21 @@ def stdlib_utc(value: datetime) -> datetime:
 def zone_name(value: datetime) -> str:
     """The IANA name of an aware datetime's zone, in which schedules are reckoned. UTC offsets that
     have no name are refused, since daylight saving is then anyone's guess."""
-    zone = value.tzinfo
-    name = getattr(zone, "key", None) or getattr(zone, "name", None)
-    if isinstance(name, str) and not name.startswith(("+", "-")):
+    name = None if value.tzinfo is None else name_of_zone(value.tzinfo, value)
+    if name is not None:
         return name
-    if _offset(value, zone) == timedelta(0):
-        return "UTC"
     raise ValueError(
         f"start_date {value.isoformat()} has a fixed UTC offset; give it a named time zone such as "
         f"tz='Europe/Berlin', or UTC"
     )
 
 
-def _offset(value: datetime, zone: tzinfo | None) -> timedelta | None:
-    return zone.utcoffset(value) if zone is not None else None
+def name_of_zone(zone: tzinfo, value: datetime) -> str | None:
+    """The IANA name of a zone; None for a mere offset other than none."""
+    name = getattr(zone, "key", None) or getattr(zone, "name", None)
+    if isinstance(name, str) and not name.startswith(("+", "-")):
+        return name
+    return "UTC" if zone.utcoffset(value) == timedelta(0) else None
 
 
 @lru_cache(maxsize=256)  # a child runs many attempts of one run

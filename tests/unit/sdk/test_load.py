@@ -78,7 +78,7 @@ def test_a_root_above_the_file_is_importable(tmp_path: Path, monkeypatch: Any) -
         ("raise SystemExit(3)\n", 2, r"ends the process \(exit code 3\)"),
         ("raise KeyError\n", 2, "KeyError$"),
         ("DAG('d', shedule='@daily')\n", 2, "did you mean 'schedule'"),
-        ("DAG('d', max_active_runs=1)\n", 2, "max_active_runs=1 is not supported yet"),
+        ("DAG('d', max_active_runs=0)\n", 2, "max_active_runs is 0; it must be 1 or more"),
         ("DAG('d')\n\nDAG('d')\n", 4, "dag_id 'd' is used twice, on lines 2 and 4"),
         ("DAG('a b')\n", 2, "dag_id 'a b' contains ' '"),
         ("DAG('d', schedule='daily')\n", 2, "schedule 'daily' is not a cron expression"),

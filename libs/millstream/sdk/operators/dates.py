@@ -180,7 +180,7 @@ class LatestOnlyOperator(BaseBranchOperator):
         date = run.logical_date or run.run_after
         start = _plain(run.data_interval_start or date)
         end = _plain(run.data_interval_end or date)
-        timetable = timetable_of(schedule_of(self.dag.schedule, self.dag.timezone))
+        timetable = timetable_of(schedule_of(self.dag.schedule_spec(), self.dag.timezone))
         this = RunTimes(_plain(date), start, end, _plain(run.run_after))
         next_run = timetable.next_run(this, datetime.now(UTC), Bounds(start=end, catchup=True))
         return None if next_run is None else (end, next_run.interval_end)
