@@ -191,6 +191,7 @@ def check_legality(log: Log) -> None:
     1, 2, 3..; nothing runs before what it waits for."""
     specs: dict[tuple[str, str, int], dict[str, Any]] = {}
     runs: dict[RunKey, _Run] = {}
+    versions: Counter[tuple[str, str, str]] = Counter()
     for row in log.rows:
         data = json.loads(row["data"])
         key = (row["namespace"], row["dag_id"], row["run_id"])
@@ -215,10 +216,25 @@ def check_legality(log: Log) -> None:
                     assert all(task.is_over for task in runs[key].tasks.values())
                     names = {name for name, _ in runs[key].tasks}
                     assert names == set(runs[key].upstream), "tasks were lost"
+            case kind if not row["run_id"]:
+                _check_secret(versions, row, data)
             case kind:
                 assert kind in ABOUT_TASK
                 assert not runs[key].is_over, f"{kind} after the end of {key}"
                 _check_task(runs[key], row, data)
+
+
+def _check_secret(
+    versions: Counter[tuple[str, str, str]], row: Mapping[str, Any], data: dict[str, Any]
+) -> None:
+    """Versions of variables and connections count 1, 2, 3.. until they are deleted."""
+    for what, name in (("Variable", "key"), ("Connection", "conn_id")):
+        if row["type"] == f"{what}Set":
+            key = (what, row["namespace"], data[name])
+            versions[key] += 1
+            assert data["version"] == versions[key], row["position"]
+        elif row["type"] == f"{what}Deleted":
+            assert versions.pop((what, row["namespace"], data[name])), row["position"]
 
 
 def _new_run(spec: dict[str, Any]) -> _Run:
