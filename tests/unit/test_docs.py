@@ -9,12 +9,16 @@ from types import ModuleType
 from typing import Any
 
 import msgspec
+import pytest
 import yaml
 
 from millstream.adapters.settings import PREFIX, Settings
+from millstream.core.validate import check_dag
+from millstream.sdk.load import load_dags
 
 ROOT = Path(__file__).parents[2]
 SERVICES = {"api", "scheduler", "projector", "worker", "web"}
+_PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 SETTINGS = {PREFIX + name.upper() for name in Settings.__struct_fields__} | {f"{PREFIX}CONFIG"}
 
 
@@ -83,3 +87,25 @@ def test_the_chart_names_known_settings_and_every_service() -> None:
         path.read_text() for path in (ROOT / "deploy/helm/millstream/templates").iterdir()
     )
     assert set(re.findall(rf"{PREFIX}[A-Z_]+", text)) <= SETTINGS
+
+
+def _dag_files() -> list[Any]:
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs/guide").glob("*.md"))]
+    return [
+        pytest.param(block, id=f"{page.name}-{number}")
+        for page in pages
+        for number, block in enumerate(
+            re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+        )
+        if "with DAG(" in block or "@dag" in block or "@asset" in block
+    ]
+
+
+@pytest.mark.parametrize("source", _dag_files())
+def test_the_dags_of_the_pages_can_be_submitted(source: str, tmp_path: Path) -> None:
+    file = tmp_path / "page.py"
+    file.write_text(source)
+    dags = load_dags(file)
+    assert dags
+    for dag in dags:
+        check_dag(dag.to_spec("page.py"))
