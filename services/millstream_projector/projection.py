@@ -20,6 +20,8 @@ from millstream.core.events import (
     DagVersionSubmitted,
     EpochStarted,
     Event,
+    PoolDeleted,
+    PoolSet,
     RunCreated,
     RunFailed,
     RunMarked,
@@ -37,6 +39,7 @@ from millstream.core.events import (
     TaskReady,
     TaskRescheduled,
     TaskResumed,
+    TaskScheduled,
     TaskSkipped,
     TasksRecalled,
     TaskStarted,
@@ -65,6 +68,7 @@ from millstream_projector.rows import (
     DagRow,
     DagVersionRow,
     InputRow,
+    PoolRow,
     Row,
     RunRow,
     TaskRow,
@@ -153,6 +157,12 @@ class Projection:
             case AssetUpdated():
                 self._update_asset(event, event.data)
                 return
+            case PoolSet():
+                self._pool(event, event.data)
+                return
+            case PoolDeleted():
+                self._changes.drop(PoolRow, (where.namespace, _text(event.data.name)))
+                return
             case VariableSet() | VariableDeleted() | ConnectionSet() | ConnectionDeleted():
                 change_secrets(self._changes, event)
                 return
@@ -179,6 +189,8 @@ class Projection:
                 self._end(kept, event, "failed", _text(f"quarantined: {event.data.error}"))
             case TaskExpanded():
                 return  # the instances get rows of their own when something happens to them
+            case TaskScheduled():
+                self._schedule(kept, event, event.data)
             case _:
                 self._task(kept, event)
 
@@ -232,6 +244,19 @@ class Projection:
             )
         )
 
+    def _pool(self, event: Event, data: PoolSet) -> None:
+        self._changes.put_again(
+            PoolRow(
+                namespace=event.where.namespace,
+                name=_text(data.name),
+                slots=data.slots,
+                include_deferred=data.include_deferred,
+                description=_text(data.description),
+                changed_at=event.recorded_at,
+                position=event.position,
+            )
+        )
+
     def _create(self, event: Event, data: RunCreated) -> None:
         where = event.where
         row = RunRow(
@@ -277,6 +302,23 @@ class Projection:
         self._over.append(run_key(event.where))
 
     # --- tasks
+
+    def _schedule(self, kept: KeptRun, event: Event, data: TaskScheduled) -> None:
+        """The instance waits, or those of a mapped task that have not begun. What is known of the
+        attempt before stays."""
+        where = event.where
+        task_id = sys.intern(where.task_id)
+        paths = [(*where.map_index, index) for index in range(data.length)] or [where.map_index]
+        for path in paths:
+            row = kept.tasks.get((task_id, path))
+            if row is None:
+                names = _task_names(where) | {"map_index": path}
+                row = kept.tasks[task_id, path] = TaskRow(**names)
+            elif data.length and row.state != "none":
+                continue
+            row.state, row.position = "scheduled", event.position
+            row.pool, row.pool_slots = _text(data.pool), data.pool_slots
+            self._changes.put(row)
 
     def _task(self, kept: KeptRun, event: Event) -> None:
         where = event.where
@@ -386,6 +428,7 @@ class Projection:
             row.attempt = event.where.attempt
             row.queued_at = event.recorded_at
         row.queue, row.worker = data.queue, ""
+        row.pool, row.pool_slots = _text(data.pool), data.pool_slots
         row.started_at = row.ended_at = row.retry_at = None
         row.reason = row.traceback = ""
 

@@ -94,6 +94,8 @@ class TaskRow(Row, kw_only=True):
     reason: str = ""
     traceback: str = ""
     position: int = 0
+    pool: str = ""
+    pool_slots: int = 0
 
 
 class AttemptRow(Row, kw_only=True):
@@ -122,6 +124,19 @@ class AttemptRow(Row, kw_only=True):
     reason: str = ""
     traceback: str = ""
     position: int = 0
+
+
+class PoolRow(Row, kw_only=True):
+    TABLE: ClassVar[str] = "pool"
+    KEY: ClassVar[tuple[str, ...]] = ("namespace", "name")
+
+    namespace: str
+    name: str
+    slots: int
+    include_deferred: bool
+    description: str
+    changed_at: datetime
+    position: int
 
 
 class XComRow(Row, kw_only=True):
@@ -246,6 +261,7 @@ ROW_TYPES: tuple[type[Row], ...] = (
     AssetEventRow,
     VariableRow,
     ConnectionRow,
+    PoolRow,
 )
 Key = tuple[object, ...]
 

@@ -314,6 +314,23 @@ class StartRuns(Command, frozen=True, kw_only=True):
     at: Instant
 
 
+class SetPool(Command, frozen=True, kw_only=True):
+    """Make a pool, or change one."""
+
+    namespace: str
+    name: Label
+    slots: int
+    include_deferred: bool = False
+    description: Label = ""
+
+
+class DeletePool(Command, frozen=True, kw_only=True):
+    """Take a pool away."""
+
+    namespace: str
+    name: Label
+
+
 class BeginEpoch(Command, frozen=True, kw_only=True):
     """The new active scheduler's first command (own)."""
 
@@ -322,8 +339,16 @@ class BeginEpoch(Command, frozen=True, kw_only=True):
 
 RunCommand = ClearTasks | MarkTasks | MarkRun
 SecretCommand = SetVariable | DeleteVariable | SetConnection | DeleteConnection
+PoolCommand = SetPool | DeletePool
 ApiCommand = (
-    SubmitDag | SetDagPaused | TriggerRun | AnswerTask | EmitAssetEvent | SecretCommand | RunCommand
+    SubmitDag
+    | SetDagPaused
+    | TriggerRun
+    | AnswerTask
+    | EmitAssetEvent
+    | SecretCommand
+    | RunCommand
+    | PoolCommand
 )
 Report = (
     StartAttempt

@@ -18,6 +18,7 @@ from millstream.core.commands import (
     CreateScheduledRun,
     DeferAttempt,
     DeleteConnection,
+    DeletePool,
     DeleteVariable,
     EmitAssetEvent,
     FailAttempt,
@@ -30,6 +31,7 @@ from millstream.core.commands import (
     RetryAttempt,
     SetConnection,
     SetDagPaused,
+    SetPool,
     SetVariable,
     SkipAttempt,
     StartAttempt,
@@ -40,7 +42,7 @@ from millstream.core.commands import (
     TriggerRun,
     WakeTask,
 )
-from millstream.core.decisions import assets, attempts, control, dags, runs, secrets, waiting
+from millstream.core.decisions import assets, attempts, control, dags, pools, runs, secrets, waiting
 from millstream.core.events import EpochStarted, Fact, Where
 from millstream.core.state import Run, State
 
@@ -95,6 +97,10 @@ def decide(
             return attempts.lose(state, command)
         case ReadyAgain():
             return attempts.ready_again(state, command)
+        case SetPool():
+            return pools.set_pool(state, command)
+        case DeletePool():
+            return pools.delete_pool(state, command)
         case BeginEpoch():
             return iter([Fact(Where("", ""), EpochStarted(holder=command.holder))])
         case _:

@@ -237,6 +237,15 @@ class TaskExpanded(EventData, frozen=True, kw_only=True):
     length: int
 
 
+class TaskScheduled(EventData, frozen=True, kw_only=True):
+    """The task may run and waits for a slot, for room in its run or for its DAG to go on.
+    ``length``: of a mapped task so many instances do, all that have not begun."""
+
+    length: int = 0
+    pool: str = "default_pool"
+    pool_slots: int = 1
+
+
 class TaskReady(EventData, frozen=True, kw_only=True):
     """An attempt may start: the only thing that makes a worker act. It carries all that the worker
     needs. ``is_mapped_over``: other tasks have one instance for each item of the result. ``tries``
@@ -257,6 +266,8 @@ class TaskReady(EventData, frozen=True, kw_only=True):
     is_mapped_over: bool = False
     resume: Resume | None = None
     first_started_at: datetime | None = None
+    pool: str = "default_pool"
+    pool_slots: int = 1
 
 
 class TaskStarted(EventData, frozen=True, kw_only=True):
@@ -465,6 +476,22 @@ class TaskMarked(EventData, frozen=True, kw_only=True):
     note: str = ""
 
 
+class PoolSet(EventData, frozen=True, kw_only=True):
+    """A pool was made or changed. ``slots`` of -1: as many as anybody wants. Queued and running
+    attempts take slots, deferred ones too with ``include_deferred``."""
+
+    name: str
+    slots: int
+    include_deferred: bool = False
+    description: str = ""
+
+
+class PoolDeleted(EventData, frozen=True, kw_only=True):
+    """A pool is gone. What waits for its slots waits until it is there again."""
+
+    name: str
+
+
 Data = (
     AssetUpdated
     | EpochStarted
@@ -481,6 +508,7 @@ Data = (
     | RunReopened
     | TasksRecalled
     | TaskExpanded
+    | TaskScheduled
     | TaskReady
     | TaskStarted
     | TaskSucceeded
@@ -502,6 +530,8 @@ Data = (
     | TaskStopped
     | TaskCleared
     | TaskMarked
+    | PoolSet
+    | PoolDeleted
 )
 
 

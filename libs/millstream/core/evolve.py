@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import msgspec
 
-from millstream.core import waiting
+from millstream.core import limits, waiting
 from millstream.core.counting import count_end, expand, new_instance, note_choice, take_back
 from millstream.core.dags import Dag, DagVersion, fold_dag
 from millstream.core.events import (
@@ -19,6 +19,8 @@ from millstream.core.events import (
     EpochStarted,
     Event,
     NextRunPlanned,
+    PoolDeleted,
+    PoolSet,
     RunCreated,
     RunFailed,
     RunInfo,
@@ -34,6 +36,7 @@ from millstream.core.events import (
     TaskMarked,
     TaskReady,
     TaskResumed,
+    TaskScheduled,
     TaskSkipped,
     TasksRecalled,
     TaskStarted,
@@ -92,7 +95,7 @@ def _apply(state: State, event: Event) -> None:
         case DagVersionSubmitted():
             _add_version(state, event.where, event.data)
         case DagPaused() | DagUnpaused() | NextRunPlanned():
-            fold_dag(state.dags[event.where.namespace, event.where.dag_id], event.data)
+            _fold_dag(state, event.where, event.data)
         case VariableSet() | VariableDeleted() | ConnectionSet() | ConnectionDeleted():
             _change_secret(state, event.where, event.data)
         case RunCreated():
@@ -107,6 +110,10 @@ def _apply(state: State, event: Event) -> None:
             restore(run, tasks)
         case TasksRecalled(tasks=tasks):
             restore(state.runs[run_key(event.where)], tasks)
+        case PoolSet():
+            limits.set_pool(state, event.where, event.data)
+        case PoolDeleted():
+            limits.delete_pool(state, event.where, event.data.name)
         case RunStarted():
             _start_run(state, event, event.data)
         case RunMarked():
@@ -123,8 +130,10 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
     """May this event happen in this state? The table in ``statuses``, and that what it names
     exists."""
     match data:
-        case EpochStarted() | AssetUpdated():
+        case EpochStarted() | AssetUpdated() | PoolSet():
             return True
+        case PoolDeleted():
+            return state.limits.exists(where.namespace, data.name)
         case DagVersionSubmitted():
             latest = state.latest(where.namespace, where.dag_id)
             return data.version == (latest.version + 1 if latest else 1)
@@ -149,7 +158,13 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
     if allowed is None:
         return run.status in RUN_TRANSITIONS[type(data)]
     found = run.find(where.task_id, where.map_index)
-    if found is None or found[1].status not in allowed or found[1].elements:
+    if found is None or found[1].status not in allowed:
+        return False
+    if isinstance(data, TaskScheduled):
+        depth = len(where.map_index) + (1 if found[1].elements else 0)
+        is_right_depth = depth == len(run.version.graph.levels[found[0]])
+        return is_right_depth and where.attempt == found[1].attempt
+    if found[1].elements:
         return False
     return _is_right_depth(run, found[0], where, data) and _is_right_attempt(found[1], where, data)
 
@@ -204,6 +219,14 @@ def _change_secret(
             del state.connections[where.namespace, data.conn_id]
 
 
+def _fold_dag(state: State, where: Where, data: DagPaused | DagUnpaused | NextRunPlanned) -> None:
+    key = (where.namespace, where.dag_id)
+    dag = state.dags[key]
+    fold_dag(dag, data)
+    for run_id in dag.runs if isinstance(data, DagPaused | DagUnpaused) else ():
+        limits.hold(state, state.runs[*key, run_id], is_held=dag.is_paused)
+
+
 def _create_run(state: State, event: Event, data: RunCreated, number: int) -> Run:
     where = event.where
     dag = state.dags[where.namespace, where.dag_id]
@@ -230,6 +253,7 @@ def _create_run(state: State, event: Event, data: RunCreated, number: int) -> Ru
         trace=event.trace,
         position=event.position,
     )
+    limits.seat_run(state, run)
     return run
 
 
@@ -251,6 +275,7 @@ def _forget_run(state: State, event: Event, status: RunStatus) -> None:
         for task, tree in zip(run.version.graph.tasks, run.instances, strict=True):
             for path, _ in tree.leaves():
                 state.ready.pop((*run.key, task.task_id, path), None)
+    limits.unseat_run(state, run)
 
 
 def _change_instance(state: State, event: Event) -> None:
@@ -262,11 +287,14 @@ def _change_instance(state: State, event: Event) -> None:
     if isinstance(data, TaskExpanded):
         expand(run, number, where.map_index, data.length)
         return
+    if isinstance(data, TaskScheduled) and instance.elements:
+        limits.schedule_all(state, run, number, instance, where.map_index)
+        return
     status = next_status(data)
     assert status is not None
     if instance.status in FINISHED_TASK:
         take_back(run, number, where.map_index, instance)
-    instance.status = status
+    before, instance.status = instance.status, status
     match data:
         case TaskReady():
             instance.attempt, instance.tries = where.attempt, data.tries
@@ -296,6 +324,7 @@ def _change_instance(state: State, event: Event) -> None:
             instance.max_tries, instance.losses = data.max_tries, 0
             run.marked = None
     waiting.note(state, instance, event)
+    limits.moved(state, run, number, where.map_index, instance, before)
     if status in FINISHED_TASK:
         count_end(run, number, where.map_index, status, event.position)
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from millstream.core.priorities import effective_priorities
 from millstream.core.spec import DagSpec, MapSource, TaskSpec, TriggerRule
 
 # Another task, and how many levels of mapped groups it shares with this one.
@@ -35,10 +36,14 @@ class Graph:
     the tasks that are mapped, on any level, over the result of ``i``, and ``known[i]`` says that
     the first level of ``i`` is known before the run. ``finest[i]``: down to this level the
     instances of ``i`` wait for different things.
+
+    ``pools`` names the pools of the tasks; ``limited`` are the tasks of which only so many
+    instances may be active.
     """
 
     __slots__ = (
         "_groups",
+        "_priorities",
         "above",
         "below",
         "downstream",
@@ -48,8 +53,10 @@ class Graph:
         "is_leaf",
         "known",
         "levels",
+        "limited",
         "needs",
         "number",
+        "pools",
         "starts",
         "tasks",
         "upstream",
@@ -96,6 +103,20 @@ class Graph:
             max((shared for _, shared in (*above, *needs)), default=0)
             for above, needs in zip(self.above, self.needs, strict=True)
         )
+        self.pools = tuple(dict.fromkeys(task.pool for task in spec.tasks))
+        self.limited = tuple(
+            index
+            for index, task in enumerate(spec.tasks)
+            if task.max_active_tis_per_dag is not None or task.max_active_tis_per_dagrun is not None
+        )
+        self._priorities: tuple[int, ...] | None = None
+
+    @property
+    def priorities(self) -> tuple[int, ...]:
+        """The effective priority of each task, reckoned when somebody first has to wait."""
+        if self._priorities is None:
+            self._priorities = effective_priorities(self.tasks, self.upstream, self.downstream)
+        return self._priorities
 
     def shared(self, one: int, other: int) -> int:
         """How many levels of mapped groups two tasks have in common."""

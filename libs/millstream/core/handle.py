@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from millstream.core import gate
 from millstream.core.commands import (
     AnyCommand,
     ClearTasks,
@@ -28,12 +29,13 @@ from millstream.core.events import (
     Event,
     Fact,
     RunQuarantined,
+    TaskScheduled,
     VariableSet,
     Where,
 )
 from millstream.core.evolve import evolve, is_legal
-from millstream.core.react import react
-from millstream.core.state import Run, State, run_key
+from millstream.core.react import make_ready, react
+from millstream.core.state import Instance, Run, State, run_key
 
 
 def handle(
@@ -86,7 +88,8 @@ def begin(
     recalled: Run | None = None,
 ) -> None:
     """Only what the command itself says, without what follows from it. Raises :class:`Refused`."""
-    done.extend(_fold(state, fact, cause) for fact in decide(state, command, cause.now, recalled))
+    for fact in decide(state, command, cause.now, recalled):
+        _pass_gate(state, [fact], cause, done)
 
 
 def settle(state: State, events: list[Event], cause: Cause, done: list[Event]) -> None:
@@ -95,17 +98,54 @@ def settle(state: State, events: list[Event], cause: Cause, done: list[Event]) -
     It goes in rounds, as in Airflow: what follows from the events of one round is judged as things
     stand at its end, so that the order of those events does not matter; then all of it is folded.
     """
-    while events:
-        facts: dict[tuple[Where, type, int], Fact] = {}
-        for event in events:
-            for fact in react(state, event, cause.now):
-                # A task may update one asset twice; all else happens once to what it is about.
-                again = len(facts) if isinstance(fact.data, AssetUpdated) else 0
-                facts.setdefault((fact.where, type(fact.data), again), fact)
-        events = []
-        for fact in facts.values():
-            events.append(_fold(state, fact, cause))
-            done.append(events[-1])
+    while True:
+        while events:
+            facts: dict[tuple[Where, type, int], Fact] = {}
+            for event in events:
+                for fact in react(state, event, cause.now):
+                    # A task may update one asset twice; all else happens once to what it is about.
+                    again = len(facts) if isinstance(fact.data, AssetUpdated) else 0
+                    facts.setdefault((fact.where, type(fact.data), again), fact)
+            before = len(done)
+            _pass_gate(state, list(facts.values()), cause, done)
+            events = done[before:]
+        first = gate.first(state)
+        if first is None:
+            return
+        events = _let_in(state, *first, cause, done)
+
+
+def _pass_gate(state: State, facts: list[Fact], cause: Cause, done: list[Event]) -> None:
+    """Fold facts; those that say that a task may run become attempts if there is room for all."""
+    begun = [fact for fact in facts if type(fact.data) is TaskScheduled]
+    at_once = bool(begun) and gate.has_room(state, begun)
+    for fact in facts:
+        if type(fact.data) is TaskScheduled and not gate.is_news(state, fact):
+            continue  # it was said of the whole task before, or of each instance
+        if at_once and type(fact.data) is TaskScheduled:
+            done.extend(_fold(state, ready, cause) for ready in gate.ready_at_once(state, fact))
+        else:
+            done.append(_fold(state, fact, cause))
+
+
+def _let_in(
+    state: State,
+    run: Run,
+    number: int,
+    instance: Instance,
+    path: tuple[int, ...],
+    cause: Cause,
+    done: list[Event],
+) -> list[Event]:
+    """One that waited becomes ready. If that fails it is its own run that cannot go on, not the one
+    that the command is about. Returns the events from which more may follow."""
+    try:
+        done.append(_fold(state, make_ready(run, number, instance, path), cause))
+    except Exception as error:
+        fact = Fact(Where(*run.key), RunQuarantined(error=repr(error)))
+        done.append(_fold(state, fact, cause))
+        return done[-1:]
+    return []
 
 
 def _fold(state: State, fact: Fact, cause: Cause) -> Event:

@@ -31,7 +31,7 @@ from millstream.core.events import (
     TaskFailed,
     TaskLost,
     TaskReady,
-    TaskResumed,
+    TaskScheduled,
     TaskSkipped,
     TaskSucceeded,
     TaskUpstreamFailed,
@@ -86,10 +86,10 @@ def react(state: State, event: Event, now: datetime) -> Iterator[Fact]:
         ):
             yield from _fail_fast(run, event.where, now)
             yield from _end_run(state, run)
-        case TaskLost(is_final=False) | TaskResumed():
+        case TaskLost(is_final=False):
             found = run.find(event.where.task_id, event.where.map_index)
             assert found is not None, "the event was legal"
-            yield make_ready(run, *found, event.where.map_index)
+            yield begin_again(run, *found, event.where.map_index)
         case TaskDeferred() | TriggerLost():
             found = run.find(event.where.task_id, event.where.map_index)
             assert found is not None, "the event was legal"
@@ -203,7 +203,19 @@ def make_ready(run: Run, number: int, instance: Instance, map_index: Path) -> Fa
             is_mapped_over=bool(run.version.graph.feeds[number]),
             resume=before.resume if before else None,
             first_started_at=before.first_started_at if before else None,
+            pool=task.pool,
+            pool_slots=task.pool_slots,
         ),
+    )
+
+
+def begin_again(run: Run, number: int, node: Instance, path: Path) -> Fact:
+    """An instance may run, or all below a node that have not begun: the next attempt becomes ready
+    as soon as there is room for it (``gate``)."""
+    task = run.version.graph.tasks[number]
+    return Fact(
+        Where(*run.key, task.task_id, path, node.attempt),
+        TaskScheduled(length=len(node.elements), pool=task.pool, pool_slots=task.pool_slots),
     )
 
 
@@ -233,7 +245,13 @@ def _begin_below(
     if is_last and graph.finest[number] <= len(path):
         # All instances wait for the same: what is decided about one is decided about all.
         verdict, reason = _verdict(graph.tasks[number], view)
-        if verdict is not Verdict.WAIT:
+        if verdict is Verdict.WAIT or all(
+            element.status is not TaskStatus.NONE for element in node.elements
+        ):
+            return
+        if verdict is Verdict.RUN and not isinstance(graph.tasks[number].action, EmptyAction):
+            yield begin_again(run, number, node, path)
+        else:
             for index, element in enumerate(node.elements):
                 if element.status is TaskStatus.NONE:
                     yield _decided(run, number, element, (*path, index), verdict, reason, now)
@@ -320,7 +338,7 @@ def _decided(
         case Verdict.RUN if isinstance(task.action, EmptyAction):
             return Fact(where, TaskSucceeded(started_at=now, ended_at=now))
         case Verdict.RUN:
-            return make_ready(run, number, instance, path)
+            return begin_again(run, number, instance, path)
         case Verdict.SKIP:
             return Fact(where, TaskSkipped(reason=reason))
         case _:

@@ -22,6 +22,7 @@ from millstream.core.events import (
     TaskDeferred,
     Where,
 )
+from millstream.core.limits import Limits, Seats
 from millstream.core.statuses import BEGUN_TASK, FINISHED_TASK, RunStatus, TaskStatus
 from millstream.core.wire import GENESIS
 
@@ -153,6 +154,7 @@ class Run:
     failed_leaves: dict[str, int] = field(default_factory=dict)
     marked: RunMarked | None = None
     is_reopened: bool = False
+    seats: Seats = field(init=False, repr=False)
 
     def find(self, task_id: str, map_index: tuple[int, ...] = ()) -> tuple[int, Instance] | None:
         """The number and the state of an instance of a task; None if there is none such."""
@@ -193,6 +195,7 @@ class State:
     assets: Assets = field(default_factory=Assets)
     variables: dict[NameKey, int] = field(default_factory=dict)
     connections: dict[NameKey, int] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
 
     def latest(self, namespace: str, dag_id: str) -> DagVersion | None:
         dag = self.dags.get((namespace, dag_id))

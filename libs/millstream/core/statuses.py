@@ -24,6 +24,7 @@ from millstream.core.events import (
     TaskReady,
     TaskRescheduled,
     TaskResumed,
+    TaskScheduled,
     TaskSkipped,
     TasksRecalled,
     TaskStarted,
@@ -74,6 +75,7 @@ _S = TaskStatus
 # Event type -> the statuses it may meet. Where the event leaves the task is said by `next_status`.
 TASK_TRANSITIONS: dict[type[Data], tuple[TaskStatus, ...]] = {
     TaskExpanded: (_S.NONE,),
+    TaskScheduled: (_S.NONE, _S.UP_FOR_RETRY, _S.UP_FOR_RESCHEDULE),
     TaskReady: (_S.NONE, _S.SCHEDULED, _S.UP_FOR_RETRY, _S.UP_FOR_RESCHEDULE, _S.QUEUED),
     TaskStarted: (_S.QUEUED,),
     TaskSucceeded: (_S.NONE, _S.RUNNING),
@@ -114,6 +116,8 @@ def next_status(data: Data) -> TaskStatus | None:
     match data:
         case TaskReady():
             return _S.QUEUED
+        case TaskScheduled():
+            return _S.SCHEDULED
         case TaskStarted():
             return _S.RUNNING
         case TaskSucceeded():

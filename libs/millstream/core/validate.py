@@ -44,6 +44,13 @@ def check_id(kind: str, value: str) -> list[str]:
     return []
 
 
+def check_pool(name: str) -> list[str]:
+    """The problems of a pool's name: any printable text, as in Airflow."""
+    if not name or len(name) > MAX_ID_LENGTH or not name.isprintable():
+        return [f"pool {name[:60]!r} is no name of a pool; use 1 to {MAX_ID_LENGTH} characters"]
+    return []
+
+
 def check_run_id(value: str) -> None:
     """Raises :class:`InvalidArgument` for a run id that a person may not choose."""
     if not _RUN_ID.fullmatch(value) or len(value) > MAX_ID_LENGTH:

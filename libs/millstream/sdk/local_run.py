@@ -27,6 +27,7 @@ from millstream.core.commands import (
     CreateScheduledRun,
     FailAttempt,
     Report,
+    SetPool,
     SkipAttempt,
     StartAttempt,
     SubmitDag,
@@ -148,6 +149,9 @@ class _Runner:
 
     def run(self, logical_date: datetime | None) -> LocalRun:
         self._do(SubmitDag(id=self._id(), namespace=NAMESPACE, spec=self._spec, bundle="local"))
+        for name in dict.fromkeys(task.pool for task in self._spec.tasks):
+            # Which pools there are is known by a server alone; here nobody else wants a slot.
+            self._do(SetPool(id=self._id(), namespace=NAMESPACE, name=name, slots=-1))
         self._do(
             TriggerRun(
                 id=self._id(),

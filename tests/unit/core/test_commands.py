@@ -15,6 +15,7 @@ from millstream.core.commands import (
     ClearTasks,
     DeferAttempt,
     DeleteConnection,
+    DeletePool,
     DeleteVariable,
     EmitAssetEvent,
     FailAttempt,
@@ -26,6 +27,7 @@ from millstream.core.commands import (
     RescheduleAttempt,
     SetConnection,
     SetDagPaused,
+    SetPool,
     SetVariable,
     SkipAttempt,
     StartAttempt,
@@ -48,6 +50,8 @@ CLAIM: dict[str, Any] = {
 RESULT = CLAIM | {"ended_at": T0}
 
 COMMANDS: list[ApiCommand | Report] = [
+    SetPool(id="1", namespace="default", name="gpu", slots=-1, include_deferred=True),
+    DeletePool(id="1", namespace="default", name="gpu"),
     SubmitDag(id="1", namespace="default", spec=dag(task("a"), task("b", "a")), bundle="x"),
     SetDagPaused(id="1", namespace="default", dag_id="etl", is_paused=True),
     TriggerRun(id="1", namespace="default", dag_id="etl", conf={"a": [1, None, {"b": "\x00"}]}),

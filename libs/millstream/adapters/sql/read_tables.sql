@@ -81,6 +81,8 @@ CREATE TABLE task_instance (
     reason     text      NOT NULL,
     traceback  text      NOT NULL,
     position   bigint    NOT NULL,
+    pool       text      NOT NULL,
+    pool_slots integer   NOT NULL,
     PRIMARY KEY (namespace, dag_id, run_id, task_id, map_index)
 );
 
@@ -185,4 +187,16 @@ CREATE TABLE connection (
     updated_at  timestamptz NOT NULL,
     position    bigint      NOT NULL,
     PRIMARY KEY (namespace, conn_id)
+);
+
+-- The default pool has a row only if somebody changed it.
+CREATE TABLE pool (
+    namespace        text        NOT NULL,
+    name             text        NOT NULL,
+    slots            integer     NOT NULL,
+    include_deferred boolean     NOT NULL,
+    description      text        NOT NULL,
+    changed_at       timestamptz NOT NULL,
+    position         bigint      NOT NULL,
+    PRIMARY KEY (namespace, name)
 );

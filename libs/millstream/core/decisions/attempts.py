@@ -29,7 +29,7 @@ from millstream.core.events import (
     TaskSucceeded,
     Where,
 )
-from millstream.core.react import make_ready
+from millstream.core.react import begin_again, make_ready
 from millstream.core.retry import retry_delay
 from millstream.core.state import Instance, Run, State, run_key
 from millstream.core.statuses import TaskStatus
@@ -160,7 +160,7 @@ def retry(state: State, command: RetryAttempt) -> Iterator[Fact]:
         return
     number, instance = found
     if instance.status is TaskStatus.UP_FOR_RETRY and instance.attempt == command.where.attempt:
-        yield make_ready(run, number, instance, command.where.map_index)
+        yield begin_again(run, number, instance, command.where.map_index)
 
 
 def lose(state: State, command: LoseAttempt) -> Iterator[Fact]:

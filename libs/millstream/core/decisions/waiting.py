@@ -32,7 +32,7 @@ from millstream.core.events import (
     TriggerStarted,
     Where,
 )
-from millstream.core.react import make_ready
+from millstream.core.react import begin_again
 from millstream.core.state import Instance, Run, State, Waiting, run_key
 from millstream.core.statuses import TaskStatus
 from millstream.core.waiting import trigger_of
@@ -217,7 +217,7 @@ def wake(state: State, command: WakeTask) -> Iterator[Fact]:
     number, instance = found
     waiting = instance.waiting
     if instance.status is TaskStatus.UP_FOR_RESCHEDULE and instance.attempt == where.attempt:
-        yield make_ready(run, number, instance, where.map_index)
+        yield begin_again(run, number, instance, where.map_index)
         return
     pause = waiting.pause if waiting is not None else None
     if waiting is None or waiting.attempt != where.attempt:
