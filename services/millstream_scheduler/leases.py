@@ -15,9 +15,10 @@ import structlog
 
 from millstream.adapters.bus import Bus
 from millstream.adapters.bus_client import Delivery
-from millstream.adapters.heartbeat import Heartbeat, decode_heartbeat
-from millstream.adapters.streams import heartbeat_subject
+from millstream.adapters.heartbeat import Heartbeat, decode_heartbeat, encode_closed
+from millstream.adapters.streams import closed_subject, heartbeat_subject
 from millstream.core.commands import LoseAttempt, TimerCommand
+from millstream.core.errors import Unavailable
 from millstream.core.events import Event, TaskStarted, TriggerStarted, Where
 from millstream.core.state import State
 from millstream.core.statuses import TaskStatus, next_status
@@ -73,6 +74,11 @@ class Leases:
                 lost.append(_lose(lease, "the worker was restarted"))
         return lost
 
+    def unknown(self, heartbeat: Heartbeat) -> tuple[str, ...]:
+        """The claims that were accepted, as the worker says, and are open no more: it missed that
+        they were closed."""
+        return tuple(token for token in heartbeat.claimed if token not in self._leases)
+
     def pass_time(self, seconds: float) -> list[LoseAttempt]:
         """Let time pass; returns the claims whose lease ran out."""
         lost = []
@@ -114,8 +120,13 @@ class Leases:
             return  # it speaks for another worker
         for command in self.hear(heartbeat):
             self._submit(command)
+        unknown = self.unknown(heartbeat)
+        if unknown:
+            self.tell(heartbeat.worker, unknown)
 
     _submit: Callable[[TimerCommand], None] = field(default=lambda _command: None)
+    # Says to a worker which of its claims are closed.
+    tell: Callable[[str, tuple[str, ...]], None] = field(default=lambda _worker, _tokens: None)
 
     def _open(self, where: Where, worker: str, token: str) -> None:
         self._leases[token] = _Lease(where, worker, token, self.lease_s)
@@ -124,6 +135,14 @@ class Leases:
 
 async def listen_to_heartbeats(bus: Bus, leases: Leases) -> None:
     """Every worker's heartbeat, from now on."""
+
+    def tell(worker: str, tokens: tuple[str, ...]) -> None:
+        try:
+            bus.send(closed_subject(worker), encode_closed(tokens))
+        except Unavailable:
+            pass  # the next heartbeat asks again
+
+    leases.tell = tell
     await bus.listen(heartbeat_subject("*"), leases.on_heartbeat)
 
 

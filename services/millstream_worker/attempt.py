@@ -86,6 +86,7 @@ class Tools:
     bundles: Bundles
     blobs: FsspecBlobs
     reports: Reports
+    kill_grace_s: float
     scratch: Path
     secrets: Secrets
 
@@ -121,6 +122,9 @@ class Running:
         self._claim: asyncio.Future[Receipt] | None = None
         self._is_claim_lost = False
         self._is_abandoned = False
+        self._is_stopped = False
+        self._check: asyncio.Future[Receipt] | None = None
+        self._checks = 0
         self._killed_because = ""
         self._output = Output()
         self._changes = 0
@@ -137,6 +141,41 @@ class Running:
         self._is_abandoned = True
         self.kill("the worker was stopped")
 
+    @property
+    def is_claimed(self) -> bool:
+        """Was its claim accepted?"""
+        claim = self._claim
+        return (
+            claim is not None
+            and claim.done()
+            and not claim.cancelled()
+            and (not claim.result().is_refused)
+        )
+
+    def stop(self, because: str) -> None:
+        """End it without a report: the log says already that it is over. The task may clean up
+        (``on_kill``), unless it is exclusive: then the next attempt may begin at any moment."""
+        self._is_stopped = self._is_abandoned = True
+        self._killed_because = self._killed_because or because
+        self._on_decided()
+        if self._child is not None:
+            if self.is_exclusive:
+                self._child.kill()
+            else:
+                self._child.stop(self._tools.kill_grace_s)
+
+    def claim_again(self) -> None:
+        """Make sure that the attempt is still open; it is stopped if not."""
+        if self._check is not None and not self._check.done():
+            return
+        self._checks += 1
+        self._check = self._tools.reports.send(self._start_attempt(f"check-{self._checks}"))
+        self._check.add_done_callback(self._checked)
+
+    def _checked(self, check: asyncio.Future[Receipt]) -> None:
+        if not check.cancelled() and check.result().is_refused and self._child is not None:
+            self.stop("its attempt is closed")
+
     async def run(self, is_claimed_first: bool) -> None:
         """Run it and hand in the report. Returns when the child is free again."""
         if is_claimed_first and not await self._claim_first():
@@ -144,6 +183,7 @@ class Running:
         try:
             report = await self._outcome()
         except _Abandoned:
+            self._publish_output(is_last=True)
             return
         except Exception as error:  # without a report nobody would ever try again
             if not isinstance(error, MillstreamError):
@@ -180,17 +220,18 @@ class Running:
         return not (await claim).is_refused
 
     def _start_report(self) -> asyncio.Future[Receipt]:
-        self._claim = self._tools.reports.send(
-            StartAttempt(
-                id=f"{self.token}/start",
-                where=self.where,
-                worker=self._tools.worker,
-                token=self.token,
-                started_at=self._started_at,
-            )
-        )
+        self._claim = self._tools.reports.send(self._start_attempt("start"))
         self._claim.add_done_callback(self._claim_decided)
         return self._claim
+
+    def _start_attempt(self, name: str) -> StartAttempt:
+        return StartAttempt(
+            id=f"{self.token}/{name}",
+            where=self.where,
+            worker=self._tools.worker,
+            token=self.token,
+            started_at=self._started_at,
+        )
 
     def _claim_decided(self, claim: asyncio.Future[Receipt]) -> None:
         self._on_decided()
@@ -211,6 +252,7 @@ class Running:
             )
         conf = ready.run.conf if ready.run.conf is not None else await self._conf()
         run = Run(self._attempt(conf), folder, ready.file)
+        self._raise_if_stopped()
         self._child = await tools.children.acquire(ready.bundle)
         self._output.masker = self._child.masker
         if self._killed_because:
@@ -230,7 +272,13 @@ class Running:
             # From here on it is another attempt's: a late refusal of our claim must not kill it.
             child, self._child = self._child, None
             tools.children.release(child)
+        if self._is_stopped and done.outcome.kind == "failed":
+            raise _Abandoned  # that is how it was stopped
         return await self._report(done)
+
+    def _raise_if_stopped(self) -> None:
+        if self._is_stopped:
+            raise _Abandoned
 
     async def _run_in_child(self, child: Child, run: Run) -> Done:
         """A short attempt needs no claim of its own: its result claims it as well."""

@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 from datetime import UTC, datetime
+from types import FrameType
 
 import msgspec
 
@@ -22,7 +23,8 @@ from millstream.core.asset_events import AssetAnswer, AssetEventRecord, AssetEve
 from millstream.core.errors import MillstreamError
 from millstream.core.xcoms import XComAnswer, XComPull
 from millstream.sdk.dag import DAG
-from millstream.sdk.execution import Attempt, Outcome, run_attempt
+from millstream.sdk.errors import AirflowTaskTerminated
+from millstream.sdk.execution import Attempt, Outcome, run_attempt, stop_task
 from millstream.sdk.load import load_dags
 from millstream.sdk.masking import masker
 from millstream.sdk.stores import asking
@@ -192,11 +194,20 @@ def _flush() -> None:
             pass  # the task closed it
 
 
+def _on_term(number: int, frame: FrameType | None) -> None:
+    """The worker stops the attempt: the task cleans up, and whatever it does ends with an error
+    that it should let pass."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    stop_task()
+    raise AirflowTaskTerminated("the task was stopped")
+
+
 def main() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != int(sys.argv[2]):
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _on_term)
     faulthandler.enable()
     logging.basicConfig(
         level=logging.INFO, stream=sys.stdout, format="%(levelname)s %(name)s: %(message)s"

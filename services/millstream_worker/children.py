@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -160,6 +161,16 @@ class Child:
         if self._process is not None and self._process.returncode is None:
             kill_session(self._process.pid)
 
+    def stop(self, grace_s: float) -> None:
+        """Let the process end what it does (SIGTERM to its group), and kill it after that time. It
+        is used for nothing else."""
+        if self._process is None or self._process.returncode is not None:
+            return
+        self._is_killed = True
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGTERM)
+        asyncio.get_running_loop().call_later(grace_s, self.kill)
+
     async def ended(self) -> None:
         """Wait for the process after `kill`."""
         if self._watch is not None:
@@ -290,6 +301,8 @@ class Children:
         self._busy.discard(child)
         if child.is_alive:
             self._idle.append(child)
+        else:
+            child.kill()  # one that was stopped may be about to end, or not
 
     async def close(self) -> None:
         """Kill all of them and wait."""

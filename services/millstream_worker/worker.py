@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,18 +18,20 @@ import structlog
 from millstream.adapters.blobs import FsspecBlobs
 from millstream.adapters.bus import Bus
 from millstream.adapters.bus_client import Delivery
-from millstream.adapters.heartbeat import Heartbeat, encode_heartbeat
+from millstream.adapters.heartbeat import Heartbeat, decode_closed, encode_heartbeat
 from millstream.adapters.pull import Puller, read_meta
 from millstream.adapters.secret_box import SecretBox
 from millstream.adapters.settings import Settings
 from millstream.adapters.streams import (
     LATE_HEADER,
+    closed_subject,
+    event_subject,
     events_stream,
     heartbeat_subject,
     worker_consumer,
 )
 from millstream.core.errors import Unavailable
-from millstream.core.events import TaskReady
+from millstream.core.events import TaskReady, TaskStopped
 from millstream.core.state import InstanceKey, instance_key
 from millstream.core.wire import UnknownEvent, read_published, to_event
 from millstream_worker.attempt import Running, Tools
@@ -46,6 +48,7 @@ PREFETCH_PER_SLOT = 8
 LONGEST_PREFETCH_S = 0.5
 STILL_WORKING_S = 2.0
 MOST_UNREPORTED = 4096
+MOST_STOPPED = 10_000
 CLOCK_MARGIN = timedelta(seconds=1)
 
 
@@ -78,6 +81,7 @@ class Worker:
             Bundles(blobs, state_dir / "bundles"),
             blobs,
             self.reports,
+            settings.kill_grace_s,
             empty_scratch(state_dir / "scratch" / settings.instance),
             Secrets(SecretBox.from_settings(settings), self.reports),
         )
@@ -85,6 +89,7 @@ class Worker:
         self._running: dict[InstanceKey, Running] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._unclaimed: dict[str, Delivery] = {}
+        self._stopped: OrderedDict[tuple[InstanceKey, int], None] = OrderedDict()
         self._short_s = 1.0
         self._is_draining = False
         self._last_contact = time.monotonic()
@@ -99,6 +104,9 @@ class Worker:
         """Warm children, and what an earlier life still has to report."""
         await self.children.warm(self._slots)
         left = await self.reports.start()
+        shard, me = self._settings.shard, self._settings.instance
+        await self._bus.listen(event_subject(shard, "TaskStopped", "*"), self._on_stopped)
+        await self._bus.listen(closed_subject(me), self._on_closed)
         log.info("worker_started", slots=self._slots, queues=self._settings.queues, spooled=left)
         await self._beat()
         self._tune()
@@ -193,6 +201,9 @@ class Worker:
             self._say(delivery, b"+TERM")
             return
         key = instance_key(event.where)
+        if (key, event.where.attempt) in self._stopped:
+            self._say(delivery, b"+ACK")
+            return
         known = self._running.get(key)
         if known is not None and known.where.attempt == event.where.attempt:
             self._say(delivery, b"+WPI")  # delivered again while it runs
@@ -247,6 +258,35 @@ class Worker:
             self._say(self._waiting.popleft().delivery, b"-NAK")
             self._short_s = 1.0
 
+    # --- attempts that are stopped
+
+    def _on_stopped(self, delivery: Delivery) -> None:
+        """The log says that an attempt is over: it may be one of ours, or one that we are about to
+        begin."""
+        try:
+            event = to_event(read_published(delivery.data)[0])
+        except (msgspec.MsgspecError, UnknownEvent) as error:
+            log.error("stop_event_unreadable", error=str(error))
+            return
+        if not isinstance(event.data, TaskStopped):
+            return
+        key, attempt = instance_key(event.where), event.where.attempt
+        self._stopped[key, attempt] = None
+        while len(self._stopped) > MOST_STOPPED:
+            self._stopped.popitem(last=False)
+        running = self._running.get(key)
+        if running is not None and running.where.attempt == attempt:
+            log.info("attempt_stopped", task_id=event.where.task_id, reason=event.data.reason)
+            running.stop(event.data.reason)
+
+    def _on_closed(self, delivery: Delivery) -> None:
+        """A scheduler that heard our heartbeat knows some of the claims no longer: it makes sure
+        with a claim, since that scheduler may be one that was replaced."""
+        tokens = set(decode_closed(delivery.data))
+        for running in list(self._running.values()):
+            if running.token in tokens:
+                running.claim_again()
+
     # --- life signs
 
     async def _beat(self) -> None:
@@ -257,6 +297,7 @@ class Worker:
             queues=self._settings.queues,
             slots=self._slots,
             attempts=tuple(dict.fromkeys([*tokens, *self.reports.tokens])),
+            claimed=tuple(each.token for each in self._running.values() if each.is_claimed),
         )
         try:
             await self._bus.publish(

@@ -8,17 +8,19 @@ import msgspec
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """``incarnation`` is new with each start of the process and begins each of its claim tokens;
     ``attempts`` are the tokens of the claims that it runs or whose results it still has to
-    deliver."""
+    deliver; of those it runs, ``claimed`` are the ones whose claim was accepted."""
 
     worker: str
     incarnation: str
     queues: tuple[str, ...]
     slots: int
     attempts: tuple[str, ...]
+    claimed: tuple[str, ...] = ()
 
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Heartbeat)
+_closed_decoder = msgspec.json.Decoder(tuple[str, ...])
 
 
 def encode_heartbeat(heartbeat: Heartbeat) -> bytes:
@@ -28,3 +30,13 @@ def encode_heartbeat(heartbeat: Heartbeat) -> bytes:
 def decode_heartbeat(data: bytes) -> Heartbeat:
     """Raises ``msgspec.MsgspecError``."""
     return _decoder.decode(data)
+
+
+def encode_closed(tokens: tuple[str, ...]) -> bytes:
+    """The answer to a heartbeat that names claims which are over."""
+    return _encoder.encode(tokens)
+
+
+def decode_closed(data: bytes) -> tuple[str, ...]:
+    """Raises ``msgspec.MsgspecError``."""
+    return _closed_decoder.decode(data)

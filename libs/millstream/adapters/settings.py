@@ -33,7 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     ``nats_url`` may carry credentials; ``blob_url`` is an fsspec URL or a directory; ``state_dir``
     is where a worker keeps its spool and its bundle cache. ``instance`` names this process on the
-    bus. ``secret_key``: keys that encrypt variables and connections, the one in use first.
+    bus. ``kill_grace_s``: how long a task that is stopped may clean up before it is killed.
+    ``secret_key``: keys that encrypt variables and connections, the one in use first.
     ``dags_are_paused_at_creation``: whether a new DAG with a schedule begins paused, unless it
     says itself (of the api).
     """
@@ -52,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     queues: tuple[str, ...] = ("default",)
     slots: int = 0
     lease_s: float = 15.0
+    kill_grace_s: float = 10.0
     event_retention_s: float = 7 * 86400.0
     stream_max_bytes: int = 4 * 1024**3
     inbox_max_bytes: int = 1024**3

@@ -56,6 +56,11 @@ def heartbeat_subject(worker: str) -> str:
     return f"ms.hb.{worker}"
 
 
+def closed_subject(worker: str) -> str:
+    """Where a scheduler names claims of a worker's heartbeat that it does not know."""
+    return f"ms.closed.{worker}"
+
+
 def scheduler_consumer(shard: int) -> str:
     return f"scheduler-{shard}"
 

@@ -51,6 +51,11 @@ class AirflowTaskTimeout(BaseException):
     """``execution_timeout`` is over. No ``Exception``, so that a task that catches those ends."""
 
 
+class AirflowTaskTerminated(BaseException):
+    """The task was stopped from outside: raised in it after ``on_kill``. No ``Exception``, so that
+    a task that catches those ends."""
+
+
 class DuplicateTaskIdFound(AirflowException):
     """Two tasks of one DAG have the same id."""
 

@@ -19,7 +19,7 @@ from millstream.core.events import AssetEmission, Choice
 from millstream.core.spec import BashAction, EmptyAction
 from millstream.core.xcoms import XComQuery
 from millstream.sdk.asset_events import InletEvents, OutletEvents, TriggeringAssetEvents
-from millstream.sdk.context import Attempt, Context, build_context, running
+from millstream.sdk.context import Attempt, Context, build_context, get_current_context, running
 from millstream.sdk.errors import AirflowException, AirflowFailException, AirflowSkipException
 from millstream.sdk.masking import masker
 from millstream.sdk.operator import BaseOperator
@@ -34,7 +34,7 @@ from millstream.sdk.xcom import XCOM_RETURN_KEY, encode_xcom, references
 if TYPE_CHECKING:
     from millstream.sdk.dag import DAG
 
-__all__ = ["Attempt", "Outcome", "TaskChannel", "run_attempt"]
+__all__ = ["Attempt", "Outcome", "TaskChannel", "run_attempt", "stop_task"]
 
 MAX_TRACEBACK_BYTES = 16 * 1024
 MAX_MESSAGE_BYTES = 4 * 1024
@@ -79,6 +79,19 @@ def run_attempt(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Outc
         choice=context["ti"].choice,
         assets=context["ti"].assets,
     )
+
+
+def stop_task() -> None:
+    """Calls ``on_kill`` of the task that is running in this process, if there is one. What that
+    raises is printed."""
+    try:
+        task = get_current_context()["task"]
+    except (RuntimeError, KeyError):
+        return
+    try:
+        task.on_kill()
+    except Exception:
+        traceback.print_exc()
 
 
 def _pushed(context: Context) -> dict[str, bytes]:

@@ -130,3 +130,16 @@ def test_heartbeats_from_the_bus() -> None:
     assert submitted == []
     watched.leases.on_heartbeat(Delivery("ms.hb.w", "", encode_heartbeat(beat), b""))
     assert [command.id for command in submitted] == ["lose/w-1-1"]
+
+
+def test_a_claim_that_was_closed_is_named_to_the_worker_that_still_has_it() -> None:
+    watched = Watched()
+    watched.claim("a", "w-1-1")
+    watched.claim("b", "w-1-2")
+    watched.shard.mark("a", "failed")
+    watched.note()
+    told: list[tuple[str, tuple[str, ...]]] = []
+    watched.leases.tell = lambda worker, tokens: told.append((worker, tokens))
+    beat = msgspec.structs.replace(heartbeat("w-1-1", "w-1-2", "w-1-3"), claimed=("w-1-1", "w-1-2"))
+    watched.leases.on_heartbeat(Delivery("ms.hb.w", "", encode_heartbeat(beat), b""))
+    assert told == [("w", ("w-1-1",))], "not the one whose claim is not decided"
