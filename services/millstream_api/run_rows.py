@@ -68,17 +68,20 @@ async def dag_of_run(rows: Any, scope: Scope) -> str:
     return dag_ids[0]
 
 
-async def end_of_run(rows: Any, scope: Scope) -> int | None:
-    """The position of the run's last event, None while it goes on."""
+async def end_of_run(rows: Any, scope: Scope) -> tuple[int | None, int]:
+    """The position of the run's last event, None while it goes on; and the one at which it was
+    reopened last, 0 if it never was."""
     row = await rows.fetchrow(
-        "SELECT max(position) AS position FROM event_log "
+        "SELECT max(position) FILTER (WHERE type <> 'RunReopened') AS ended, "
+        "max(position) FILTER (WHERE type = 'RunReopened') AS reopened FROM event_log "
         "WHERE namespace = $1 AND dag_id = $2 AND run_id = $3 "
-        "AND type IN ('RunSucceeded', 'RunFailed', 'RunQuarantined')",
+        "AND type IN ('RunSucceeded', 'RunFailed', 'RunQuarantined', 'RunReopened')",
         scope.namespace,
         scope.dag_id,
         scope.run_id,
     )
-    return row["position"] if row is not None else None
+    ended, reopened = (row["ended"], row["reopened"] or 0) if row is not None else (None, 0)
+    return (None if ended is None or ended < reopened else ended), reopened
 
 
 def _check_one(scope: Scope, dag_ids: list[str]) -> None:

@@ -18,6 +18,7 @@ from millstream.rpc.convert import datetime_from, dict_from
 from millstream.rpc.v1 import runs_pb2, runs_pb2_grpc
 from millstream_api.callers import look_up, namespace_of, need, request_id_of, seconds_left
 from millstream_api.commands import Commands
+from millstream_api.control import Control
 from millstream_api.dags import reused
 from millstream_api.errors import FieldProblem
 from millstream_api.hub import Hub, Scope
@@ -61,6 +62,7 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
         self._log = event_log
         self._blobs = blobs
         self._receipt_timeout_s = receipt_timeout_s
+        self._control = Control(commands, snapshots, event_log, receipt_timeout_s)
 
     async def TriggerRun(  # noqa: N802 - gRPC's name
         self, request: runs_pb2.TriggerRunRequest, context: Context
@@ -119,7 +121,8 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
         # From the log and not from the read tables: the run may be newer than those.
         async with self._pool.use() as connection:
             dag_id = await dag_of_run(connection, scope)
-            end = await end_of_run(connection, msgspec.structs.replace(scope, dag_id=dag_id))
+            found = msgspec.structs.replace(scope, dag_id=dag_id)
+            end, reopened_at = await end_of_run(connection, found)
         if end is not None and end < request.from_position:
             return
         scope = msgspec.structs.replace(scope, dag_id=dag_id)
@@ -130,7 +133,7 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
             async for event in events:
                 if not wanted or event.type in wanted:
                     yield runs_pb2.WatchRunResponse(event=event)
-                if event.type in RUN_ENDS:
+                if event.type in RUN_ENDS and event.position >= reopened_at:
                     return
 
     async def GetXCom(  # noqa: N802
@@ -170,6 +173,21 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
             place = (page[-1].task_id, list(page[-1].map_index), page[-1].key)
             token = encode_token(token_scope, place)
         return runs_pb2.ListXComsResponse(xcoms=page, next_page_token=token)
+
+    async def ClearTasks(  # noqa: N802
+        self, request: runs_pb2.ClearTasksRequest, context: Context
+    ) -> runs_pb2.ClearTasksResponse:
+        return await self._control.clear(request, context)
+
+    async def MarkTasks(  # noqa: N802
+        self, request: runs_pb2.MarkTasksRequest, context: Context
+    ) -> runs_pb2.MarkTasksResponse:
+        return await self._control.mark_tasks(request, context)
+
+    async def MarkRun(  # noqa: N802
+        self, request: runs_pb2.MarkRunRequest, context: Context
+    ) -> runs_pb2.MarkRunResponse:
+        return await self._control.mark_run(request, context)
 
 
 _RunRequest = (

@@ -311,3 +311,123 @@ class ListXComsResponse(_message.Message):
     xcoms: _containers.RepeatedCompositeFieldContainer[XCom]
     next_page_token: str
     def __init__(self, xcoms: _Optional[_Iterable[_Union[XCom, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class TaskSelector(_message.Message):
+    __slots__ = ("task_id", "map_index")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    MAP_INDEX_FIELD_NUMBER: _ClassVar[int]
+    task_id: str
+    map_index: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class ControlledTask(_message.Message):
+    __slots__ = ("run_id", "task_id", "map_index")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    MAP_INDEX_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    task_id: str
+    map_index: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, run_id: _Optional[str] = ..., task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class ClearTasksRequest(_message.Message):
+    __slots__ = ("request_id", "namespace", "dag_id", "run_id", "tasks", "include_upstream", "include_downstream", "include_past", "include_future", "only_failed", "only_running", "reset_dag_runs", "run_on_latest_version", "dry_run", "min_position")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DAG_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_UPSTREAM_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_DOWNSTREAM_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_PAST_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_FUTURE_FIELD_NUMBER: _ClassVar[int]
+    ONLY_FAILED_FIELD_NUMBER: _ClassVar[int]
+    ONLY_RUNNING_FIELD_NUMBER: _ClassVar[int]
+    RESET_DAG_RUNS_FIELD_NUMBER: _ClassVar[int]
+    RUN_ON_LATEST_VERSION_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    namespace: str
+    dag_id: str
+    run_id: str
+    tasks: _containers.RepeatedCompositeFieldContainer[TaskSelector]
+    include_upstream: bool
+    include_downstream: bool
+    include_past: bool
+    include_future: bool
+    only_failed: bool
+    only_running: bool
+    reset_dag_runs: bool
+    run_on_latest_version: bool
+    dry_run: bool
+    min_position: int
+    def __init__(self, request_id: _Optional[str] = ..., namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., tasks: _Optional[_Iterable[_Union[TaskSelector, _Mapping]]] = ..., include_upstream: _Optional[bool] = ..., include_downstream: _Optional[bool] = ..., include_past: _Optional[bool] = ..., include_future: _Optional[bool] = ..., only_failed: _Optional[bool] = ..., only_running: _Optional[bool] = ..., reset_dag_runs: _Optional[bool] = ..., run_on_latest_version: _Optional[bool] = ..., dry_run: _Optional[bool] = ..., min_position: _Optional[int] = ...) -> None: ...
+
+class ClearTasksResponse(_message.Message):
+    __slots__ = ("tasks", "position")
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    tasks: _containers.RepeatedCompositeFieldContainer[ControlledTask]
+    position: int
+    def __init__(self, tasks: _Optional[_Iterable[_Union[ControlledTask, _Mapping]]] = ..., position: _Optional[int] = ...) -> None: ...
+
+class MarkTasksRequest(_message.Message):
+    __slots__ = ("request_id", "namespace", "dag_id", "run_id", "tasks", "state", "include_upstream", "include_downstream", "include_past", "include_future", "note", "dry_run", "min_position")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DAG_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_UPSTREAM_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_DOWNSTREAM_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_PAST_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_FUTURE_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    namespace: str
+    dag_id: str
+    run_id: str
+    tasks: _containers.RepeatedCompositeFieldContainer[TaskSelector]
+    state: TaskState
+    include_upstream: bool
+    include_downstream: bool
+    include_past: bool
+    include_future: bool
+    note: str
+    dry_run: bool
+    min_position: int
+    def __init__(self, request_id: _Optional[str] = ..., namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., tasks: _Optional[_Iterable[_Union[TaskSelector, _Mapping]]] = ..., state: _Optional[_Union[TaskState, str]] = ..., include_upstream: _Optional[bool] = ..., include_downstream: _Optional[bool] = ..., include_past: _Optional[bool] = ..., include_future: _Optional[bool] = ..., note: _Optional[str] = ..., dry_run: _Optional[bool] = ..., min_position: _Optional[int] = ...) -> None: ...
+
+class MarkTasksResponse(_message.Message):
+    __slots__ = ("tasks", "position")
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    tasks: _containers.RepeatedCompositeFieldContainer[ControlledTask]
+    position: int
+    def __init__(self, tasks: _Optional[_Iterable[_Union[ControlledTask, _Mapping]]] = ..., position: _Optional[int] = ...) -> None: ...
+
+class MarkRunRequest(_message.Message):
+    __slots__ = ("request_id", "namespace", "dag_id", "run_id", "state", "note")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DAG_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    namespace: str
+    dag_id: str
+    run_id: str
+    state: RunState
+    note: str
+    def __init__(self, request_id: _Optional[str] = ..., namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., note: _Optional[str] = ...) -> None: ...
+
+class MarkRunResponse(_message.Message):
+    __slots__ = ("position",)
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    def __init__(self, position: _Optional[int] = ...) -> None: ...

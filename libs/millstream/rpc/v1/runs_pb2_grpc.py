@@ -70,6 +70,21 @@ class RunServiceStub:
                 request_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListXComsRequest.SerializeToString,
                 response_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListXComsResponse.FromString,
                 _registered_method=True)
+        self.ClearTasks = channel.unary_unary(
+                '/millstream.rpc.v1.RunService/ClearTasks',
+                request_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ClearTasksRequest.SerializeToString,
+                response_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ClearTasksResponse.FromString,
+                _registered_method=True)
+        self.MarkTasks = channel.unary_unary(
+                '/millstream.rpc.v1.RunService/MarkTasks',
+                request_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.MarkTasksRequest.SerializeToString,
+                response_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.MarkTasksResponse.FromString,
+                _registered_method=True)
+        self.MarkRun = channel.unary_unary(
+                '/millstream.rpc.v1.RunService/MarkRun',
+                request_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.MarkRunRequest.SerializeToString,
+                response_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.MarkRunResponse.FromString,
+                _registered_method=True)
 
 
 class RunServiceServicer:
@@ -119,6 +134,27 @@ class RunServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ClearTasks(self, request, context):
+        """Tasks run again; what runs of them is stopped first, and a run that is over is queued again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MarkTasks(self, request, context):
+        """Says how tasks ended, whatever they did; what failed downstream of them runs again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MarkRun(self, request, context):
+        """Says how a run ends; as failed, it is cancelled.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RunServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -156,6 +192,21 @@ def add_RunServiceServicer_to_server(servicer, server):
                     servicer.ListXComs,
                     request_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListXComsRequest.FromString,
                     response_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListXComsResponse.SerializeToString,
+            ),
+            'ClearTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClearTasks,
+                    request_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ClearTasksRequest.FromString,
+                    response_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ClearTasksResponse.SerializeToString,
+            ),
+            'MarkTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.MarkTasks,
+                    request_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.MarkTasksRequest.FromString,
+                    response_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.MarkTasksResponse.SerializeToString,
+            ),
+            'MarkRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.MarkRun,
+                    request_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.MarkRunRequest.FromString,
+                    response_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.MarkRunResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -348,6 +399,87 @@ class RunService:
             '/millstream.rpc.v1.RunService/ListXComs',
             millstream_dot_rpc_dot_v1_dot_runs__pb2.ListXComsRequest.SerializeToString,
             millstream_dot_rpc_dot_v1_dot_runs__pb2.ListXComsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClearTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/millstream.rpc.v1.RunService/ClearTasks',
+            millstream_dot_rpc_dot_v1_dot_runs__pb2.ClearTasksRequest.SerializeToString,
+            millstream_dot_rpc_dot_v1_dot_runs__pb2.ClearTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MarkTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/millstream.rpc.v1.RunService/MarkTasks',
+            millstream_dot_rpc_dot_v1_dot_runs__pb2.MarkTasksRequest.SerializeToString,
+            millstream_dot_rpc_dot_v1_dot_runs__pb2.MarkTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MarkRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/millstream.rpc.v1.RunService/MarkRun',
+            millstream_dot_rpc_dot_v1_dot_runs__pb2.MarkRunRequest.SerializeToString,
+            millstream_dot_rpc_dot_v1_dot_runs__pb2.MarkRunResponse.FromString,
             options,
             channel_credentials,
             insecure,
