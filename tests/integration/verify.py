@@ -30,6 +30,7 @@ ABOUT_TASK = (
     *ABOUT_TRIGGER,
     *("TaskReady", "TaskStarted", "TaskUpstreamFailed"),
 )
+CONTROL = ("TaskStopped", "TaskCleared", "TaskMarked")
 CANONICAL = (
     *("position", "epoch", "type", "namespace", "dag_id", "run_id", "task_id", "map_index"),
     *("attempt", "actor", "causation", "trace", "recorded_at"),
@@ -182,6 +183,7 @@ class _Run:
     upstream: dict[str, list[str]]
     plain: set[str]
     is_over: bool = False
+    was_reopened: bool = False
     tasks: dict[tuple[str, tuple[int, ...]], _Task] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
 
@@ -208,7 +210,16 @@ def check_legality(log: Log) -> None:
                     about = (row["task_id"], tuple(row["map_index"]))
                     assert runs[key].tasks[about].is_over, "an asset was updated too early"
             case "RunStarted":
-                assert not runs[key].tasks
+                assert runs[key].was_reopened or not runs[key].tasks
+            case "RunReopened" | "TasksRecalled":
+                assert runs[key].is_over or row["type"] == "TasksRecalled", "it was not over"
+                runs[key].is_over, runs[key].was_reopened = False, True
+                _check_memos(runs[key], data["tasks"] if "tasks" in data else [])
+            case "RunMarked":
+                assert not runs[key].is_over
+            case kind if kind in CONTROL:
+                assert not runs[key].is_over, f"{kind} after the end of {key}"
+                _control(runs[key], row, data)
             case kind if kind in ENDS_RUN:
                 assert not runs[key].is_over, f"run {key} ended twice"
                 runs[key].is_over = True
@@ -269,7 +280,7 @@ def _check_task(run: _Run, row: Mapping[str, Any], data: dict[str, Any]) -> None
             task.token = data["token"]
             assert task.token, about
         case "TaskUpstreamFailed":
-            assert task.attempt == 0, about
+            assert not task.is_open, about
             task.is_over = True
         case "TaskResumed":  # the time may be over before anybody took the trigger
             assert task.is_deferred or task.awaits_input, about
@@ -279,7 +290,7 @@ def _check_task(run: _Run, row: Mapping[str, Any], data: dict[str, Any]) -> None
             task.is_deferred = task.awaits_input = False
             task.may_go_on = True
         case _ if row["attempt"] == 0:
-            assert task.attempt == 0, about
+            assert not task.is_open, about
             task.is_over = True
         case _:
             assert task.is_open, f"{about}: no open attempt"
@@ -297,3 +308,30 @@ def _check_task(run: _Run, row: Mapping[str, Any], data: dict[str, Any]) -> None
             task.is_over = not (task.may_go_on or task.awaits_input)
     if kind == "TaskSucceeded":
         run.done.add(row["task_id"])
+
+
+def _control(run: _Run, row: Mapping[str, Any], data: dict[str, Any]) -> None:
+    """Somebody stops, clears or marks a task: an open attempt is stopped before anything else."""
+    kind, about = row["type"], f"{row['position']} {row['type']} {row['task_id']}"
+    task = run.tasks.setdefault((row["task_id"], tuple(row["map_index"])), _Task())
+    if kind == "TaskStopped":
+        assert not task.is_over, about
+        assert row["attempt"] == task.attempt, about
+        assert data.get("token", "") == task.token, about
+    else:
+        assert not task.is_open, f"{about}: its attempt was not stopped"
+    task.is_open, task.token = False, ""
+    task.is_deferred = task.awaits_input = False
+    task.may_go_on, task.is_over = True, kind == "TaskMarked"
+    run.done.discard(row["task_id"])
+    if kind == "TaskMarked" and data["state"] == "success":
+        run.done.add(row["task_id"])
+
+
+def _check_memos(run: _Run, memos: list[dict[str, Any]]) -> None:
+    """What a reopened run says of its tasks is what happened to them."""
+    for memo in memos:
+        if "expanded" not in memo:
+            task = run.tasks[memo["task_id"], tuple(memo.get("map_index", ()))]
+            assert task.attempt == memo.get("attempt", 0), memo
+            assert task.is_over == (memo.get("status", "none") != "none"), memo

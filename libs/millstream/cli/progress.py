@@ -36,9 +36,12 @@ _TASK_STATES = {
     "TaskDeferred": "deferred",
     "TaskAwaitsInput": "awaiting_input",
     "TaskResumed": "scheduled",
+    "TaskStopped": "none",
+    "TaskCleared": "none",
 }
 _RUN_STATES = {
     "RunCreated": "queued",
+    "RunReopened": "queued",
     "RunStarted": "running",
     "RunSucceeded": "success",
     "RunFailed": "failed",
@@ -85,6 +88,9 @@ class RunProgress:
         elif event.type == "TaskLost":
             task.state = "failed" if data.get("is_final") else "up_for_retry"
             task.reason = data.get("reason", "")
+        elif event.type == "TaskMarked":
+            task.state = data["state"]
+            task.reason = f"marked {data['state']}"
         elif event.type in _TASK_STATES:
             task.state = _TASK_STATES[event.type]
             task.reason = data.get("reason", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from millstream.client.client import Client
+from millstream.client.control import Controlled, ControlledTask
 from millstream.client.errors import WaitTimeout
 from millstream.client.models import (
     Dag,
@@ -20,6 +21,8 @@ from millstream.client.secrets import ConnectionInfo, VariableInfo
 __all__ = [
     "Client",
     "ConnectionInfo",
+    "Controlled",
+    "ControlledTask",
     "Dag",
     "Event",
     "Run",

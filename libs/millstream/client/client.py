@@ -13,6 +13,13 @@ import msgspec
 from millstream.client.address import find_address
 from millstream.client.assets import Assets
 from millstream.client.channel import Channel
+from millstream.client.control import (
+    Controlled,
+    controlled_from,
+    run_state,
+    selectors,
+    task_state,
+)
 from millstream.client.dag_file import read_dag_file
 from millstream.client.errors import WaitTimeout
 from millstream.client.models import (
@@ -339,6 +346,111 @@ class Client:
             return [dag_from(dag) for dag in answer.dags], answer.next_page_token
 
         return pages(page, None)
+
+    def clear(
+        self,
+        run: RunRef | str,
+        tasks: Iterable[str] = (),
+        *,
+        dag_id: str = "",
+        upstream: bool = False,
+        downstream: bool = False,
+        past: bool = False,
+        future: bool = False,
+        only_failed: bool = True,
+        only_running: bool = False,
+        reset_dag_runs: bool = True,
+        run_on_latest_version: bool = False,
+        dry_run: bool = False,
+        request_id: str | None = None,
+    ) -> Controlled:
+        """Let tasks run again; what runs of them is stopped first. ``tasks`` are task ids, group
+        ids, or ``TASK[0,2]`` for an instance; none: all tasks of the run.
+
+        Unless ``only_failed`` is off, only what failed or could not run; together with
+        ``only_running``, either. ``past`` and ``future``: also in the runs of other logical dates.
+        A run that is over is queued again if ``reset_dag_runs``, else left alone.
+        """
+        ref = self._ref(run, dag_id)
+        request = runs_pb2.ClearTasksRequest(
+            request_id=request_id or uuid.uuid4().hex,
+            namespace=ref.namespace,
+            dag_id=ref.dag_id,
+            run_id=ref.run_id,
+            tasks=selectors(tasks),
+            include_upstream=upstream,
+            include_downstream=downstream,
+            include_past=past,
+            include_future=future,
+            only_failed=only_failed,
+            only_running=only_running,
+            reset_dag_runs=reset_dag_runs,
+            run_on_latest_version=run_on_latest_version,
+            dry_run=dry_run,
+            min_position=ref.position,
+        )
+        return controlled_from(self._channel.call(self._channel.runs.ClearTasks, request))
+
+    def mark_tasks(
+        self,
+        run: RunRef | str,
+        tasks: Iterable[str],
+        state: str,
+        *,
+        dag_id: str = "",
+        upstream: bool = False,
+        downstream: bool = False,
+        past: bool = False,
+        future: bool = False,
+        note: str = "",
+        dry_run: bool = False,
+        request_id: str | None = None,
+    ) -> Controlled:
+        """Say how tasks ended: "success", "failed" or "skipped". What runs of them is stopped
+        first; what failed downstream of them runs again."""
+        ref = self._ref(run, dag_id)
+        request = runs_pb2.MarkTasksRequest(
+            request_id=request_id or uuid.uuid4().hex,
+            namespace=ref.namespace,
+            dag_id=ref.dag_id,
+            run_id=ref.run_id,
+            tasks=selectors(tasks),
+            state=task_state(state),  # type: ignore[arg-type]
+            include_upstream=upstream,
+            include_downstream=downstream,
+            include_past=past,
+            include_future=future,
+            note=note,
+            dry_run=dry_run,
+            min_position=ref.position,
+        )
+        return controlled_from(self._channel.call(self._channel.runs.MarkTasks, request))
+
+    def mark_run(
+        self,
+        run: RunRef | str,
+        state: str,
+        *,
+        dag_id: str = "",
+        note: str = "",
+        request_id: str | None = None,
+    ) -> int:
+        """Say how a run ends: "success", or "failed", which stops what runs and skips what has not
+        begun. Teardowns still run. Returns the position at which that is in the log."""
+        ref = self._ref(run, dag_id)
+        request = runs_pb2.MarkRunRequest(
+            request_id=request_id or uuid.uuid4().hex,
+            namespace=ref.namespace,
+            dag_id=ref.dag_id,
+            run_id=ref.run_id,
+            state=run_state(state),  # type: ignore[arg-type]
+            note=note,
+        )
+        return int(self._channel.call(self._channel.runs.MarkRun, request).position)
+
+    def cancel(self, run: RunRef | str, *, dag_id: str = "", note: str = "") -> int:
+        """End a run as failed: :meth:`mark_run` with "failed"."""
+        return self.mark_run(run, "failed", dag_id=dag_id, note=note)
 
     def pause_dag(self, dag_id: str, *, request_id: str | None = None) -> bool:
         """Nothing of the DAG starts, and its schedule makes no runs, until it is unpaused. Returns
