@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -124,8 +124,8 @@ class TestStop:
 
 class TestClear:
     @pytest.fixture
-    def client(self, class_stack: RunningStack) -> Iterator[Client]:
-        yield class_stack.client()
+    def client(self, class_stack: RunningStack) -> Client:
+        return class_stack.client()
 
     def test_a_task_in_the_middle_of_a_run_that_is_over(
         self, class_stack: RunningStack, client: Client, tmp_path: Path

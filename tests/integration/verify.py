@@ -214,7 +214,7 @@ def check_legality(log: Log) -> None:
             case "RunReopened" | "TasksRecalled":
                 assert runs[key].is_over or row["type"] == "TasksRecalled", "it was not over"
                 runs[key].is_over, runs[key].was_reopened = False, True
-                _check_memos(runs[key], data["tasks"] if "tasks" in data else [])
+                _check_memos(runs[key], data.get("tasks", []))
             case "RunMarked":
                 assert not runs[key].is_over
             case kind if kind in CONTROL:
