@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     )
     from millstream.sdk.params import Param
     from millstream.sdk.setup_teardown import setup, teardown
-    from millstream.sdk.taskflow import task
+    from millstream.sdk.taskflow import result, task
     from millstream.sdk.taskgroup import TaskGroup, task_group
     from millstream.sdk.templates import literal
     from millstream.sdk.timetables import (
@@ -125,6 +125,7 @@ __all__ = [
     "literal",
     "macros",
     "mask_secret",
+    "result",
     "setup",
     "task",
     "task_group",
@@ -186,6 +187,7 @@ _HOMES = {
     "macros": "sdk.macros",
     "mask_secret": "sdk.masking",
     "setup": "sdk.setup_teardown",
+    "result": "sdk.taskflow",
     "task": "sdk.taskflow",
     "task_group": "sdk.taskgroup",
     "teardown": "sdk.setup_teardown",

@@ -37,6 +37,9 @@ def trigger(
     timeout: Annotated[
         float | None, typer.Option(min=0, help="Seconds to wait at most (with --wait).")
     ] = None,
+    result: Annotated[
+        bool, typer.Option("--result", help="With --wait: print the result of the run as JSON.")
+    ] = False,
     json: Json = False,
     address: Address = None,
     data_dir: DataDir = None,
@@ -47,6 +50,8 @@ def trigger(
 
     if timeout is not None and not wait:
         raise typer.BadParameter("only together with --wait", param_hint="--timeout")
+    if result and not wait:
+        raise typer.BadParameter("only together with --wait", param_hint="--result")
     parsed_conf = _parse_conf(conf)
     if logical_date and no_logical_date:
         raise typer.BadParameter("not with --logical-date", param_hint="--no-logical-date")
@@ -65,6 +70,9 @@ def trigger(
         )
         if run.unpaused and not json:
             typer.echo(f"DAG {run.dag_id} was paused; it goes on now.", err=True)
+        if result:
+            print_json(client.result(run, timeout_s=timeout))
+            return
         if wait:
             raise typer.Exit(_wait(client, run, timeout, json))
     if json:

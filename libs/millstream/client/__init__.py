@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from millstream.client.client import Client
 from millstream.client.control import Controlled, ControlledTask
-from millstream.client.errors import WaitTimeout
+from millstream.client.errors import RunFailed, WaitTimeout
 from millstream.client.models import (
     Dag,
     Event,
@@ -26,6 +26,7 @@ __all__ = [
     "Dag",
     "Event",
     "Run",
+    "RunFailed",
     "RunRef",
     "Status",
     "Submitted",

@@ -21,7 +21,7 @@ from millstream.client.control import (
     task_state,
 )
 from millstream.client.dag_file import read_dag_file
-from millstream.client.errors import WaitTimeout
+from millstream.client.errors import RunFailed, WaitTimeout
 from millstream.client.models import (
     Dag,
     Event,
@@ -41,7 +41,7 @@ from millstream.client.models import (
 )
 from millstream.client.pages import PAGE_SIZE, pages
 from millstream.client.secrets import Connections, Variables
-from millstream.core.errors import InvalidArgument, MillstreamError
+from millstream.core.errors import InvalidArgument, MillstreamError, NotFound
 from millstream.core.spec import DagSpec
 from millstream.core.statuses import RUN_ENDS, RunStatus
 from millstream.rpc.convert import struct_from, timestamp_from
@@ -251,6 +251,24 @@ class Client:
                 f"Run {ref.run_id!r} was not over after {timeout_s:g} s; it goes on."
             ) from None
         return self.get_run(msgspec.structs.replace(self._plain_ref(ref), position=position))
+
+    def result(self, run: RunRef | str, dag_id: str = "", *, timeout_s: float | None = None) -> Any:
+        """What the run's result task returned, when the run is over.
+
+        Raises :class:`RunFailed` for a run that failed, :class:`NotFound` where no task of the DAG
+        returns its result, and :class:`WaitTimeout`.
+        """
+        done = self.wait(run, dag_id, timeout_s=timeout_s)
+        if done.state != "success":
+            raise RunFailed(f"Run {done.run_id!r} of DAG {done.dag_id!r} failed: {done.reason}")
+        spec = self.get_dag(done.dag_id, done.version).spec
+        assert spec is not None, "it is there unless it is left out of a list"
+        for task in spec.tasks:
+            if task.returns_dag_result:
+                return self.xcom(done, task.task_id)
+        raise NotFound(
+            f"No task of DAG {done.dag_id!r} returns its result: write @result above one of them."
+        )
 
     def xcom(
         self,

@@ -27,6 +27,12 @@ class WaitTimeout(MillstreamError, TimeoutError):
     reason = "TIMEOUT"
 
 
+class RunFailed(MillstreamError):
+    """The run whose result was asked for failed."""
+
+    reason = "RUN_FAILED"
+
+
 class NotReached(Unavailable):
     """Nobody answers at the address of the api."""
 

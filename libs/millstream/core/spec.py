@@ -148,6 +148,8 @@ class TaskSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     callbacks: tuple[str, ...] = ()
     inlets: tuple[AssetRef | AliasRef, ...] = ()
     outlets: tuple[AssetRef | AliasRef, ...] = ()
+    # What it returns is the result of the run.
+    returns_dag_result: bool = False
 
 
 class DagSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

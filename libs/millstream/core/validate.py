@@ -243,6 +243,12 @@ def _check_edges(spec: DagSpec) -> list[str]:
         )
         for task in spec.tasks
     }
+    results = [task for task in spec.tasks if task.returns_dag_result]
+    if len(results) > 1:
+        names = ", ".join(repr(task.task_id) for task in results)
+        problems.append(
+            _at(results[1], f"tasks {names} return the result of the DAG; one at most may do so")
+        )
     cycle = find_cycle(waits_for)
     if cycle:
         first = lines[cycle[0]][0]

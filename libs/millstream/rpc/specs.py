@@ -195,6 +195,7 @@ def _task_to_proto(task: TaskSpec) -> dags_pb2.TaskSpec:
         callbacks=task.callbacks,
         inlets=map(asset_to_proto, task.inlets),
         outlets=map(asset_to_proto, task.outlets),
+        returns_dag_result=task.returns_dag_result,
     )
     match task.action:
         case BashAction() as bash:
@@ -263,6 +264,7 @@ def _task_from_proto(task: dags_pb2.TaskSpec) -> TaskSpec:
         callbacks=tuple(task.callbacks),
         inlets=tuple(asset_from_proto(asset, task.task_id) for asset in task.inlets),
         outlets=tuple(asset_from_proto(asset, task.task_id) for asset in task.outlets),
+        returns_dag_result=task.returns_dag_result,
     )
 
 

@@ -164,6 +164,7 @@ class BaseOperator(Node):
         owner: str = "",
         inlets: Any = None,
         outlets: Any = None,
+        returns_dag_result: bool = False,
         pre_execute: PreExecute | None = None,
         post_execute: PostExecute | None = None,
         **kwargs: Any,
@@ -193,6 +194,7 @@ class BaseOperator(Node):
         self.doc_md = doc_md or doc or doc_rst or doc_yaml or doc_json or ""
         self.task_display_name = arguments.text("task_display_name", task_display_name)
         self.owner = arguments.text("owner", owner)
+        self.returns_dag_result = bool(returns_dag_result)
         self.inlets = asset_list("inlets", inlets, f"task {task_id!r}")
         self.outlets = asset_list("outlets", outlets, f"task {task_id!r}")
         self.line = self._creation.line
@@ -430,6 +432,7 @@ class BaseOperator(Node):
             owner=self.owner,
             inlets=tuple(asset.condition() for asset in self.inlets),
             outlets=tuple(asset.condition() for asset in self.outlets),
+            returns_dag_result=self.returns_dag_result,
             is_setup=self.is_setup,
             is_teardown=self.is_teardown,
             on_failure_fail_dagrun=self.on_failure_fail_dagrun,

@@ -266,3 +266,11 @@ def _returns_dict(function: Callable[..., Any]) -> bool:
         return isinstance(annotation, str) and annotation.lower().startswith(("dict", "mapping"))
     origin = typing.get_origin(returned) or returned
     return isinstance(origin, type) and (typing.is_typeddict(origin) or issubclass(origin, Mapping))
+
+
+def result(function: TaskFunction) -> TaskFunction:
+    """``@result`` above ``@task``: what the task returns is the result of the run, which
+    ``client.result(run)`` waits for."""
+    if not isinstance(function, TaskFunction):
+        raise TypeError(f"@result stands above @task; it got {function!r}")
+    return function.override(returns_dag_result=True)

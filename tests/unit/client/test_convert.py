@@ -161,6 +161,7 @@ tasks = st.builds(
     callbacks=st.lists(texts, max_size=2).map(tuple),
     inlets=st.lists(assets | aliases, max_size=2).map(tuple),
     outlets=st.lists(assets | aliases, max_size=2).map(tuple),
+    returns_dag_result=st.booleans(),
 )
 specs = st.builds(
     DagSpec,

@@ -61,6 +61,10 @@ BAD: list[tuple[DagSpec, str]] = [
         dag(groups=(GroupSpec(group_id="g", parent="h"), GroupSpec(group_id="h", parent="g"))),
         "the groups form a cycle",
     ),
+    (
+        dag(task("a", returns_dag_result=True), task("b", returns_dag_result=True, line=4)),
+        "line 4: tasks 'a', 'b' return the result of the DAG",
+    ),
     (dag(task("a", group="g", line=2)), "line 2: task 'a' is in the unknown group 'g'"),
     (dag(task("a", edge_labels={"b": "x"})), "a label on an edge from 'b', which is not upstream"),
     (dag(*(task(f"t{index}") for index in range(MAX_TASKS + 1))), "it has 10001 tasks"),

@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 import pytest
 
-from millstream import DAG, BashOperator, EmptyOperator, PythonOperator, XComArg, task
+from millstream import DAG, BashOperator, EmptyOperator, PythonOperator, XComArg, result, task
 from millstream.sdk.errors import NotSupportedYet
 
 
@@ -192,3 +192,17 @@ def test_what_is_planned_says_so() -> None:
             planned()
     with pytest.raises(TypeError, match="@task needs a function"):
         task(5)
+
+
+def test_the_result_of_a_dag() -> None:
+    with DAG("d") as dag:
+
+        @result
+        @task
+        def predict() -> int:
+            return 5
+
+        predict()
+    assert [task.returns_dag_result for task in dag.to_spec("d.py").tasks] == [True]
+    with pytest.raises(TypeError, match="@result stands above @task; it got 5"):
+        result(5)  # type: ignore[arg-type]
