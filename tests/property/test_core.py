@@ -252,7 +252,18 @@ FIELDS = RUN_FIELDS | {
     "created": st.builds(
         RunCreated, version=st.integers(1, 3), run_type=TEXT, triggered_by=TEXT, run_after=INSTANTS
     ),
+    "from_date": INSTANTS,
     "holder": TEXT,
+    "max_active_runs": st.integers(1, 3),
+    "number": st.integers(0, 3),
+    "reprocess_behavior": st.sampled_from(["none", "failed", "completed"]),
+    "run_backwards": st.booleans(),
+    "run_id": TEXT,
+    "run_on_latest_version": st.booleans(),
+    "runs": st.lists(st.builds(RunTimes, INSTANTS, INSTANTS, INSTANTS, INSTANTS), max_size=2).map(
+        tuple
+    ),
+    "to_date": INSTANTS,
     "last": TIMES,
     "next": TIMES,
     "times_out_at": st.none() | INSTANTS,

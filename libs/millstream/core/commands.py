@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
+from millstream.core.backfills import Behavior, Existing
 from millstream.core.deferral import NO_KWARGS, NO_VALUE, Cause, InputRequest, TriggerCall
 from millstream.core.events import AssetEmission, Choice, Where, XCom
 from millstream.core.spec import DagSpec
@@ -48,6 +49,37 @@ class SetDagPaused(Command, frozen=True, kw_only=True):
     namespace: str
     dag_id: str
     is_paused: bool
+
+
+class CreateBackfill(Command, frozen=True, kw_only=True):
+    """Make runs for the dates between two dates, both inclusive."""
+
+    namespace: str
+    dag_id: str
+    from_date: Instant
+    to_date: Instant
+    reprocess_behavior: Behavior = "none"
+    run_backwards: bool = False
+    run_on_latest_version: bool = True
+    max_active_runs: int = 10
+    conf: dict[str, Any] = {}
+
+
+class SetBackfillPaused(Command, frozen=True, kw_only=True):
+    """Pause a backfill, or let it go on. An empty ``backfill_id`` is the one that goes on."""
+
+    namespace: str
+    dag_id: str
+    backfill_id: str = ""
+    is_paused: bool
+
+
+class CancelBackfill(Command, frozen=True, kw_only=True):
+    """End a backfill. An empty ``backfill_id`` is the one that goes on."""
+
+    namespace: str
+    dag_id: str
+    backfill_id: str = ""
 
 
 class TriggerRun(Command, frozen=True, kw_only=True):
@@ -306,6 +338,18 @@ class CreateScheduledRun(Command, frozen=True, kw_only=True):
     is_taken: bool = False
 
 
+class AdvanceBackfill(Command, frozen=True, kw_only=True):
+    """A backfill may deal with its next date (own). ``existing``: the run of that date, which only
+    the log knows if it is over."""
+
+    namespace: str
+    dag_id: str
+    backfill_id: str
+    number: int
+    existing: Existing | None = None
+    is_id_taken: bool = False
+
+
 class StartRuns(Command, frozen=True, kw_only=True):
     """Queued runs of a DAG may have become due, or find a place: ``at`` has come (own)."""
 
@@ -331,6 +375,13 @@ class DeletePool(Command, frozen=True, kw_only=True):
     name: Label
 
 
+class TimeOutRun(Command, frozen=True, kw_only=True):
+    """A run had until ``at`` to end (own timers)."""
+
+    where: Where
+    at: Instant
+
+
 class BeginEpoch(Command, frozen=True, kw_only=True):
     """The new active scheduler's first command (own)."""
 
@@ -340,6 +391,7 @@ class BeginEpoch(Command, frozen=True, kw_only=True):
 RunCommand = ClearTasks | MarkTasks | MarkRun
 SecretCommand = SetVariable | DeleteVariable | SetConnection | DeleteConnection
 PoolCommand = SetPool | DeletePool
+BackfillCommand = CreateBackfill | SetBackfillPaused | CancelBackfill
 ApiCommand = (
     SubmitDag
     | SetDagPaused
@@ -349,6 +401,7 @@ ApiCommand = (
     | SecretCommand
     | RunCommand
     | PoolCommand
+    | BackfillCommand
 )
 Report = (
     StartAttempt
@@ -366,7 +419,9 @@ TimerCommand = (
     | WakeTask
     | TimeOutWait
     | CreateScheduledRun
+    | AdvanceBackfill
     | StartRuns
+    | TimeOutRun
     | BeginEpoch
 )
 AnyCommand = ApiCommand | Report | TimerCommand

@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from millstream.core.events import DagPaused, DagUnpaused, NextRunPlanned, RunCreated
 from millstream.core.graph import Graph
@@ -19,6 +20,9 @@ from millstream.core.timetable import (
     timetable_of,
 )
 from millstream.core.timetables.run_times import Bounds, RunTimes
+
+if TYPE_CHECKING:
+    from millstream.core.backfills import Backfill
 
 SCHEDULED = "scheduled"
 _ALWAYS_DUE = datetime.min.replace(tzinfo=UTC)
@@ -66,6 +70,8 @@ class Dag:
     runs: dict[str, None] = field(default_factory=dict)
     dates: dict[datetime, str] = field(default_factory=dict)
     scheduled: int = 0
+    backfills: dict[str, Backfill] = field(default_factory=dict)
+    backfill_count: int = 0
     failures: int = 0
     started_at: datetime | None = None
 
@@ -83,6 +89,9 @@ class Dag:
 
     def places(self, lane: str) -> int:
         """How many runs of a lane may run at once."""
+        backfill = self.backfills.get(lane)
+        if backfill is not None:
+            return 0 if backfill.is_paused else backfill.created.max_active_runs
         return 1 if self.is_continuous else self.latest.spec.max_active_runs
 
     def startable(self, now: datetime) -> Iterator[str]:

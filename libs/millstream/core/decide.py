@@ -11,10 +11,13 @@ from datetime import datetime
 from typing import assert_never
 
 from millstream.core.commands import (
+    AdvanceBackfill,
     AnswerTask,
     AnyCommand,
     BeginEpoch,
+    CancelBackfill,
     ClearTasks,
+    CreateBackfill,
     CreateScheduledRun,
     DeferAttempt,
     DeleteConnection,
@@ -29,6 +32,7 @@ from millstream.core.commands import (
     ReadyAgain,
     RescheduleAttempt,
     RetryAttempt,
+    SetBackfillPaused,
     SetConnection,
     SetDagPaused,
     SetPool,
@@ -38,11 +42,22 @@ from millstream.core.commands import (
     StartRuns,
     SubmitDag,
     SucceedAttempt,
+    TimeOutRun,
     TimeOutWait,
     TriggerRun,
     WakeTask,
 )
-from millstream.core.decisions import assets, attempts, control, dags, pools, runs, secrets, waiting
+from millstream.core.decisions import (
+    assets,
+    attempts,
+    backfills,
+    control,
+    dags,
+    pools,
+    runs,
+    secrets,
+    waiting,
+)
 from millstream.core.events import EpochStarted, Fact, Where
 from millstream.core.state import Run, State
 
@@ -67,6 +82,16 @@ def decide(
             return runs.create_scheduled(state, command, now)
         case StartRuns():
             return runs.start_due(state, command, now)
+        case CreateBackfill():
+            return backfills.create(state, command, now)
+        case SetBackfillPaused():
+            return backfills.set_paused(state, command)
+        case CancelBackfill():
+            return backfills.cancel(state, command)
+        case AdvanceBackfill():
+            return backfills.advance(state, command, recalled)
+        case TimeOutRun():
+            return runs.time_out(state, command)
         case SetVariable():
             return secrets.set_variable(state, command)
         case DeleteVariable():

@@ -139,6 +139,56 @@ class NextRunPlanned(EventData, frozen=True, kw_only=True):
     last: RunTimes | None = None
 
 
+class BackfillCreated(EventData, frozen=True, kw_only=True):
+    """Runs of the DAG are wanted for these dates, in this order. What becomes of a date that has a
+    run is said by ``reprocess_behavior``: "none" leaves it, "failed" runs it again if it failed,
+    "completed" in any case."""
+
+    backfill_id: str
+    from_date: datetime
+    to_date: datetime
+    runs: tuple[RunTimes, ...]
+    reprocess_behavior: Literal["none", "failed", "completed"] = "none"
+    run_backwards: bool = False
+    run_on_latest_version: bool = True
+    max_active_runs: int = 10
+    conf: dict[str, Any] = {}
+
+
+class BackfillAdvanced(EventData, frozen=True, kw_only=True):
+    """The first ``number`` dates of a backfill are dealt with. The last of these has the run
+    ``run_id``, or none for a ``reason``."""
+
+    backfill_id: str
+    number: int
+    run_id: str = ""
+    reason: str = ""
+
+
+class BackfillPaused(EventData, frozen=True, kw_only=True):
+    """The backfill makes and starts no further runs until it is unpaused."""
+
+    backfill_id: str
+
+
+class BackfillUnpaused(EventData, frozen=True, kw_only=True):
+    """The backfill goes on."""
+
+    backfill_id: str
+
+
+class BackfillCancelled(EventData, frozen=True, kw_only=True):
+    """The backfill is over: it makes no further runs, and those that are queued fail."""
+
+    backfill_id: str
+
+
+class BackfillCompleted(EventData, frozen=True, kw_only=True):
+    """All dates of the backfill are dealt with, and its runs are over."""
+
+    backfill_id: str
+
+
 class RunCreated(EventData, frozen=True, kw_only=True):
     """A run of a DAG version exists and is queued. It waits for ``run_after``, and for a place
     among the runs of its DAG, or of the backfill that made it."""
@@ -499,6 +549,12 @@ Data = (
     | DagPaused
     | DagUnpaused
     | NextRunPlanned
+    | BackfillCreated
+    | BackfillAdvanced
+    | BackfillPaused
+    | BackfillUnpaused
+    | BackfillCancelled
+    | BackfillCompleted
     | RunCreated
     | RunStarted
     | RunSucceeded

@@ -6,10 +6,17 @@ from __future__ import annotations
 import msgspec
 
 from millstream.core import limits, waiting
+from millstream.core.backfills import fold_backfill
 from millstream.core.counting import count_end, expand, new_instance, note_choice, take_back
 from millstream.core.dags import Dag, DagVersion, fold_dag
 from millstream.core.events import (
     AssetUpdated,
+    BackfillAdvanced,
+    BackfillCancelled,
+    BackfillCompleted,
+    BackfillCreated,
+    BackfillPaused,
+    BackfillUnpaused,
     ConnectionDeleted,
     ConnectionSet,
     DagPaused,
@@ -96,6 +103,15 @@ def _apply(state: State, event: Event) -> None:
             _add_version(state, event.where, event.data)
         case DagPaused() | DagUnpaused() | NextRunPlanned():
             _fold_dag(state, event.where, event.data)
+        case (
+            BackfillCreated()
+            | BackfillAdvanced()
+            | BackfillPaused()
+            | BackfillUnpaused()
+            | BackfillCancelled()
+            | BackfillCompleted()
+        ):
+            fold_backfill(state.dags[event.where.namespace, event.where.dag_id], event.data)
         case VariableSet() | VariableDeleted() | ConnectionSet() | ConnectionDeleted():
             _change_secret(state, event.where, event.data)
         case RunCreated():
@@ -149,7 +165,17 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
             dag = state.dags.get((where.namespace, where.dag_id))
             is_known = dag is not None and data.version in dag.versions
             return is_known and run_key(where) not in state.runs
-        case DagPaused() | DagUnpaused() | NextRunPlanned():
+        case (
+            DagPaused()
+            | DagUnpaused()
+            | NextRunPlanned()
+            | BackfillCreated()
+            | BackfillAdvanced()
+            | BackfillPaused()
+            | BackfillUnpaused()
+            | BackfillCancelled()
+            | BackfillCompleted()
+        ):
             return (where.namespace, where.dag_id) in state.dags
     run = state.runs.get(run_key(where))
     if run is None:

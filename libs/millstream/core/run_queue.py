@@ -3,12 +3,17 @@ queued runs start. It reads the state and changes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from millstream.core.commands import CreateScheduledRun, StartRuns
+from millstream.core.backfills import is_over, wants_more
+from millstream.core.commands import AdvanceBackfill, CreateScheduledRun, StartRuns, TimeOutRun
 from millstream.core.dags import SCHEDULED, Dag, next_times, times_of
 from millstream.core.events import (
+    BackfillAdvanced,
+    BackfillCompleted,
+    BackfillCreated,
+    BackfillUnpaused,
     DagPaused,
     DagUnpaused,
     DagVersionSubmitted,
@@ -41,6 +46,10 @@ def follow_dag(state: State, event: Event, now: datetime) -> Iterator[Fact]:
         case DagUnpaused():
             yield from plan(key, dag, now)
             yield from start_runs(state, key, now)
+        case BackfillUnpaused():
+            yield from start_runs(state, key, now)
+        case BackfillAdvanced(backfill_id=backfill_id):
+            yield from _complete(key, dag, (backfill_id,))
         case RunCreated():
             if event.data.run_type == SCHEDULED and not dag.is_continuous:
                 last = times_of(event.data)
@@ -53,15 +62,37 @@ def follow_dag(state: State, event: Event, now: datetime) -> Iterator[Fact]:
             if dag.is_continuous and dag.planned is None:
                 yield from plan(key, dag, now)
             yield from _stop_failing(key, dag, event)
+            yield from _complete(key, dag, dag.backfills)
             # A run that took no time would free its place for the next one, and so on: a whole
             # queue in one commit. `commands_after` goes on then, in a commit of its own.
             if dag.started_at != now:
                 yield from start_runs(state, key, now)
 
 
-def commands_after(state: State, event: Event) -> Iterator[CreateScheduledRun | StartRuns]:
+def _complete(key: DagKey, dag: Dag, backfill_ids: Iterable[str]) -> Iterator[Fact]:
+    for backfill_id in backfill_ids:
+        if backfill_id in dag.backfills and is_over(dag, backfill_id):
+            yield Fact(Where(*key), BackfillCompleted(backfill_id=backfill_id))
+
+
+OwnCommand = CreateScheduledRun | StartRuns | AdvanceBackfill
+
+
+def commands_after(state: State, event: Event) -> Iterator[OwnCommand]:
     """What the scheduler asks itself after an event that freed a place, if somebody waits for one
     still."""
+    match event.data:
+        case (
+            RunSucceeded()
+            | RunFailed()
+            | RunQuarantined()
+            | BackfillCreated()
+            | BackfillAdvanced()
+            | BackfillUnpaused()
+        ):
+            key = (event.where.namespace, event.where.dag_id)
+            if key in state.dags:
+                yield from _advances(key, state.dags[key])
     match event.data:
         case RunSucceeded() | RunFailed() | RunQuarantined() | DagVersionSubmitted():
             key = (event.where.namespace, event.where.dag_id)
@@ -75,7 +106,24 @@ def commands_after(state: State, event: Event) -> Iterator[CreateScheduledRun | 
                 yield creation_of(key, dag.planned.run_after)
 
 
-def dag_timer(event: Event) -> tuple[datetime, CreateScheduledRun | StartRuns] | None:
+def _advances(key: DagKey, dag: Dag) -> Iterator[AdvanceBackfill]:
+    """A step for each backfill that may deal with its next date."""
+    for backfill_id, backfill in dag.backfills.items():
+        if wants_more(dag, backfill_id):
+            namespace, dag_id = key
+            yield AdvanceBackfill(
+                id=f"backfill/{namespace}/{dag_id}/{backfill_id}/{backfill.number}",
+                namespace=namespace,
+                dag_id=dag_id,
+                backfill_id=backfill_id,
+                number=backfill.number,
+            )
+
+
+DagTimer = tuple[datetime, OwnCommand | TimeOutRun]
+
+
+def dag_timer(event: Event) -> DagTimer | None:
     """The instant that an event about a DAG or a run waits for, and what is asked then."""
     key = (event.where.namespace, event.where.dag_id)
     match event.data:
@@ -83,11 +131,13 @@ def dag_timer(event: Event) -> tuple[datetime, CreateScheduledRun | StartRuns] |
             return run_after, creation_of(key, run_after)
         case RunCreated(run_after=run_after) if run_after > event.recorded_at:
             return run_after, start_of(key, run_after)
+        case RunStarted(times_out_at=datetime() as at):
+            return at, time_out_of(event.where, at)
         case _:
             return None
 
 
-def dag_timers(state: State) -> Iterator[tuple[datetime, CreateScheduledRun | StartRuns]]:
+def dag_timers(state: State) -> Iterator[DagTimer]:
     """All such instants, after a restart or a takeover."""
     for key, dag in state.dags.items():
         if dag.planned is not None and not dag.is_paused:
@@ -95,6 +145,16 @@ def dag_timers(state: State) -> Iterator[tuple[datetime, CreateScheduledRun | St
         for lane in dag.lanes.values():
             for run_after in dict.fromkeys(run_after for run_after, _, _ in lane.waiting):
                 yield run_after, start_of(key, run_after)
+        for step in _advances(key, dag):
+            yield dag.backfills[step.backfill_id].created.from_date, step
+    for run in state.runs.values():
+        if run.times_out_at is not None:
+            yield run.times_out_at, time_out_of(Where(*run.key), run.times_out_at)
+
+
+def time_out_of(where: Where, at: datetime) -> TimeOutRun:
+    name = f"{where.namespace}/{where.dag_id}/{where.run_id}"
+    return TimeOutRun(id=f"time-out-run/{name}/{at.isoformat()}", where=where, at=at)
 
 
 def creation_of(key: DagKey, run_after: datetime) -> CreateScheduledRun:

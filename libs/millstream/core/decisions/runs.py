@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 
-from millstream.core.commands import CreateScheduledRun, StartRuns, TriggerRun
+from millstream.core.commands import CreateScheduledRun, StartRuns, TimeOutRun, TriggerRun
 from millstream.core.dags import SCHEDULED, Dag, next_times, schedule_in
 from millstream.core.decisions.dags import find_dag
 from millstream.core.errors import InvalidArgument, Refused
 from millstream.core.events import DagUnpaused, Fact, NextRunPlanned, RunCreated, Where
 from millstream.core.run_queue import start_runs
 from millstream.core.state import State, run_key
+from millstream.core.stopping import end_as
 from millstream.core.timetable import timetable_of
 from millstream.core.timetables.run_times import Exhausted, RunTimes
 from millstream.core.validate import check_run_id
@@ -145,3 +146,14 @@ def start_due(state: State, command: StartRuns, now: datetime) -> Iterator[Fact]
     key = (command.namespace, command.dag_id)
     if key in state.dags:
         yield from start_runs(state, key, max(now, command.at))
+
+
+def time_out(state: State, command: TimeOutRun) -> Iterator[Fact]:
+    """As in Airflow, what is unfinished is skipped, teardowns too, and the run fails. A run that
+    was reopened in the meantime has another instant."""
+    run = state.runs.get(run_key(command.where))
+    if run is None or run.marked is not None or run.times_out_at != command.at:
+        return
+    limit_s = run.version.spec.dagrun_timeout_s
+    reason = f"the run took longer than its dagrun_timeout of {limit_s:g} s"
+    yield from end_as(run, "failed", reason, started="skipped", with_teardowns=True)
