@@ -53,6 +53,7 @@ async def main(service: Service) -> None:
             blobs,
             timeout_s,
             are_new_paused=settings.dags_are_paused_at_creation,
+            max_map_length=settings.max_map_length,
         ),
         RunService(commands, snapshots, pool, hub, event_log, blobs, timeout_s),
         EventService(hub, event_log),

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from millstream.core.commands import SetDagPaused, SubmitDag
 from millstream.core.errors import InvalidArgument, InvalidDag, NotFound, Unavailable
 from millstream.core.spec import DagSpec, PythonAction
-from millstream.core.validate import check_dag
+from millstream.core.validate import check_dag, map_length_problems
 from millstream.ports import BlobStore
 from millstream.rpc.specs import spec_from_proto
 from millstream.rpc.v1 import dags_pb2, dags_pb2_grpc
@@ -50,12 +50,14 @@ class DagService(dags_pb2_grpc.DagServiceServicer):
         receipt_timeout_s: float,
         *,
         are_new_paused: bool,
+        max_map_length: int,
     ) -> None:
         self._commands = commands
         self._snapshots = snapshots
         self._blobs = blobs
         self._receipt_timeout_s = receipt_timeout_s
         self._are_new_paused = are_new_paused
+        self._max_map_length = max_map_length
         self._uploads = asyncio.Semaphore(MOST_UPLOADS)
 
     async def UploadBundle(  # noqa: N802 - gRPC's name
@@ -89,6 +91,9 @@ class DagService(dags_pb2_grpc.DagServiceServicer):
         except InvalidArgument as error:
             raise InvalidDag(request.spec.dag_id, [str(error)]) from error
         check_dag(spec)
+        problems = map_length_problems(spec, self._max_map_length)
+        if problems:
+            raise InvalidDag(spec.dag_id, problems)
         await self._check_bundle(spec, request.bundle)
         receipt = await self._commands.send(
             SubmitDag(

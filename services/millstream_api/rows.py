@@ -96,6 +96,7 @@ def task_message(task: TaskSpec, row: Row | None) -> runs_pb2.TaskInstance:
         retry_at=timestamp_from(row["retry_at"]),
         reason=row["reason"],
         traceback=row["traceback"],
+        map_name=row["map_name"],
     )
 
 

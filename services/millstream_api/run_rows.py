@@ -18,7 +18,7 @@ Place = tuple[int, tuple[int, ...]]
 
 _TASKS = """
 SELECT task_id, map_index, state, attempt, queue, worker, queued_at, started_at, ended_at, retry_at,
-       reason, traceback
+       reason, traceback, map_name
 FROM task_instance
 WHERE namespace = $1 AND dag_id = $2 AND run_id = $3 AND task_id = ANY($4)
 """

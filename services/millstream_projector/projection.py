@@ -338,12 +338,14 @@ class Projection:
                 row.worker, row.started_at = event.data.worker, event.data.started_at
             case TaskSucceeded():
                 row.started_at, row.ended_at = event.data.started_at, event.data.ended_at
+                row.map_name = _text(event.data.map_name)
                 self._push(kept, event, event.data.xcoms)
             case TaskFailed():
                 row.started_at, row.ended_at = event.data.started_at, event.data.ended_at
                 row.retry_at = event.data.retry_at
                 row.reason = _text(f"{event.data.error_type}: {event.data.message}")
                 row.traceback = _text(event.data.traceback)
+                row.map_name = _text(event.data.map_name)
                 self._push(kept, event, event.data.xcoms)
             case TaskLost():
                 row.ended_at, row.reason = event.recorded_at, f"lost: {event.data.reason}"
@@ -353,6 +355,7 @@ class Projection:
                     event.data.started_at,
                     event.data.ended_at or event.recorded_at,
                 )
+                row.map_name = _text(event.data.map_name)
                 self._push(kept, event, event.data.xcoms)
             case TaskUpstreamFailed():
                 row.reason, row.ended_at = _text(event.data.reason), event.recorded_at

@@ -93,6 +93,7 @@ class TaskRow(Row, kw_only=True):
     retry_at: datetime | None = None
     reason: str = ""
     traceback: str = ""
+    map_name: str = ""
     position: int = 0
     pool: str = ""
     pool_slots: int = 0

@@ -34,7 +34,7 @@ from millstream.core.commands import (
 )
 from millstream.core.errors import MillstreamError, Unavailable
 from millstream.core.events import TaskReady, Where, XCom
-from millstream.core.validate import MAX_MAP_LENGTH
+from millstream.core.mapping import length_of_json, why_not_mappable
 from millstream.core.xcoms import XComPull
 from millstream.sdk.execution import Attempt, Outcome
 from millstream_worker.bundles import Bundles
@@ -89,6 +89,7 @@ class Tools:
     kill_grace_s: float
     scratch: Path
     secrets: Secrets
+    max_map_length: int
 
 
 class _Abandoned(Exception):
@@ -332,16 +333,18 @@ class Running:
             is_inline = len(text) <= MOST_INLINE_BYTES and total <= MOST_INLINE_TOTAL_BYTES
             length = -1
             if self._ready.is_mapped_over and key == RETURN_VALUE:
-                length = map_length(text)
-                if not 0 <= length <= MAX_MAP_LENGTH:
-                    return self._failed("NotMappable", _not_mappable(length))
+                length = length_of_json(text)
+                problem = why_not_mappable(length, self._tools.max_map_length)
+                if problem:
+                    return self._failed("NotMappable", problem)
             xcoms[key] = (
                 XCom(value=msgspec.Raw(text), size=len(text), length=length)
                 if is_inline
                 else XCom(blob=await self._tools.blobs.put(text), size=len(text), length=length)
             )
         if self._ready.is_mapped_over and outcome.kind == "success" and RETURN_VALUE not in xcoms:
-            return self._failed("NotMappable", _not_mappable(-1))
+            problem = why_not_mappable(-1, self._tools.max_map_length)
+            return self._failed("NotMappable", problem)
         return self._finished(outcome, done, xcoms)
 
     def _finished(self, outcome: Outcome, done: Done, xcoms: dict[str, XCom]) -> FinishReport:
@@ -353,6 +356,7 @@ class Running:
             "started_at": done.started_at,
             "ended_at": done.ended_at,
             "xcoms": xcoms,
+            "map_name": outcome.map_name,
         }
         match outcome.kind:
             case "success":
@@ -490,20 +494,3 @@ class Running:
                 self._tools.bus.send(subject, message)
             except Unavailable:
                 log.warning("log_lines_lost", task_id=self.where.task_id)
-
-
-def map_length(text: bytes) -> int:
-    """How many items a JSON list or object has; -1 for anything else."""
-    try:
-        return len(msgspec.json.decode(text, type=list[msgspec.Raw] | dict[str, msgspec.Raw]))
-    except msgspec.MsgspecError:
-        return -1
-
-
-def _not_mappable(length: int) -> str:
-    if length < 0:
-        return "other tasks are mapped over the result, so it must be a list or a dict"
-    return (
-        f"other tasks are mapped over the result, which has {length} items; at most "
-        f"{MAX_MAP_LENGTH} are allowed"
-    )

@@ -84,6 +84,7 @@ class Worker:
             settings.kill_grace_s,
             empty_scratch(state_dir / "scratch" / settings.instance),
             Secrets(SecretBox.from_settings(settings), self.reports),
+            settings.max_map_length,
         )
         self._waiting: deque[_Waiting] = deque()
         self._running: dict[InstanceKey, Running] = {}

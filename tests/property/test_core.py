@@ -272,6 +272,7 @@ FIELDS = RUN_FIELDS | {
     "key": TEXT,
     "length": st.integers(0, 5),
     "is_final": st.booleans(),
+    "map_name": TEXT,
     "max_tries": st.integers(1, 9),
     "message": TEXT,
     "name": TEXT | st.sampled_from(["default_pool", "gpu"]),

@@ -86,8 +86,8 @@ def _sources(
     draw: st.DrawFn, candidates: Sequence[int], is_order_free: bool
 ) -> tuple[MapSource, ...]:
     def one() -> MapSource:
-        if candidates and draw(st.booleans()):
-            return MapSource(task_id=f"t{draw(st.sampled_from(list(candidates)))}")
+        if len(candidates) > 0 and draw(st.booleans()):
+            return MapSource(task_id=f"t{draw(st.sampled_from(candidates))}")
         return MapSource(length=draw(st.integers(0, 3)))
 
     if is_order_free or draw(st.booleans()):

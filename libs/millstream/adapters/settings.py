@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from millstream.core.errors import MillstreamError
+from millstream.core.validate import MAX_MAP_LENGTH
 
 PREFIX = "MILLSTREAM_"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -34,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``nats_url`` may carry credentials; ``blob_url`` is an fsspec URL or a directory; ``state_dir``
     is where a worker keeps its spool and its bundle cache. ``instance`` names this process on the
     bus. ``kill_grace_s``: how long a task that is stopped may clean up before it is killed.
+    bus. ``max_map_length``: over how many elements a task or a group may be mapped.
     ``secret_key``: keys that encrypt variables and connections, the one in use first.
     ``dags_are_paused_at_creation``: whether a new DAG with a schedule begins paused, unless it
     says itself (of the api).
@@ -54,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     slots: int = 0
     lease_s: float = 15.0
     kill_grace_s: float = 10.0
+    max_map_length: int = MAX_MAP_LENGTH
     event_retention_s: float = 7 * 86400.0
     stream_max_bytes: int = 4 * 1024**3
     inbox_max_bytes: int = 1024**3

@@ -40,11 +40,10 @@ def events(
 
 
 def _line(event: Event) -> str:
-    from millstream.cli.output import cell, local_time
+    from millstream.cli.output import cell, instance_name, local_time
 
     parts = [event.dag_id, event.run_id, event.task_id]
-    if event.map_index:
-        parts[-1] += f"[{','.join(map(str, event.map_index))}]"
+    parts[-1] = instance_name(parts[-1], event.map_index)
     if event.attempt:
         parts.append(f"#{event.attempt}")
     where = " ".join(part for part in parts if part)

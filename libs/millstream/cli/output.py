@@ -85,6 +85,12 @@ def harmless(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
 
 
+def instance_name(task_id: str, map_index: Sequence[int], map_name: str = "") -> str:
+    """A task, or an instance of a mapped one: ``train[3]``, ``train[3][1] (its name)``."""
+    name = task_id + "".join(f"[{index}]" for index in map_index)
+    return f"{name} ({harmless(map_name)})" if map_name else name
+
+
 def cell(text: str) -> Text:
     """One line of text for a table, cut where it is too long."""
     line = " ".join(harmless(text).split())

@@ -12,7 +12,15 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from millstream.cli.output import cell, duration, harmless, local_time, make_table, state_text
+from millstream.cli.output import (
+    cell,
+    duration,
+    harmless,
+    instance_name,
+    local_time,
+    make_table,
+    state_text,
+)
 
 if TYPE_CHECKING:
     from millstream.client import Client, Event, Run, RunRef
@@ -77,8 +85,10 @@ class RunProgress:
             self._apply_run(event)
             return None
         name = event.task_id
-        if event.map_index:
-            name += f"[{','.join(map(str, event.map_index))}]"
+        name = instance_name(name, event.map_index)
+        if event.type == "TaskExpanded":
+            self.tasks.pop(name, None)  # its instances are shown in its place
+            return None
         task = self.tasks.setdefault(name, TaskProgress(name))
         data = event.data
         task.attempt = event.attempt or task.attempt
@@ -166,8 +176,7 @@ def follow_run(
     Returns the finished run. Raises ``WaitTimeout``.
     """
     names = [
-        task.task_id + (f"[{','.join(map(str, task.map_index))}]" if task.map_index else "")
-        for task in client.list_task_instances(run)
+        instance_name(task.task_id, task.map_index) for task in client.list_task_instances(run)
     ]
     progress = RunProgress(run.dag_id, run.run_id, names)
     if not console.is_terminal:

@@ -145,5 +145,6 @@ def tell_failures(console: Console, run: Run, tasks: list[TaskInstance]) -> None
 
 
 def _name(task: TaskInstance) -> str:
-    path = ",".join(map(str, task.map_index))
-    return f"{task.task_id}[{path}]" if path else task.task_id
+    from millstream.cli.output import instance_name
+
+    return instance_name(task.task_id, task.map_index, task.map_name)

@@ -25,7 +25,7 @@ def xcom(
     """Show what tasks handed on: one value as JSON, or the list."""
     import msgspec
 
-    from millstream.cli.output import make_console, make_table, print_json
+    from millstream.cli.output import instance_name, make_console, make_table, print_json
 
     with connect(address, data_dir, namespace) as client:
         run = client.get_run(run_id, dag)
@@ -45,7 +45,7 @@ def xcom(
         typer.echo(f"Run {run_id} has no XComs.")
         return
     rows = [
-        (one.task_id, ",".join(map(str, one.map_index)), one.key, str(one.size), _value(one))
+        (one.task_id, instance_name("", one.map_index), one.key, str(one.size), _value(one))
         for one in found
     ]
     make_console().print(make_table(("task", "map", "key", "bytes", "value"), rows))

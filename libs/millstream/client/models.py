@@ -82,7 +82,8 @@ class Run(RunRef, frozen=True, kw_only=True):
 
 class TaskInstance(msgspec.Struct, frozen=True, kw_only=True):
     """A task of a run. ``state``: none, queued, running, up_for_retry, success, failed, skipped or
-    upstream_failed; ``attempt`` counts from 1, 0 before the first."""
+    upstream_failed; ``attempt`` counts from 1, 0 before the first. ``map_index`` is the path of an
+    instance of a mapped task, ``map_name`` what its author calls it."""
 
     task_id: str
     map_index: tuple[int, ...]
@@ -97,6 +98,7 @@ class TaskInstance(msgspec.Struct, frozen=True, kw_only=True):
     retry_at: datetime | None
     reason: str
     traceback: str
+    map_name: str = ""
 
 
 class XCom(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,6 +201,7 @@ def task_from(task: runs_pb2.TaskInstance) -> TaskInstance:
         retry_at=datetime_from(task, "retry_at"),
         reason=task.reason,
         traceback=task.traceback,
+        map_name=task.map_name,
     )
 
 

@@ -227,6 +227,7 @@ class FinishAttempt(Command, frozen=True, kw_only=True):
     started_at: Instant
     ended_at: Instant
     xcoms: dict[str, XCom] = {}
+    map_name: Label = ""
 
 
 class SucceedAttempt(FinishAttempt, frozen=True, kw_only=True):

@@ -329,7 +329,8 @@ class TaskStarted(EventData, frozen=True, kw_only=True):
 
 
 class TaskSucceeded(EventData, frozen=True, kw_only=True):
-    """The attempt's one committed result. ``attempt`` is 0 for a task that needed no worker."""
+    """The attempt's one committed result. ``attempt`` is 0 for a task that needed no worker.
+    ``map_name`` is what the author wants an instance of a mapped task to be called."""
 
     started_at: datetime
     ended_at: datetime
@@ -337,6 +338,7 @@ class TaskSucceeded(EventData, frozen=True, kw_only=True):
     xcoms: dict[str, XCom] = {}
     choice: Choice | None = None
     assets: tuple[AssetEmission, ...] = ()
+    map_name: str = ""
 
 
 class TaskFailed(EventData, frozen=True, kw_only=True):
@@ -351,6 +353,7 @@ class TaskFailed(EventData, frozen=True, kw_only=True):
     retry_at: datetime | None = None
     traceback: str = ""
     xcoms: dict[str, XCom] = {}
+    map_name: str = ""
 
 
 class TaskLost(EventData, frozen=True, kw_only=True):
@@ -370,6 +373,7 @@ class TaskSkipped(EventData, frozen=True, kw_only=True):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     xcoms: dict[str, XCom] = {}
+    map_name: str = ""
 
 
 class TaskUpstreamFailed(EventData, frozen=True, kw_only=True):

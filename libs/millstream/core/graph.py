@@ -33,7 +33,8 @@ class Graph:
     wait for ``i`` in one of these two ways.
 
     ``levels[i]`` are the levels of task ``i``'s map index, the outermost first; ``feeds[i]`` are
-    the tasks that are mapped, on any level, over the result of ``i``, and ``known[i]`` says that
+    the tasks that are mapped, on any level, over the result of ``i``, ``is_measured[i]`` says that
+    for one of them an instance of ``i`` must return something with a length, and ``known[i]`` that
     the first level of ``i`` is known before the run. ``finest[i]``: down to this level the
     instances of ``i`` wait for different things.
 
@@ -51,6 +52,7 @@ class Graph:
         "finest",
         "informs",
         "is_leaf",
+        "is_measured",
         "known",
         "levels",
         "limited",
@@ -99,6 +101,10 @@ class Graph:
             for levels in self.levels
         )
         self.feeds = self._edges(_reversed(sources))
+        self.is_measured = tuple(
+            any(shared == len(levels) for _, shared in feeds)
+            for feeds, levels in zip(self.feeds, self.levels, strict=True)
+        )
         self.finest = tuple(
             max((shared for _, shared in (*above, *needs)), default=0)
             for above, needs in zip(self.above, self.needs, strict=True)

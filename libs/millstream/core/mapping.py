@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import prod
 
+import msgspec
+
 from millstream.core.graph import Level
 from millstream.core.spec import MapSource
 from millstream.core.state import Run
@@ -42,6 +44,26 @@ def _length(run: Run, level: Level, source: MapSource, path: Path) -> int | None
         # As many as have a result, once all have ended.
         return max(node.length, 0) if node.is_over else None
     return node.length if node.length >= 0 else None
+
+
+def length_of_json(text: bytes) -> int:
+    """How many items a JSON list or object has; -1 for anything else."""
+    try:
+        return len(msgspec.json.decode(text, type=list[msgspec.Raw] | dict[str, msgspec.Raw]))
+    except msgspec.MsgspecError:
+        return -1
+
+
+def why_not_mappable(length: int, most: int) -> str:
+    """A sentence about a result of so many items that others are mapped over; "" if they can be."""
+    if length < 0:
+        return "other tasks are mapped over the result, so it must be a list or a dict"
+    if length > most:
+        return (
+            f"other tasks are mapped over the result, which has {length} items; at most {most} are "
+            f"allowed (the setting MILLSTREAM_MAX_MAP_LENGTH)"
+        )
+    return ""
 
 
 def note_length(run: Run, number: int, path: Path, length: int) -> None:

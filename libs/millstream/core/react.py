@@ -200,7 +200,7 @@ def make_ready(run: Run, number: int, instance: Instance, map_index: Path) -> Fa
             execution_timeout_s=task.execution_timeout_s,
             exclusive=task.exclusive,
             do_xcom_push=task.do_xcom_push,
-            is_mapped_over=bool(run.version.graph.feeds[number]),
+            is_mapped_over=run.version.graph.is_measured[number],
             resume=before.resume if before else None,
             first_started_at=before.first_started_at if before else None,
             pool=task.pool,

@@ -197,6 +197,17 @@ def check_map_length(what: str, sources: tuple[MapSource, ...], most: int) -> li
     return problems
 
 
+def map_length_problems(spec: DagSpec, most: int) -> list[str]:
+    """Which values of the DAG file are more than an installation allows to map over."""
+    problems = []
+    for task in spec.tasks:
+        what = f"task {task.task_id!r}"
+        problems += [_at(task, text) for text in check_map_length(what, task.mapped_over, most)]
+    for group in spec.groups:
+        problems += check_map_length(f"group {group.group_id!r}", group.mapped_over, most)
+    return [f"{text} (the setting MILLSTREAM_MAX_MAP_LENGTH)" for text in problems]
+
+
 def _check_mapped_groups(spec: DagSpec) -> list[str]:
     problems = []
     chains = group_chains(spec)

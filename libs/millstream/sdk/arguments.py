@@ -18,7 +18,7 @@ IGNORED_TASK_ARGUMENTS = frozenset(
     {
         "email", "email_on_retry", "email_on_failure", "provide_context", "ui_color",
         "ui_fgcolor", "run_as_user", "logger_name",
-        "show_return_value_in_logs", "map_index_template", "retry_handler",
+        "show_return_value_in_logs", "retry_handler",
     }
 )  # fmt: skip
 IGNORED_DAG_ARGUMENTS = frozenset(

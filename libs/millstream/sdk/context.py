@@ -48,6 +48,7 @@ CONTEXT_KEYS = frozenset(
         "templates_dict", "test_mode", "task_instance_key_str", "logical_date", "ds", "ds_nodash",
         "ts", "ts_nodash", "ts_nodash_with_tz", "data_interval_start", "data_interval_end", "var",
         "conn", "inlets", "outlets", "inlet_events", "outlet_events", "triggering_asset_events",
+        "expanded_ti_count", "map_index_template",
         *REPLACEMENTS,
     }
 )  # fmt: skip
@@ -98,7 +99,7 @@ class TaskInstance:
 
     def __init__(self, attempt: Attempt, channel: TaskChannel, dag_run: DagRun) -> None:
         self._channel = channel
-        self._map_index = attempt.map_index
+        self.path = attempt.map_index
         self.task: BaseOperator | None = None
         self.dag_run = dag_run
         self.dag_id = attempt.dag_id
@@ -113,6 +114,7 @@ class TaskInstance:
         self.pushed: dict[str, bytes] = {}
         self._prefetched: dict[XComQuery, tuple[Pulled, int]] = {}
         self.choice: Choice | None = None
+        self.map_name = ""
         self.assets: tuple[AssetEmission, ...] = ()
 
     def xcom_push(self, key: str, value: Any) -> None:
@@ -146,7 +148,7 @@ class TaskInstance:
         is_here = dag_id in (None, self.dag_id) and run_id in (None, self.run_id)
         if isinstance(map_indexes, NotSet):
             queries = tuple(
-                XComQuery(name, key, self._map_index)
+                XComQuery(name, key, self.path)
                 if is_here and name == self.task_id
                 else XComQuery(name, key, (), True)
                 for name in names
@@ -157,7 +159,7 @@ class TaskInstance:
             queries = tuple(XComQuery(name, key, path) for name in names for path in paths)
         own = {}
         if is_here and key in self.pushed:  # what this attempt pushed is known only here
-            mine = XComQuery(self.task_id, key, self._map_index)
+            mine = XComQuery(self.task_id, key, self.path)
             value = msgspec.json.decode(self.pushed[key])
             own = {number: value for number, query in enumerate(queries) if query == mine}
         pull = XComPull(
@@ -182,10 +184,26 @@ class TaskInstance:
             self.prefetch((query,))
         return self._prefetched[query]
 
+    def name_instance(self, context: Context, *, is_done: bool) -> None:
+        """Renders the task's ``map_index_template``, if it has one and is mapped. Before the task
+        has run what it needs may be missing; afterwards that is worth a warning."""
+        template = self.task.map_index_template if self.task else None
+        context["map_index_template"] = template
+        if self.task is None or template is None or not self.path:
+            return
+        try:
+            self.map_name = str(self.task.render_template(template, context))
+        except Exception as error:
+            if is_done:
+                self.task.log.warning("map_index_template cannot be rendered: %s", error)
+
     def shared_path(self, operator: BaseOperator) -> tuple[int, ...]:
         """The part of this instance's path that is one of ``operator``'s instances too: the levels
         of the mapped groups that both are in."""
-        return ()
+        from millstream.sdk.mapping import shared_levels
+
+        assert self.task is not None, "it is known before its arguments are"
+        return self.path[: shared_levels(self.task, operator)]
 
     def __repr__(self) -> str:
         return f"<TaskInstance {self.dag_id}.{self.task_id} {self.run_id} try {self.try_number}>"
@@ -207,6 +225,8 @@ def build_context(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Co
         "conn": conn,
         "templates_dict": None,
         "test_mode": False,
+        "expanded_ti_count": None,
+        "map_index_template": None,
     }
     if dag is not None:
         context["dag"] = dag

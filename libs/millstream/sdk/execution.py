@@ -10,7 +10,7 @@ import copy
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -21,6 +21,7 @@ from millstream.core.xcoms import XComQuery
 from millstream.sdk.asset_events import InletEvents, OutletEvents, TriggeringAssetEvents
 from millstream.sdk.context import Attempt, Context, build_context, get_current_context, running
 from millstream.sdk.errors import AirflowException, AirflowFailException, AirflowSkipException
+from millstream.sdk.mapped_operator import MappedOperator
 from millstream.sdk.masking import masker
 from millstream.sdk.operator import BaseOperator
 from millstream.sdk.operators.bash import BashOperator
@@ -38,6 +39,7 @@ __all__ = ["Attempt", "Outcome", "TaskChannel", "run_attempt", "stop_task"]
 
 MAX_TRACEBACK_BYTES = 16 * 1024
 MAX_MESSAGE_BYTES = 4 * 1024
+MAX_MAP_NAME_BYTES = 250
 _PACKAGE = str(Path(__file__).resolve().parent.parent) + "/"
 _LIBRARY_FRAMES = (_PACKAGE, "<frozen")
 
@@ -55,6 +57,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     may_retry: bool = True
     choice: Choice | None = None
     assets: tuple[AssetEmission, ...] = ()
+    map_name: str = ""
 
 
 def run_attempt(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Outcome:
@@ -70,14 +73,16 @@ def run_attempt(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Outc
             kind="skipped",
             xcoms=_pushed(context),
             message=_shown(_text(error), MAX_MESSAGE_BYTES),
+            map_name=_map_name(context),
         )
     except BaseException as error:
-        return _failed(error, _pushed(context))
+        return _failed(error, _pushed(context), _map_name(context))
     return Outcome(
         kind="success",
         xcoms=_pushed(context),
         choice=context["ti"].choice,
         assets=context["ti"].assets,
+        map_name=_map_name(context),
     )
 
 
@@ -94,6 +99,10 @@ def stop_task() -> None:
         traceback.print_exc()
 
 
+def _map_name(context: Context) -> str:
+    return bounded_text(context["ti"].map_name, MAX_MAP_NAME_BYTES) if "ti" in context else ""
+
+
 def _pushed(context: Context) -> dict[str, bytes]:
     return dict(context["ti"].pushed) if "ti" in context else {}
 
@@ -108,7 +117,9 @@ def _run(attempt: Attempt, dag: DAG | None, context: Context, channel: TaskChann
     )
     with running(context):
         instance.prefetch(_queries(task, context))
-        render_fields(task, dag, context)
+        task, as_they_are = _of_instance(task, context)
+        instance.name_instance(context, is_done=False)
+        render_fields(task, dag, context, as_they_are)
         if task.pre_execute_hook is not None:
             task.pre_execute_hook(context)
         task.pre_execute(context)
@@ -116,6 +127,7 @@ def _run(attempt: Attempt, dag: DAG | None, context: Context, channel: TaskChann
         if task.post_execute_hook is not None:
             task.post_execute_hook(context, result)
         task.post_execute(context, result)
+        instance.name_instance(context, is_done=True)
     if result is not None and attempt.do_xcom_push:
         instance.pushed[XCOM_RETURN_KEY] = encode_xcom(result, attempt.task_id)
     instance.assets = context["outlet_events"].emissions()
@@ -134,9 +146,22 @@ def _add_assets(context: Context, task: BaseOperator, channel: TaskChannel) -> N
 
 def _queries(task: BaseOperator, context: Context) -> Iterator[XComQuery]:
     """The XComs that the task's arguments refer to."""
+    if isinstance(task, MappedOperator):
+        yield from task.queries(context)
     for field in task.template_fields:
         for reference in references(getattr(task, field, None)):
             yield from reference.queries(context)
+
+
+def _of_instance(task: BaseOperator, context: Context) -> tuple[BaseOperator, list[Any]]:
+    """The operator that is run, for a mapped task that of the element; and which of its arguments
+    came from other tasks, so that no template is looked for in them."""
+    if not isinstance(task, MappedOperator):
+        return task, []
+    context["expanded_ti_count"] = task.instance_count(context)
+    task, as_they_are = task.instance(context)
+    context["task"] = context["ti"].task = task
+    return task, as_they_are
 
 
 def _task(attempt: Attempt, dag: DAG | None) -> BaseOperator:
@@ -153,7 +178,7 @@ def _task(attempt: Attempt, dag: DAG | None) -> BaseOperator:
         raise AirflowFailException(str(error)) from None
 
 
-def _failed(error: BaseException, xcoms: dict[str, bytes]) -> Outcome:
+def _failed(error: BaseException, xcoms: dict[str, bytes], map_name: str) -> Outcome:
     message = _text(error)
     if isinstance(error, SystemExit):
         message = f"the task ended the process with exit code {error.code!r}"
@@ -164,6 +189,7 @@ def _failed(error: BaseException, xcoms: dict[str, bytes]) -> Outcome:
         message=_shown(message, MAX_MESSAGE_BYTES),
         traceback=_shown(user_traceback(error), MAX_TRACEBACK_BYTES),
         may_retry=not isinstance(error, AirflowFailException),
+        map_name=map_name,
     )
 
 

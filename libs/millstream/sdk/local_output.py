@@ -38,6 +38,8 @@ class Output:
     def show(self, event: Event) -> None:
         """What the event means for a person who watches."""
         name = _name(event.where) or self._dag_id
+        called = getattr(event.data, "map_name", "")
+        name += f" ({called})" if called else ""
         match event.data:
             case RunCreated() as created:
                 date = created.logical_date

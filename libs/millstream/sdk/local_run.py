@@ -35,7 +35,7 @@ from millstream.core.commands import (
     TimerCommand,
     TriggerRun,
 )
-from millstream.core.errors import MillstreamError, NotFound
+from millstream.core.errors import InvalidDag, MillstreamError, NotFound
 from millstream.core.events import (
     AssetUpdated,
     Event,
@@ -47,11 +47,12 @@ from millstream.core.events import (
     XCom,
 )
 from millstream.core.handle import handle
+from millstream.core.mapping import length_of_json, why_not_mappable
 from millstream.core.spec import DagSpec
 from millstream.core.state import State
 from millstream.core.statuses import RunStatus, next_status
 from millstream.core.timers import timer_after
-from millstream.core.validate import check_dag
+from millstream.core.validate import MAX_MAP_LENGTH, check_dag, map_length_problems
 from millstream.core.xcoms import FoundXCom, XComAnswer, XComPull
 from millstream.sdk.errors import AirflowException, AirflowTaskTimeout
 from millstream.sdk.execution import Attempt, Outcome, run_attempt
@@ -71,24 +72,47 @@ _ACTOR = "dag.test"
 @dataclass(frozen=True)
 class LocalRun:
     """How a run of ``dag.test()`` ended. ``state`` is ``success`` or ``failed``; ``task_states``
-    holds the state of each task by its id."""
+    holds the state of each task by its id, that of a mapped task as its instances together have
+    it; ``instance_states`` holds the instances of each task by their map indices."""
 
     dag_id: str
     run_id: str
     state: str
-    task_states: dict[str, str]
-    xcoms: dict[str, dict[str, bytes]]
+    instance_states: dict[str, dict[tuple[int, ...], str]]
+    xcoms: dict[str, dict[tuple[int, ...], dict[str, bytes]]]
 
-    def xcom(self, task_id: str, key: str = XCOM_RETURN_KEY, default: Any = None) -> Any:
-        """What the task handed on under ``key``, or ``default``. Raises
-        :class:`AirflowException` for a task that the run does not have."""
+    @property
+    def task_states(self) -> dict[str, str]:
+        return {name: _together(states) for name, states in self.instance_states.items()}
+
+    def xcom(
+        self,
+        task_id: str,
+        key: str = XCOM_RETURN_KEY,
+        default: Any = None,
+        *,
+        map_index: int | tuple[int, ...] = (),
+    ) -> Any:
+        """What the task, or the instance with that ``map_index`` (a tuple where maps are nested),
+        handed on under ``key``, or ``default``. Raises :class:`AirflowException` for a task that
+        the run does not have."""
         if task_id not in self.task_states:
             known = ", ".join(map(repr, self.task_states))
             raise AirflowException(
                 f"task_id {task_id!r} is no task of DAG {self.dag_id!r}; it has {known or 'none'}"
             )
-        found = self.xcoms.get(task_id, {})
+        path = (map_index,) if isinstance(map_index, int) else map_index
+        found = self.xcoms.get(task_id, {}).get(path, {})
         return msgspec.json.decode(found[key]) if key in found else default
+
+
+def _together(states: Mapping[tuple[int, ...], str]) -> str:
+    """The state of a task whose instances have these."""
+    found = set(states.values())
+    for worst in ("failed", "upstream_failed", "success", "skipped"):
+        if worst in found:
+            return worst
+    return "none"
 
 
 def run_locally(
@@ -97,6 +121,9 @@ def run_locally(
     """Runs the DAG to its end; progress and logs go to the standard output."""
     spec = dag.to_spec(Path(dag.fileloc).name or "dag.py")
     check_dag(spec)
+    problems = map_length_problems(spec, _max_map_length())
+    if problems:
+        raise InvalidDag(spec.dag_id, problems)
     conf = _plain_conf(run_conf or {})
     resolve_params(dag.params, {}, conf)
     runner = _Runner(dag, spec, conf)
@@ -114,6 +141,20 @@ def _plain_conf(conf: Mapping[str, Any]) -> dict[str, Any]:
             f"run_conf is {conf!r}, which is no JSON object ({error}); use str, number, list, dict"
         ) from None
     return plain
+
+
+def _checked(outcome: Outcome) -> Outcome:
+    """A failure instead, if the result cannot be mapped over."""
+    text = outcome.xcoms.get(XCOM_RETURN_KEY)
+    length = -1 if text is None else length_of_json(text)
+    problem = why_not_mappable(length, _max_map_length())
+    if not problem:
+        return outcome
+    return Outcome(kind="failed", error_type="NotMappable", message=problem)
+
+
+def _max_map_length() -> int:
+    return int(os.environ.get("MILLSTREAM_MAX_MAP_LENGTH", MAX_MAP_LENGTH))
 
 
 class _Clock:
@@ -143,7 +184,9 @@ class _Runner:
         self._run_id = ""
         self._asset_events: list[AssetEventRecord] = []
         self._ended: RunStatus | None = None
-        self._statuses = {task.task_id: "none" for task in spec.tasks}
+        self._statuses: dict[str, dict[tuple[int, ...], str]] = {
+            task.task_id: {} for task in spec.tasks
+        }
         self._xcoms: dict[str, dict[tuple[int, ...], dict[str, bytes]]] = {}
         self._variables: dict[str, str] = {}
 
@@ -174,8 +217,9 @@ class _Runner:
                     f"run {self._run_id!r} has nothing to run and nothing to wait for, and has not "
                     f"ended: report this with the DAG file"
                 )
-        xcoms = {task_id: found[()] for task_id, found in self._xcoms.items() if () in found}
-        return LocalRun(self._spec.dag_id, self._run_id, str(self._ended), self._statuses, xcoms)
+        return LocalRun(
+            self._spec.dag_id, self._run_id, str(self._ended), self._statuses, self._xcoms
+        )
 
     def _id(self) -> str:
         return f"local/{next(self._numbers)}"
@@ -193,8 +237,8 @@ class _Runner:
         if where.run_id:
             self._run_id = where.run_id
         status = next_status(data)
-        if status is not None and not where.map_index:
-            self._statuses[where.task_id] = status
+        if status is not None:
+            self._statuses[where.task_id][where.map_index] = str(status)
         if isinstance(data, AssetUpdated):
             self._asset_events.append(
                 AssetEventRecord(
@@ -238,7 +282,7 @@ class _Runner:
         claim: dict[str, Any] = {
             "where": where,
             "worker": _ACTOR,
-            "token": f"{where.task_id}/{where.attempt}",
+            "token": f"{where.task_id}/{where.map_index}/{where.attempt}",
             "started_at": started_at,
         }
         self._do(StartAttempt(id=self._id(), **claim))
@@ -247,6 +291,8 @@ class _Runner:
         os.chdir(home)
         if outcome.error_type == KeyboardInterrupt.__name__:
             raise KeyboardInterrupt
+        if ready.is_mapped_over and outcome.kind == "success":
+            outcome = _checked(outcome)
         self._xcoms.setdefault(where.task_id, {})[where.map_index] = dict(outcome.xcoms)
         self._do(self._report(outcome, claim))
 
@@ -268,9 +314,10 @@ class _Runner:
             "id": self._id(),
             "ended_at": self._clock.now(),
             "xcoms": {
-                key: XCom(value=msgspec.Raw(text), size=len(text))
+                key: XCom(value=msgspec.Raw(text), size=len(text), length=length_of_json(text))
                 for key, text in outcome.xcoms.items()
             },
+            "map_name": outcome.map_name,
         }
         match outcome.kind:
             case "success":

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from millstream.sdk.context import Context
     from millstream.sdk.dag import DAG
+    from millstream.sdk.mapped_operator import OperatorPartial
     from millstream.sdk.taskgroup import TaskGroup
 
 Init = Callable[..., None]
@@ -41,13 +42,19 @@ PreExecute = Callable[[dict[str, Any]], None]
 PostExecute = Callable[[dict[str, Any], Any], None]
 
 
+# The argument by which a mapped task makes the operator of one of its instances.
+INSTANCE_OF = "__instance_of"
+
+
 class _Creation(NamedTuple):
-    """What holds for all the ``__init__`` calls that make one operator."""
+    """What holds for all the ``__init__`` calls that make one operator. An instance of a mapped
+    task is in no DAG: the mapped task is."""
 
     dag: DAG | None
     group: TaskGroup | None
     defaults: Mapping[str, Any]
     line: int
+    is_instance: bool = False
 
 
 def _with_defaults(init: Init) -> Init:
@@ -76,14 +83,19 @@ def _with_defaults(init: Init) -> Init:
                 hint = f"; you wrote {near!r}" if near else ""
                 raise TypeError(f"{callee}() needs the argument {name!r}{hint}")
         init(self, **kwargs)
-        if outermost:
+        if outermost and not self._creation.is_instance:
             self._finish()
 
     initialize.__dict__["knows"] = frozenset(parameter.name for parameter in parameters)
+    initialize.__dict__["needs"] = frozenset(
+        parameter.name for parameter in parameters if parameter.default is parameter.empty
+    )
     return initialize
 
 
 def _begin(kwargs: dict[str, Any]) -> _Creation:
+    if kwargs.pop(INSTANCE_OF, None) is not None:
+        return _Creation(None, None, kwargs.pop("default_args"), 0, is_instance=True)
     dag, group = _place(kwargs)
     defaults = {
         **(dag.default_args if dag else {}),
@@ -124,6 +136,7 @@ class BaseOperator(Node):
     template_fields: Sequence[str] = ()
     template_ext: Sequence[str] = ()
     operator_name: ClassVar[str] = ""
+    is_mapped: ClassVar[bool] = False
     _creation: _Creation
 
     prepares_template: ClassVar[bool] = False
@@ -167,6 +180,7 @@ class BaseOperator(Node):
         returns_dag_result: bool = False,
         pre_execute: PreExecute | None = None,
         post_execute: PostExecute | None = None,
+        map_index_template: str | None = None,
         **kwargs: Any,
     ) -> None:
         arguments.check_arguments(
@@ -197,6 +211,11 @@ class BaseOperator(Node):
         self.returns_dag_result = bool(returns_dag_result)
         self.inlets = asset_list("inlets", inlets, f"task {task_id!r}")
         self.outlets = asset_list("outlets", outlets, f"task {task_id!r}")
+        self.map_index_template = (
+            None
+            if map_index_template is None
+            else arguments.text("map_index_template", map_index_template)
+        )
         self.line = self._creation.line
         self.pre_execute_hook = _hook("pre_execute", pre_execute)
         self.post_execute_hook = _hook("post_execute", post_execute)
@@ -217,8 +236,8 @@ class BaseOperator(Node):
         """After the outermost ``__init__``: the references in template fields become edges."""
         for field in self.template_fields:
             for reference in references(getattr(self, field, None)):
-                if isinstance(reference, XComArg):
-                    self.add_upstream(reference.operator)
+                for operator in reference.operators():
+                    self.add_upstream(operator)
 
     def _check_start_date(self, start_date: Any) -> None:
         from millstream.sdk.dates import instant
@@ -231,6 +250,14 @@ class BaseOperator(Node):
                 f"supported "
                 f"yet; give the DAG the start_date"
             )
+
+    @classmethod
+    def partial(cls, *, task_id: str, **kwargs: Any) -> OperatorPartial:
+        """The arguments that all instances of a mapped task share: then ``.expand(...)`` or
+        ``.expand_kwargs(...)`` says over what it is mapped."""
+        from millstream.sdk.mapped_operator import OperatorPartial
+
+        return OperatorPartial(cls, {"task_id": task_id, **kwargs})
 
     @classmethod
     def known_arguments(cls) -> list[str]:

@@ -12,6 +12,15 @@ from millstream.sdk.authoring import current_dag
 from millstream.sdk.conditions import Condition, conditional
 from millstream.sdk.context import CONTEXT_KEYS, Context, current_task_instance
 from millstream.sdk.errors import AirflowException, NotSupportedYet
+from millstream.sdk.mapped_operator import (
+    check_complete,
+    check_given_once,
+    check_mapped,
+    check_names,
+    make_mapped,
+    with_elements,
+)
+from millstream.sdk.mapping import Dicts, Expansion, Product
 from millstream.sdk.operator import BaseOperator
 from millstream.sdk.operators.branch import cut_off, follow
 from millstream.sdk.operators.python import PythonOperator
@@ -107,6 +116,14 @@ class TaskFunction:
             raise TypeError(f"{self.function.__name__}(): {error}") from None
         if self._fills_context:
             args, kwargs = (), _by_name(bound)
+        operator = self.operator_class(
+            python_callable=self.function, op_args=args, op_kwargs=kwargs, **self._options()
+        )
+        self.mark(operator)
+        return XComArg(operator)
+
+    def _options(self) -> dict[str, Any]:
+        """The arguments of the operator, with the task id that is free now."""
         options = dict(self.options)
         group = options.get("task_group")
         dag = options.get("dag") or (group.dag if group else current_dag())
@@ -114,11 +131,7 @@ class TaskFunction:
         options["task_id"] = dag.free_task_id(wanted, group) if dag else wanted
         options.setdefault("multiple_outputs", _returns_dict(self.function))
         options.setdefault("doc_md", inspect.cleandoc(self.function.__doc__ or ""))
-        operator = self.operator_class(
-            python_callable=self.function, op_args=args, op_kwargs=kwargs, **options
-        )
-        self.mark(operator)
-        return XComArg(operator)
+        return options
 
     def override(self, **options: Any) -> TaskFunction:
         """The same function with other operator arguments, such as ``task_id``."""
@@ -145,15 +158,89 @@ class TaskFunction:
         if self.is_teardown:
             operator.as_teardown(on_failure_fail_dagrun=self.on_failure_fail_dagrun)
 
-    def expand(self, **kwargs: Any) -> XComArg:
-        """Dynamic task mapping: planned."""
-        raise NotSupportedYet(
-            f"{self.function.__name__}.expand() is not supported yet; call the task once for each "
-            f"value"
-        )
+    def partial(self, **kwargs: Any) -> TaskFunctionPartial:
+        """The arguments of the function that all instances of a mapped task share."""
+        return TaskFunctionPartial(self, {}).partial(**kwargs)
 
-    expand_kwargs = expand
-    partial = expand
+    def expand(self, **kwargs: Any) -> XComArg:
+        """One instance for each combination of the elements of these arguments, the last argument
+        varying fastest. The result is the list of what the instances return."""
+        return TaskFunctionPartial(self, {}).expand(**kwargs)
+
+    def expand_kwargs(self, kwargs: Any, *, strict: bool = True) -> XComArg:
+        """One instance for each dict of the list, which has the function's arguments."""
+        return TaskFunctionPartial(self, {}).expand_kwargs(kwargs, strict=strict)
+
+    def mapped(
+        self, given: Mapping[str, Any], make: Callable[[str], Expansion], is_strict: bool
+    ) -> XComArg:
+        """A mapped task; ``make`` gets its id and makes what it is mapped over."""
+        options = self._options()
+        operator = make_mapped(
+            self.operator_class,
+            {"python_callable": self.function, "op_args": (), "op_kwargs": dict(given), **options},
+            make(options["task_id"]),
+            into="op_kwargs",
+            is_strict=is_strict,
+        )
+        self.mark(operator)
+        return XComArg(operator)
+
+    @property
+    def signature(self) -> inspect.Signature:
+        """What a call has to give: the function's own, with context keys optional."""
+        return self._signature
+
+
+class TaskFunctionPartial:
+    """What ``function.partial(...)`` returns: arguments that all instances share."""
+
+    def __init__(self, function: TaskFunction, given: Mapping[str, Any]) -> None:
+        self._function = function
+        self._name = function.function.__name__
+        self._given = dict(given)
+
+    def override(self, **options: Any) -> TaskFunctionPartial:
+        """The same with other operator arguments, such as ``task_id``."""
+        return TaskFunctionPartial(self._function.override(**options), self._given)
+
+    def partial(self, **kwargs: Any) -> TaskFunctionPartial:
+        """More arguments that all instances share."""
+        callee = f"{self._name}.partial()"
+        check_names(callee, self._function.signature, kwargs)
+        check_given_once(callee, self._given, kwargs)
+        return TaskFunctionPartial(self._function, {**self._given, **kwargs})
+
+    def expand(self, **kwargs: Any) -> XComArg:
+        """One instance for each combination of the elements of these arguments, the last argument
+        varying fastest."""
+        callee = f"{self._name}.expand()"
+        check_names(callee, self._function.signature, kwargs)
+        check_mapped(callee, kwargs, self._given)
+        check_complete(callee, self._function.signature, {**self._given, **kwargs})
+        place = self._function.options
+
+        def make(task_id: str) -> Expansion:
+            return Product(callee, with_elements(task_id, kwargs, place))
+
+        return self._function.mapped(self._given, make, True)
+
+    def expand_kwargs(self, kwargs: Any, *, strict: bool = True) -> XComArg:
+        """One instance for each dict of the list, which has the function's arguments. ``strict``,
+        as in Airflow: an argument must not be in ``partial`` as well."""
+        callee = f"{self._name}.expand_kwargs()"
+        for item in kwargs if isinstance(kwargs, list | tuple) else ():
+            if isinstance(item, Mapping):
+                check_names(callee, self._function.signature, item)
+                check_complete(callee, self._function.signature, {**self._given, **item})
+                if strict:
+                    check_given_once(callee, self._given, item)
+        place = self._function.options
+
+        def make(task_id: str) -> Expansion:
+            return Dicts(callee, with_elements(task_id, {"kwargs": kwargs}, place)["kwargs"])
+
+        return self._function.mapped(self._given, make, strict)
 
 
 class TaskDecorator:

@@ -11,13 +11,23 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
 
 from millstream.core.spec import GroupSpec
 from millstream.sdk import arguments
 from millstream.sdk.authoring import close_group, current_dag, current_group, open_group
 from millstream.sdk.edges import Node
-from millstream.sdk.errors import AirflowException, DuplicateTaskIdFound, NotSupportedYet
+from millstream.sdk.errors import AirflowException, DuplicateTaskIdFound
+from millstream.sdk.mapped_operator import (
+    check_complete,
+    check_given_once,
+    check_mapped,
+    check_names,
+    with_elements,
+)
+from millstream.sdk.mapping import Dicts, Expansion, MappedArgument, Product
 
 if TYPE_CHECKING:
     from millstream.sdk.dag import DAG
@@ -37,6 +47,8 @@ class TaskGroup(Node):
     the DAG, and the task's own arguments. With ``add_suffix_on_collision`` an id that is taken
     becomes ``load__1``, ``load__2``, ...
     """
+
+    is_mapped: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -183,6 +195,34 @@ class TaskGroup(Node):
 _ARGUMENTS = sorted(set(inspect.signature(TaskGroup.__init__).parameters) - {"self", "kwargs"})
 
 
+class MappedTaskGroup(TaskGroup):
+    """A group that is repeated as a whole for each element. Each index runs through it on its own:
+    nothing in it waits for another index."""
+
+    is_mapped = True
+
+    def __init__(self, *, expansion: Expansion, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.expansion = expansion
+
+    def to_spec(self) -> GroupSpec:
+        """The group as plain data."""
+        over = tuple(source.map_source() for source in self.expansion.sources)
+        return msgspec.structs.replace(super().to_spec(), mapped_over=over)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        for source in self.expansion.sources if error is None else ():
+            for operator in source.operators():
+                for root in self.roots:
+                    root.add_upstream(operator)
+
+
 def _before_teardowns(
     teardown: BaseOperator, inside: Mapping[str, BaseOperator]
 ) -> Iterator[BaseOperator]:
@@ -233,37 +273,76 @@ class TaskGroupFunction:
     """A ``@task_group`` function. A call makes a group, with the tasks that the body makes in it,
     and returns what the function returns, or the group if that is None."""
 
-    def __init__(self, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        options: Mapping[str, Any],
+        given: Mapping[str, Any] | None = None,
+    ) -> None:
         if not callable(function):
             raise TypeError(f"@task_group needs a function, not {function!r}")
         self.function = function
         self.options = dict(options)
+        self._given = dict(given or {})
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        options = {
+        with TaskGroup(**self._group_options()) as group:
+            returned = self.function(*args, **{**self._given, **kwargs})
+        return group if returned is None else returned
+
+    def _group_options(self) -> dict[str, Any]:
+        return {
             "group_id": self.function.__name__,
             "add_suffix_on_collision": True,
             "tooltip": inspect.cleandoc(self.function.__doc__ or ""),
             **self.options,
         }
-        with TaskGroup(**options) as group:
-            returned = self.function(*args, **kwargs)
-        return group if returned is None else returned
 
     def override(self, **options: Any) -> TaskGroupFunction:
         """The same function with other arguments of the group, such as ``group_id``."""
-        return TaskGroupFunction(self.function, {**self.options, **options})
+        return TaskGroupFunction(self.function, {**self.options, **options}, self._given)
+
+    def partial(self, **kwargs: Any) -> TaskGroupFunction:
+        """The arguments of the function that all instances of a mapped group share."""
+        callee = f"{self.function.__name__}.partial()"
+        check_names(callee, inspect.signature(self.function), kwargs)
+        check_given_once(callee, self._given, kwargs)
+        return TaskGroupFunction(self.function, self.options, {**self._given, **kwargs})
 
     def expand(self, **kwargs: Any) -> Any:
-        """Mapped groups: planned."""
-        raise NotSupportedYet(
-            f"{self.function.__name__}.expand() is not supported yet; call the group once for each "
-            f"value"
-        )
+        """Repeats the group for each combination of the elements of these arguments, the last one
+        varying fastest. In the function an argument stands for the element."""
+        callee = f"{self.function.__name__}.expand()"
+        check_names(callee, inspect.signature(self.function), kwargs)
+        check_mapped(callee, kwargs, self._given)
+        check_complete(callee, inspect.signature(self.function), {**self._given, **kwargs})
+        mapped = with_elements(self._task_id(), kwargs, self.options)
+        return self._make_mapped(Product(callee, mapped), list(kwargs))
 
-    expand_kwargs = expand
-    partial = expand
+    def expand_kwargs(self, kwargs: Any) -> Any:
+        """Repeats the group for each dict of the list, which has the function's arguments."""
+        callee = f"{self.function.__name__}.expand_kwargs()"
+        parameters = inspect.signature(self.function).parameters.values()
+        if any(each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in parameters):
+            raise TypeError(
+                f"{callee} needs to know the function's arguments, so it cannot have * or **"
+            )
+        mapped = with_elements(self._task_id(), {"kwargs": kwargs}, self.options)["kwargs"]
+        names = [each.name for each in parameters if each.name not in self._given]
+        return self._make_mapped(Dicts(callee, mapped), names)
+
+    def _task_id(self) -> str:
+        return str(self._group_options()["group_id"])
+
+    def _make_mapped(self, expansion: Expansion, names: list[str]) -> Any:
+        mapped = {name: MappedArgument(expansion, name) for name in names}
+        group = MappedTaskGroup(expansion=expansion, **self._group_options())
+        with group:
+            for argument in mapped.values():
+                argument.group = group
+            returned = self.function(**self._given, **mapped)
+        return group if returned is None else returned
 
 
 def task_group(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jinja2
@@ -98,8 +98,10 @@ class Renderer:
         extensions: Any,
         context: Context,
         jinja: jinja2.Environment | None = None,
+        as_they_are: Sequence[Any] = (),
     ) -> None:
         self._dag = dag
+        self._as_they_are = {id(part): part for value in as_they_are for part in _parts(value)}
         self._extensions = tuple(extensions)
         self._context = context
         self._jinja = jinja
@@ -116,6 +118,8 @@ class Renderer:
     def render(self, value: Any, field: str) -> Any:
         """``value`` with the templates in it replaced, at any depth of lists, tuples, sets, dicts
         and objects that have ``template_fields`` themselves."""
+        if id(value) in self._as_they_are:
+            return value
         if isinstance(value, str):
             return self._text(value, field)
         if isinstance(value, Reference):
@@ -157,10 +161,13 @@ class Renderer:
             raise TemplateError(field, line, message, source=source) from error
 
 
-def render_fields(task: BaseOperator, dag: DAG | None, context: Context) -> None:
+def render_fields(
+    task: BaseOperator, dag: DAG | None, context: Context, as_they_are: Sequence[Any] = ()
+) -> None:
     """Replaces the task's template fields by their values. Pass a copy: the DAG serves many
-    attempts. Raises :class:`TemplateError`."""
-    renderer = Renderer(dag, task.template_ext, context)
+    attempts. In the values ``as_they_are``, which came from other tasks, no template is looked for.
+    Raises :class:`TemplateError`."""
+    renderer = Renderer(dag, task.template_ext, context, as_they_are=as_they_are)
     try:
         if type(task).prepares_template:
             _read_files(task, renderer.jinja)
@@ -240,6 +247,19 @@ def check_templates(task: BaseOperator) -> None:
                 jinja.parse(text)
             except jinja2.TemplateSyntaxError as error:
                 raise _of_syntax(field, error, text) from None
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """A value, and what is in it at any depth of lists, tuples and dicts. Short texts are left out:
+    they are no templates, and one object may stand for all that are equal."""
+    if not isinstance(value, str) or len(value) > 3:
+        yield value
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from _parts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _parts(item)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from millstream.core.spec import MapSource
 from millstream.core.xcoms import RETURN_VALUE, XComQuery
 from millstream.sdk.edges import Node
 from millstream.sdk.errors import AirflowException, XComEncodingError
-from millstream.sdk.pulling import values_below
+from millstream.sdk.pulling import LazyXComs, values_below
 
 if TYPE_CHECKING:
     from millstream.sdk.context import Context
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from millstream.sdk.setup_teardown import SetupTeardownScope
 
 XCOM_RETURN_KEY = RETURN_VALUE
+_UNSET: Any = object()
 
 
 class Reference:
@@ -39,8 +41,61 @@ class Reference:
         once."""
         return ()
 
+    def operators(self) -> Iterable[BaseOperator]:
+        """The tasks whose results it needs."""
+        return ()
 
-class XComArg(Reference, Node):
+
+class Mappable(Reference, Node):
+    """What a task or a group can be mapped over."""
+
+    def map_source(self) -> MapSource:
+        """What the scheduler has to know of it: where its length comes from."""
+        raise NotImplementedError
+
+    def operators(self) -> Iterator[BaseOperator]:
+        raise NotImplementedError
+
+    def items(self, context: Context) -> Sequence[Any]:
+        """Its elements, inside a running attempt."""
+        raise NotImplementedError
+
+    def resolve(self, context: Context) -> Any:
+        return list(self.items(context))
+
+    @property
+    def roots(self) -> Sequence[BaseOperator]:
+        return list(self.operators())
+
+    @property
+    def leaves(self) -> Sequence[BaseOperator]:
+        return list(self.operators())
+
+    def map(self, f: Callable[[Any], Any]) -> Mappable:
+        """``f`` of each element. It is called in the instance that is mapped over the element; if
+        it raises AirflowSkipException, that instance is skipped."""
+        from millstream.sdk.mapping import MappedValues
+
+        return MappedValues(self, f)
+
+    def zip(self, *others: Any, fillvalue: Any = _UNSET) -> Mappable:
+        """Tuples of one element of this and one of each other; as many as the shortest has, or with
+        a ``fillvalue`` as the longest."""
+        from millstream.sdk.mapping import ZippedValues, source_of
+
+        parts = [source_of("an argument of zip()", other) for other in (self, *others)]
+        return ZippedValues(parts) if fillvalue is _UNSET else ZippedValues(parts, fillvalue)
+
+    def concat(self, *others: Any) -> Mappable:
+        """The elements of this, then those of the others."""
+        from millstream.sdk.mapping import ConcatenatedValues, source_of
+
+        return ConcatenatedValues(
+            [source_of("an argument of concat()", other) for other in (self, *others)]
+        )
+
+
+class XComArg(Mappable):
     """The value that a task will hand on. As an argument of another task it makes the edge and
     pulls the value; ``arg["key"]`` is one key of it."""
 
@@ -55,6 +110,31 @@ class XComArg(Reference, Node):
     @property
     def leaves(self) -> Sequence[BaseOperator]:
         return (self.operator,)
+
+    def operators(self) -> Iterator[BaseOperator]:
+        yield self.operator
+
+    def map_source(self) -> MapSource:
+        return MapSource(task_id=self.operator.task_id)
+
+    def check_mappable(self, what: str) -> None:
+        """Raises ``TypeError`` for a value whose length nobody will know."""
+        if self.key != XCOM_RETURN_KEY:
+            raise TypeError(
+                f"{what} is the key {self.key!r} of what task {self.operator.task_id!r} hands on, "
+                f"and only a whole return value can be mapped over; let a task return that key"
+            )
+
+    def items(self, context: Context) -> Sequence[Any]:
+        value = self.resolve(context)
+        if isinstance(value, Mapping):
+            return list(value.items())
+        if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+            return value
+        raise AirflowException(
+            f"task {self.operator.task_id!r} returned a {type(value).__name__}; only a list or a "
+            f"dict can be mapped over"
+        )
 
     def __getitem__(self, key: str) -> XComArg:
         if not isinstance(key, str):
@@ -118,9 +198,12 @@ class XComArg(Reference, Node):
         """The value; None where the task returned None. A mapped task gives the values of its
         instances. A key that was not pushed by itself is looked up in the returned dict, and is an
         error if it is not there either."""
+        from millstream.sdk.mapping import levels_of
+
         query, *fallback = self.queries(context)
         pulled, number = context["ti"].referenced(query)
-        if getattr(self.operator, "is_mapped", False) or pulled.first(number) is not None:
+        is_many = levels_of(self.operator) > len(query.map_index)
+        if is_many or pulled.first(number) is not None:
             return values_below(pulled, number, query)
         if self.key == XCOM_RETURN_KEY or self._has_outputs:
             return None
@@ -209,7 +292,7 @@ def _plain(value: Any, path: str) -> Any:
                     path, f"{float(value)}", "which is not JSON; return None or a str for it"
                 )
             return float(value)
-        case list() | tuple():
+        case list() | tuple() | LazyXComs():
             return [_plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
         case dict():
             return _plain_dict(value, path)

@@ -80,6 +80,7 @@ CREATE TABLE task_instance (
     retry_at   timestamptz,
     reason     text      NOT NULL,
     traceback  text      NOT NULL,
+    map_name   text      NOT NULL,
     position   bigint    NOT NULL,
     pool       text      NOT NULL,
     pool_slots integer   NOT NULL,

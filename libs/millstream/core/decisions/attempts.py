@@ -108,6 +108,7 @@ def finish(
                     xcoms=command.xcoms,
                     choice=command.choice,
                     assets=command.assets,
+                    map_name=command.map_name,
                 ),
             )
         case SkipAttempt():
@@ -119,6 +120,7 @@ def finish(
                     started_at=command.started_at,
                     ended_at=command.ended_at,
                     xcoms=command.xcoms,
+                    map_name=command.map_name,
                 ),
             )
         case FailAttempt():
@@ -149,6 +151,7 @@ def _failed(run: Run, instance: Instance, command: FailAttempt, now: datetime) -
             ended_at=command.ended_at,
             retry_at=retry_at,
             xcoms=command.xcoms,
+            map_name=command.map_name,
         ),
     )
 

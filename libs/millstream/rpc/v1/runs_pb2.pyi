@@ -97,7 +97,7 @@ class Run(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., dag_version: _Optional[int] = ..., state: _Optional[_Union[RunState, str]] = ..., run_type: _Optional[str] = ..., conf: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., logical_date: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., note: _Optional[str] = ..., reason: _Optional[str] = ..., created_position: _Optional[int] = ..., data_interval_start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., data_interval_end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., run_after: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., triggered_by: _Optional[str] = ..., backfill_id: _Optional[str] = ...) -> None: ...
 
 class TaskInstance(_message.Message):
-    __slots__ = ("task_id", "map_index", "state", "attempt", "operator", "queue", "worker", "queued_at", "started_at", "ended_at", "retry_at", "reason", "traceback")
+    __slots__ = ("task_id", "map_index", "state", "attempt", "operator", "queue", "worker", "queued_at", "started_at", "ended_at", "retry_at", "reason", "traceback", "map_name")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     MAP_INDEX_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -111,6 +111,7 @@ class TaskInstance(_message.Message):
     RETRY_AT_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     TRACEBACK_FIELD_NUMBER: _ClassVar[int]
+    MAP_NAME_FIELD_NUMBER: _ClassVar[int]
     task_id: str
     map_index: _containers.RepeatedScalarFieldContainer[int]
     state: TaskState
@@ -124,7 +125,8 @@ class TaskInstance(_message.Message):
     retry_at: _timestamp_pb2.Timestamp
     reason: str
     traceback: str
-    def __init__(self, task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ..., state: _Optional[_Union[TaskState, str]] = ..., attempt: _Optional[int] = ..., operator: _Optional[str] = ..., queue: _Optional[str] = ..., worker: _Optional[str] = ..., queued_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., traceback: _Optional[str] = ...) -> None: ...
+    map_name: str
+    def __init__(self, task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ..., state: _Optional[_Union[TaskState, str]] = ..., attempt: _Optional[int] = ..., operator: _Optional[str] = ..., queue: _Optional[str] = ..., worker: _Optional[str] = ..., queued_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., traceback: _Optional[str] = ..., map_name: _Optional[str] = ...) -> None: ...
 
 class TriggerRunRequest(_message.Message):
     __slots__ = ("request_id", "namespace", "dag_id", "run_id", "conf", "logical_date", "note", "run_after", "no_logical_date", "unpause")
