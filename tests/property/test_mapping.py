@@ -111,7 +111,13 @@ class Play:
             if run is None:
                 break
             check_counts(run)
-            where, instance = order.choice(list(self.shard.state.open_instances()))
+            where, instance = order.choice(
+                [
+                    each
+                    for each in self.shard.state.open_instances()
+                    if each[1].status is not TaskStatus.SCHEDULED
+                ]
+            )
             if instance.status is TaskStatus.UP_FOR_RETRY:
                 self.shard.handle(RetryAttempt(id=self.shard.id(), where=where))
             else:
