@@ -126,7 +126,7 @@ class Play:
             raise AssertionError("the run does not end")
         for event in self.shard.log:
             status = next_status(event.data)
-            if status is not None:
+            if status not in (None, TaskStatus.SCHEDULED):
                 self.states[event.where.task_id, event.where.map_index] = str(status)
 
     def report(self, where: Where, tries: int) -> Any:

@@ -89,6 +89,12 @@ class RunProgress:
         if event.type == "TaskExpanded":
             self.tasks.pop(name, None)  # its instances are shown in its place
             return None
+        if event.type == "TaskScheduled" and event.data.get("length"):
+            for index in range(event.data["length"]):
+                each = f"{name}[{index}]"
+                if each not in self.tasks:
+                    self.tasks[each] = TaskProgress(each, state="scheduled")
+            return None
         task = self.tasks.setdefault(name, TaskProgress(name))
         data = event.data
         task.attempt = event.attempt or task.attempt

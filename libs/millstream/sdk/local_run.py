@@ -237,7 +237,7 @@ class _Runner:
         if where.run_id:
             self._run_id = where.run_id
         status = next_status(data)
-        if status is not None:
+        if status is not None and not getattr(data, "length", 0):  # not of all its instances
             self._statuses[where.task_id][where.map_index] = str(status)
         if isinstance(data, AssetUpdated):
             self._asset_events.append(
