@@ -46,20 +46,26 @@ def mapped_dags(draw: st.DrawFn) -> DagSpec:
 def framed_dags(draw: st.DrawFn) -> DagSpec:
     """Work between a setup and its teardown, and a branch in it."""
     fail_fast = draw(st.booleans())
+    join = draw(st.sampled_from(list(TriggerRule)[:-1]))
     rule = TriggerRule.ALL_DONE_SETUP_SUCCESS
     return dag(
         task("s", is_setup=True),
         task("b", "s", retries=draw(st.integers(0, 1)), retry_delay_s=0.0),
         task("x", "b"),
         task("y", "b", action=draw(st.sampled_from([EmptyAction(), task("y").action]))),
-        task("j", *("x", "y"), trigger_rule=draw(st.sampled_from(list(TriggerRule)[:-1]))),
+        task("j", *("x", "y"), trigger_rule=TriggerRule.ALL_SUCCESS if fail_fast else join),
         task("t", *("s", "j"), is_teardown=True, trigger_rule=rule),
         task("after", "j"),
         fail_fast=fail_fast,
     )
 
 
-SPECS = st.one_of(dags(), mapped_dags(), framed_dags())
+# With few slots some tasks are scheduled and wait when they are stopped.
+SPECS = st.builds(
+    lambda spec, most: msgspec.structs.replace(spec, max_active_tasks=most),
+    st.one_of(dags(), mapped_dags(), framed_dags()),
+    st.sampled_from([1, 2, 16]),
+)
 
 
 def play(spec: DagSpec, order: Random) -> Shard:

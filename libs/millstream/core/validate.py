@@ -10,10 +10,19 @@ from zoneinfo import ZoneInfo
 
 from millstream.core.errors import InvalidArgument, InvalidDag
 from millstream.core.graph import find_cycle, group_chains, source_tasks
-from millstream.core.spec import BashAction, DagSpec, MapSource, PythonAction, TaskSpec
+from millstream.core.spec import (
+    BashAction,
+    DagSpec,
+    MapSource,
+    PythonAction,
+    TaskSpec,
+    TriggerRule,
+)
 from millstream.core.timetable import check_schedule
 
 MAX_ID_LENGTH = 250
+# As in Airflow: with another rule a task would run because of the failure that ends the run.
+FAIL_FAST_RULES = (TriggerRule.ALL_SUCCESS, TriggerRule.ALL_DONE_SETUP_SUCCESS)
 MAX_TASKS = 10_000
 MAX_ACTIVE_RUNS = 100_000
 _LONGEST_S = 366 * 86400
@@ -142,6 +151,11 @@ def _check_task(spec: DagSpec, task: TaskSpec) -> list[str]:
         if name not in task.upstream
     ]
     problems += check_map_length(f"task {task.task_id!r}", task.mapped_over, MOST_VALUES)
+    if spec.fail_fast and task.trigger_rule not in FAIL_FAST_RULES:
+        problems.append(
+            f"task {task.task_id!r}: trigger rule {str(task.trigger_rule)!r} is not allowed in a "
+            f"DAG with fail_fast; only 'all_success' is (and teardowns have their own)"
+        )
     if isinstance(task.action, PythonAction) and not spec.file:
         problems.append(
             f"task {task.task_id!r} runs Python, so the DAG needs a bundle that carries its file"

@@ -61,8 +61,6 @@ PLANNED_DAG_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "sla_miss_callback": _NOTHING,
     "max_active_tasks": (None,),
     "concurrency": (None,),
-    "fail_fast": (None, False),
-    "fail_stop": (None, False),
     "deadline": (None,),
     "allowed_run_types": (None,),
 }

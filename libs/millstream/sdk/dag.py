@@ -54,7 +54,8 @@ class DAG:
     ``schedule`` (or Airflow 2's ``schedule_interval``): None, a cron expression, a preset, a
     distance of time, a timetable or assets. A cron expression is reckoned in the time zone of
     ``start_date``; naive dates are in UTC. ``folder`` is
-    where the DAG file lies, against which template files are found.
+    where the DAG file lies, against which template files are found. ``fail_fast`` (Airflow 2:
+    ``fail_stop``): the first task that fails ends all others, teardowns excepted.
     """
 
     def __init__(
@@ -68,6 +69,8 @@ class DAG:
         end_date: datetime | date | str | None = None,
         catchup: bool = False,
         max_active_runs: int | None = None,
+        fail_fast: bool = False,
+        fail_stop: bool | None = None,
         dagrun_timeout: timedelta | None = None,
         max_consecutive_failed_dag_runs: int = 0,
         is_paused_upon_creation: bool | None = None,
@@ -109,6 +112,7 @@ class DAG:
         self.end_date = None if end_date is None else instant("end_date", end_date)
         self.schedule = _schedule(schedule, schedule_interval, self.timezone)
         self.catchup = arguments.flag("catchup", catchup)
+        self.fail_fast = arguments.flag("fail_fast", fail_fast) or _old_fail_stop(fail_stop)
         self.max_active_runs = _most_runs(max_active_runs, self.schedule)
         self.dagrun_timeout = dagrun_timeout
         self._dagrun_timeout_s = (
@@ -294,6 +298,7 @@ class DAG:
             param_schemas=self.params.schemas(),
             end_date=None if self.end_date is None else self.end_date.isoformat(),
             max_active_runs=self.max_active_runs,
+            fail_fast=self.fail_fast,
             dagrun_timeout_s=self._dagrun_timeout_s,
             max_consecutive_failed_dag_runs=self.max_consecutive_failed_dag_runs,
             is_paused_upon_creation=self.is_paused_upon_creation,
@@ -363,6 +368,11 @@ def _schedule(
 
 
 MAX_ACTIVE_RUNS = 16
+
+
+def _old_fail_stop(value: bool | None) -> bool:
+    """Airflow 2's name of ``fail_fast``."""
+    return value is not None and arguments.flag("fail_stop", value)
 
 
 def _most_runs(wanted: Any, schedule: str | Timetable | AssetSchedule | None) -> int:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from millstream.core.errors import InvalidArgument, InvalidDag
-from millstream.core.spec import BashAction, DagSpec, EmptyAction, GroupSpec, PythonAction
+from millstream.core.spec import (
+    BashAction,
+    DagSpec,
+    EmptyAction,
+    GroupSpec,
+    PythonAction,
+    TriggerRule,
+)
 from millstream.core.validate import MAX_ID_LENGTH, MAX_TASKS, check_dag, check_run_id
 from shard import dag, task
 
@@ -101,3 +108,10 @@ def test_a_good_run_id(value: str) -> None:
 def test_a_bad_run_id(value: str) -> None:
     with pytest.raises(InvalidArgument):
         check_run_id(value)
+
+
+def test_fail_fast_allows_no_rule_that_waits_for_failures() -> None:
+    rule = TriggerRule.ALL_DONE
+    with pytest.raises(InvalidDag, match="'all_done' is not allowed in a DAG with fail_fast"):
+        check_dag(dag(task("a"), task("b", "a", trigger_rule=rule), fail_fast=True))
+    check_dag(dag(task("a"), task("b", "a"), fail_fast=True))

@@ -246,3 +246,11 @@ def test_bad_specs_are_found_by_the_cores_check() -> None:
         first >> second >> first
     with pytest.raises(InvalidDag, match="cycle"):
         check_dag(made.to_spec("d.py"))
+
+
+def test_fail_fast_and_its_old_name() -> None:
+    assert DAG("a", fail_fast=True).to_spec("f.py").fail_fast
+    assert DAG("b", fail_stop=True).to_spec("f.py").fail_fast
+    assert not DAG("c").to_spec("f.py").fail_fast
+    with pytest.raises(TypeError, match="fail_fast is 1; it must be True or False"):
+        DAG("d", fail_fast=1)  # type: ignore[arg-type]
