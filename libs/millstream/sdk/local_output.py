@@ -15,6 +15,7 @@ from millstream.core.events import (
     RunQuarantined,
     RunSucceeded,
     TaskFailed,
+    TaskMarked,
     TaskSkipped,
     TaskStarted,
     TaskSucceeded,
@@ -61,8 +62,10 @@ class Output:
                 _show_failure(name, failed)
             case RunSucceeded():
                 _say(name, "success")
-            case RunFailed(failed_leaves=leaves):
-                _say(name, f"failed: {', '.join(leaves)} did not succeed")
+            case TaskMarked(state=state, note=note):
+                _say(name, f"{state}: {note}")
+            case RunFailed(failed_leaves=leaves, reason=reason):
+                _say(name, f"failed: {reason or ', '.join(leaves) + ' did not succeed'}")
             case RunQuarantined(error=error):
                 _say(name, f"failed, through a fault of Millstream: {error}")
             case _:

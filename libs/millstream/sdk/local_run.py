@@ -43,6 +43,7 @@ from millstream.core.events import (
     RunQuarantined,
     RunSucceeded,
     TaskReady,
+    TaskStopped,
     Where,
     XCom,
 )
@@ -258,6 +259,8 @@ class _Runner:
         match data:
             case TaskReady():
                 self._ready.append((where, data))
+            case TaskStopped():
+                self._ready = deque(one for one in self._ready if one[0] != where)
             case RunSucceeded():
                 self._ended = RunStatus.SUCCESS
             case RunFailed() | RunQuarantined():

@@ -334,3 +334,26 @@ def test_the_example_runs_as_a_script() -> None:
     assert "\nnet: 1236.7 (manual__" in done.stdout
     assert done.stdout.endswith("--- taskflow_etl: success\n")
     assert json.loads(done.stdout.split("returned ")[1].split("\n")[0])["1001"] == 301.27
+
+
+def test_fail_fast_ends_what_has_not_begun(capsys: pytest.CaptureFixture[str]) -> None:
+    def breaks() -> None:
+        raise ValueError("broken")
+
+    def never() -> None:
+        raise AssertionError("it ran")
+
+    with DAG("fast", fail_fast=True) as fast:
+        PythonOperator(task_id="a", python_callable=breaks) >> PythonOperator(
+            task_id="b", python_callable=never
+        )
+        setup = PythonOperator(task_id="s", python_callable=lambda: None).as_setup()
+        work = PythonOperator(task_id="w", python_callable=never)
+        ends = PythonOperator(task_id="t", python_callable=lambda: print("cleaned up"))
+        setup >> work >> ends.as_teardown(setups=setup)
+    run = fast.test()
+    assert run.state == "failed"
+    assert run.task_states == {
+        "a": "failed", "b": "skipped", "s": "skipped", "w": "skipped", "t": "skipped",
+    }  # fmt: skip
+    assert "--- fast: failed: fail_fast: task 'a' failed" in capsys.readouterr().out
