@@ -18,6 +18,7 @@ from millstream.adapters.streams import LOGS, stream_state
 from millstream.client import Client
 from millstream.core.errors import InvalidArgument, MillstreamError, NotFound, Refused
 from millstream.sdk.connection import Connection
+from millstream.sdk.errors import DagFileError
 
 PASSWORD = "planted-hunter22/{x}"
 CONN_PASSWORD = "planted-conn-pa%ss"
@@ -276,3 +277,39 @@ def test_the_key_is_kept_beside_the_data(stack: RunningStack) -> None:
     file = stack.data_dir / "secret.key"
     assert os.stat(file).st_mode & 0o777 == 0o600
     assert len(base64.urlsafe_b64decode(file.read_bytes())) == 32
+
+
+TOP_LEVEL = """
+from millstream import DAG, PythonOperator, Variable, Connection
+
+names = Variable.get("names", deserialize_json=True)
+host = Connection.get("open").host
+with DAG("top_level") as dag:
+    for name in names:
+        PythonOperator(task_id=f"{name}_{host}", python_callable=lambda: Variable.get("zzz", 1))
+"""
+
+
+def test_a_dag_file_looks_up_variables_while_it_is_read(
+    stack: RunningStack, tmp_path: Path
+) -> None:
+    client = stack.client()
+    plant(client)
+    client.variables.set("names", '["a", "b"]')
+    client.connections.set(Connection("open", "http", host="h"))
+    file = tmp_path / "top.py"
+    file.write_text(TOP_LEVEL)
+    client.submit_file(file)
+    run = client.trigger("top_level")
+    assert_success(client, run)
+    assert [task.task_id for task in client.list_task_instances(run)] == ["a_h", "b_h"]
+    for source, message in (
+        ("Variable.get('db_password')", "variable 'db_password': it is a secret, which only"),
+        ("Connection.get('warehouse')", "connection 'warehouse': it is a secret, which only"),
+        ("Variable.get('nowhere')", "there is no variable 'nowhere'; .* nor in the store"),
+        ("Variable.set('names', 'x')", "variable 'names' cannot be changed while a DAG file is"),
+    ):
+        file.write_text(f"from millstream import *\n\n{source}\n")
+        with pytest.raises(DagFileError, match=message) as caught:
+            client.submit_file(file)
+        assert caught.value.line == 3

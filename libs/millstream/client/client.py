@@ -40,7 +40,12 @@ from millstream.client.models import (
     xcom_from,
 )
 from millstream.client.pages import PAGE_SIZE, pages
-from millstream.client.secrets import Connections, Variables
+from millstream.client.secrets import (
+    Connections,
+    Variables,
+    connection_for_dag_file,
+    for_dag_file,
+)
 from millstream.core.errors import InvalidArgument, MillstreamError, NotFound
 from millstream.core.spec import DagSpec
 from millstream.core.statuses import RUN_ENDS, RunStatus
@@ -93,7 +98,7 @@ class Client:
 
         file = Path(path).resolve()
         base = None if root is None else Path(root).resolve()
-        specs = read_dag_file(file, base)
+        specs = read_dag_file(file, base, self._find)
         bundle = self.upload_bundle(build_bundle(file, base).data)
         return [self.submit_spec(spec, bundle) for spec in specs]
 
@@ -493,6 +498,12 @@ class Client:
         """Of the installation as a whole."""
         request = system_pb2.GetStatusRequest()
         return status_from(self._channel.call(self._channel.system.GetStatus, request))
+
+    def _find(self, what: str, name: str) -> str | None:
+        """What a DAG file looks up while it is read, as far as it is given out."""
+        if what == "variable":
+            return for_dag_file(self.variables, name)
+        return connection_for_dag_file(self.connections, name)
 
     def _list_events(
         self, namespace: str, dag_id: str, run_id: str, from_position: int

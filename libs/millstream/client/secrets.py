@@ -11,8 +11,10 @@ import msgspec
 
 from millstream.client.channel import Channel
 from millstream.client.pages import pages
+from millstream.core.errors import InvalidArgument, NotFound
 from millstream.rpc.convert import datetime_from
 from millstream.rpc.v1 import connections_pb2, variables_pb2
+from millstream.sdk.masking import MASK
 
 if TYPE_CHECKING:
     from millstream.sdk.connection import Connection
@@ -194,4 +196,37 @@ def _connection(message: connections_pb2.Connection) -> ConnectionInfo:
         conn_type=fields.conn_type,
         has_password=message.has_password,
         **given,
+    )
+
+
+def for_dag_file(variables: Variables, key: str) -> str | None:
+    """The value of a variable, None if there is none. Raises :class:`InvalidArgument` for a
+    secret."""
+    try:
+        found = variables.get(key)
+    except NotFound:
+        return None
+    if found.is_secret:
+        raise _secret()
+    return found.value
+
+
+def connection_for_dag_file(connections: Connections, conn_id: str) -> str | None:
+    """The JSON of a connection without secrets, None if there is none. Raises
+    :class:`InvalidArgument` for one with secrets."""
+    try:
+        found = connections.get(conn_id)
+    except NotFound:
+        return None
+    if found.has_password or MASK in (found.extra or ""):
+        raise _secret()
+    fields = {name: getattr(found, name) for name in (*_PLAIN, "conn_type", "port", "extra")}
+    given = {name: value for name, value in fields.items() if value is not None}
+    return msgspec.json.encode(given | {"description": found.description}).decode()
+
+
+def _secret() -> InvalidArgument:
+    return InvalidArgument(
+        "it is a secret, which only running tasks are told; look it up inside of a task or in a "
+        "template, not while the DAG file is read"
     )

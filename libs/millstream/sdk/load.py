@@ -1,7 +1,8 @@
 """Reading a DAG file: import it, find its DAGs, check them, and say in which line anything is
 wrong.
 
-``python -m millstream.sdk.load FILE [--root DIR]`` prints ``{"specs": [...]}`` or ``{"error":
+``python -m millstream.sdk.load FILE [--root DIR] [--ask]`` prints ``{"specs": [...]}`` or
+``{"error":
 {"file", "line", "message"}}``; it is a process of its own because a DAG file may do anything.
 """
 
@@ -14,16 +15,20 @@ import re
 import sys
 import traceback
 import types
+from contextlib import nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from millstream.core.errors import InvalidDag, MillstreamError
 from millstream.core.spec import DagSpec, encode_spec
 from millstream.core.validate import MAX_SPEC_BYTES, check_dag
+from millstream.sdk.asker import Asker
 from millstream.sdk.authoring import reading
 from millstream.sdk.dag import DAG
 from millstream.sdk.errors import DagFileError
+from millstream.sdk.stores import asking
 
 _LINE = re.compile(r"line (\d+): (.*)", re.DOTALL)
 
@@ -162,15 +167,26 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m millstream.sdk.load")
     parser.add_argument("file", type=Path)
     parser.add_argument("--root", type=Path, default=None)
+    parser.add_argument("--ask", action="store_true", help="answers come on standard input")
     parsed = parser.parse_args(arguments)
     sys.stdout.flush()
     result = os.dup(1)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    code, answer = _answer(parsed.file, parsed.root)
     with os.fdopen(result, "wb") as out:
+        with asking(Asker(_answers(), out)) if parsed.ask else nullcontext():
+            code, answer = _answer(parsed.file, parsed.root)
         out.write(answer + b"\n")
     return code
+
+
+def _answers() -> BinaryIO:
+    """Standard input, out of reach of the DAG file."""
+    answers = os.fdopen(os.dup(0), "rb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return answers
 
 
 def _answer(path: Path, root: Path | None) -> tuple[int, bytes]:
