@@ -24,7 +24,14 @@ from millstream.core.errors import MillstreamError
 from millstream.core.xcoms import XComAnswer, XComPull
 from millstream.sdk.dag import DAG
 from millstream.sdk.errors import AirflowTaskTerminated
-from millstream.sdk.execution import Attempt, Outcome, run_attempt, stop_task
+from millstream.sdk.execution import (
+    MAX_MESSAGE_BYTES,
+    Attempt,
+    Outcome,
+    bounded_text,
+    run_attempt,
+    stop_task,
+)
 from millstream.sdk.load import load_dags
 from millstream.sdk.masking import masker
 from millstream.sdk.stores import asking
@@ -66,9 +73,29 @@ class Channel:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._asking = threading.Lock()  # a task may ask from several threads
+        self._is_open = False
+        self._is_waiting = 0
+        self._untold: list[str] = []
+        self._pid = os.getpid()
 
     def send(self, message: FromChild) -> None:
         self._connection.sendall(encode_frame(message))
+
+    def begin(self) -> Run:
+        """The next attempt; from now on may be asked. Raises :class:`WorkerGone`."""
+        run = self.receive()
+        assert isinstance(run, Run)
+        self._is_open = True
+        if self._untold:  # by a thread that an attempt before left behind
+            self.mask([])
+        return run
+
+    def end(self, done: Done) -> None:
+        """The attempt is over: threads that it left behind get no answers any more, which would
+        come between the messages about the next one."""
+        with self._asking:
+            self._is_open = False
+        self.send(done)
 
     def receive(self) -> ToChild:
         (length,) = LENGTH.unpack(self._read(LENGTH.size))
@@ -106,7 +133,10 @@ class Channel:
 
     def mask(self, values: list[str]) -> None:
         """Returns when the worker masks them: what is printed after that comes later."""
-        self._told(Mask(values))
+        self._untold += values
+        if self._is_open and os.getpid() == self._pid:
+            self._told(Mask(self._untold))
+            self._untold = []
 
     def _told(self, question: Find | Change | Mask) -> str | None:
         answer = self._ask(question)
@@ -114,9 +144,17 @@ class Channel:
         return answer.value
 
     def _ask(self, question: Question) -> Answer:
+        if self._is_waiting == threading.get_ident():
+            raise MillstreamError("the task was stopped while it waited for an answer")
         with self._asking:
+            if not self._is_open:
+                raise MillstreamError("the attempt that asks is over")
+            if os.getpid() != self._pid:
+                raise MillstreamError("only the task's own process may ask, not one that it forked")
+            self._is_waiting = threading.get_ident()
             self.send(question)
             answer = self.receive()
+            self._is_waiting = 0  # not so if the task is stopped meanwhile: the answer is to come
         assert isinstance(answer, Pulled | Fetched | ToldAssets | Told)
         if answer.error:
             raise MillstreamError(answer.error)
@@ -163,16 +201,15 @@ def serve(connection: socket.socket) -> None:
     home = os.getcwd()
     while True:
         try:
-            run = channel.receive()
+            run = channel.begin()
         except (WorkerGone, ConnectionError):
             return
-        assert isinstance(run, Run)
         started_at = datetime.now(UTC)
         outcome = _run(run.attempt, run, dags, channel)
         os.chdir(home)
         _flush()
         try:
-            channel.send(Done(outcome, started_at, datetime.now(UTC)))
+            channel.end(Done(outcome, started_at, datetime.now(UTC)))
         except ConnectionError:
             return
 
@@ -182,7 +219,8 @@ def _run(attempt: Attempt, run: Run, dags: Dags, channel: Channel) -> Outcome:
         with asking(channel):  # the DAG file may look up variables too
             dag = dags.find(run)
     except MillstreamError as error:
-        return Outcome(kind="failed", error_type=type(error).__name__, message=str(error))
+        message = bounded_text(masker.mask(str(error)), MAX_MESSAGE_BYTES)
+        return Outcome(kind="failed", error_type=type(error).__name__, message=message)
     return run_attempt(attempt, dag, channel)
 
 

@@ -2,8 +2,8 @@
 wrong.
 
 ``python -m millstream.sdk.load FILE [--root DIR] [--ask]`` prints ``{"specs": [...]}`` or
-``{"error":
-{"file", "line", "message"}}``; it is a process of its own because a DAG file may do anything.
+``{"error": {"file", "line", "message"}}``; it is a process of its own because a DAG file may do
+anything.
 """
 
 from __future__ import annotations

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import socket
 import threading
+from datetime import UTC, datetime
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from millstream.adapters.log_lines import LogLine, decode_log_lines
+from millstream.core.errors import MillstreamError
+from millstream.core.events import RunInfo
+from millstream.core.spec import EmptyAction
+from millstream.sdk.execution import Attempt, Outcome
 from millstream_worker.child import Channel
 from millstream_worker.frames import (
     Change,
+    Done,
     Find,
     FrameReader,
     Mask,
+    Run,
     Told,
     encode_frame,
     from_child_decoder,
@@ -23,6 +31,19 @@ from millstream_worker.frames import (
 from millstream_worker.output import LONGEST_LINE, Output
 
 SECRET = "hunter22-and-more"
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+A_RUN = Run(
+    Attempt(
+        namespace="default",
+        dag_id="d",
+        run_id="r",
+        task_id="t",
+        action=EmptyAction(),
+        run=RunInfo(run_type="manual", run_after=NOW),
+    ),
+    "",
+    "",
+)
 
 
 def lines(output: Output) -> list[LogLine]:
@@ -72,12 +93,23 @@ def test_a_secret_is_masked_before_its_task_goes_on() -> None:
     thread = threading.Thread(target=worker)
     thread.start()
     channel = Channel(theirs)
+    ours.sendall(encode_frame(A_RUN))
+    assert channel.begin() == A_RUN
     channel.mask([SECRET])
     assert heard == [Mask([SECRET])]
     assert channel.find_variable("k") == "v"
     assert channel.find_connection("c") is None
     assert channel.delete_variable("k") is True
     thread.join()
+    channel.end(Done(Outcome(kind="success"), NOW, NOW))
+    with pytest.raises(MillstreamError, match="the attempt that asks is over"):
+        channel.find_variable("k")
+    channel.mask(["later-secret"])  # by a thread that is left behind
+    ours.sendall(encode_frame(A_RUN) + encode_frame(Told()))
+    assert channel.begin() == A_RUN
+    reader = FrameReader()
+    said = [from_child_decoder.decode(body) for body in reader.feed(ours.recv(65536))]
+    assert said[1:] == [Mask(["later-secret"])], "the worker hears of it before the next attempt"
     assert heard[1:] == [Find("variable", "k"), Find("connection", "c"), Change("k", None)]
     for end in (ours, theirs):
         end.close()
