@@ -8,6 +8,7 @@ tasks name the bundle that carries their file, and only a worker's child process
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -207,12 +208,17 @@ def _with_defaults(value: _V) -> _V:
     if not isinstance(value, msgspec.Struct):
         return value
     changed: dict[str, Any] = {}
-    for field in msgspec.structs.fields(value):
-        old = getattr(value, field.name)
-        new = field.default if old == field.default else _with_defaults(old)
+    for name, default in _defaults(type(value)):
+        old = getattr(value, name)
+        new = default if old == default else _with_defaults(old)
         if new is not old:
-            changed[field.name] = new
+            changed[name] = new
     return msgspec.structs.replace(value, **changed) if changed else value
+
+
+@cache
+def _defaults(struct: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
+    return tuple((field.name, field.default) for field in msgspec.structs.fields(struct))
 
 
 def decode_spec(data: bytes | str) -> DagSpec:
