@@ -84,7 +84,21 @@ RETURN_VALUE = "return_value"
 def evolve(state: State, event: Event) -> None:
     """Fold one event into the state, in place."""
     if is_legal(state, event.where, event.data):
+        fold_legal(state, event)
+        return
+    _advance(state, event)
+
+
+def fold_legal(state: State, event: Event) -> None:
+    """Fold an event of which :func:`is_legal` has said so."""
+    if type(event.data) in TASK_TRANSITIONS:
+        _change_instance(state, event)
+    else:
         _apply(state, event)
+    _advance(state, event)
+
+
+def _advance(state: State, event: Event) -> None:
     # Last, so that an event that we failed to fold leaves no hole in the positions.
     state.position = event.position
     state.epoch = event.epoch
@@ -138,13 +152,14 @@ def _apply(state: State, event: Event) -> None:
             _forget_run(state, event, RunStatus.SUCCESS)
         case RunFailed() | RunQuarantined():
             _forget_run(state, event, RunStatus.FAILED)
-        case _:
-            _change_instance(state, event)
 
 
 def is_legal(state: State, where: Where, data: Data) -> bool:
     """May this event happen in this state? The table in ``statuses``, and that what it names
     exists."""
+    allowed = TASK_TRANSITIONS.get(type(data))
+    if allowed is not None:
+        return _is_legal_of_task(state, where, data, allowed)
     match data:
         case EpochStarted() | AssetUpdated() | PoolSet():
             return True
@@ -178,11 +193,15 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
         ):
             return (where.namespace, where.dag_id) in state.dags
     run = state.runs.get(run_key(where))
+    return run is not None and run.status in RUN_TRANSITIONS[type(data)]
+
+
+def _is_legal_of_task(
+    state: State, where: Where, data: Data, allowed: tuple[TaskStatus, ...]
+) -> bool:
+    run = state.runs.get(run_key(where))
     if run is None:
         return False
-    allowed = TASK_TRANSITIONS.get(type(data))
-    if allowed is None:
-        return run.status in RUN_TRANSITIONS[type(data)]
     found = run.find(where.task_id, where.map_index)
     if found is None or found[1].status not in allowed:
         return False
@@ -195,16 +214,15 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
     return _is_right_depth(run, found[0], where, data) and _is_right_attempt(found[1], where, data)
 
 
+_OF_ANY_DEPTH = (TaskExpanded, TaskSkipped, TaskUpstreamFailed, TaskCleared, TaskMarked)
+
+
 def _is_right_depth(run: Run, number: int, where: Where, data: Data) -> bool:
     """Only what is not expanded down to its last level can be expanded, and it cannot run."""
     is_whole = len(where.map_index) == len(run.version.graph.levels[number])
-    match data:
-        case TaskExpanded():
-            return not is_whole
-        case TaskSkipped() | TaskUpstreamFailed() | TaskCleared() | TaskMarked():
-            return True
-        case _:
-            return is_whole
+    if is_whole:
+        return type(data) is not TaskExpanded
+    return type(data) in _OF_ANY_DEPTH
 
 
 def _is_right_attempt(instance: Instance, where: Where, data: Data) -> bool:

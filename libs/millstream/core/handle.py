@@ -33,7 +33,7 @@ from millstream.core.events import (
     VariableSet,
     Where,
 )
-from millstream.core.evolve import evolve, is_legal
+from millstream.core.evolve import fold_legal, is_legal
 from millstream.core.react import make_ready, react
 from millstream.core.state import Instance, Run, State, run_key
 
@@ -161,7 +161,7 @@ def _fold(state: State, fact: Fact, cause: Cause) -> Event:
         cause.now,
         run.trace if run is not None else cause.trace,
     )
-    evolve(state, event)
+    fold_legal(state, event)
     return event
 
 

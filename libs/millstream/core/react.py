@@ -33,6 +33,7 @@ from millstream.core.events import (
     TaskReady,
     TaskScheduled,
     TaskSkipped,
+    TaskStarted,
     TaskSucceeded,
     TaskUpstreamFailed,
     TriggerLost,
@@ -60,8 +61,14 @@ class View(NamedTuple):
     cut_by: str
 
 
+# Half of all events; the rest is looked at below.
+_NOTHING_FOLLOWS = (TaskReady, TaskStarted, TaskScheduled)
+
+
 def react(state: State, event: Event, now: datetime) -> Iterator[Fact]:
     """The events that follow from ``event``, one at a time."""
+    if type(event.data) in _NOTHING_FOLLOWS:
+        return
     if isinstance(event.data, AssetUpdated):
         yield from _run_for_assets(state, event.where.namespace, event.data, now)
         return
