@@ -227,6 +227,8 @@ def check_legality(log: Log) -> None:
                     assert all(task.is_over for task in runs[key].tasks.values())
                     names = {name for name, _ in runs[key].tasks}
                     assert names == set(runs[key].upstream), "tasks were lost"
+            case "TaskScheduled":  # of one instance, or of all of a mapped task
+                assert not runs[key].is_over, f"TaskScheduled after the end of {key}"
             case kind if not row["run_id"]:
                 _check_secret(versions, row, data)
             case kind:

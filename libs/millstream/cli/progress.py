@@ -35,6 +35,7 @@ _BY_INTEREST = (
     *("scheduled", "deferred", "up_for_reschedule", "success"),
 )
 _TASK_STATES = {
+    "TaskScheduled": "scheduled",
     "TaskReady": "queued",
     "TaskStarted": "running",
     "TaskSucceeded": "success",

@@ -40,6 +40,7 @@ from millstream.client.models import (
     xcom_from,
 )
 from millstream.client.pages import PAGE_SIZE, pages
+from millstream.client.pools import Pools
 from millstream.client.secrets import (
     Connections,
     Variables,
@@ -79,6 +80,7 @@ class Client:
         self.variables = Variables(self._channel, namespace)
         self.connections = Connections(self._channel, namespace)
         self.assets = Assets(self._channel, namespace)
+        self.pools = Pools(self._channel, namespace)
 
     def __enter__(self) -> Client:
         return self

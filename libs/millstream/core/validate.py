@@ -24,6 +24,7 @@ MAX_ID_LENGTH = 250
 # As in Airflow: with another rule a task would run because of the failure that ends the run.
 FAIL_FAST_RULES = (TriggerRule.ALL_SUCCESS, TriggerRule.ALL_DONE_SETUP_SUCCESS)
 MAX_TASKS = 10_000
+MOST_WEIGHT = 2**31 - 1
 MAX_ACTIVE_RUNS = 100_000
 _LONGEST_S = 366 * 86400
 # How many values a thing may be mapped over, unless the installation's settings say otherwise.
@@ -107,6 +108,12 @@ def _check_time(spec: DagSpec) -> list[str]:
         problems.append(
             f"max_active_runs is {spec.max_active_runs}; 1 to {MAX_ACTIVE_RUNS} is allowed"
         )
+    if not 1 <= spec.max_active_tasks <= MOST_WEIGHT:
+        problems.append(
+            f"max_active_tasks is {spec.max_active_tasks}; 1 to {MOST_WEIGHT} is allowed"
+        )
+    if len(spec.fairness_key) > MAX_ID_LENGTH:
+        problems.append(f"fairness_key has more than {MAX_ID_LENGTH} characters")
     if spec.dagrun_timeout_s is not None and not 0 < spec.dagrun_timeout_s <= _LONGEST_S:
         problems.append(
             f"dagrun_timeout is {spec.dagrun_timeout_s} s; more than 0 and at most {_LONGEST_S} s "
@@ -131,6 +138,20 @@ def _check_date(name: str, text: str | None) -> list[str]:
     return []
 
 
+def _check_limits(task: TaskSpec) -> list[str]:
+    problems = check_pool(task.pool)
+    for name in ("pool_slots", "max_active_tis_per_dag", "max_active_tis_per_dagrun"):
+        value = getattr(task, name)
+        if value is not None and not 1 <= value <= MOST_WEIGHT:
+            problems.append(f"{name} is {value}; 1 to {MOST_WEIGHT} is allowed")
+    if not -MOST_WEIGHT - 1 <= task.priority_weight <= MOST_WEIGHT:
+        problems.append(
+            f"priority_weight is {task.priority_weight}; {-MOST_WEIGHT - 1} to {MOST_WEIGHT} is "
+            f"allowed"
+        )
+    return problems
+
+
 def _check_task(spec: DagSpec, task: TaskSpec) -> list[str]:
     problems = check_id("task_id", task.task_id)
     if task.retries < 0:
@@ -139,6 +160,7 @@ def _check_task(spec: DagSpec, task: TaskSpec) -> list[str]:
         value = getattr(task, name)
         if value is not None and not 0 <= value <= 366 * 86400:
             problems.append(f"task {task.task_id!r}: {name} is {value}; 0 to 31622400 is allowed")
+    problems += [f"task {task.task_id!r}: {problem}" for problem in _check_limits(task)]
     if not _QUEUE.fullmatch(task.queue):
         problems.append(
             f"task {task.task_id!r}: queue {task.queue!r} may hold only ASCII letters, digits, "

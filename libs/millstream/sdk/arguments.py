@@ -36,31 +36,18 @@ _CALLBACKS = {
 }
 PLANNED_TASK_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     **_CALLBACKS,
-    "depends_on_past": (None, False),
-    "wait_for_downstream": (None, False),
-    "wait_for_past_depends_before_skipping": (None, False),
     "end_date": (None,),
-    "pool": (None, "default_pool"),
-    "pool_slots": (None, 1),
-    "priority_weight": (None, 1),
-    "weight_rule": (None, "downstream"),
-    "max_active_tis_per_dag": (None,),
-    "max_active_tis_per_dagrun": (None,),
-    "task_concurrency": (None,),
     "resources": (None,),
     "executor": (None,),
     "executor_config": (None, {}),
     "sla": (None,),
     "allow_nested_operators": (None, True),
-    "ignore_first_depends_on_past": (None, False, True),
     "output_processor": (None,),
 }
 PLANNED_DAG_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "on_failure_callback": _NOTHING,
     "on_success_callback": _NOTHING,
     "sla_miss_callback": _NOTHING,
-    "max_active_tasks": (None,),
-    "concurrency": (None,),
     "deadline": (None,),
     "allowed_run_types": (None,),
 }

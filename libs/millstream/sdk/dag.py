@@ -16,7 +16,7 @@ from dateutil.relativedelta import relativedelta
 from millstream.core.errors import InvalidDag
 from millstream.core.spec import DagSpec, TaskSpec, TriggerRule
 from millstream.core.timetable import AssetSchedule, Schedule
-from millstream.sdk import arguments
+from millstream.sdk import arguments, limits
 from millstream.sdk.assets import BaseAsset, schedule_condition
 from millstream.sdk.authoring import (
     author_place,
@@ -42,6 +42,7 @@ from millstream.sdk.xcom import DagParam
 if TYPE_CHECKING:
     from millstream.sdk.local_run import LocalRun
 
+MAX_ACTIVE_TASKS = 16
 _UNSET: Any = object()
 ScheduleArgument: TypeAlias = (
     str | timedelta | relativedelta | Timetable | BaseAsset | Collection[BaseAsset] | None
@@ -53,9 +54,11 @@ class DAG:
 
     ``schedule`` (or Airflow 2's ``schedule_interval``): None, a cron expression, a preset, a
     distance of time, a timetable or assets. A cron expression is reckoned in the time zone of
-    ``start_date``; naive dates are in UTC. ``folder`` is
-    where the DAG file lies, against which template files are found. ``fail_fast`` (Airflow 2:
-    ``fail_stop``): the first task that fails ends all others, teardowns excepted.
+    ``start_date``; naive dates are in UTC. ``folder`` is where the DAG file lies, against which
+    template files are found. ``fail_fast`` (Airflow 2: ``fail_stop``): the first task that fails
+    ends all others, teardowns excepted. ``max_active_tasks`` (Airflow 2: ``concurrency``) is how
+    many tasks of one run may be queued or running; DAGs with the same ``fairness_key`` (the DAG's
+    id unless given) count as one where free slots are shared out.
     """
 
     def __init__(
@@ -71,6 +74,9 @@ class DAG:
         max_active_runs: int | None = None,
         fail_fast: bool = False,
         fail_stop: bool | None = None,
+        max_active_tasks: int | None = None,
+        concurrency: int | None = None,
+        fairness_key: str | None = None,
         dagrun_timeout: timedelta | None = None,
         max_consecutive_failed_dag_runs: int = 0,
         is_paused_upon_creation: bool | None = None,
@@ -114,6 +120,15 @@ class DAG:
         self.catchup = arguments.flag("catchup", catchup)
         self.fail_fast = arguments.flag("fail_fast", fail_fast) or _old_fail_stop(fail_stop)
         self.max_active_runs = _most_runs(max_active_runs, self.schedule)
+        most_tasks = limits.renamed(
+            "max_active_tasks", max_active_tasks, "concurrency", concurrency
+        )
+        self.max_active_tasks = (
+            MAX_ACTIVE_TASKS
+            if most_tasks is None
+            else arguments.whole("max_active_tasks", most_tasks, 1)
+        )
+        self.fairness_key = arguments.text("fairness_key", fairness_key)
         self.dagrun_timeout = dagrun_timeout
         self._dagrun_timeout_s = (
             None if dagrun_timeout is None else arguments.seconds("dagrun_timeout", dagrun_timeout)
@@ -299,6 +314,8 @@ class DAG:
             end_date=None if self.end_date is None else self.end_date.isoformat(),
             max_active_runs=self.max_active_runs,
             fail_fast=self.fail_fast,
+            max_active_tasks=self.max_active_tasks,
+            fairness_key=self.fairness_key,
             dagrun_timeout_s=self._dagrun_timeout_s,
             max_consecutive_failed_dag_runs=self.max_consecutive_failed_dag_runs,
             is_paused_upon_creation=self.is_paused_upon_creation,

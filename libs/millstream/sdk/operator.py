@@ -14,12 +14,13 @@ from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
-from millstream.core.spec import Action, PythonAction, TaskSpec, TriggerRule
-from millstream.sdk import arguments
+from millstream.core.spec import Action, PythonAction, TaskSpec, TriggerRule, WeightRule
+from millstream.sdk import arguments, limits
 from millstream.sdk.assets import asset_list
 from millstream.sdk.authoring import author_place, current_dag, current_group
 from millstream.sdk.edges import Node
 from millstream.sdk.errors import AirflowException, NotSupportedYet
+from millstream.sdk.limits import PriorityWeightStrategy
 from millstream.sdk.params import ParamsDict
 from millstream.sdk.setup_teardown import (
     SetupTeardownScope,
@@ -175,6 +176,17 @@ class BaseOperator(Node):
         start_date: Any = None,
         task_display_name: str | None = None,
         owner: str = "",
+        pool: str | None = None,
+        pool_slots: int = 1,
+        priority_weight: int | None = 1,
+        weight_rule: WeightRule | PriorityWeightStrategy | str | None = None,
+        max_active_tis_per_dag: int | None = None,
+        max_active_tis_per_dagrun: int | None = None,
+        task_concurrency: int | None = None,
+        depends_on_past: bool | None = False,
+        wait_for_downstream: bool | None = False,
+        ignore_first_depends_on_past: bool = True,
+        wait_for_past_depends_before_skipping: bool | None = False,
         inlets: Any = None,
         outlets: Any = None,
         returns_dag_result: bool = False,
@@ -209,6 +221,32 @@ class BaseOperator(Node):
         self.task_display_name = arguments.text("task_display_name", task_display_name)
         self.owner = arguments.text("owner", owner)
         self.returns_dag_result = bool(returns_dag_result)
+        self.pool = limits.check_pool(pool)
+        self.pool_slots = arguments.whole("pool_slots", pool_slots, 1)
+        self.priority_weight = limits.weight(priority_weight)
+        self.weight_rule = limits.weight_rule(weight_rule)
+        self.max_active_tis_per_dag = limits.optional_limit(
+            "max_active_tis_per_dag",
+            limits.renamed(
+                "max_active_tis_per_dag",
+                max_active_tis_per_dag,
+                "task_concurrency",
+                task_concurrency,
+            ),
+        )
+        self.max_active_tis_per_dagrun = limits.optional_limit(
+            "max_active_tis_per_dagrun", max_active_tis_per_dagrun
+        )
+        self.wait_for_downstream = limits.optional_flag("wait_for_downstream", wait_for_downstream)
+        self.depends_on_past = (
+            limits.optional_flag("depends_on_past", depends_on_past) or self.wait_for_downstream
+        )
+        self.ignore_first_depends_on_past = arguments.flag(
+            "ignore_first_depends_on_past", ignore_first_depends_on_past
+        )
+        self.wait_for_past_depends_before_skipping = arguments.flag(
+            "wait_for_past_depends_before_skipping", wait_for_past_depends_before_skipping
+        )
         self.inlets = asset_list("inlets", inlets, f"task {task_id!r}")
         self.outlets = asset_list("outlets", outlets, f"task {task_id!r}")
         self.map_index_template = (
@@ -437,6 +475,7 @@ class BaseOperator(Node):
     def to_spec(self) -> TaskSpec:
         """The task as plain data. Raises :class:`TemplateError` for a template that cannot be
         parsed."""
+        weight, rule = limits.effective_weight(self)
         return TaskSpec(
             task_id=self.task_id,
             action=self.action(),
@@ -457,6 +496,16 @@ class BaseOperator(Node):
             edge_labels=self._edge_labels(),
             display_name=self.task_display_name,
             owner=self.owner,
+            pool=self.pool,
+            pool_slots=self.pool_slots,
+            priority_weight=weight,
+            weight_rule=rule,
+            max_active_tis_per_dag=self.max_active_tis_per_dag,
+            max_active_tis_per_dagrun=self.max_active_tis_per_dagrun,
+            depends_on_past=self.depends_on_past,
+            wait_for_downstream=self.wait_for_downstream,
+            ignore_first_depends_on_past=self.ignore_first_depends_on_past,
+            wait_for_past_depends_before_skipping=self.wait_for_past_depends_before_skipping,
             inlets=tuple(asset.condition() for asset in self.inlets),
             outlets=tuple(asset.condition() for asset in self.outlets),
             returns_dag_result=self.returns_dag_result,

@@ -141,8 +141,8 @@ def test_wrong_default_args_of_a_group() -> None:
     with DAG("d") as dag:
         with TaskGroup("g", default_args={"retires": 1, "poke_interval": 3}):
             empty("a")
-        with pytest.raises(NotSupportedYet, match="default_args of TaskGroup 'h': pool='p'"):
-            TaskGroup("h", default_args={"pool": "p"})
+        with pytest.raises(NotSupportedYet, match="default_args of TaskGroup 'h': executor='p'"):
+            TaskGroup("h", default_args={"executor": "p"})
     with pytest.raises(
         TypeError, match=r"TaskGroup 'g' in DAG 'd' has the unknown argument 'retires'; did you"
     ):
