@@ -51,6 +51,7 @@ from millstream_worker.frames import (
     Pulled,
     Question,
     Run,
+    Store,
     Told,
     ToldAssets,
 )
@@ -66,9 +67,7 @@ EARLY_S = 0.003
 FLUSH_S = 0.1
 LOOKUP_TIMEOUT_S = 2.0
 LOOKUP_TRIES = 30
-MOST_INLINE_BYTES = 48 * 1024
 MOST_INLINE_TOTAL_BYTES = 256 * 1024
-MOST_XCOM_BYTES = 1024**3
 
 RETURN_VALUE = "return_value"
 
@@ -322,26 +321,22 @@ class Running:
         outcome = done.outcome
         xcoms = {}
         total = 0
+        is_mapped_over = self._ready.is_mapped_over
         for key, text in outcome.xcoms.items():
-            if len(text) > MOST_XCOM_BYTES:
-                return self._failed(
-                    "XComTooLarge",
-                    f"XCom {key!r} has {len(text)} bytes; at most {MOST_XCOM_BYTES} are allowed. "
-                    f"Write it to a file and return its path.",
-                )
-            total += len(text)
-            is_inline = len(text) <= MOST_INLINE_BYTES and total <= MOST_INLINE_TOTAL_BYTES
-            length = -1
-            if self._ready.is_mapped_over and key == RETURN_VALUE:
-                length = length_of_json(text)
-                problem = why_not_mappable(length, self._tools.max_map_length)
-                if problem:
-                    return self._failed("NotMappable", problem)
-            xcoms[key] = (
-                XCom(value=msgspec.Raw(text), size=len(text), length=length)
-                if is_inline
-                else XCom(blob=await self._tools.blobs.put(text), size=len(text), length=length)
-            )
+            length = length_of_json(text) if is_mapped_over and key == RETURN_VALUE else -1
+            xcoms[key] = XCom(value=msgspec.Raw(text), size=len(text), length=length)
+        for key, xcom in outcome.coded.items():
+            is_counted = is_mapped_over and key == RETURN_VALUE
+            xcoms[key] = xcom if is_counted else msgspec.structs.replace(xcom, length=-1)
+        if is_mapped_over and RETURN_VALUE in xcoms:
+            problem = why_not_mappable(xcoms[RETURN_VALUE].length, self._tools.max_map_length)
+            if problem:
+                return self._failed("NotMappable", problem)
+        for key, xcom in xcoms.items():
+            total += 0 if xcom.blob else xcom.size
+            if total > MOST_INLINE_TOTAL_BYTES and not xcom.blob:
+                blob = await self._tools.blobs.put(bytes(xcom.value))
+                xcoms[key] = XCom(blob=blob, size=xcom.size, length=xcom.length, codec=xcom.codec)
         if self._ready.is_mapped_over and outcome.kind == "success" and RETURN_VALUE not in xcoms:
             problem = why_not_mappable(-1, self._tools.max_map_length)
             return self._failed("NotMappable", problem)
@@ -415,6 +410,11 @@ class Running:
                     return Fetched(path, is_new)
                 except MillstreamError as error:
                     return Fetched("", error=f"an XCom could not be read: {error}")
+            case Store(name):
+                try:
+                    return Told(await self._store(name))
+                except MillstreamError as error:
+                    return Told(error=f"an XCom could not be stored: {error}")
             case AskAssets(asked):
                 try:
                     return ToldAssets(msgspec.Raw(await self._asset_events(asked)))
@@ -428,6 +428,9 @@ class Running:
                 return await self._change(question)
             case _:
                 return Told()
+
+    async def _store(self, name: str) -> str:
+        return await self._tools.blobs.put_file(self._tools.scratch / Path(name).name)
 
     async def _asset_events(self, asked: AssetEventsQuestion) -> bytes:
         where = self.where

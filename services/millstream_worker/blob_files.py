@@ -6,6 +6,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from millstream.core.errors import MillstreamError
@@ -33,3 +35,16 @@ def read_blob_file(path: str, key: str, is_mine: bool) -> bytes:
 
         raise BlobDamaged(f"Blob {key} is damaged: its content has another SHA-256.")
     return data
+
+
+def write_blob_file(directory: Path, buffers: Sequence[bytes | memoryview]) -> str:
+    """Writes a file for the worker to store, and returns its name. Raises MillstreamError."""
+    handle, path = tempfile.mkstemp(dir=directory)
+    try:
+        with open(handle, "wb") as file:
+            for buffer in buffers:
+                file.write(buffer)
+    except OSError as error:
+        os.unlink(path)
+        raise MillstreamError(f"an XCom could not be stored: {error}") from error
+    return os.path.basename(path)

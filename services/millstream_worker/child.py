@@ -14,7 +14,9 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 
 import msgspec
@@ -35,7 +37,7 @@ from millstream.sdk.execution import (
 from millstream.sdk.load import load_dags
 from millstream.sdk.masking import masker
 from millstream.sdk.stores import asking
-from millstream_worker.blob_files import read_blob_file
+from millstream_worker.blob_files import read_blob_file, write_blob_file
 from millstream_worker.frames import (
     LENGTH,
     Answer,
@@ -51,6 +53,7 @@ from millstream_worker.frames import (
     Pulled,
     Question,
     Run,
+    Store,
     ToChild,
     Told,
     ToldAssets,
@@ -70,8 +73,9 @@ class WorkerGone(Exception):
 class Channel:
     """The socket to the worker; what a task asks for goes through it."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, scratch: Path) -> None:
         self._connection = connection
+        self._scratch = scratch
         self._asking = threading.Lock()  # a task may ask from several threads
         self._is_open = False
         self._is_waiting = 0
@@ -113,6 +117,12 @@ class Channel:
         assert isinstance(answer, Fetched)
         return read_blob_file(answer.path, key, answer.is_yours)
 
+    def put_blob(self, buffers: Sequence[bytes | memoryview]) -> str:
+        """As :class:`TaskChannel` says. Raises :class:`MillstreamError`."""
+        key = self._told(Store(write_blob_file(self._scratch, buffers)))
+        assert key is not None
+        return key
+
     def find_asset_events(self, asked: AssetEventsQuestion) -> list[AssetEventRecord]:
         """As :class:`TaskChannel` says. Raises :class:`MillstreamError`."""
         answer = self._ask(AskAssets(asked))
@@ -138,7 +148,7 @@ class Channel:
             self._told(Mask(self._untold))
             self._untold = []
 
-    def _told(self, question: Find | Change | Mask) -> str | None:
+    def _told(self, question: Store | Find | Change | Mask) -> str | None:
         answer = self._ask(question)
         assert isinstance(answer, Told)
         return answer.value
@@ -193,9 +203,10 @@ class Dags:
         return dag
 
 
-def serve(connection: socket.socket) -> None:
-    """Run attempts until the worker closes the socket."""
-    channel = Channel(connection)
+def serve(connection: socket.socket, scratch: Path) -> None:
+    """Run attempts until the worker closes the socket. Large values pass through files in
+    ``scratch``."""
+    channel = Channel(connection, scratch)
     masker.tell(channel.mask)
     dags = Dags()
     home = os.getcwd()
@@ -253,7 +264,7 @@ def main() -> None:
     connection = socket.socket(fileno=int(sys.argv[1]))
     connection.setblocking(True)
     os.set_inheritable(connection.fileno(), False)
-    serve(connection)
+    serve(connection, Path(sys.argv[3]))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 
 import structlog
 
@@ -83,7 +84,9 @@ class Child:
     """One child process. ``bundle`` is the bundle it has imported; None as long as it is free for
     any."""
 
-    def __init__(self) -> None:
+    def __init__(self, scratch: Path, environment: Mapping[str, str]) -> None:
+        self._scratch = scratch
+        self._environment = environment
         self.bundle: str | None = None
         self.masker = Masker()
         self._process: asyncio.subprocess.Process | None = None
@@ -116,6 +119,7 @@ class Child:
             for name, value in os.environ.items()
             if name not in {f"MILLSTREAM_{secret}" for secret in SECRET_SETTINGS}
         }
+        environment |= self._environment
         environment["PYTHONUNBUFFERED"] = "1"
         if "PYTHONPATH" in environment:  # the child runs in another directory
             parts = environment["PYTHONPATH"].split(os.pathsep)
@@ -127,6 +131,7 @@ class Child:
             "millstream_worker.child",
             str(theirs.fileno()),
             str(os.getpid()),
+            str(self._scratch),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=write_ends["stdout"],
             stderr=write_ends["stderr"],
@@ -267,7 +272,9 @@ class Children:
     """The children of a worker: at most ``slots`` at work, and some idle ones kept for their
     bundles."""
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, scratch: Path, environment: Mapping[str, str]) -> None:
+        self._scratch = scratch
+        self._environment = environment
         self._most = max(slots * 2, slots + 2)
         self._idle: list[Child] = []
         self._busy: set[Child] = set()
@@ -275,7 +282,7 @@ class Children:
     async def warm(self, count: int) -> None:
         """Start children that are free for any bundle."""
         for _ in range(count):
-            child = Child()
+            child = Child(self._scratch, self._environment)
             await child.start()
             self._idle.append(child)
 
@@ -290,7 +297,7 @@ class Children:
         else:
             if len(self._idle) + len(self._busy) >= self._most and self._idle:
                 self._idle.pop(0).kill()
-            child = Child()
+            child = Child(self._scratch, self._environment)
             await child.start()
         child.bundle = bundle
         self._busy.add(child)

@@ -54,6 +54,12 @@ class Fetch(msgspec.Struct, frozen=True, tag_field="kind", tag="fetch"):
     key: str
 
 
+class Store(msgspec.Struct, frozen=True, tag_field="kind", tag="store"):
+    """This file of the scratch directory shall become a blob; the answer tells its key."""
+
+    name: str
+
+
 class AskAssets(msgspec.Struct, frozen=True, tag_field="kind", tag="ask_assets"):
     """The task wants updates of assets."""
 
@@ -89,8 +95,8 @@ class Mask(msgspec.Struct, frozen=True, tag_field="kind", tag="mask"):
 
 
 class Told(msgspec.Struct, frozen=True, tag_field="kind", tag="told"):
-    """The answer to `Find`, `Change` and `Mask`. ``value``: what was found; None if nothing was
-    there. ``error``: why it could not be done."""
+    """The answer to `Store`, `Find`, `Change` and `Mask`. ``value``: what was found, or the key;
+    None if nothing was there. ``error``: why it could not be done."""
 
     value: str | None = None
     error: str = ""
@@ -104,7 +110,7 @@ class Done(msgspec.Struct, frozen=True, tag_field="kind", tag="done"):
     ended_at: datetime
 
 
-Question = Pull | Fetch | AskAssets | Find | Change | Mask
+Question = Pull | Fetch | Store | AskAssets | Find | Change | Mask
 Answer = Pulled | Fetched | ToldAssets | Told
 ToChild = Run | Answer
 FromChild = Question | Done

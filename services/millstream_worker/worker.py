@@ -68,7 +68,8 @@ class Worker:
         self._incarnation = f"{settings.instance}-{os.getpid():x}{time.time_ns():x}"
         self._count = 0
         state_dir = Path(settings.state_dir).absolute()
-        self.children = Children(self._slots)
+        scratch = empty_scratch(state_dir / "scratch" / settings.instance)
+        self.children = Children(self._slots, scratch, _environment(settings))
         self.reports = Reports(
             bus, settings.shard, settings.instance, state_dir / "spool" / settings.instance
         )
@@ -82,7 +83,7 @@ class Worker:
             blobs,
             self.reports,
             settings.kill_grace_s,
-            empty_scratch(state_dir / "scratch" / settings.instance),
+            scratch,
             Secrets(SecretBox.from_settings(settings), self.reports),
             settings.max_map_length,
         )
@@ -318,3 +319,12 @@ class Worker:
 
     def _on_reconnect(self) -> None:
         self._connected_at = datetime.now(UTC)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """What tasks are told of the settings, wherever these come from."""
+    return {
+        "MILLSTREAM_XCOM_PICKLE": "1" if settings.xcom_pickle else "",
+        "MILLSTREAM_XCOM_CLASSES": ",".join(settings.xcom_classes),
+        "MILLSTREAM_XCOM_MAX_BYTES": str(settings.xcom_max_bytes),
+    }

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,29 @@ class FsspecBlobs:
         except OSError as error:
             raise Unavailable(f"The blob store does not answer: {error}") from error
         return copy, True
+
+    async def put_file(self, path: Path) -> str:
+        """Makes a blob of a local file, which is gone then, and returns its key. Raises
+        :class:`Unavailable`."""
+        return await asyncio.to_thread(self._put_file, path)
+
+    def _put_file(self, path: Path) -> str:
+        try:
+            with path.open("rb") as file:
+                key = hashlib.file_digest(file, "sha256").hexdigest()
+            target = self._path(key)
+            if not (self._fs.exists(target) and self._fs.size(target) == path.stat().st_size):
+                if self._is_local:
+                    temporary = f"{target}.{os.getpid()}.{id(path):x}.tmp"
+                    self._fs.makedirs(os.path.dirname(target), exist_ok=True)
+                    shutil.move(path, temporary)
+                    self._fs.mv(temporary, target)
+                else:
+                    self._fs.put_file(str(path), target)
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise Unavailable(f"The blob store does not take the blob: {error}") from error
+        return key
 
     async def exists(self, key: str) -> bool:
         return bool(await asyncio.to_thread(self._fs.exists, self._path(key)))

@@ -20,6 +20,7 @@ from millstream.core.errors import MillstreamError
 from millstream.core.validate import MAX_MAP_LENGTH
 
 PREFIX = "MILLSTREAM_"
+_LISTS = ("queues", "xcom_classes")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
@@ -38,7 +39,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bus. ``max_map_length``: over how many elements a task or a group may be mapped.
     ``secret_key``: keys that encrypt variables and connections, the one in use first.
     ``dags_are_paused_at_creation``: whether a new DAG with a schedule begins paused, unless it
-    says itself (of the api).
+    says itself (of the api). ``xcom_classes`` are modules whose classes values may name, ``*`` for
+    any part of a name; ``xcom_pickle`` lets tasks hand on any Python object (of workers).
     """
 
     nats_url: str = ""
@@ -64,6 +66,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     secret_key: str = ""
     secret_key_file: str = ""
     dags_are_paused_at_creation: bool = True
+    xcom_max_bytes: int = 1024**3
+    xcom_classes: tuple[str, ...] = ()
+    xcom_pickle: bool = False
     log_level: str = "INFO"
     log_format: str = ""
     ready_fd: int = -1
@@ -93,7 +98,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         text = environ.get(f"{PREFIX}{field.name.upper()}")
         if text is not None:
             values[field.name] = (
-                [part for part in text.split(",") if part] if field.name == "queues" else text
+                [part for part in text.split(",") if part] if field.name in _LISTS else text
             )
     values.setdefault(
         "instance", re.sub(r"[^A-Za-z0-9_-]", "-", f"{socket.gethostname()[:60]}-{os.getpid()}")

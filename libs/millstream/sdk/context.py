@@ -17,12 +17,22 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 import pendulum
 
-from millstream.core.events import AssetEmission, Choice, RunInfo
+from millstream.core.events import AssetEmission, Choice, RunInfo, XCom
 from millstream.core.spec import Action
 from millstream.core.xcoms import XComPull, XComQuery
+from millstream.sdk.codecs.scope import SIZE_SETTING, most_bytes
 from millstream.sdk.dates import in_utc
+from millstream.sdk.errors import XComTooLarge
 from millstream.sdk.macros import macros
-from millstream.sdk.pulling import Pulled, TaskChannel, map_paths, pull_values
+from millstream.sdk.pulling import (
+    MOST_INLINE_BYTES,
+    Pulled,
+    TaskChannel,
+    decode_xcom,
+    map_paths,
+    pull_values,
+    store_xcom,
+)
 from millstream.sdk.removed_keys import REPLACEMENTS, TaskContext, removed_keys
 from millstream.sdk.stores import conn, var
 from millstream.sdk.xcom import XCOM_RETURN_KEY, encode_xcom
@@ -112,6 +122,7 @@ class TaskInstance:
             path = attempt.map_index
             self.map_index = path[0] if len(path) == 1 else path
         self.pushed: dict[str, bytes] = {}
+        self.coded: dict[str, XCom] = {}
         self._prefetched: dict[XComQuery, tuple[Pulled, int]] = {}
         self.choice: Choice | None = None
         self.map_name = ""
@@ -121,7 +132,23 @@ class TaskInstance:
         """Hands on a value under ``key``; it is visible to others once the attempt has ended."""
         if not key or "\0" in key:
             raise TypeError(f"the key of an XCom must be a str that is not empty, not {key!r}")
-        self.pushed[key] = encode_xcom(value, self.task_id, key)
+        self.keep(key, value)
+
+    def keep(self, key: str, value: Any) -> None:
+        """Encodes what the attempt hands on. Small JSON goes with the result as it is."""
+        encoded = encode_xcom(value, self.task_id, key)
+        if encoded.size > most_bytes():
+            raise XComTooLarge(
+                f"task {self.task_id}: XCom {key!r} has {encoded.size} bytes; at most "
+                f"{most_bytes()} are allowed. Write it to a file and return its path, or set "
+                f"{SIZE_SETTING} on the worker"
+            )
+        if not encoded.codec and len(encoded.buffers[0]) <= MOST_INLINE_BYTES:
+            self.coded.pop(key, None)
+            self.pushed[key] = bytes(encoded.buffers[0])
+        else:
+            self.pushed.pop(key, None)
+            self.coded[key] = store_xcom(encoded, self._channel)
 
     def xcom_pull(
         self,
@@ -158,9 +185,9 @@ class TaskInstance:
             is_single = is_single and is_one
             queries = tuple(XComQuery(name, key, path) for name in names for path in paths)
         own = {}
-        if is_here and key in self.pushed:  # what this attempt pushed is known only here
+        if is_here and (key in self.pushed or key in self.coded):  # known only here as yet
             mine = XComQuery(self.task_id, key, self.path)
-            value = msgspec.json.decode(self.pushed[key])
+            value = self._own(key)
             own = {number: value for number, query in enumerate(queries) if query == mine}
         pull = XComPull(
             queries=queries,
@@ -169,6 +196,11 @@ class TaskInstance:
             include_prior_dates=include_prior_dates,
         )
         return pull_values(self._channel, pull, is_single, default, own)
+
+    def _own(self, key: str) -> Any:
+        if key in self.pushed:
+            return msgspec.json.decode(self.pushed[key])
+        return decode_xcom(self.coded[key], self._channel)
 
     def prefetch(self, queries: Iterable[XComQuery]) -> None:
         """Ask for all of these at once; :meth:`referenced` then finds them."""

@@ -106,6 +106,7 @@ class DAG:
         self.dag_id = dag_id
         self.fileloc = file
         self.folder = str(Path(file).absolute().parent)
+        self.bundle_dir = ""  # set where the DAG is loaded from a bundle
         self.description = description or ""
         defaults = dict(default_args or {})
         if end_date is None:

@@ -96,9 +96,21 @@ class BrokenTemplate(TemplateError, AirflowFailException):
 
 
 class XComEncodingError(MillstreamError):
-    """A value that was to be an XCom and is not JSON."""
+    """A value that cannot be handed on."""
 
-    reason = "XCOM_NOT_JSON"
+    reason = "XCOM_NOT_ENCODABLE"
+
+
+class XComDecodingError(MillstreamError):
+    """A value that another task handed on and this process cannot read."""
+
+    reason = "XCOM_NOT_DECODABLE"
+
+
+class XComTooLarge(MillstreamError):
+    """A value beyond the limit for one XCom."""
+
+    reason = "XCOM_TOO_LARGE"
 
 
 class BundleError(MillstreamError):

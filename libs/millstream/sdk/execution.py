@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from millstream.core.asset_events import AssetEventsQuestion
-from millstream.core.events import AssetEmission, Choice
+from millstream.core.events import AssetEmission, Choice, XCom
 from millstream.core.spec import BashAction, EmptyAction
 from millstream.core.xcoms import XComQuery
 from millstream.sdk.asset_events import InletEvents, OutletEvents, TriggeringAssetEvents
+from millstream.sdk.codecs.scope import scope_of
 from millstream.sdk.context import Attempt, Context, build_context, get_current_context, running
 from millstream.sdk.errors import AirflowException, AirflowFailException, AirflowSkipException
 from millstream.sdk.mapped_operator import MappedOperator
@@ -30,7 +31,7 @@ from millstream.sdk.params import resolve_params
 from millstream.sdk.pulling import TaskChannel
 from millstream.sdk.stores import asking
 from millstream.sdk.templates import render_fields
-from millstream.sdk.xcom import XCOM_RETURN_KEY, encode_xcom, references
+from millstream.sdk.xcom import XCOM_RETURN_KEY, references
 
 if TYPE_CHECKING:
     from millstream.sdk.dag import DAG
@@ -45,12 +46,14 @@ _LIBRARY_FRAMES = (_PACKAGE, "<frozen")
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How an attempt ended. ``xcoms`` holds JSON text by key, whatever the kind. ``message`` is the
-    reason of a skip or the error's text; ``may_retry`` is False where a retry cannot help;
-    ``choice`` is what a branch or a short circuit decided."""
+    """How an attempt ended. ``xcoms`` holds JSON text by key, whatever the kind, and ``coded`` the
+    values that are more than that or are in the blob store. ``message`` is the reason of a skip or
+    the error's text; ``may_retry`` is False where a retry cannot help; ``choice`` is what a branch
+    or a short circuit decided."""
 
     kind: Literal["success", "skipped", "failed"]
     xcoms: dict[str, bytes] = {}
+    coded: dict[str, XCom] = {}
     error_type: str = ""
     message: str = ""
     traceback: str = ""
@@ -66,12 +69,12 @@ def run_attempt(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Outc
     context: Context = {}
     try:
         context = build_context(attempt, dag, channel)
-        with asking(channel):
+        with asking(channel), scope_of(*_places(dag)):
             _run(attempt, dag, context, channel)
     except AirflowSkipException as error:
         return Outcome(
             kind="skipped",
-            xcoms=_pushed(context),
+            **_pushed(context),
             message=_shown(_text(error), MAX_MESSAGE_BYTES),
             map_name=_map_name(context),
         )
@@ -79,7 +82,7 @@ def run_attempt(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Outc
         return _failed(error, _pushed(context), _map_name(context))
     return Outcome(
         kind="success",
-        xcoms=_pushed(context),
+        **_pushed(context),
         choice=context["ti"].choice,
         assets=context["ti"].assets,
         map_name=_map_name(context),
@@ -103,8 +106,15 @@ def _map_name(context: Context) -> str:
     return bounded_text(context["ti"].map_name, MAX_MAP_NAME_BYTES) if "ti" in context else ""
 
 
-def _pushed(context: Context) -> dict[str, bytes]:
-    return dict(context["ti"].pushed) if "ti" in context else {}
+def _places(dag: DAG | None) -> tuple[str, str]:
+    """The DAG file, and the directory of its bundle."""
+    return (dag.fileloc, dag.bundle_dir or dag.folder) if dag else ("", "")
+
+
+def _pushed(context: Context) -> dict[str, Any]:
+    if "ti" not in context:
+        return {}
+    return {"xcoms": dict(context["ti"].pushed), "coded": dict(context["ti"].coded)}
 
 
 def _run(attempt: Attempt, dag: DAG | None, context: Context, channel: TaskChannel) -> None:
@@ -129,7 +139,7 @@ def _run(attempt: Attempt, dag: DAG | None, context: Context, channel: TaskChann
         task.post_execute(context, result)
         instance.name_instance(context, is_done=True)
     if result is not None and attempt.do_xcom_push:
-        instance.pushed[XCOM_RETURN_KEY] = encode_xcom(result, attempt.task_id)
+        instance.keep(XCOM_RETURN_KEY, result)
     instance.assets = context["outlet_events"].emissions()
 
 
@@ -178,13 +188,13 @@ def _task(attempt: Attempt, dag: DAG | None) -> BaseOperator:
         raise AirflowFailException(str(error)) from None
 
 
-def _failed(error: BaseException, xcoms: dict[str, bytes], map_name: str) -> Outcome:
+def _failed(error: BaseException, pushed: dict[str, Any], map_name: str) -> Outcome:
     message = _text(error)
     if isinstance(error, SystemExit):
         message = f"the task ended the process with exit code {error.code!r}"
     return Outcome(
         kind="failed",
-        xcoms=xcoms,
+        **pushed,
         error_type=type(error).__name__,
         message=_shown(message, MAX_MESSAGE_BYTES),
         traceback=_shown(user_traceback(error), MAX_TRACEBACK_BYTES),

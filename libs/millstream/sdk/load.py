@@ -59,7 +59,7 @@ def load_dags(path: str | Path, root: str | Path | None = None) -> list[DAG]:
                 f"give each DAG an id of its own",
             )
         seen[dag.dag_id] = dag
-        dag.folder = str(file.parent)
+        dag.folder, dag.bundle_dir = str(file.parent), str(base)
         checked_spec(dag, file, base)
     return made
 

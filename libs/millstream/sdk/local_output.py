@@ -23,6 +23,7 @@ from millstream.core.events import (
     Where,
 )
 from millstream.core.spec import DagSpec
+from millstream.sdk.codecs import readable
 from millstream.sdk.xcom import XCOM_RETURN_KEY
 
 SHOWN_VALUE = 120
@@ -99,7 +100,11 @@ def _returned(ended: TaskSucceeded) -> str:
     xcom = ended.xcoms.get(XCOM_RETURN_KEY)
     if xcom is None:
         return ""
+    if xcom.blob:
+        return f", returned {xcom.codec.partition(':')[2] or 'JSON'} ({xcom.size} bytes)"
     text = bytes(xcom.value).decode()
+    if xcom.codec:
+        text = str(readable(xcom.codec, xcom.value))
     shown = text if len(text) <= SHOWN_VALUE else f"{text[:SHOWN_VALUE]}... ({xcom.size} bytes)"
     return f", returned {shown}"
 

@@ -6,6 +6,7 @@ worker; only the waiting is left out, since the instant of a retry is taken as c
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import itertools
 import json
@@ -13,7 +14,7 @@ import os
 import traceback
 import warnings
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,7 +36,7 @@ from millstream.core.commands import (
     TimerCommand,
     TriggerRun,
 )
-from millstream.core.errors import InvalidDag, MillstreamError, NotFound
+from millstream.core.errors import InvalidDag, MillstreamError
 from millstream.core.events import (
     AssetUpdated,
     Event,
@@ -55,6 +56,8 @@ from millstream.core.statuses import RunStatus, next_status
 from millstream.core.timers import timer_after
 from millstream.core.validate import MAX_MAP_LENGTH, check_dag, map_length_problems
 from millstream.core.xcoms import FoundXCom, XComAnswer, XComPull
+from millstream.sdk.codecs import decode
+from millstream.sdk.codecs.scope import scope_of
 from millstream.sdk.errors import AirflowException, AirflowTaskTimeout
 from millstream.sdk.execution import Attempt, Outcome, run_attempt
 from millstream.sdk.local_output import Output, logging_to_output
@@ -80,7 +83,9 @@ class LocalRun:
     run_id: str
     state: str
     instance_states: dict[str, dict[tuple[int, ...], str]]
-    xcoms: dict[str, dict[tuple[int, ...], dict[str, bytes]]]
+    xcoms: dict[str, dict[tuple[int, ...], dict[str, XCom]]]
+    blobs: dict[str, bytes]
+    dag_file: str
 
     @property
     def task_states(self) -> dict[str, str]:
@@ -103,8 +108,11 @@ class LocalRun:
                 f"task_id {task_id!r} is no task of DAG {self.dag_id!r}; it has {known or 'none'}"
             )
         path = (map_index,) if isinstance(map_index, int) else map_index
-        found = self.xcoms.get(task_id, {}).get(path, {})
-        return msgspec.json.decode(found[key]) if key in found else default
+        found = self.xcoms.get(task_id, {}).get(path, {}).get(key)
+        if found is None:
+            return default
+        with scope_of(self.dag_file, str(Path(self.dag_file).parent)):
+            return decode(found.codec, self.blobs[found.blob] if found.blob else found.value)
 
 
 def _together(states: Mapping[tuple[int, ...], str]) -> str:
@@ -144,14 +152,10 @@ def _plain_conf(conf: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _checked(outcome: Outcome) -> Outcome:
-    """A failure instead, if the result cannot be mapped over."""
-    text = outcome.xcoms.get(XCOM_RETURN_KEY)
-    length = -1 if text is None else length_of_json(text)
-    problem = why_not_mappable(length, _max_map_length())
-    if not problem:
-        return outcome
-    return Outcome(kind="failed", error_type="NotMappable", message=problem)
+def _why_not_mappable(xcoms: Mapping[str, XCom]) -> str:
+    """A sentence if the result cannot be mapped over."""
+    result = xcoms.get(XCOM_RETURN_KEY)
+    return why_not_mappable(-1 if result is None else result.length, _max_map_length())
 
 
 def _max_map_length() -> int:
@@ -188,7 +192,8 @@ class _Runner:
         self._statuses: dict[str, dict[tuple[int, ...], str]] = {
             task.task_id: {} for task in spec.tasks
         }
-        self._xcoms: dict[str, dict[tuple[int, ...], dict[str, bytes]]] = {}
+        self._xcoms: dict[str, dict[tuple[int, ...], dict[str, XCom]]] = {}
+        self._blobs: dict[str, bytes] = {}
         self._variables: dict[str, str] = {}
 
     def run(self, logical_date: datetime | None) -> LocalRun:
@@ -219,7 +224,13 @@ class _Runner:
                     f"ended: report this with the DAG file"
                 )
         return LocalRun(
-            self._spec.dag_id, self._run_id, str(self._ended), self._statuses, self._xcoms
+            self._spec.dag_id,
+            self._run_id,
+            str(self._ended),
+            self._statuses,
+            self._xcoms,
+            self._blobs,
+            self._dag.fileloc,
         )
 
     def _id(self) -> str:
@@ -294,10 +305,17 @@ class _Runner:
         os.chdir(home)
         if outcome.error_type == KeyboardInterrupt.__name__:
             raise KeyboardInterrupt
+        xcoms = {
+            key: XCom(value=msgspec.Raw(text), size=len(text), length=length_of_json(text))
+            for key, text in outcome.xcoms.items()
+        } | outcome.coded
         if ready.is_mapped_over and outcome.kind == "success":
-            outcome = _checked(outcome)
-        self._xcoms.setdefault(where.task_id, {})[where.map_index] = dict(outcome.xcoms)
-        self._do(self._report(outcome, claim))
+            problem = _why_not_mappable(xcoms)
+            if problem:
+                outcome = Outcome(kind="failed", error_type="NotMappable", message=problem)
+                xcoms = {}
+        self._xcoms.setdefault(where.task_id, {})[where.map_index] = xcoms
+        self._do(self._report(outcome, claim, xcoms))
 
     def _run(self, attempt: Attempt, limit_s: float | None) -> Outcome:
         try:
@@ -311,15 +329,12 @@ class _Runner:
                 traceback="".join(traceback.format_exception(error)),
             )
 
-    def _report(self, outcome: Outcome, claim: dict[str, Any]) -> Report:
+    def _report(self, outcome: Outcome, claim: dict[str, Any], xcoms: dict[str, XCom]) -> Report:
         common: dict[str, Any] = {
             **claim,
             "id": self._id(),
             "ended_at": self._clock.now(),
-            "xcoms": {
-                key: XCom(value=msgspec.Raw(text), size=len(text), length=length_of_json(text))
-                for key, text in outcome.xcoms.items()
-            },
+            "xcoms": xcoms,
             "map_name": outcome.map_name,
         }
         match outcome.kind:
@@ -363,9 +378,7 @@ class _Runner:
                     query.under and path[: len(query.map_index)] == query.map_index
                 )
                 if is_asked_for and query.key in xcoms:
-                    text = xcoms[query.key]
-                    xcom = XCom(value=msgspec.Raw(text), size=len(text))
-                    found.append(FoundXCom(number, path, xcom))
+                    found.append(FoundXCom(number, path, xcoms[query.key]))
         return XComAnswer(tuple(found))
 
     def find_asset_events(self, asked: AssetEventsQuestion) -> list[AssetEventRecord]:
@@ -379,5 +392,12 @@ class _Runner:
         ][-asked.limit :]
 
     def get_blob(self, key: str) -> bytes:
-        """As :class:`TaskChannel` says; here no value is ever so large that it becomes one."""
-        raise NotFound(f"there is no blob {key}")
+        """As :class:`TaskChannel` says."""
+        return self._blobs[key]
+
+    def put_blob(self, buffers: Sequence[bytes | memoryview]) -> str:
+        """As :class:`TaskChannel` says: kept for this run."""
+        data = b"".join(buffers)
+        key = hashlib.sha256(data).hexdigest()
+        self._blobs[key] = data
+        return key

@@ -12,7 +12,10 @@ import msgspec
 from millstream.core.asset_events import AssetEventRecord, AssetEventsQuestion
 from millstream.core.events import XCom
 from millstream.core.xcoms import FoundXCom, MapIndex, Place, XComAnswer, XComPull, XComQuery
+from millstream.sdk.codecs import Encoded, decode
 from millstream.sdk.stores import Store
+
+MOST_INLINE_BYTES = 48 * 1024
 
 
 class TaskChannel(Store, Protocol):
@@ -24,6 +27,10 @@ class TaskChannel(Store, Protocol):
 
     def get_blob(self, key: str) -> bytes:
         """The bytes under a key of the blob store."""
+        ...
+
+    def put_blob(self, buffers: Sequence[bytes | memoryview]) -> str:
+        """Puts bytes into the blob store, and returns their key."""
         ...
 
     def find_asset_events(self, asked: AssetEventsQuestion) -> list[AssetEventRecord]:
@@ -123,8 +130,18 @@ class LazyXComs(Sequence[Any]):
 
 
 def decode_xcom(xcom: XCom, channel: TaskChannel) -> Any:
-    """The value, wherever it is."""
-    return msgspec.json.decode(channel.get_blob(xcom.blob) if xcom.blob else xcom.value)
+    """The value, wherever it is. Raises XComDecodingError."""
+    return decode(xcom.codec, channel.get_blob(xcom.blob) if xcom.blob else xcom.value)
+
+
+def store_xcom(encoded: Encoded, channel: TaskChannel) -> XCom:
+    """As it goes into the result: the text itself, or the key of the blob that was made of it."""
+    size = encoded.size
+    if not encoded.codec.startswith("packed:") and size <= MOST_INLINE_BYTES:
+        text = msgspec.Raw(b"".join(encoded.buffers))
+        return XCom(value=text, size=size, length=encoded.length, codec=encoded.codec)
+    blob = channel.put_blob(encoded.buffers)
+    return XCom(blob=blob, size=size, length=encoded.length, codec=encoded.codec)
 
 
 def values_below(pulled: Pulled, number: int, query: XComQuery) -> Any:

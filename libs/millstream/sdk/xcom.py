@@ -1,21 +1,15 @@
-"""XComs as the author sees them: references to another task's value, and what may be a value.
-
-A value is JSON: None, bool, int, finite float, str, list and dict; their subclasses
-(``numpy.float64``, ``StrEnum``) count as what they extend. A tuple arrives as a list, and an int as
-a dict key arrives as a str, as in JSON. NaN and infinities, which JSON has not, and NUL characters,
-which Postgres has not, are refused rather than changed. All else is refused with the type's name.
-"""
+"""XComs as the author sees them: references to another task's value, and the value as bytes."""
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from millstream.core.spec import MapSource
 from millstream.core.xcoms import RETURN_VALUE, XComQuery
+from millstream.sdk.codecs import Encoded, encode
+from millstream.sdk.codecs.plain import Unencodable
 from millstream.sdk.edges import Node
 from millstream.sdk.errors import AirflowException, XComEncodingError
 from millstream.sdk.pulling import LazyXComs, values_below
@@ -246,18 +240,17 @@ def references(value: Any) -> Iterator[Reference]:
             yield from references(item)
 
 
-def encode_xcom(value: Any, task_id: str, key: str = XCOM_RETURN_KEY) -> bytes:
-    """The JSON text. Raises :class:`XComEncodingError`; ``task_id`` and ``key`` are for its
+def encode_xcom(value: Any, task_id: str, key: str = XCOM_RETURN_KEY) -> Encoded:
+    """The value as bytes. Raises :class:`XComEncodingError`; ``task_id`` and ``key`` are for its
     text."""
     verb = "returned" if key == XCOM_RETURN_KEY else f"pushed as {key!r}"
     try:
-        text = json.dumps(_plain(value, ""), ensure_ascii=False, separators=(",", ":"))
-        return text.encode()
-    except _NotJson as error:
+        return encode(value)
+    except Unencodable as error:
         where = f" at {error.path}" if error.path else ""
         raise XComEncodingError(
             f"task {task_id} {verb} {error.what}{where}, {error.advice}"
-        ) from None
+        ) from error.__cause__
     except RecursionError:
         raise XComEncodingError(
             f"task {task_id} {verb} a value that is nested too deeply or contains itself; return a "
@@ -269,48 +262,3 @@ def encode_xcom(value: Any, task_id: str, key: str = XCOM_RETURN_KEY) -> bytes:
             f"it "
             f"with errors='replace'"
         ) from None
-
-
-class _NotJson(Exception):
-    def __init__(self, path: str, what: str, advice: str) -> None:
-        self.path, self.what, self.advice = path, what, advice
-
-
-def _plain(value: Any, path: str) -> Any:
-    match value:
-        case None | bool():
-            return value
-        case str():
-            if "\0" in value:
-                raise _NotJson(path, "a str with a NUL character", "which cannot be stored")
-            return str.__str__(value)
-        case int():
-            return int(value)
-        case float():
-            if not math.isfinite(value):
-                raise _NotJson(
-                    path, f"{float(value)}", "which is not JSON; return None or a str for it"
-                )
-            return float(value)
-        case list() | tuple() | LazyXComs():
-            return [_plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
-        case dict():
-            return _plain_dict(value, path)
-    name = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-    raise _NotJson(
-        path,
-        f"a {name}",
-        "which is not JSON; return str/number/list/dict, or write it to a file and return its path",
-    )
-
-
-def _plain_dict(value: dict[Any, Any], path: str) -> dict[str, Any]:
-    plain: dict[str, Any] = {}
-    for key, item in value.items():
-        if isinstance(key, bool) or not isinstance(key, str | int):
-            raise _NotJson(path, f"a dict with the key {key!r}", "which is not JSON; use str keys")
-        name = _plain(key, path) if isinstance(key, str) else str(int(key))
-        if name in plain:
-            raise _NotJson(path, f"a dict with the key {name!r} twice", "as int and as str")
-        plain[name] = _plain(item, f"{path}[{name!r}]")
-    return plain

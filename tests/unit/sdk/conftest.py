@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,6 @@ import msgspec
 import pytest
 
 from millstream.core.asset_events import AssetEventRecord, AssetEventsQuestion
-from millstream.core.errors import NotFound
 from millstream.core.events import RunInfo, XCom
 from millstream.core.spec import Action
 from millstream.core.xcoms import FoundXCom, Place, XComAnswer, XComPull
@@ -28,6 +28,8 @@ class MemoryChannel:
     def __init__(self) -> None:
         self.xcoms: dict[str, dict[str, bytes]] = {}
         self.mapped: dict[str, dict[tuple[int, ...], dict[str, bytes]]] = {}
+        self.coded: dict[str, dict[str, XCom]] = {}
+        self.blobs: dict[str, bytes] = {}
         self.most = 1000
         self.asked: list[XComPull] = []
         self.asset_events: list[AssetEventRecord] = []
@@ -53,6 +55,10 @@ class MemoryChannel:
                 (): self.xcoms.get(query.task_id, {}),
                 **self.mapped.get(query.task_id, {}),
             }
+            coded = self.coded.get(query.task_id, {}).get(query.key)
+            if coded is not None and pull.after is None and not query.map_index:
+                found.append(FoundXCom(number, (), coded))
+                continue
             for path in sorted(instances):
                 is_under = query.under and path[: len(query.map_index)] == query.map_index
                 is_new = pull.after is None or (pull.after.query, pull.after.map_index) < (
@@ -72,7 +78,13 @@ class MemoryChannel:
         return XComAnswer(tuple(found))
 
     def get_blob(self, key: str) -> bytes:
-        raise NotFound(f"no blob {key}")
+        return self.blobs[key]
+
+    def put_blob(self, buffers: Any) -> str:
+        data = b"".join(buffers)
+        key = hashlib.sha256(data).hexdigest()
+        self.blobs[key] = data
+        return key
 
     def find_asset_events(self, asked: AssetEventsQuestion) -> list[AssetEventRecord]:
         self.asked_assets.append(asked)
@@ -131,6 +143,7 @@ def run(channel: MemoryChannel, run_info: RunInfo) -> Callable[..., Outcome]:
         }
         outcome = run_attempt(Attempt(**{**fields, **more}), dag, channel)
         channel.xcoms[task_id] = dict(outcome.xcoms)
+        channel.coded[task_id] = dict(outcome.coded)
         return outcome
 
     return run_one

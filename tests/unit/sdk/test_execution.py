@@ -93,7 +93,7 @@ def test_no_xcom_push_suppresses_the_return_value_only(run: Any) -> None:
 def test_a_return_value_that_is_no_json_fails_the_task(run: Any) -> None:
     outcome = run(one(object), "t")
     assert (outcome.kind, outcome.error_type) == ("failed", "XComEncodingError")
-    assert outcome.message.startswith("task t returned a object, which is not JSON")
+    assert outcome.message.startswith("task t returned a object, which no codec knows")
     assert "must be a str" in run(one(lambda ti: ti.xcom_push("", 1)), "t").message
 
 

@@ -72,13 +72,13 @@ def test_the_last_argument_varies_fastest() -> None:
     ("make", "expected"),
     [
         (lambda: show.expand(x=["p", "q"]), ["p", "q"]),
-        (lambda: show.expand(x={"k": 1, "l": 2}), [["k", 1], ["l", 2]]),
+        (lambda: show.expand(x={"k": 1, "l": 2}), [("k", 1), ("l", 2)]),
         (lambda: show.expand(x=letters()), ["a", "b", "c"]),
         (lambda: show.expand(x=letters().map(str.upper).map(ord)), [65, 66, 67]),
-        (lambda: show.expand(x=letters().zip(numbers())), [["a", 1], ["b", 2]]),
+        (lambda: show.expand(x=letters().zip(numbers())), [("a", 1), ("b", 2)]),
         (
             lambda: show.expand(x=letters().zip(numbers(), fillvalue=0)),
-            [["a", 1], ["b", 2], ["c", 0]],
+            [("a", 1), ("b", 2), ("c", 0)],
         ),
         (lambda: show.expand(x=letters().concat(numbers(), [9])), ["a", "b", "c", 1, 2, 9]),
         (lambda: show.expand(x=letters().zip(numbers()).map(lambda p: p[0] * p[1])), ["a", "bb"]),

@@ -35,13 +35,13 @@ def test_references_are_found_at_any_depth(run: Any) -> None:
         value = one()
         PythonOperator(
             task_id="deep",
-            python_callable=lambda *args, **kwargs: [list(args), kwargs["a"]],
+            python_callable=lambda *args, **kwargs: repr([list(args), kwargs["a"]]),
             op_args=[value, (value, {"k": [value]})],
             op_kwargs={"a": {"b": value}},
         )
     run(dag, "one")
     assert dag.get_task("deep").upstream_task_ids == {"one"}
-    assert run(dag, "deep").xcoms["return_value"] == b'[[1,[1,{"k":[1]}]],{"b":1}]'
+    assert run(dag, "deep").xcoms["return_value"] == b"\"[[1, (1, {'k': [1]})], {'b': 1}]\""
 
 
 def test_repeated_calls_and_override_give_ids_of_their_own() -> None:

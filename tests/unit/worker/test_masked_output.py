@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -77,7 +78,7 @@ def test_two_writes_on_one_line() -> None:
     assert [line.text for line in lines(output)] == ["password: ***.", "next"]
 
 
-def test_a_secret_is_masked_before_its_task_goes_on() -> None:
+def test_a_secret_is_masked_before_its_task_goes_on(tmp_path: Path) -> None:
     """The child waits for the answer: what it prints next cannot overtake what it said."""
     ours, theirs = socket.socketpair()
     heard: list[object] = []
@@ -92,7 +93,7 @@ def test_a_secret_is_masked_before_its_task_goes_on() -> None:
 
     thread = threading.Thread(target=worker)
     thread.start()
-    channel = Channel(theirs)
+    channel = Channel(theirs, tmp_path)
     ours.sendall(encode_frame(A_RUN))
     assert channel.begin() == A_RUN
     channel.mask([SECRET])
