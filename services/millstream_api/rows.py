@@ -108,4 +108,5 @@ def xcom_message(row: Row) -> runs_pb2.XCom:
         value_json=row["value"] or "",
         blob=row["blob"],
         size=row["size"],
+        codec=row["codec"],
     )

@@ -23,7 +23,7 @@ FROM task_instance
 WHERE namespace = $1 AND dag_id = $2 AND run_id = $3 AND task_id = ANY($4)
 """
 _XCOMS = """
-SELECT task_id, map_index, key, value, blob, size FROM xcom
+SELECT task_id, map_index, key, value, blob, size, codec FROM xcom
 WHERE namespace = $1 AND dag_id = $2 AND run_id = $3
 """
 

@@ -153,7 +153,8 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
                 f"Task {task_id!r} of run {scope.run_id!r} has no XCom with the key {key!r}."
             )
         xcom = xcom_message(row)
-        if xcom.blob and xcom.size <= INLINE_BYTES:
+        is_text = not xcom.codec.startswith("packed:")
+        if xcom.blob and is_text and xcom.size <= INLINE_BYTES:
             xcom.value_json = (await self._blobs.get(xcom.blob)).decode()
         return runs_pb2.GetXComResponse(xcom=xcom)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from integration.running_stack import RunningStack, assert_success
 from millstream.client import Client
+from millstream.core.errors import MillstreamError
 from millstream.core.spec import BashAction, DagSpec, MapSource, TaskSpec
 
 DAG_FILE = """\
@@ -96,3 +98,88 @@ def test_from_a_mapped_task(client: Client) -> None:
     assert_success(client, run)
     assert client.xcom(client.get_run(run), "one") == "30000"
     assert client.xcom(client.get_run(run), "every") == str(many)
+
+
+TYPES_FILE = """\
+import datetime
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+
+from kinds import Point
+from millstream import DAG, task
+
+ROWS = 200_000
+
+
+class Opaque:
+    pass
+
+
+with DAG(dag_id="types", schedule=None):
+
+    @task
+    def small():
+        at = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+        return {"at": at, "p": Point(Decimal("1.5"), {2})}
+
+    @task
+    def large():
+        return {"frame": pd.DataFrame({"a": np.arange(ROWS)}), "raw": b"x" * 100_000}
+
+    @task
+    def check(small, large):
+        assert small["p"] == Point(Decimal("1.5"), {2}), small
+        assert large["frame"]["a"].sum() == ROWS * (ROWS - 1) // 2
+        assert large["raw"] == b"x" * 100_000
+        return small["at"]
+
+    check(small(), large())
+
+with DAG(dag_id="no_codec", schedule=None):
+
+    @task
+    def opaque():
+        return [Opaque()]
+
+    opaque()
+"""
+
+
+def test_values_of_many_types_between_processes(stack: RunningStack, tmp_path: Path) -> None:
+    (tmp_path / "types_dag.py").write_text(TYPES_FILE)
+    (tmp_path / "kinds.py").write_text(
+        "import dataclasses\nfrom typing import Any\n\n\n@dataclasses.dataclass\nclass Point:\n"
+        "    x: Any\n    y: Any\n"
+    )
+    client = stack.client()
+    client.submit_file(tmp_path / "types_dag.py")
+    run = client.trigger("types")
+    assert_success(client, run)
+    ref = client.get_run(run)
+    found = {xcom.task_id: xcom for xcom in client.xcoms(ref)}
+    assert found["small"].codec == "typed:dict"
+    assert found["large"].codec == "packed:dict"
+    assert found["large"].size > 200_000 * 8
+    assert client.xcom(ref, "check") == datetime(2024, 1, 1, tzinfo=UTC)
+    shown = client.xcom(ref, "small")
+    assert shown["p"]["fields"] == {"x": Decimal("1.5"), "y": {2}}
+    with pytest.raises(MillstreamError, match=r"is a dict \(codec 'packed:dict'\)"):
+        client.xcom(ref, "large")
+    said = stack.run("xcom", run.run_id, "small")
+    assert said.returncode == 0, said.stderr
+    assert '"2024-01-01T00:00:00Z"' in said.stdout
+    said = stack.run("xcom", run.run_id, "large")
+    assert said.returncode == 0, said.stderr
+    assert "packed:dict" in said.stdout
+    state = stack.data_dir / "state" / "worker-1" / "scratch" / "worker-1"
+    assert not any(state.iterdir())
+
+
+def test_a_value_without_a_codec_fails_its_task(stack: RunningStack, client: Client) -> None:
+    run = client.trigger("no_codec")
+    assert client.wait(run, timeout_s=60).state == "failed"
+    (failed,) = client.list_task_instances(run)
+    assert "task opaque returned a " in failed.reason
+    assert "at [0], which no codec knows" in failed.reason

@@ -16,6 +16,9 @@ def xcom(
     run_id: Annotated[str, typer.Argument(help="The id of the run.")],
     task: Annotated[str, typer.Argument(help="The task; none: list all XComs.")] = "",
     key: Annotated[str, typer.Option(help="The key.")] = "return_value",
+    map_index: Annotated[
+        str, typer.Option(help="The instance of a mapped task: 3, or 3,0 for a map in a map.")
+    ] = "",
     dag: OfDag = "",
     json: Json = False,
     address: Address = None,
@@ -26,15 +29,18 @@ def xcom(
     import msgspec
 
     from millstream.cli.output import instance_name, make_console, make_table, print_json
+    from millstream.client import describe_xcom
 
     with connect(address, data_dir, namespace) as client:
         run = client.get_run(run_id, dag)
         if task:
-            value = client.xcom(run, task, key)
+            found_one = client.get_xcom(run, task, key, map_index=_path(map_index))
             if json:
-                print_json({"task_id": task, "key": key, "value": value})
+                print_json(_plain(found_one))
+            elif found_one.value_json:
+                typer.echo(msgspec.json.format(_json_of(found_one)).decode())
             else:
-                typer.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
+                typer.echo(describe_xcom(found_one))
             return
         found = client.xcoms(run)
     if json:
@@ -51,13 +57,39 @@ def xcom(
     make_console().print(make_table(("task", "map", "key", "bytes", "value"), rows))
 
 
+def _path(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",")) if text else ()
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no path of map indices: write 3, or 3,0", param_hint="--map-index"
+        ) from None
+
+
 def _value(xcom: XCom) -> str:
-    return xcom.value_json or f"blob {xcom.blob}"
+    from millstream.client import describe_xcom
+
+    return _json_of(xcom).decode() if xcom.value_json else describe_xcom(xcom)
+
+
+def _json_of(xcom: XCom) -> bytes:
+    """As JSON for people: a time as its text, an instance as its fields."""
+    import msgspec
+
+    from millstream.sdk.codecs import readable
+
+    if not xcom.codec:
+        return xcom.value_json.encode()
+    value = readable(xcom.codec, xcom.value_json.encode())
+    try:
+        return msgspec.json.encode(value, enc_hook=str)
+    except TypeError:  # a dict whose keys are no JSON
+        return msgspec.json.encode(repr(value))
 
 
 def _plain(xcom: XCom) -> dict[str, object]:
     import msgspec
 
     fields = msgspec.structs.asdict(xcom)
-    text = fields.pop("value_json")
-    return fields | ({"value": msgspec.Raw(text)} if text else {})
+    fields.pop("value_json")
+    return fields | ({"value": msgspec.Raw(_json_of(xcom))} if xcom.value_json else {})

@@ -15,6 +15,7 @@ from millstream.client.models import (
     TaskInstance,
     Worker,
     XCom,
+    describe_xcom,
 )
 from millstream.client.secrets import ConnectionInfo, VariableInfo
 
@@ -35,4 +36,5 @@ __all__ = [
     "WaitTimeout",
     "Worker",
     "XCom",
+    "describe_xcom",
 ]

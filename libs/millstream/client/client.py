@@ -33,6 +33,7 @@ from millstream.client.models import (
     Triggered,
     XCom,
     dag_from,
+    describe_xcom,
     event_from,
     run_from,
     status_from,
@@ -53,6 +54,7 @@ from millstream.core.statuses import RUN_ENDS, RunStatus
 from millstream.rpc.convert import struct_from, timestamp_from
 from millstream.rpc.specs import spec_to_proto
 from millstream.rpc.v1 import dags_pb2, events_pb2, runs_pb2, system_pb2
+from millstream.sdk.codecs import readable
 
 CHUNK_BYTES = 256 * 1024
 RETURN_VALUE = "return_value"
@@ -286,7 +288,26 @@ class Client:
         dag_id: str = "",
         map_index: tuple[int, ...] = (),
     ) -> Any:
-        """The value that a task handed on. Raises :class:`NotFound`."""
+        """The value that a task handed on. Types of the standard library come as they are, of
+        others only the fields: no class is imported and nothing unpickled. Raises
+        :class:`NotFound`, and :class:`MillstreamError` for what is too large or binary."""
+        xcom = self.get_xcom(run, task_id, key, dag_id=dag_id, map_index=map_index)
+        if not xcom.value_json:
+            raise MillstreamError(
+                f"The XCom {key!r} of task {task_id!r} is {describe_xcom(xcom)}: too much to show."
+            )
+        return readable(xcom.codec, xcom.value_json.encode())
+
+    def get_xcom(
+        self,
+        run: RunRef | str,
+        task_id: str,
+        key: str = RETURN_VALUE,
+        *,
+        dag_id: str = "",
+        map_index: tuple[int, ...] = (),
+    ) -> XCom:
+        """What is known of a value, as it is stored. Raises :class:`NotFound`."""
         ref = self._ref(run, dag_id)
         request = runs_pb2.GetXComRequest(
             namespace=ref.namespace,
@@ -297,13 +318,7 @@ class Client:
             key=key,
             min_position=ref.position,
         )
-        xcom = self._channel.call(self._channel.runs.GetXCom, request).xcom
-        if not xcom.value_json:
-            raise MillstreamError(
-                f"The XCom {key!r} of task {task_id!r} has {xcom.size} bytes, which is too much to "
-                f"show; it is in the blob store under {xcom.blob}."
-            )
-        return msgspec.json.decode(xcom.value_json)
+        return xcom_from(self._channel.call(self._channel.runs.GetXCom, request).xcom)
 
     def xcoms(self, run: RunRef | str, dag_id: str = "") -> list[XCom]:
         """All XComs of a run, by task and key."""

@@ -102,7 +102,8 @@ class TaskInstance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class XCom(msgspec.Struct, frozen=True, kw_only=True):
-    """A value that a task handed on. ``value_json`` is empty where only ``blob`` names it."""
+    """A value that a task handed on. ``value_json`` is empty where only ``blob`` names it.
+    ``codec`` is empty for plain JSON and else says what type it is of: ``typed:datetime``."""
 
     task_id: str
     map_index: tuple[int, ...]
@@ -110,6 +111,7 @@ class XCom(msgspec.Struct, frozen=True, kw_only=True):
     value_json: str
     blob: str
     size: int
+    codec: str = ""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,7 +215,15 @@ def xcom_from(xcom: runs_pb2.XCom) -> XCom:
         value_json=xcom.value_json,
         blob=xcom.blob,
         size=xcom.size,
+        codec=xcom.codec,
     )
+
+
+def describe_xcom(xcom: XCom) -> str:
+    """In words, without the value: its type, its size and its place."""
+    kind = f"a {xcom.codec.partition(':')[2]} (codec {xcom.codec!r})" if xcom.codec else "JSON"
+    place = f" in the blob store under {xcom.blob}" if xcom.blob else ""
+    return f"{kind} of {xcom.size} bytes{place}"
 
 
 def event_from(event: events_pb2.Event) -> Event:

@@ -251,20 +251,22 @@ class WatchRunResponse(_message.Message):
     def __init__(self, event: _Optional[_Union[_events_pb2.Event, _Mapping]] = ...) -> None: ...
 
 class XCom(_message.Message):
-    __slots__ = ("task_id", "map_index", "key", "value_json", "blob", "size")
+    __slots__ = ("task_id", "map_index", "key", "value_json", "blob", "size", "codec")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     MAP_INDEX_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     VALUE_JSON_FIELD_NUMBER: _ClassVar[int]
     BLOB_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
+    CODEC_FIELD_NUMBER: _ClassVar[int]
     task_id: str
     map_index: _containers.RepeatedScalarFieldContainer[int]
     key: str
     value_json: str
     blob: str
     size: int
-    def __init__(self, task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ..., key: _Optional[str] = ..., value_json: _Optional[str] = ..., blob: _Optional[str] = ..., size: _Optional[int] = ...) -> None: ...
+    codec: str
+    def __init__(self, task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ..., key: _Optional[str] = ..., value_json: _Optional[str] = ..., blob: _Optional[str] = ..., size: _Optional[int] = ..., codec: _Optional[str] = ...) -> None: ...
 
 class GetXComRequest(_message.Message):
     __slots__ = ("namespace", "dag_id", "run_id", "task_id", "map_index", "key", "min_position")
