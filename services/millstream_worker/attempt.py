@@ -430,7 +430,11 @@ class Running:
                 return Told()
 
     async def _store(self, name: str) -> str:
-        return await self._tools.blobs.put_file(self._tools.scratch / Path(name).name)
+        path = self._tools.scratch / Path(name).name
+        try:
+            return await self._tools.blobs.put_file(path)
+        finally:
+            path.unlink(missing_ok=True)
 
     async def _asset_events(self, asked: AssetEventsQuestion) -> bytes:
         where = self.where

@@ -37,9 +37,15 @@ def read_blob_file(path: str, key: str, is_mine: bool) -> bytes:
     return data
 
 
+def remove_files_of(directory: Path, pid: int) -> None:
+    """What a child had begun to write when it died."""
+    for path in directory.glob(f"{pid}-*"):
+        path.unlink(missing_ok=True)
+
+
 def write_blob_file(directory: Path, buffers: Sequence[bytes | memoryview]) -> str:
     """Writes a file for the worker to store, and returns its name. Raises MillstreamError."""
-    handle, path = tempfile.mkstemp(dir=directory)
+    handle, path = tempfile.mkstemp(dir=directory, prefix=f"{os.getpid()}-")
     try:
         with open(handle, "wb") as file:
             for buffer in buffers:

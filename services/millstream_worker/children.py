@@ -16,6 +16,7 @@ import structlog
 
 from millstream.core.errors import MillstreamError
 from millstream.sdk.masking import Masker
+from millstream_worker.blob_files import remove_files_of
 from millstream_worker.frames import (
     Answer,
     Done,
@@ -185,6 +186,7 @@ class Child:
         assert self._process is not None
         code = await self._process.wait()
         kill_session(self._process.pid)  # what it left behind
+        remove_files_of(self._scratch, self._process.pid)
         self._drain_output()  # its last words
         for name in list(self._pipes):
             self._close_pipe(name)

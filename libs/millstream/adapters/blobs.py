@@ -69,7 +69,7 @@ class FsspecBlobs:
         return copy, True
 
     async def put_file(self, path: Path) -> str:
-        """Makes a blob of a local file, which is gone then, and returns its key. Raises
+        """Makes a blob of a local file, which may be moved for that, and returns its key. Raises
         :class:`Unavailable`."""
         return await asyncio.to_thread(self._put_file, path)
 
@@ -86,7 +86,6 @@ class FsspecBlobs:
                     self._fs.mv(temporary, target)
                 else:
                     self._fs.put_file(str(path), target)
-            path.unlink(missing_ok=True)
         except OSError as error:
             raise Unavailable(f"The blob store does not take the blob: {error}") from error
         return key

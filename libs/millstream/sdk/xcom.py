@@ -12,7 +12,7 @@ from millstream.sdk.codecs import Encoded, encode
 from millstream.sdk.codecs.plain import Unencodable
 from millstream.sdk.edges import Node
 from millstream.sdk.errors import AirflowException, XComEncodingError
-from millstream.sdk.pulling import LazyXComs, values_below
+from millstream.sdk.pulling import values_below
 
 if TYPE_CHECKING:
     from millstream.sdk.context import Context
