@@ -265,14 +265,20 @@ class DAG:
         *,
         run_conf: Mapping[str, Any] | None = None,
         logical_date: datetime | date | str | None = None,
+        variable_file_path: str | Path | None = None,
+        conn_file_path: str | Path | None = None,
     ) -> LocalRun:
         """Runs the DAG once in this process, without a server, and prints what happens.
 
         Retries, trigger rules, skips, XComs and ``execution_timeout`` are as on a server, but
         tasks run one after the other and no retry is waited for. A failure of a task raises
         nothing: the state of the result tells. Write it under ``if __name__ == "__main__":``.
+        Variables and connections are looked for in the files (JSON or YAML objects by name), then
+        in the environment.
         """
         from millstream.sdk.local_run import run_locally
+        from millstream.sdk.store_files import StoreFiles
+        from millstream.sdk.stores import asking_first
 
         file = file_being_read()
         if file is not None:
@@ -281,7 +287,8 @@ class DAG:
                 f'under: if __name__ == "__main__":'
             )
         at = None if logical_date is None else stdlib_utc(instant("logical_date", logical_date))
-        return run_locally(self, run_conf, at)
+        with asking_first(StoreFiles(variable_file_path, conn_file_path)):
+            return run_locally(self, run_conf, at)
 
     def cli(self) -> NoReturn:
         """Refused: a command line for each DAG file would be a second one to learn."""

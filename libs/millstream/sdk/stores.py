@@ -1,5 +1,5 @@
-"""Where variables and connections are looked for: the environment, then Millstream's store; and
-``var`` and ``conn``, by which templates do so.
+"""Where variables and connections are looked for: what was put before everything else, the
+environment, then Millstream's store; and ``var`` and ``conn``, by which templates do so.
 
 The store is whatever the process that runs tasks says (:func:`asking`): in a worker's child the
 socket to the worker, in ``dag.test()`` a dict. It is one of the process and not of a context,
@@ -22,8 +22,8 @@ _PREFIXES = ("MILLSTREAM", "AIRFLOW")
 _UNSET: Any = object()
 
 
-class Store(Protocol):
-    """Variables and connections that are kept somewhere. What cannot be reached raises."""
+class Source(Protocol):
+    """Where variables and connections can be found. What cannot be reached raises."""
 
     def find_variable(self, key: str) -> str | None:
         """Its value, or None."""
@@ -32,6 +32,10 @@ class Store(Protocol):
     def find_connection(self, conn_id: str) -> str | None:
         """The JSON of the connection, or None."""
         ...
+
+
+class Store(Source, Protocol):
+    """Where variables are kept as well."""
 
     def set_variable(self, key: str, value: str, description: str) -> None:
         """Returns when it is committed."""
@@ -42,6 +46,7 @@ class Store(Protocol):
         ...
 
 
+_first: Source | None = None
 _store: Store | None = None
 
 
@@ -56,11 +61,24 @@ def asking(store: Store) -> Iterator[None]:
         _store = before
 
 
+@contextmanager
+def asking_first(source: Source) -> Iterator[None]:
+    """Within it, this source is asked before the environment."""
+    global _first
+    before, _first = _first, source
+    try:
+        yield
+    finally:
+        _first = before
+
+
 def find_variable(key: str, *, is_json: bool = False) -> Any:
     """The value, and if its name is one of a secret, it is masked in logs from now on. Raises
     :class:`VariableNotFound`."""
     _check_name("the key of a variable", key)
-    found = _in_environment("VAR", key)
+    found = None if _first is None else _first.find_variable(key)
+    if found is None:
+        found = _in_environment("VAR", key)
     if found is None and _store is not None:
         found = _store.find_variable(key)
     if found is None:
@@ -87,8 +105,11 @@ def find_connection(conn_id: str) -> Connection:
     """The connection; its secrets are masked in logs from now on. Raises
     :class:`ConnectionNotFound`."""
     _check_name("a conn_id", conn_id)
+    given = None if _first is None else _first.find_connection(conn_id)
     text = _in_environment("CONN", conn_id)
-    if text:
+    if given is not None:
+        connection = Connection.from_json(given, conn_id)
+    elif text:
         mask_secret(text)
         connection = Connection.parse(text, conn_id)
     else:

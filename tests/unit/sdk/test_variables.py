@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,3 +158,40 @@ def test_a_local_run_keeps_what_its_tasks_set() -> None:
         )
         first >> second
     assert dag.test().xcom("b") == "v"
+
+
+def test_files_come_before_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_A", "environment")
+    monkeypatch.setenv("AIRFLOW_CONN_C", "a://environment")
+    (tmp_path / "v.json").write_text('{"a": "file", "b": {"x": [1]}}')
+    (tmp_path / "c.yaml").write_text("c: a://file\nd: {conn_type: t, extra: {k: 1}}\n")
+    with DAG("d") as dag:
+        PythonOperator(
+            task_id="t",
+            python_callable=lambda var, conn: [
+                var.value.a,
+                var.json.b.get("x"),
+                conn.c.host,
+                conn.d.extra_dejson,
+            ],
+        )
+    files = {"variable_file_path": tmp_path / "v.json", "conn_file_path": tmp_path / "c.yaml"}
+    assert dag.test(**files).xcom("t") == ["file", [1], "file", {"k": 1}]
+    assert Variable.get("a") == "environment"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("v.json", '{"k": "hunter22"', "'.*v.json', which is no JSON"),
+        ("v.yml", "k: [hunter22", "'.*v.yml', which is no YAML"),
+        ("v.json", '["hunter22"]', "'.*v.json', which must hold an object of names"),
+        ("", "", "which cannot be read: No such file"),
+    ],
+)
+def test_files_that_cannot_be_used(name: str, text: str, message: str, tmp_path: Path) -> None:
+    if name:
+        (tmp_path / name).write_text(text)
+    with DAG("d") as dag, pytest.raises(AirflowException, match=message) as caught:
+        dag.test(variable_file_path=tmp_path / (name or "zzz"))
+    assert "hunter22" not in str(caught.value)
