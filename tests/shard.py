@@ -226,6 +226,6 @@ def dump(state: State) -> str:
         for r in state.runs.values()
     ]
     instances = [r.instances for r in state.runs.values()]
-    head = (state.position, state.epoch, state.recorded_at, state.ready)
+    head = (state.position, state.epoch, state.recorded_at, state.ready, state.callbacks)
     names = (state.variables, state.connections)
     return repr((head, dags, runs, instances, names))

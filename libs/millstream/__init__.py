@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from millstream.sdk.connection import Connection
     from millstream.sdk.context import get_current_context
     from millstream.sdk.dag import DAG, dag
+    from millstream.sdk.deadline import (
+        AsyncCallback,
+        DeadlineAlert,
+        DeadlineReference,
+        SyncCallback,
+    )
     from millstream.sdk.edges import Label, chain, chain_linear, cross_downstream
+    from millstream.sdk.email import SmtpNotifier
     from millstream.sdk.errors import (
         AirflowException,
         AirflowFailException,
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
     from millstream.sdk.hook import BaseHook
     from millstream.sdk.macros import macros
     from millstream.sdk.masking import mask_secret
+    from millstream.sdk.notifier import BaseNotifier
     from millstream.sdk.operator import BaseOperator
     from millstream.sdk.operators.bash import BashOperator
     from millstream.sdk.operators.branch import (
@@ -52,6 +60,13 @@ if TYPE_CHECKING:
         PythonVirtualenvOperator,
     )
     from millstream.sdk.params import Param
+    from millstream.sdk.retry_policy import (
+        ExceptionRetryPolicy,
+        RetryAction,
+        RetryDecision,
+        RetryPolicy,
+        RetryRule,
+    )
     from millstream.sdk.setup_teardown import setup, teardown
     from millstream.sdk.taskflow import result, task
     from millstream.sdk.taskgroup import TaskGroup, task_group
@@ -81,8 +96,10 @@ __all__ = [
     "AssetAll",
     "AssetAny",
     "AssetOrTimeSchedule",
+    "AsyncCallback",
     "BaseBranchOperator",
     "BaseHook",
+    "BaseNotifier",
     "BaseOperator",
     "BashOperator",
     "BranchDateTimeOperator",
@@ -95,10 +112,13 @@ __all__ = [
     "CronDataIntervalTimetable",
     "CronTriggerTimetable",
     "Dataset",
+    "DeadlineAlert",
+    "DeadlineReference",
     "DeltaDataIntervalTimetable",
     "DeltaTriggerTimetable",
     "EmptyOperator",
     "EventsTimetable",
+    "ExceptionRetryPolicy",
     "ExternalPythonOperator",
     "Label",
     "LatestOnlyOperator",
@@ -108,7 +128,13 @@ __all__ = [
     "Param",
     "PythonOperator",
     "PythonVirtualenvOperator",
+    "RetryAction",
+    "RetryDecision",
+    "RetryPolicy",
+    "RetryRule",
     "ShortCircuitOperator",
+    "SmtpNotifier",
+    "SyncCallback",
     "TaskGroup",
     "Timetable",
     "TriggerRule",
@@ -133,28 +159,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AssetOrTimeSchedule": "sdk.timetables",
-    "ContinuousTimetable": "sdk.timetables",
-    "CronDataIntervalTimetable": "sdk.timetables",
-    "CronTriggerTimetable": "sdk.timetables",
-    "DeltaDataIntervalTimetable": "sdk.timetables",
-    "DeltaTriggerTimetable": "sdk.timetables",
-    "EventsTimetable": "sdk.timetables",
-    "MultipleCronTriggerTimetable": "sdk.timetables",
-    "Timetable": "sdk.timetables",
-    "Asset": "sdk.assets",
-    "AssetAlias": "sdk.assets",
-    "AssetAll": "sdk.assets",
-    "AssetAny": "sdk.assets",
-    "Dataset": "sdk.assets",
-    "Metadata": "sdk.asset_events",
-    "asset": "sdk.asset_decorator",
     "AirflowException": "sdk.errors",
     "AirflowFailException": "sdk.errors",
     "AirflowNotFoundException": "sdk.errors",
     "AirflowSkipException": "sdk.errors",
+    "Asset": "sdk.assets",
+    "AssetAlias": "sdk.assets",
+    "AssetAll": "sdk.assets",
+    "AssetAny": "sdk.assets",
+    "AssetOrTimeSchedule": "sdk.timetables",
+    "AsyncCallback": "sdk.deadline",
     "BaseBranchOperator": "sdk.operators.branch",
     "BaseHook": "sdk.hook",
+    "BaseNotifier": "sdk.notifier",
     "BaseOperator": "sdk.operator",
     "BashOperator": "sdk.operators.bash",
     "BranchDateTimeOperator": "sdk.operators.dates",
@@ -163,21 +180,41 @@ _HOMES = {
     "BranchPythonOperator": "sdk.operators.branch",
     "BranchPythonVirtualenvOperator": "sdk.operators.virtualenv",
     "Connection": "sdk.connection",
+    "ContinuousTimetable": "sdk.timetables",
+    "CronDataIntervalTimetable": "sdk.timetables",
+    "CronTriggerTimetable": "sdk.timetables",
     "DAG": "sdk.dag",
+    "Dataset": "sdk.assets",
+    "DeadlineAlert": "sdk.deadline",
+    "DeadlineReference": "sdk.deadline",
+    "DeltaDataIntervalTimetable": "sdk.timetables",
+    "DeltaTriggerTimetable": "sdk.timetables",
     "EmptyOperator": "sdk.operators.empty",
+    "EventsTimetable": "sdk.timetables",
+    "ExceptionRetryPolicy": "sdk.retry_policy",
     "ExternalPythonOperator": "sdk.operators.virtualenv",
     "Label": "sdk.edges",
     "LatestOnlyOperator": "sdk.operators.dates",
+    "Metadata": "sdk.asset_events",
     "MillstreamError": "core.errors",
+    "MultipleCronTriggerTimetable": "sdk.timetables",
     "Param": "sdk.params",
     "PythonOperator": "sdk.operators.python",
     "PythonVirtualenvOperator": "sdk.operators.virtualenv",
+    "RetryAction": "sdk.retry_policy",
+    "RetryDecision": "sdk.retry_policy",
+    "RetryPolicy": "sdk.retry_policy",
+    "RetryRule": "sdk.retry_policy",
     "ShortCircuitOperator": "sdk.operators.branch",
+    "SmtpNotifier": "sdk.email",
+    "SyncCallback": "sdk.deadline",
     "TaskGroup": "sdk.taskgroup",
+    "Timetable": "sdk.timetables",
     "TriggerRule": "core.spec",
     "Variable": "sdk.variable",
     "WeekDay": "sdk.operators.dates",
     "XComArg": "sdk.xcom",
+    "asset": "sdk.asset_decorator",
     "chain": "sdk.edges",
     "chain_linear": "sdk.edges",
     "cross_downstream": "sdk.edges",

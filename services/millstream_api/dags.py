@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 
 from millstream.core.commands import SetDagPaused, SubmitDag
 from millstream.core.errors import InvalidArgument, InvalidDag, NotFound, Unavailable
-from millstream.core.spec import DagSpec, PythonAction
-from millstream.core.validate import check_dag, map_length_problems
+from millstream.core.spec import DagSpec
+from millstream.core.validate import check_dag, map_length_problems, needs_bundle
 from millstream.ports import BlobStore
 from millstream.rpc.specs import spec_from_proto
 from millstream.rpc.v1 import dags_pb2, dags_pb2_grpc
@@ -154,9 +154,10 @@ class DagService(dags_pb2_grpc.DagServiceServicer):
 
     async def _check_bundle(self, spec: DagSpec, bundle: str) -> None:
         if not bundle:
-            if any(isinstance(task.action, PythonAction) for task in spec.tasks):
+            if needs_bundle(spec):
                 raise FieldProblem(
-                    "bundle", f"DAG {spec.dag_id!r} has Python tasks, so it needs a bundle."
+                    "bundle",
+                    f"DAG {spec.dag_id!r} has Python tasks or callbacks, so it needs a bundle.",
                 )
             return
         try:

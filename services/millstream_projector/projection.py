@@ -12,6 +12,7 @@ import msgspec
 
 from millstream.core.asset_conditions import AssetRef
 from millstream.core.assets import refs_of
+from millstream.core.callbacks import is_callback, task_of
 from millstream.core.deferral import Answer
 from millstream.core.events import (
     AssetUpdated,
@@ -65,6 +66,7 @@ from millstream_projector.rows import (
     AssetEventRow,
     AssetRow,
     AttemptRow,
+    CallbackRow,
     DagRow,
     DagVersionRow,
     InputRow,
@@ -106,12 +108,17 @@ class Projection:
         self._dags = DagRows()
         self._changes = Changes()
         self._over: list[RunKey] = []
+        # Those that are not over.
+        self._callbacks: dict[tuple[object, ...], CallbackRow] = {}
 
     def restore(self, rows: Iterable[Row]) -> None:
         """Take over the rows of DAGs, and of runs that are not over, runs first."""
         for row in rows:
             if isinstance(row, DagRow):
                 self._dags.restore(row)
+                continue
+            if isinstance(row, CallbackRow):
+                self._callbacks[key_of(row)] = row
                 continue
             if isinstance(row, RunRow):
                 self.runs[row.namespace, row.dag_id, row.run_id] = KeptRun(row)
@@ -142,6 +149,9 @@ class Projection:
     def apply(self, event: Event) -> None:
         """Fold one event. An event of a run that is unknown or over changes nothing."""
         where = event.where
+        if is_callback(where):
+            self._callback(event)
+            return
         dag_row = None if where.task_id else self._dags.apply(event)
         if dag_row is not None:
             self._changes.put(dag_row)
@@ -300,6 +310,47 @@ class Projection:
             self._close_input(kept, key, event)
         self._put_run(kept, event)
         self._over.append(run_key(event.where))
+
+    # --- callbacks
+
+    def _callback(self, event: Event) -> None:
+        where = event.where
+        row = CallbackRow(
+            namespace=where.namespace,
+            dag_id=where.dag_id,
+            run_id=where.run_id,
+            callback_id=where.task_id,
+            map_index=where.map_index,
+            task_id=task_of(where.task_id),
+        )
+        key = key_of(row)
+        row = self._callbacks.get(key, row)
+        status = next_status(event.data)
+        assert status is not None, "only events of attempts are about callbacks"
+        row.state, row.position = status.value, event.position
+        row.attempt = where.attempt
+        match event.data:
+            case TaskReady():
+                row.queue, row.queued_at = event.data.queue, event.recorded_at
+                row.worker, row.started_at = "", None
+            case TaskStarted():
+                row.worker, row.started_at = event.data.worker, event.data.started_at
+            case TaskSucceeded():
+                row.started_at, row.ended_at = event.data.started_at, event.data.ended_at
+            case TaskSkipped():
+                row.reason, row.ended_at = _text(event.data.reason), event.recorded_at
+            case TaskFailed():
+                row.started_at, row.ended_at = event.data.started_at, event.data.ended_at
+                row.reason = _text(f"{event.data.error_type}: {event.data.message}")
+                row.traceback = _text(event.data.traceback)
+            case TaskLost():
+                row.reason = f"lost: {event.data.reason}"
+                row.ended_at = event.recorded_at if event.data.is_final else None
+        if row.ended_at is None:
+            self._callbacks[key] = row
+        else:
+            self._callbacks.pop(key, None)
+        self._changes.put(row)
 
     # --- tasks
 

@@ -251,6 +251,31 @@ class ConnectionRow(Row, kw_only=True):
     position: int
 
 
+class CallbackRow(Row, kw_only=True):
+    """``callback_id`` is the task id of the callback's events; ``task_id`` is empty for a callback
+    of the run."""
+
+    TABLE: ClassVar[str] = "callback"
+    KEY: ClassVar[tuple[str, ...]] = ("namespace", "dag_id", "run_id", "callback_id", "map_index")
+
+    namespace: str
+    dag_id: str
+    run_id: str
+    callback_id: str
+    map_index: tuple[int, ...]
+    task_id: str
+    state: str = "none"
+    attempt: int = 0
+    queue: str = ""
+    worker: str = ""
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    reason: str = ""
+    traceback: str = ""
+    position: int = 0
+
+
 # The tables whose rows belong to a run; those of runs that go on are read back by a projector that
 # starts.
 RUN_ROW_TYPES: tuple[type[Row], ...] = (RunRow, TaskRow, AttemptRow, XComRow, InputRow)
@@ -258,6 +283,7 @@ ROW_TYPES: tuple[type[Row], ...] = (
     DagRow,
     DagVersionRow,
     *RUN_ROW_TYPES,
+    CallbackRow,
     AssetRow,
     AssetEventRow,
     VariableRow,

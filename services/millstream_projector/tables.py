@@ -14,7 +14,7 @@ import millstream.adapters
 from millstream.adapters.postgres import Connection, Record
 from millstream.core.state import RunKey
 from millstream_projector.changes import Changes, changed_rows
-from millstream_projector.rows import ROW_TYPES, RUN_ROW_TYPES, DagRow, Row
+from millstream_projector.rows import ROW_TYPES, RUN_ROW_TYPES, CallbackRow, DagRow, Row
 
 log = structlog.get_logger(__name__)
 
@@ -76,10 +76,15 @@ async def write_changes(connection: Connection, changes: Changes) -> None:
 
 async def read_open_rows(connection: Connection) -> list[Row]:
     """The rows of all DAGs, and every row of the runs that are not over: runs, then what belongs
-    to them."""
+    to them; and the callbacks that are not over."""
     dags = await connection.fetch("SELECT * FROM dag")
     rows: list[Row] = [DagRow(**record) for record in dags]
-    return rows + await _read_rows(connection, "r.state IN ('queued', 'running')")
+    rows += await _read_rows(connection, "r.state IN ('queued', 'running')")
+    names = ", ".join(name for name, _ in _columns(CallbackRow))
+    found = await connection.fetch(
+        f"SELECT {names} FROM callback WHERE ended_at IS NULL"  # noqa: S608 - our own names
+    )
+    return [*rows, *(CallbackRow(**_decode(record)) for record in found)]
 
 
 async def read_rows_of(connection: Connection, run: RunKey) -> list[Row]:

@@ -365,6 +365,7 @@ class Running:
                     message=outcome.message,
                     traceback=outcome.traceback,
                     may_retry=outcome.may_retry,
+                    retry_delay_s=outcome.retry_delay_s,
                 )
 
     def _failed(self, error_type: str, message: str) -> FailAttempt:

@@ -23,6 +23,7 @@ import msgspec
 
 from millstream.core.asset_events import AssetAnswer, AssetEventRecord, AssetEventsQuestion
 from millstream.core.errors import MillstreamError
+from millstream.core.spec import CallbackAction, PythonAction
 from millstream.core.xcoms import XComAnswer, XComPull
 from millstream.sdk.dag import DAG
 from millstream.sdk.errors import AirflowTaskTerminated
@@ -189,7 +190,8 @@ class Dags:
 
     def find(self, run: Run) -> DAG | None:
         """The DAG of the attempt; None if it needs none. Raises what the DAG file raises."""
-        if not run.file or run.attempt.action.__class__.__name__ != "PythonAction":
+        needs_dag = isinstance(run.attempt.action, PythonAction | CallbackAction)
+        if not run.file or not needs_dag:
             return None
         key = (run.bundle_dir, run.file)
         if key not in self._loaded:

@@ -31,6 +31,7 @@ from millstream.core.events import (
 from millstream.core.evolve import evolve, is_legal
 from millstream.core.spec import (
     BashAction,
+    CallbackAction,
     DagSpec,
     EmptyAction,
     PythonAction,
@@ -189,6 +190,13 @@ XCOMS = st.builds(
 ACTIONS = st.one_of(
     st.just(EmptyAction()),
     st.just(PythonAction()),
+    st.builds(
+        CallbackAction,
+        on=st.sampled_from(["success", "failure", "deadline"]),
+        task_id=TEXT,
+        ended_at=st.none() | INSTANTS,
+        message=TEXT,
+    ),
     st.builds(BashAction, command=TEXT, env=st.none() | st.dictionaries(TEXT, TEXT, max_size=2)),
 )
 WHERES = st.builds(
@@ -196,7 +204,9 @@ WHERES = st.builds(
     namespace=st.sampled_from(["default", "other"]),
     dag_id=st.sampled_from(["etl", "etl", "ghost"]),
     run_id=st.sampled_from(["r1", "r1", "r2", ""]),
-    task_id=st.sampled_from(["t0", "t1", "t2", "ghost", ""]),
+    task_id=st.sampled_from(
+        ["t0", "t1", "t2", "ghost", "", "t0@on_failure_callback.1", "@on_success_callback"]
+    ),
     map_index=st.sampled_from([(), (), (), (0,), (1, 2)]),
     attempt=st.integers(0, 3),
 )
@@ -235,6 +245,7 @@ FIELDS = RUN_FIELDS | {
     "conn_id": TEXT,
     "description": TEXT,
     "do_xcom_push": st.booleans(),
+    "due_at": INSTANTS,
     "ended_at": INSTANTS,
     "error": TEXT,
     "error_type": TEXT,

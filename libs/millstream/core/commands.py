@@ -245,12 +245,13 @@ class SkipAttempt(FinishAttempt, frozen=True, kw_only=True):
 
 class FailAttempt(FinishAttempt, frozen=True, kw_only=True):
     """The attempt failed. ``may_retry`` is False where the task said that trying again is no
-    use."""
+    use; ``retry_delay_s`` replaces the delay of its settings, and None is theirs."""
 
     error_type: str
     message: str
     traceback: str = ""
     may_retry: bool = True
+    retry_delay_s: Annotated[float, msgspec.Meta(ge=0, le=366 * 86400)] | None = None
 
 
 class RescheduleAttempt(FinishAttempt, frozen=True, kw_only=True):
@@ -383,6 +384,13 @@ class TimeOutRun(Command, frozen=True, kw_only=True):
     at: Instant
 
 
+class MissDeadline(Command, frozen=True, kw_only=True):
+    """The instant by which a run should have been over has come (own timers)."""
+
+    where: Where
+    name: str
+
+
 class BeginEpoch(Command, frozen=True, kw_only=True):
     """The new active scheduler's first command (own)."""
 
@@ -423,6 +431,7 @@ TimerCommand = (
     | AdvanceBackfill
     | StartRuns
     | TimeOutRun
+    | MissDeadline
     | BeginEpoch
 )
 AnyCommand = ApiCommand | Report | TimerCommand

@@ -74,6 +74,8 @@ class Dag:
     backfill_count: int = 0
     failures: int = 0
     started_at: datetime | None = None
+    # How long the last runs took, in seconds, as far as a deadline looks at it.
+    runtimes: list[float] = field(default_factory=list)
 
     @property
     def latest(self) -> DagVersion:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import assert_never
 
+from millstream.core import deadlines
+from millstream.core.callbacks import is_callback
 from millstream.core.commands import (
     AdvanceBackfill,
     AnswerTask,
@@ -29,6 +31,7 @@ from millstream.core.commands import (
     LoseAttempt,
     MarkRun,
     MarkTasks,
+    MissDeadline,
     ReadyAgain,
     RescheduleAttempt,
     RetryAttempt,
@@ -51,6 +54,7 @@ from millstream.core.decisions import (
     assets,
     attempts,
     backfills,
+    callbacks,
     control,
     dags,
     pools,
@@ -102,6 +106,16 @@ def decide(
             return secrets.delete_connection(state, command)
         case ClearTasks() | MarkTasks() | MarkRun():
             return control.control(state, command, recalled)
+        case StartAttempt() if is_callback(command.where):
+            return callbacks.start(state, command)
+        case (
+            SucceedAttempt() | SkipAttempt() | FailAttempt() | RescheduleAttempt() | DeferAttempt()
+        ) if is_callback(command.where):
+            return callbacks.finish(state, command)
+        case LoseAttempt() if is_callback(command.where):
+            return callbacks.lose(state, command)
+        case ReadyAgain() if is_callback(command.where):
+            return callbacks.ready_again(state, command)
         case StartAttempt():
             return attempts.start(state, command)
         case (
@@ -126,6 +140,8 @@ def decide(
             return pools.set_pool(state, command)
         case DeletePool():
             return pools.delete_pool(state, command)
+        case MissDeadline():
+            return deadlines.miss(state, command)
         case BeginEpoch():
             return iter([Fact(Where("", ""), EpochStarted(holder=command.holder))])
         case _:

@@ -20,7 +20,7 @@ from millstream.core.deferral import (
     Resume,
     TriggerCall,
 )
-from millstream.core.spec import Action
+from millstream.core.spec import Action, CallbackAction
 from millstream.core.timetables.run_times import RunTimes
 
 type_registry: dict[str, type[EventData]] = {}
@@ -281,6 +281,20 @@ class TasksRecalled(EventData, frozen=True, kw_only=True):
     tasks: tuple[TaskMemo, ...]
 
 
+class DeadlineSet(EventData, frozen=True, kw_only=True):
+    """The run should be over by ``due_at``; ``name`` says which of the DAG's deadlines that is."""
+
+    name: str
+    due_at: datetime
+
+
+class DeadlineMissed(EventData, frozen=True, kw_only=True):
+    """The run was not over by then. It goes on."""
+
+    name: str
+    due_at: datetime
+
+
 class TaskExpanded(EventData, frozen=True, kw_only=True):
     """A mapped task became ``length`` instances, with the map indices 0, 1, 2, .."""
 
@@ -304,7 +318,7 @@ class TaskReady(EventData, frozen=True, kw_only=True):
 
     queue: str
     version: int
-    action: Action
+    action: Action | CallbackAction
     run: RunInfo
     bundle: str = ""
     file: str = ""
@@ -567,6 +581,8 @@ Data = (
     | RunMarked
     | RunReopened
     | TasksRecalled
+    | DeadlineSet
+    | DeadlineMissed
     | TaskExpanded
     | TaskScheduled
     | TaskReady

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import msgspec
 
-from millstream.core import limits, waiting
+from millstream.core import callbacks, limits, waiting
 from millstream.core.backfills import fold_backfill
 from millstream.core.counting import count_end, expand, new_instance, note_choice, take_back
 from millstream.core.dags import Dag, DagVersion, fold_dag
+from millstream.core.deadlines import note_runtime
 from millstream.core.events import (
     AssetUpdated,
     BackfillAdvanced,
@@ -23,6 +24,8 @@ from millstream.core.events import (
     DagUnpaused,
     DagVersionSubmitted,
     Data,
+    DeadlineMissed,
+    DeadlineSet,
     EpochStarted,
     Event,
     NextRunPlanned,
@@ -92,7 +95,10 @@ def evolve(state: State, event: Event) -> None:
 def fold_legal(state: State, event: Event) -> None:
     """Fold an event of which :func:`is_legal` has said so."""
     if type(event.data) in TASK_TRANSITIONS:
-        _change_instance(state, event)
+        if callbacks.is_callback(event.where):
+            callbacks.evolve(state, event)
+        else:
+            _change_instance(state, event)
     else:
         _apply(state, event)
     _advance(state, event)
@@ -144,6 +150,12 @@ def _apply(state: State, event: Event) -> None:
             limits.set_pool(state, event.where, event.data)
         case PoolDeleted():
             limits.delete_pool(state, event.where, event.data.name)
+        case DeadlineSet(name=name, due_at=due_at):
+            state.runs[run_key(event.where)].deadlines[name] = due_at
+        case DeadlineMissed(name=name):
+            run = state.runs[run_key(event.where)]
+            run.deadlines.pop(name, None)
+            callbacks.note_cause(state, run, event)
         case RunStarted():
             _start_run(state, event, event.data)
         case RunMarked():
@@ -199,6 +211,8 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
 def _is_legal_of_task(
     state: State, where: Where, data: Data, allowed: tuple[TaskStatus, ...]
 ) -> bool:
+    if callbacks.is_callback(where):
+        return callbacks.is_legal(state, where, data)
     run = state.runs.get(run_key(where))
     if run is None:
         return False
@@ -305,12 +319,15 @@ def _start_run(state: State, event: Event, data: RunStarted) -> None:
     run = state.runs[run_key(event.where)]
     run.status = RunStatus.RUNNING
     run.times_out_at = data.times_out_at
+    run.started_at = event.recorded_at
     dag = state.dags[run.key[:2]]
     dag.start(run.key[2], run.created, run.position, event.recorded_at)
 
 
 def _forget_run(state: State, event: Event, status: RunStatus) -> None:
     run = state.runs.pop(run_key(event.where))
+    callbacks.note_cause(state, run, event)
+    note_runtime(state, run, event.recorded_at)
     dag = state.dags[run.key[:2]]
     dag.leave(run.key[2], run.created, run.position, is_queued=run.status is RunStatus.QUEUED)
     dag.failures = 0 if isinstance(event.data, RunSucceeded) else dag.failures + 1
@@ -371,6 +388,8 @@ def _change_instance(state: State, event: Event) -> None:
     limits.moved(state, run, number, where.map_index, instance, before)
     if status in FINISHED_TASK:
         count_end(run, number, where.map_index, status, event.position)
+    if run.version.graph.tasks[number].callbacks:
+        callbacks.note_cause(state, run, event)
 
 
 def _succeed(run: Run, number: int, where: Where, instance: Instance, data: TaskSucceeded) -> None:

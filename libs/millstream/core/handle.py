@@ -35,7 +35,7 @@ from millstream.core.events import (
 )
 from millstream.core.evolve import fold_legal, is_legal
 from millstream.core.react import make_ready, react
-from millstream.core.state import Instance, Run, State, run_key
+from millstream.core.state import Instance, Run, State, instance_key, run_key
 
 
 def handle(
@@ -151,6 +151,7 @@ def _let_in(
 def _fold(state: State, fact: Fact, cause: Cause) -> Event:
     assert is_legal(state, fact.where, fact.data), fact
     run = state.runs.get(run_key(fact.where))
+    callback = None if run is not None else state.callbacks.get(instance_key(fact.where))
     event = Event(
         state.position + 1,
         cause.epoch,
@@ -159,7 +160,7 @@ def _fold(state: State, fact: Fact, cause: Cause) -> Event:
         cause.actor,
         cause.causation,
         cause.now,
-        run.trace if run is not None else cause.trace,
+        run.trace if run is not None else cause.trace if callback is None else callback.trace,
     )
     fold_legal(state, event)
     return event

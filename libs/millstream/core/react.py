@@ -12,9 +12,10 @@ from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
-from millstream.core import waiting
+from millstream.core import callbacks, waiting
 from millstream.core.assets import updates_of
 from millstream.core.choices import tasks_cut_off
+from millstream.core.deadlines import set_deadlines
 from millstream.core.events import (
     AssetUpdated,
     Event,
@@ -69,11 +70,21 @@ def react(state: State, event: Event, now: datetime) -> Iterator[Fact]:
     """The events that follow from ``event``, one at a time."""
     if type(event.data) in _NOTHING_FOLLOWS:
         return
+    if callbacks.is_callback(event.where):
+        yield from callbacks.react(state, event)
+        return
     if isinstance(event.data, AssetUpdated):
         yield from _run_for_assets(state, event.where.namespace, event.data, now)
         return
     if not event.where.task_id:
+        yield from set_deadlines(state, event)
         yield from follow_dag(state, event, now)
+    yield from _in_run(state, event, now)
+    if state.callbacks:
+        yield from callbacks.begin(state, event)
+
+
+def _in_run(state: State, event: Event, now: datetime) -> Iterator[Fact]:
     run = state.runs.get(run_key(event.where))
     if run is None:
         return

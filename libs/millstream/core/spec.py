@@ -7,6 +7,7 @@ tasks name the bundle that carries their file, and only a worker's child process
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, Literal, TypeVar
@@ -60,6 +61,41 @@ class EmptyAction(msgspec.Struct, frozen=True, tag_field="kind", tag="empty", om
     """Nothing to do: the scheduler marks the task as a success without a worker."""
 
 
+CallbackKind = Literal["success", "failure", "retry", "skipped", "deadline"]
+
+
+class CallbackAction(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="kind",
+    tag="callback",
+    omit_defaults=True,
+):
+    """Call the callbacks of this kind that the bundle's DAG file gives a task, or, with ``of_run``,
+    the DAG. The rest is what their context tells: the instance of the task, how its attempt ended,
+    why the run did (``reason``), and for a deadline which one was missed, and when it was due."""
+
+    on: CallbackKind
+    of_run: bool = False
+    task_id: str = ""
+    map_index: tuple[int, ...] = ()
+    attempt: int = 0
+    tries: int = 1
+    max_tries: int = 1
+    state: str = ""
+    worker: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    error_type: str = ""
+    message: str = ""
+    traceback: str = ""
+    run_state: str = ""
+    reason: str = ""
+    deadline: str = ""
+    due_at: datetime | None = None
+
+
 class MapSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that a task is mapped over: what the task ``task_id`` returned, or, if that is
     empty, ``length`` values that the DAG file gives; or, with ``how``, several things in one:
@@ -93,13 +129,15 @@ class WeightRule(StrEnum):
 
 class DeadlineSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A run shall be over ``interval_s`` after the reference. ``at``: the instant of
-    "fixed_datetime"; ``max_runs``: over how many runs "average_runtime" looks."""
+    "fixed_datetime"; ``max_runs``: over how many runs "average_runtime" looks, and how many there
+    must be (``min_runs``; 0: as many)."""
 
     name: str
     reference: Literal["logical_date", "queued_at", "fixed_datetime", "average_runtime"]
     interval_s: float
     at: str = ""
     max_runs: int = 10
+    min_runs: int = 0
 
 
 Action = PythonAction | BashAction | EmptyAction

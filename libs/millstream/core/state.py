@@ -23,6 +23,7 @@ from millstream.core.events import (
     Where,
 )
 from millstream.core.limits import Limits, Seats
+from millstream.core.spec import CallbackAction
 from millstream.core.statuses import BEGUN_TASK, FINISHED_TASK, RunStatus, TaskStatus
 from millstream.core.wire import GENESIS
 
@@ -151,6 +152,9 @@ class Run:
     trace: str = ""
     position: int = 0
     times_out_at: datetime | None = None
+    started_at: datetime | None = None
+    # The deadlines that it has not missed, by name.
+    deadlines: dict[str, datetime] = field(default_factory=dict)
     failed_leaves: dict[str, int] = field(default_factory=dict)
     marked: RunMarked | None = None
     is_reopened: bool = False
@@ -181,6 +185,21 @@ class Run:
 
 
 @dataclass(slots=True)
+class Callback:
+    """A callback that is not over, with all that it takes to run: it outlives its run. Of
+    ``instance`` what counts for a task that is not mapped."""
+
+    action: CallbackAction
+    queue: str
+    version: int
+    bundle: str
+    file: str
+    run: RunInfo
+    trace: str
+    instance: Instance = field(default_factory=Instance)
+
+
+@dataclass(slots=True)
 class State:
     """``ready`` holds the position of each ready attempt that nobody claimed, oldest first;
     ``variables`` and ``connections`` the version of each that there is."""
@@ -196,6 +215,7 @@ class State:
     variables: dict[NameKey, int] = field(default_factory=dict)
     connections: dict[NameKey, int] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    callbacks: dict[InstanceKey, Callback] = field(default_factory=dict)
 
     def latest(self, namespace: str, dag_id: str) -> DagVersion | None:
         dag = self.dags.get((namespace, dag_id))
@@ -206,12 +226,23 @@ class State:
         return next(iter(self.ready.values()), None)
 
     def open_instances(self) -> Iterator[tuple[Where, Instance]]:
-        """Every instance of a live run that has begun and is not over."""
+        """Every instance of a live run that has begun and is not over, and every callback."""
         for run in self.runs.values():
             for task, tree in zip(run.version.graph.tasks, run.instances, strict=True):
                 for path, instance in tree.leaves():
                     if instance.status in BEGUN_TASK:
                         yield Where(*run.key, task.task_id, path, instance.attempt), instance
+        for key, callback in self.callbacks.items():
+            yield Where(*key, callback.instance.attempt), callback.instance
+
+    def instance(self, key: InstanceKey) -> Instance | None:
+        """The instance of a task, or what a callback has in its place."""
+        callback = self.callbacks.get(key)
+        if callback is not None:
+            return callback.instance
+        run = self.runs.get(key[:3])
+        found = run.find(key[3], key[4]) if run is not None else None
+        return None if found is None else found[1]
 
     def queues(self) -> set[str]:
         """Every queue that some DAG version names."""

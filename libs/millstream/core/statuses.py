@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from millstream.core.events import (
     Data,
+    DeadlineMissed,
+    DeadlineSet,
     RunCreated,
     RunFailed,
     RunMarked,
@@ -107,6 +109,8 @@ RUN_TRANSITIONS: dict[type[Data], tuple[RunStatus | None, ...]] = {
     # A run that is over is in no state's memory.
     RunReopened: (None,),
     TasksRecalled: (RunStatus.QUEUED,),
+    DeadlineSet: (RunStatus.QUEUED,),
+    DeadlineMissed: (RunStatus.QUEUED, RunStatus.RUNNING),
 }
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from millstream.core.commands import ReadyAgain, RetryAttempt, TimeOutWait, TimerCommand, WakeTask
+from millstream.core.deadlines import deadline_timer, deadline_timers
 from millstream.core.events import (
+    DeadlineSet,
     Event,
     TaskAwaitsInput,
     TaskDeferred,
@@ -32,6 +34,8 @@ def timer_after(event: Event) -> Timer | None:
             return until, _wake(event.where)
         case TaskDeferred() | TaskAwaitsInput() as pause:
             return _end_of(pause, event.where)
+        case DeadlineSet(name=name, due_at=due_at):
+            return deadline_timer(event.where, name, due_at)
         case _:
             return dag_timer(event)
 
@@ -49,6 +53,7 @@ def timers_of(state: State) -> Iterator[Timer]:
             if timer is not None:
                 yield timer
     yield from dag_timers(state)
+    yield from deadline_timers(state)
 
 
 def _end_of(pause: TaskDeferred | TaskAwaitsInput, where: Where) -> Timer | None:
@@ -70,13 +75,11 @@ def stale_ready(state: State, before: datetime) -> list[ReadyAgain]:
     younger one: a ready attempt costs nothing here while it is young."""
     stale = []
     for key, position in state.ready.items():
-        namespace, dag_id, run_id, task_id, map_index = key
-        found = state.runs[namespace, dag_id, run_id].find(task_id, map_index)
-        assert found is not None
-        instance = found[1]
+        instance = state.instance(key)
+        assert instance is not None
         if instance.ready_at is None or instance.ready_at > before:
             break
-        where = Where(namespace, dag_id, run_id, task_id, map_index, instance.attempt)
+        where = Where(*key, instance.attempt)
         stale.append(ReadyAgain(id=f"ready-again/{_name(where)}/{position}", where=where))
     return stale
 

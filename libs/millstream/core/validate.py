@@ -8,6 +8,7 @@ from collections import Counter
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from millstream.core.deadlines import check_deadlines
 from millstream.core.errors import InvalidArgument, InvalidDag
 from millstream.core.graph import find_cycle, group_chains, source_tasks
 from millstream.core.spec import (
@@ -20,6 +21,8 @@ from millstream.core.spec import (
 )
 from millstream.core.timetable import check_schedule
 
+TASK_CALLBACKS = ("execute", "success", "failure", "retry", "skipped")
+RUN_CALLBACKS = ("success", "failure")
 MAX_ID_LENGTH = 250
 # As in Airflow: with another rule a task would run because of the failure that ends the run.
 FAIL_FAST_RULES = (TriggerRule.ALL_SUCCESS, TriggerRule.ALL_DONE_SETUP_SUCCESS)
@@ -80,12 +83,42 @@ def check_dag(spec: DagSpec) -> None:
     for task in spec.tasks:
         problems += [_at(task, problem) for problem in _check_task(spec, task)]
     problems += _check_edges(spec) + _check_groups(spec) + _check_mapped_groups(spec)
+    problems += check_deadlines(spec) + _check_callbacks(spec)
     if problems:
         raise InvalidDag(spec.dag_id, problems)
 
 
 def _at(task: TaskSpec, problem: str) -> str:
     return f"line {task.line}: {problem}" if task.line else problem
+
+
+def _check_callbacks(spec: DagSpec) -> list[str]:
+    problems = []
+    for kinds, known, what in [
+        (spec.callbacks, RUN_CALLBACKS, "the DAG"),
+        *((task.callbacks, TASK_CALLBACKS, f"task {task.task_id!r}") for task in spec.tasks),
+    ]:
+        problems += [
+            f"{what} has a callback for {kind!r}; there are those for {', '.join(known)}"
+            for kind in kinds
+            if kind not in known
+        ]
+    if needs_bundle(spec) and not spec.file and not any(map(_is_python, spec.tasks)):
+        problems.append("it has callbacks, so it needs a bundle that carries its file")
+    return problems
+
+
+def needs_bundle(spec: DagSpec) -> bool:
+    """Whether workers need the DAG file: for tasks that run Python, and for callbacks."""
+    return bool(
+        spec.callbacks
+        or spec.deadlines
+        or any(task.callbacks or _is_python(task) for task in spec.tasks)
+    )
+
+
+def _is_python(task: TaskSpec) -> bool:
+    return isinstance(task.action, PythonAction)
 
 
 def _check_time(spec: DagSpec) -> list[str]:

@@ -71,6 +71,7 @@ def spec_to_proto(spec: DagSpec) -> dags_pb2.DagSpec:
                     interval_s=deadline.interval_s,
                     at=deadline.at,
                     max_runs=deadline.max_runs,
+                    min_runs=deadline.min_runs,
                 )
                 for deadline in spec.deadlines
             ],
@@ -112,6 +113,7 @@ def spec_from_proto(spec: dags_pb2.DagSpec) -> DagSpec:
                 interval_s=deadline.interval_s,
                 at=deadline.at,
                 max_runs=deadline.max_runs or 10,
+                min_runs=deadline.min_runs,
             )
             for deadline in spec.deadlines
         ),

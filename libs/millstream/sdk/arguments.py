@@ -7,6 +7,7 @@ argument that Airflow has is ignored only where ignoring it changes nothing that
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from millstream.sdk.errors import NotSupportedYet
 # Accepted and ignored: contact data, looks, and names of Airflow 1 and 2 that lost their meaning.
 IGNORED_TASK_ARGUMENTS = frozenset(
     {
-        "email", "email_on_retry", "email_on_failure", "provide_context", "ui_color",
+        "provide_context", "ui_color",
         "ui_fgcolor", "run_as_user", "logger_name",
         "show_return_value_in_logs", "retry_handler",
     }
@@ -30,25 +31,15 @@ IGNORED_DAG_ARGUMENTS = frozenset(
 
 # Refused, unless the value is one of these: then it asks for what happens anyway.
 _NOTHING: tuple[Any, ...] = (None, [], ())
-_CALLBACKS = {
-    f"on_{what}_callback": _NOTHING
-    for what in ("execute", "failure", "success", "retry", "skipped")
-}
 PLANNED_TASK_ARGUMENTS: dict[str, tuple[Any, ...]] = {
-    **_CALLBACKS,
     "end_date": (None,),
     "resources": (None,),
     "executor": (None,),
     "executor_config": (None, {}),
-    "sla": (None,),
     "allow_nested_operators": (None, True),
     "output_processor": (None,),
 }
 PLANNED_DAG_ARGUMENTS: dict[str, tuple[Any, ...]] = {
-    "on_failure_callback": _NOTHING,
-    "on_success_callback": _NOTHING,
-    "sla_miss_callback": _NOTHING,
-    "deadline": (None,),
     "allowed_run_types": (None,),
 }
 
@@ -90,6 +81,16 @@ def checked_defaults(what: str, default_args: Mapping[str, Any] | None) -> dict[
     for name in sorted(set(defaults) & set(PLANNED_TASK_ARGUMENTS)):
         check_planned(what, name, defaults.pop(name), PLANNED_TASK_ARGUMENTS)
     return defaults
+
+
+def warn_of_sla(what: str) -> None:
+    """``sla`` was removed in Airflow 3."""
+    warnings.warn(
+        f"sla of {what} has no effect: Airflow 3 removed it; use the DAG's deadline=DeadlineAlert("
+        f"...)",
+        DeprecationWarning,
+        stacklevel=2,
+    )
 
 
 def nearest(name: str, known: Collection[str]) -> str | None:

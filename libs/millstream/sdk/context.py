@@ -18,7 +18,7 @@ import msgspec
 import pendulum
 
 from millstream.core.events import AssetEmission, Choice, RunInfo, XCom
-from millstream.core.spec import Action
+from millstream.core.spec import Action, CallbackAction
 from millstream.core.xcoms import XComPull, XComQuery
 from millstream.sdk.codecs.scope import SIZE_SETTING, most_bytes
 from millstream.sdk.dates import in_utc
@@ -74,7 +74,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     dag_id: str
     run_id: str
     task_id: str
-    action: Action
+    action: Action | CallbackAction
     run: RunInfo
     map_index: tuple[int, ...] = ()
     attempt: int = 1
@@ -98,6 +98,7 @@ class DagRun:
         self.logical_date = _optional(run.logical_date)
         self.data_interval_start = _optional(run.data_interval_start)
         self.data_interval_end = _optional(run.data_interval_end)
+        self.state = "running"
 
     def __repr__(self) -> str:
         return f"<DagRun {self.dag_id} {self.run_id}>"
@@ -127,6 +128,12 @@ class TaskInstance:
         self.choice: Choice | None = None
         self.map_name = ""
         self.assets: tuple[AssetEmission, ...] = ()
+        self.state = "running"
+        self.hostname = ""
+        self.start_date: pendulum.DateTime | None = None
+        self.end_date: pendulum.DateTime | None = None
+        self.duration: float | None = None
+        self.log_url = ""
 
     def xcom_push(self, key: str, value: Any) -> None:
         """Hands on a value under ``key``; it is visible to others once the attempt has ended."""

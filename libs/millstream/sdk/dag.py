@@ -26,7 +26,9 @@ from millstream.sdk.authoring import (
     open_dag,
     record,
 )
+from millstream.sdk.callbacks import callbacks_of
 from millstream.sdk.dates import instant, stdlib_utc, zone_name
+from millstream.sdk.deadline import DeadlineAlert, named_alerts
 from millstream.sdk.errors import (
     AirflowException,
     DuplicateTaskIdFound,
@@ -91,6 +93,10 @@ class DAG:
         jinja_environment_kwargs: Mapping[str, Any] | None = None,
         user_defined_macros: Mapping[str, Any] | None = None,
         user_defined_filters: Mapping[str, Callable[..., Any]] | None = None,
+        on_success_callback: Any = None,
+        on_failure_callback: Any = None,
+        deadline: DeadlineAlert | Sequence[DeadlineAlert] | None = None,
+        sla_miss_callback: Any = None,
         **kwargs: Any,
     ) -> None:
         arguments.check_arguments(
@@ -158,6 +164,13 @@ class DAG:
         self.jinja_environment_kwargs = _jinja_options(jinja_environment_kwargs)
         self.user_defined_macros = dict(user_defined_macros or {})
         self.user_defined_filters = dict(user_defined_filters or {})
+        self.callbacks = {
+            "success": callbacks_of("on_success_callback", on_success_callback),
+            "failure": callbacks_of("on_failure_callback", on_failure_callback),
+        }
+        self.deadlines = named_alerts(deadline)
+        if sla_miss_callback is not None:
+            arguments.warn_of_sla(f"DAG {dag_id!r} (sla_miss_callback)")
         self.task_dict: dict[str, BaseOperator] = {}
         self.task_groups: dict[str, TaskGroup] = {}
         self.edge_labels: dict[tuple[str, str], str] = {}
@@ -216,6 +229,13 @@ class DAG:
                 f"something that changes, make that a part of the project"
             )
         return task
+
+    def deadline_named(self, name: str) -> DeadlineAlert:
+        """The deadline alert of this name; raises :class:`AirflowException` if there is none."""
+        alert = self.deadlines.get(name)
+        if alert is None:
+            raise AirflowException(f"DAG {self.dag_id!r} has no deadline {name!r}")
+        return alert
 
     def param(self, name: str, default: Any = _UNSET) -> DagParam:
         """A reference to a param for the arguments of tasks; ``default`` makes or changes it."""
@@ -327,6 +347,8 @@ class DAG:
             dagrun_timeout_s=self._dagrun_timeout_s,
             max_consecutive_failed_dag_runs=self.max_consecutive_failed_dag_runs,
             is_paused_upon_creation=self.is_paused_upon_creation,
+            callbacks=tuple(kind for kind, functions in self.callbacks.items() if functions),
+            deadlines=tuple(alert.to_spec(name) for name, alert in self.deadlines.items()),
         )
 
     def schedule_spec(self) -> str | Schedule | None:

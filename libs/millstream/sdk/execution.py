@@ -16,9 +16,10 @@ import msgspec
 
 from millstream.core.asset_events import AssetEventsQuestion
 from millstream.core.events import AssetEmission, Choice, XCom
-from millstream.core.spec import BashAction, EmptyAction
+from millstream.core.spec import BashAction, CallbackAction, EmptyAction
 from millstream.core.xcoms import XComQuery
 from millstream.sdk.asset_events import InletEvents, OutletEvents, TriggeringAssetEvents
+from millstream.sdk.callbacks import call_all, run_callbacks
 from millstream.sdk.codecs.scope import scope_of
 from millstream.sdk.context import Attempt, Context, build_context, get_current_context, running
 from millstream.sdk.errors import AirflowException, AirflowFailException, AirflowSkipException
@@ -29,6 +30,7 @@ from millstream.sdk.operators.bash import BashOperator
 from millstream.sdk.operators.empty import EmptyOperator
 from millstream.sdk.params import resolve_params
 from millstream.sdk.pulling import TaskChannel
+from millstream.sdk.retry_policy import RetryAction, ask_policy
 from millstream.sdk.stores import asking
 from millstream.sdk.templates import render_fields
 from millstream.sdk.xcom import XCOM_RETURN_KEY, references
@@ -48,8 +50,9 @@ _LIBRARY_FRAMES = (_PACKAGE, "<frozen")
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How an attempt ended. ``xcoms`` holds JSON text by key, whatever the kind, and ``coded`` the
     values that are more than that or are in the blob store. ``message`` is the reason of a skip or
-    the error's text; ``may_retry`` is False where a retry cannot help; ``choice`` is what a branch
-    or a short circuit decided."""
+    the error's text; ``may_retry`` is False where a retry cannot help;
+    ``retry_delay_s`` replaces the task's own delay; ``choice`` is what a branch or a short circuit
+    decided."""
 
     kind: Literal["success", "skipped", "failed"]
     xcoms: dict[str, bytes] = {}
@@ -58,6 +61,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     traceback: str = ""
     may_retry: bool = True
+    retry_delay_s: float | None = None
     choice: Choice | None = None
     assets: tuple[AssetEmission, ...] = ()
     map_name: str = ""
@@ -70,7 +74,10 @@ def run_attempt(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Outc
     try:
         context = build_context(attempt, dag, channel)
         with asking(channel), scope_of(*_places(dag)):
-            _run(attempt, dag, context, channel)
+            if isinstance(attempt.action, CallbackAction):
+                run_callbacks(attempt, dag, channel)
+            else:
+                _run(attempt, dag, context, channel)
     except AirflowSkipException as error:
         return Outcome(
             kind="skipped",
@@ -79,7 +86,8 @@ def run_attempt(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Outc
             map_name=_map_name(context),
         )
     except BaseException as error:
-        return _failed(error, _pushed(context), _map_name(context))
+        outcome = _failed(error, _pushed(context), _map_name(context))
+        return _judged(outcome, error, context)
     return Outcome(
         kind="success",
         **_pushed(context),
@@ -133,6 +141,7 @@ def _run(attempt: Attempt, dag: DAG | None, context: Context, channel: TaskChann
         if task.pre_execute_hook is not None:
             task.pre_execute_hook(context)
         task.pre_execute(context)
+        call_all(task.callbacks["execute"], context)
         result = task.execute(context)
         if task.post_execute_hook is not None:
             task.post_execute_hook(context, result)
@@ -201,6 +210,21 @@ def _failed(error: BaseException, pushed: dict[str, Any], map_name: str) -> Outc
         may_retry=not isinstance(error, AirflowFailException),
         map_name=map_name,
     )
+
+
+def _judged(outcome: Outcome, error: BaseException, context: Context) -> Outcome:
+    """The failure, as the task's retry policy judges it."""
+    policy = getattr(context.get("task"), "retry_policy", None)
+    if policy is None or not outcome.may_retry:
+        return outcome
+    instance = context["ti"]
+    decision = ask_policy(policy, error, instance.try_number, instance.max_tries, context)
+    if decision.action is RetryAction.FAIL:
+        return msgspec.structs.replace(outcome, may_retry=False)
+    if decision.action is RetryAction.RETRY and decision.retry_delay is not None:
+        delay_s = max(decision.retry_delay.total_seconds(), 0.0)
+        return msgspec.structs.replace(outcome, retry_delay_s=delay_s)
+    return outcome
 
 
 def _shown(text: str, limit: int) -> str:

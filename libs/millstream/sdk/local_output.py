@@ -47,7 +47,7 @@ class Output:
                 date = created.logical_date
                 _say(name, f"run {event.where.run_id}, logical date {date and date.isoformat()}")
             case TaskStarted():
-                tries = self._tries[event.where.task_id]
+                tries = self._tries.get(event.where.task_id, 1)
                 if tries > 1:
                     _say(name, f"started, attempt {event.where.attempt} of {tries}")
                 else:

@@ -23,10 +23,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from millstream.core.asset_events import AssetEventRecord, AssetEventsQuestion
+from millstream.core.callbacks import is_callback
 from millstream.core.commands import (
     AnyCommand,
     CreateScheduledRun,
     FailAttempt,
+    MissDeadline,
     Report,
     SetPool,
     SkipAttempt,
@@ -223,6 +225,9 @@ class _Runner:
                     f"run {self._run_id!r} has nothing to run and nothing to wait for, and has not "
                     f"ended: report this with the DAG file"
                 )
+        for where, ready in list(self._ready):  # callbacks outlive their run
+            if is_callback(where):
+                self._attempt(where, ready)
         return LocalRun(
             self._spec.dag_id,
             self._run_id,
@@ -244,12 +249,14 @@ class _Runner:
         where, data = event.where, event.data
         timer = timer_after(event)
         # The schedule would go on making runs: here is one run, and no more.
-        if timer is not None and not isinstance(timer[1], CreateScheduledRun):
+        # A deadline would be missed only because retries are not waited for.
+        if timer is not None and not isinstance(timer[1], CreateScheduledRun | MissDeadline):
             heapq.heappush(self._timers, (timer[0], event.position, timer[1]))
         if where.run_id:
             self._run_id = where.run_id
         status = next_status(data)
-        if status is not None and not getattr(data, "length", 0):  # not of all its instances
+        is_task = status is not None and not is_callback(where)
+        if is_task and not getattr(data, "length", 0):  # not of all its instances
             self._statuses[where.task_id][where.map_index] = str(status)
         if isinstance(data, AssetUpdated):
             self._asset_events.append(
@@ -314,7 +321,8 @@ class _Runner:
             if problem:
                 outcome = Outcome(kind="failed", error_type="NotMappable", message=problem)
                 xcoms = {}
-        self._xcoms.setdefault(where.task_id, {})[where.map_index] = xcoms
+        if not is_callback(where):
+            self._xcoms.setdefault(where.task_id, {})[where.map_index] = xcoms
         self._do(self._report(outcome, claim, xcoms))
 
     def _run(self, attempt: Attempt, limit_s: float | None) -> Outcome:
@@ -349,6 +357,7 @@ class _Runner:
                     message=outcome.message,
                     traceback=outcome.traceback,
                     may_retry=outcome.may_retry,
+                    retry_delay_s=outcome.retry_delay_s,
                 )
 
     def find_variable(self, key: str) -> str | None:

@@ -18,10 +18,12 @@ from millstream.core.spec import Action, PythonAction, TaskSpec, TriggerRule, We
 from millstream.sdk import arguments, limits
 from millstream.sdk.assets import asset_list
 from millstream.sdk.authoring import author_place, current_dag, current_group
+from millstream.sdk.callbacks import callbacks_of
 from millstream.sdk.edges import Node
 from millstream.sdk.errors import AirflowException, NotSupportedYet
 from millstream.sdk.limits import PriorityWeightStrategy
 from millstream.sdk.params import ParamsDict
+from millstream.sdk.retry_policy import RetryPolicy
 from millstream.sdk.setup_teardown import (
     SetupTeardownScope,
     enter_scope,
@@ -190,6 +192,16 @@ class BaseOperator(Node):
         inlets: Any = None,
         outlets: Any = None,
         returns_dag_result: bool = False,
+        retry_policy: RetryPolicy | None = None,
+        on_execute_callback: Any = None,
+        on_success_callback: Any = None,
+        on_failure_callback: Any = None,
+        on_retry_callback: Any = None,
+        on_skipped_callback: Any = None,
+        email: Any = None,
+        email_on_failure: bool = True,
+        email_on_retry: bool = True,
+        sla: Any = None,
         pre_execute: PreExecute | None = None,
         post_execute: PostExecute | None = None,
         map_index_template: str | None = None,
@@ -255,6 +267,23 @@ class BaseOperator(Node):
             else arguments.text("map_index_template", map_index_template)
         )
         self.line = self._creation.line
+        if retry_policy is not None and not isinstance(retry_policy, RetryPolicy):
+            raise TypeError(f"retry_policy is {retry_policy!r}; pass a RetryPolicy")
+        self.retry_policy = retry_policy
+        self.callbacks = {
+            kind: callbacks_of(f"on_{kind}_callback", given)
+            for kind, given in (
+                ("execute", on_execute_callback),
+                ("success", on_success_callback),
+                ("failure", on_failure_callback),
+                ("retry", on_retry_callback),
+                ("skipped", on_skipped_callback),
+            )
+        }
+        self.email = email
+        self._add_mails(email, email_on_failure, email_on_retry)
+        if sla is not None:
+            arguments.warn_of_sla(f"task {task_id!r}")
         self.pre_execute_hook = _hook("pre_execute", pre_execute)
         self.post_execute_hook = _hook("post_execute", post_execute)
         self._is_setup = self._is_teardown = False
@@ -276,6 +305,16 @@ class BaseOperator(Node):
             for reference in references(getattr(self, field, None)):
                 for operator in reference.operators():
                     self.add_upstream(operator)
+
+    def _add_mails(self, email: Any, on_failure: bool, on_retry: bool) -> None:
+        if email is None:
+            return
+        from millstream.sdk.email import SmtpNotifier
+
+        mail = SmtpNotifier(to=email)
+        for kind, is_wanted in (("failure", on_failure), ("retry", on_retry)):
+            if is_wanted:
+                self.callbacks[kind] = (*self.callbacks[kind], mail)
 
     def _check_start_date(self, start_date: Any) -> None:
         from millstream.sdk.dates import instant
@@ -423,8 +462,9 @@ class BaseOperator(Node):
 
     @property
     def has_hooks(self) -> bool:
-        """Whether functions of the DAG file are called around ``execute``."""
-        return self.pre_execute_hook is not None or self.post_execute_hook is not None
+        """Whether functions of the DAG file are called besides ``execute``."""
+        hooks = (self.pre_execute_hook, self.post_execute_hook, self.retry_policy)
+        return any(hook is not None for hook in hooks) or bool(self.callbacks["execute"])
 
     @property
     def log(self) -> logging.Logger:
@@ -509,6 +549,7 @@ class BaseOperator(Node):
             inlets=tuple(asset.condition() for asset in self.inlets),
             outlets=tuple(asset.condition() for asset in self.outlets),
             returns_dag_result=self.returns_dag_result,
+            callbacks=tuple(kind for kind, functions in self.callbacks.items() if functions),
             is_setup=self.is_setup,
             is_teardown=self.is_teardown,
             on_failure_fail_dagrun=self.on_failure_fail_dagrun,

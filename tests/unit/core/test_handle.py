@@ -209,6 +209,14 @@ class TestAttempts:
 
 
 class TestRetries:
+    def test_the_task_may_choose_the_delay_but_no_further_try(self, shard: Shard) -> None:
+        shard.begin(ONE)
+        failed = shard.fail("a", retry_delay_s=5.0)[-1].data
+        assert isinstance(failed, TaskFailed)
+        assert failed.retry_at == shard.now + timedelta(seconds=5)
+        shard.retry("a")
+        assert kinds(shard.fail("a", 2, retry_delay_s=5.0))[-1] == "RunFailed"
+
     def test_a_failure_waits_and_is_ready_again_at_its_instant(self, shard: Shard) -> None:
         shard.begin(ONE)
         (_, failed) = shard.fail("a")

@@ -89,7 +89,7 @@ def test_an_unknown_argument_near_nothing_lists_the_known() -> None:
 
 
 def test_planned_dag_arguments_are_refused_unless_they_ask_for_nothing() -> None:
-    for argument in ({"allowed_run_types": ["manual"]}, {"sla_miss_callback": print}):
+    for argument in ({"allowed_run_types": ["manual"]},):
         with pytest.raises(NotSupportedYet, match="is not supported yet"):
             DAG("d", **argument)
     DAG("d", on_failure_callback=None, fail_fast=False, default_view="grid", owner_links={})

@@ -124,6 +124,28 @@ CREATE TABLE xcom (
     PRIMARY KEY (namespace, dag_id, run_id, task_id, map_index, key)
 );
 
+-- What callbacks are called: work of its own, which may go on when the run is over.
+CREATE TABLE callback (
+    namespace   text        NOT NULL,
+    dag_id      text        NOT NULL,
+    run_id      text        NOT NULL,
+    callback_id text        NOT NULL,
+    map_index   integer[]   NOT NULL,
+    task_id     text        NOT NULL,
+    state       text        NOT NULL,
+    attempt     integer     NOT NULL,
+    queue       text        NOT NULL,
+    worker      text        NOT NULL,
+    queued_at   timestamptz,
+    started_at  timestamptz,
+    ended_at    timestamptz,
+    reason      text        NOT NULL,
+    traceback   text        NOT NULL,
+    position    bigint      NOT NULL,
+    PRIMARY KEY (namespace, dag_id, run_id, callback_id, map_index)
+);
+CREATE INDEX callback_open ON callback (namespace) WHERE ended_at IS NULL;
+
 -- What tasks ask people: the texts of an InputRequest and of an Answer as JSON.
 CREATE TABLE human_input (
     namespace      text        NOT NULL,

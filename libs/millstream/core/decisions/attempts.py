@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from millstream.core.commands import (
@@ -137,8 +137,11 @@ def _failed(run: Run, instance: Instance, command: FailAttempt, now: datetime) -
     retry_at = None
     last_try = instance.max_tries or task.retries + 1
     if command.may_retry and instance.failures + 1 < last_try:
-        retry_at = now + retry_delay(
-            task, command.where, run.info.logical_date, instance.failures + 1
+        chosen_s = command.retry_delay_s
+        retry_at = now + (
+            retry_delay(task, command.where, run.info.logical_date, instance.failures + 1)
+            if chosen_s is None
+            else timedelta(seconds=chosen_s)
         )
     return Fact(
         command.where,

@@ -18,9 +18,9 @@ from millstream.core.events import (
     Where,
 )
 from millstream.core.run_queue import plan
-from millstream.core.spec import DagSpec, PythonAction, encode_spec
+from millstream.core.spec import DagSpec, encode_spec
 from millstream.core.state import State
-from millstream.core.validate import MAX_SPEC_BYTES, check_dag, check_id
+from millstream.core.validate import MAX_SPEC_BYTES, check_dag, check_id, needs_bundle
 
 
 def submit(state: State, command: SubmitDag, now: datetime) -> Iterator[Fact]:
@@ -29,8 +29,11 @@ def submit(state: State, command: SubmitDag, now: datetime) -> Iterator[Fact]:
         check_dag(spec)
     except InvalidDag as error:
         raise Refused("INVALID_DAG", str(error)) from error
-    if not command.bundle and any(isinstance(task.action, PythonAction) for task in spec.tasks):
-        raise Refused("INVALID_DAG", f"DAG {spec.dag_id!r} has Python tasks, so it needs a bundle.")
+    if not command.bundle and needs_bundle(spec):
+        raise Refused(
+            "INVALID_DAG",
+            f"DAG {spec.dag_id!r} has Python tasks or callbacks, so it needs a bundle.",
+        )
     problems = check_id("namespace", command.namespace)
     if problems:
         raise Refused("INVALID_ARGUMENT", f"{problems[0]}.")

@@ -242,18 +242,20 @@ class Schedule(_message.Message):
     def __init__(self, cron: _Optional[_Union[CronTriggerSchedule, _Mapping]] = ..., cron_interval: _Optional[_Union[CronIntervalSchedule, _Mapping]] = ..., delta: _Optional[_Union[DeltaTriggerSchedule, _Mapping]] = ..., delta_interval: _Optional[_Union[DeltaIntervalSchedule, _Mapping]] = ..., events: _Optional[_Union[EventsSchedule, _Mapping]] = ..., once: _Optional[_Union[OnceSchedule, _Mapping]] = ..., continuous: _Optional[_Union[ContinuousSchedule, _Mapping]] = ..., none: _Optional[_Union[NoSchedule, _Mapping]] = ..., listed: _Optional[_Union[ListedSchedule, _Mapping]] = ..., assets: _Optional[_Union[AssetCondition, _Mapping]] = ..., asset_or_time: _Optional[_Union[AssetOrTimeSchedule, _Mapping]] = ...) -> None: ...
 
 class DeadlineSpec(_message.Message):
-    __slots__ = ("name", "reference", "interval_s", "at", "max_runs")
+    __slots__ = ("name", "reference", "interval_s", "at", "max_runs", "min_runs")
     NAME_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
     INTERVAL_S_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
     MAX_RUNS_FIELD_NUMBER: _ClassVar[int]
+    MIN_RUNS_FIELD_NUMBER: _ClassVar[int]
     name: str
     reference: str
     interval_s: float
     at: str
     max_runs: int
-    def __init__(self, name: _Optional[str] = ..., reference: _Optional[str] = ..., interval_s: _Optional[float] = ..., at: _Optional[str] = ..., max_runs: _Optional[int] = ...) -> None: ...
+    min_runs: int
+    def __init__(self, name: _Optional[str] = ..., reference: _Optional[str] = ..., interval_s: _Optional[float] = ..., at: _Optional[str] = ..., max_runs: _Optional[int] = ..., min_runs: _Optional[int] = ...) -> None: ...
 
 class TaskSpec(_message.Message):
     __slots__ = ("task_id", "bash", "python", "empty", "operator", "upstream", "trigger_rule", "retries", "retry_delay_s", "retry_multiplier", "max_retry_delay_s", "execution_timeout_s", "queue", "exclusive", "do_xcom_push", "doc", "line", "is_setup", "is_teardown", "on_failure_fail_dagrun", "mapped_over", "group", "edge_labels", "display_name", "owner", "pool", "pool_slots", "priority_weight", "weight_rule", "max_active_tis_per_dag", "max_active_tis_per_dagrun", "depends_on_past", "wait_for_downstream", "ignore_first_depends_on_past", "wait_for_past_depends_before_skipping", "callbacks", "inlets", "outlets", "returns_dag_result")
