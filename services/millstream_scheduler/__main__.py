@@ -12,6 +12,7 @@ from millstream.adapters.service import Service, run_service, run_until_stopped
 from millstream.adapters.shard_lock import ShardLock
 from millstream_scheduler.leases import Leases, listen_to_heartbeats
 from millstream_scheduler.relay import Relay
+from millstream_scheduler.snapshots import Snapshots
 from millstream_scheduler.takeover import Standby
 from millstream_scheduler.timers import Timers
 from millstream_scheduler.writer import Writer
@@ -26,6 +27,7 @@ async def main(service: Service) -> None:
     lock = ShardLock(settings.database_url, "scheduler", settings.shard)
     database = Database(settings.database_url, name="scheduler")
     relay_database = Database(settings.database_url, name="scheduler-relay")
+    snapshot_database = Database(settings.database_url, name="scheduler-snapshot")
     try:
         event_log = EventLog(database, settings.shard)
         standby = Standby(bus, event_log, settings.shard)
@@ -36,6 +38,7 @@ async def main(service: Service) -> None:
         leases = Leases(settings.lease_s, asyncio.get_running_loop().time)
         timers = Timers(state, settings.event_retention_s / 2)
         writer = Writer(bus, event_log, relay, leases, timers, settings, state)
+        snapshots = Snapshots(EventLog(snapshot_database, settings.shard), lambda: state.position)
         await listen_to_heartbeats(bus, leases)
         await run_until_stopped(
             service,
@@ -44,14 +47,17 @@ async def main(service: Service) -> None:
             writer.pull(),
             timers.run(writer.submit_own),
             leases.run(writer.submit_own, lambda: bus.is_connected),
+            snapshots.run(),
             lock.keep(),
             bus.wait_closed(),
         )
         await relay.drain()
+        await snapshots.last()
     finally:
         await bus.close()
         await database.close()
         await relay_database.close()
+        await snapshot_database.close()
         await lock.release()
 
 

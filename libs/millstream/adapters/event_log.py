@@ -9,6 +9,12 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
+from millstream.adapters.open_events import (
+    OPEN_EVENTS,
+    QUERY_TIMEOUT_S,
+    read_snapshot,
+    write_snapshot,
+)
 from millstream.adapters.postgres import Connection, Database
 from millstream.adapters.secret_table import SecretRow, write_secrets
 from millstream.core.errors import Fenced, Unavailable
@@ -238,33 +244,21 @@ class EventLog:
             first = batch[-1].record.position + 1
 
     async def read_open(self, last: int) -> list[Stored]:
-        """What a state needs up to ``last``: the events that are about no run, of the plans of a
-        DAG only the latest, and the events of runs that are not over."""
-        query = f"""
-            SELECT {_COLUMNS} FROM event_log e
-            WHERE shard = $1 AND position <= $2 AND (
-                run_id = '' AND type NOT IN ('EpochStarted', 'NextRunPlanned')
-                OR type = 'NextRunPlanned' AND NOT EXISTS (
-                    SELECT FROM event_log p
-                    WHERE p.namespace = e.namespace AND p.dag_id = e.dag_id
-                      AND p.type = 'NextRunPlanned' AND p.position > e.position
-                      AND p.position <= $2)
-                OR run_id <> '' AND NOT EXISTS (
-                    SELECT FROM event_log o
-                    WHERE o.namespace = e.namespace AND o.dag_id = e.dag_id AND o.run_id = e.run_id
-                      AND o.type IN ('RunSucceeded', 'RunFailed', 'RunQuarantined')
-                      AND o.position <= $2 AND NOT EXISTS (
-                          SELECT FROM event_log b
-                          WHERE b.namespace = e.namespace AND b.dag_id = e.dag_id
-                            AND b.run_id = e.run_id AND b.type = 'RunReopened'
-                            AND b.position > o.position AND b.position <= $2)))
-            ORDER BY position
-        """  # noqa: S608
+        """What a state needs up to ``last``: all but what runs that are over have left behind."""
+        query = f"SELECT {_COLUMNS} {OPEN_EVENTS} ORDER BY position"
         async with self._database.use() as connection:
-            return [
-                _stored(row)
-                for row in await connection.fetch(query, self._shard, last, timeout=600)
-            ]
+            known = await read_snapshot(connection, self._shard, last)
+            rows = await connection.fetch(
+                query,
+                *(self._shard, last, known.position, list(known.kept)),
+                timeout=QUERY_TIMEOUT_S,
+            )
+        return [_stored(row) for row in rows]
+
+    async def take_snapshot(self, last: int) -> int:
+        """Note which events up to ``last`` are needed. Returns how many these are."""
+        async with self._database.use() as connection:
+            return await write_snapshot(connection, self._shard, last)
 
     async def failures_in_a_row(self, namespace: str, dag_id: str, last: int) -> int:
         """How many runs of a DAG failed after the last one that succeeded, up to ``last``."""

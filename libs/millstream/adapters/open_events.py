@@ -1,0 +1,92 @@
+"""Which events a state needs, and the snapshot that says it for all but the latest ones.
+
+A snapshot is a list of positions: what had to be folded at some position of the log. Whoever starts
+looks through these and what came after, and not through the whole log. It is a cache that anybody
+may write at any time, made from the log alone: with or without it the same events are read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from millstream.adapters.postgres import Connection
+
+QUERY_TIMEOUT_S = 600
+
+# Of an event `e` up to position $2. What is about no run counts, but of the plans of a DAG only the
+# latest; a run that is over leaves only what it said to others: about assets, and that it was
+# started for some. Of one that was reopened all that counts is in that event and after it. So what
+# is not needed at one position is not needed at any later one.
+_IS_NEEDED = """
+    run_id = '' AND type NOT IN ('EpochStarted', 'NextRunPlanned')
+    OR type = 'NextRunPlanned' AND NOT EXISTS (
+        SELECT FROM event_log p
+        WHERE p.shard = e.shard AND p.namespace = e.namespace AND p.dag_id = e.dag_id
+          AND p.type = 'NextRunPlanned'
+          AND p.position > e.position AND p.position <= $2)
+    OR type = 'AssetUpdated'
+    OR type IN ('RunCreated', 'RunSucceeded', 'RunFailed', 'RunQuarantined')
+        AND starts_with(run_id, 'asset_triggered__')
+    OR run_id <> '' AND NOT EXISTS (
+        SELECT FROM event_log r
+        WHERE r.shard = e.shard AND r.namespace = e.namespace AND r.dag_id = e.dag_id
+          AND r.run_id = e.run_id
+          AND r.type = 'RunReopened' AND r.position > e.position AND r.position <= $2)
+    AND NOT EXISTS (
+        SELECT FROM event_log o
+        WHERE o.shard = e.shard AND o.namespace = e.namespace AND o.dag_id = e.dag_id
+          AND o.run_id = e.run_id
+          AND o.type IN ('RunSucceeded', 'RunFailed', 'RunQuarantined') AND o.position <= $2
+          AND NOT EXISTS (
+              SELECT FROM event_log b
+              WHERE b.shard = e.shard AND b.namespace = e.namespace AND b.dag_id = e.dag_id
+                AND b.run_id = e.run_id
+                AND b.type = 'RunReopened' AND b.position > o.position AND b.position <= $2))
+"""
+# The events that may be needed: those of the snapshot, and all after it.
+OPEN_EVENTS = f"""
+    FROM event_log e
+    WHERE shard = $1 AND position <= $2 AND (position > $3 OR position = ANY($4::bigint[]))
+      AND ({_IS_NEEDED})
+"""
+RULE = hashlib.sha256(_IS_NEEDED.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The positions up to ``position`` that are needed there. The empty one knows nothing."""
+
+    position: int = 0
+    kept: tuple[int, ...] = ()
+
+
+async def read_snapshot(connection: Connection, shard: int, last: int) -> Snapshot:
+    """The snapshot of this very log, if there is one that is no later than ``last``."""
+    row = await connection.fetchrow(
+        "SELECT s.position, s.kept FROM snapshot s "
+        "JOIN event_log e ON e.shard = s.shard AND e.position = s.position "
+        "WHERE s.shard = $1 AND s.position <= $2 AND s.rule = $3 AND s.digest = e.digest",
+        shard,
+        last,
+        RULE,
+    )
+    return Snapshot(row["position"], tuple(row["kept"])) if row is not None else Snapshot()
+
+
+async def write_snapshot(connection: Connection, shard: int, last: int) -> int:
+    """Take a snapshot at ``last``, from the one before. Returns how many events it keeps."""
+    before = await read_snapshot(connection, shard, last)
+    kept = await connection.fetchval(
+        f"WITH kept AS (SELECT coalesce(array_agg(position ORDER BY position), '{{}}') AS all_of "  # noqa: S608
+        f"{OPEN_EVENTS}) "
+        "INSERT INTO snapshot (shard, position, digest, rule, kept) "
+        "SELECT l.shard, l.position, l.digest, $5, kept.all_of FROM kept, event_log l "
+        "WHERE l.shard = $1 AND l.position = $2 "
+        "ON CONFLICT (shard) DO UPDATE SET position = excluded.position, "
+        "digest = excluded.digest, rule = excluded.rule, kept = excluded.kept, taken_at = now() "
+        "RETURNING cardinality(kept)",
+        *(shard, last, before.position, list(before.kept), RULE),
+        timeout=QUERY_TIMEOUT_S,
+    )
+    return int(kept or 0)
