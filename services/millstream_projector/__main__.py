@@ -20,6 +20,7 @@ async def main(service: Service) -> None:
             return
         feed, follower = await projector.start()
         await projector.lookups.listen()
+        await projector.states.listen()
         projector.lookups.advance(feed.position)
         projector.lookups.wrote(feed.position)
         service.ready()
@@ -28,6 +29,7 @@ async def main(service: Service) -> None:
             follower.run(),
             projector.run(feed),
             projector.lookups.run(),
+            projector.states.run(),
             lock.keep(),
             bus.wait_closed(),
         )

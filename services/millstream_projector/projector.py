@@ -22,6 +22,7 @@ from millstream_projector.changes import Changes
 from millstream_projector.lookups import Lookups
 from millstream_projector.projection import Projection, reopened
 from millstream_projector.rows import Row
+from millstream_projector.states import States
 from millstream_projector.tables import (
     READ_SCHEMA,
     ensure_tables,
@@ -55,6 +56,7 @@ class Projector:
         self._projection = Projection()
         self._generation = 0
         self.lookups = Lookups(bus, self._projection, settings)
+        self.states = States(bus, settings)
 
     async def start(self) -> tuple[Feed, Follower]:
         """Load where the tables stand, and fold what the log holds beyond that."""
@@ -107,8 +109,10 @@ class Projector:
             self._projection.apply(event)
         # Look-ups may see the rows now: the events are in the log already.
         self.lookups.advance(feed.position)
-        await self._write(self._projection.take_changes(), before, feed)
+        changes = self._projection.take_changes()
+        await self._write(changes, before, feed)
         self.lookups.wrote(feed.position)
+        self.states.wrote(changes)
         await self._tell(feed.position)
 
     async def _rows_of(self, run: RunKey) -> list[Row]:

@@ -26,8 +26,10 @@ from millstream.adapters.streams import log_subject, lookup_subject
 from millstream.core.asset_events import AssetEventsQuestion
 from millstream.core.commands import (
     Claim,
+    DeferAttempt,
     FailAttempt,
     Receipt,
+    RescheduleAttempt,
     SkipAttempt,
     StartAttempt,
     SucceedAttempt,
@@ -37,11 +39,13 @@ from millstream.core.events import TaskReady, Where, XCom
 from millstream.core.mapping import length_of_json, why_not_mappable
 from millstream.core.xcoms import XComPull
 from millstream.sdk.execution import Attempt, Outcome
+from millstream_worker.ask_states import find_states
 from millstream_worker.bundles import Bundles
 from millstream_worker.children import Child, ChildDied, Children
 from millstream_worker.frames import (
     Answer,
     AskAssets,
+    AskStates,
     Change,
     Done,
     Fetch,
@@ -59,7 +63,7 @@ from millstream_worker.output import Output
 from millstream_worker.reports import Reports
 from millstream_worker.secrets import Secrets
 
-FinishReport = SucceedAttempt | SkipAttempt | FailAttempt
+FinishReport = SucceedAttempt | SkipAttempt | FailAttempt | RescheduleAttempt | DeferAttempt
 
 log = structlog.get_logger(__name__)
 
@@ -313,6 +317,8 @@ class Running:
             run=ready.run,
             do_xcom_push=ready.do_xcom_push,
             conf=conf,
+            resume=ready.resume,
+            first_started_at=ready.first_started_at,
         )
 
     # --- the result
@@ -358,6 +364,12 @@ class Running:
                 return SucceedAttempt(**about, choice=outcome.choice, assets=outcome.assets)
             case "skipped":
                 return SkipAttempt(**about, reason=outcome.message)
+            case "rescheduled":
+                assert outcome.until is not None
+                return RescheduleAttempt(**about, until=outcome.until)
+            case "deferred":
+                assert outcome.pause is not None
+                return outcome.pause.report(about)
             case "failed":
                 return FailAttempt(
                     **about,
@@ -427,6 +439,13 @@ class Running:
                 return await self._tools.secrets.find(question, self.where.namespace, self._look_up)
             case Change():
                 return await self._change(question)
+            case AskStates(question=data):
+                tools = self._tools
+                try:
+                    found = await find_states(tools.bus, tools.shard, self.where.namespace, data)
+                    return Told(found.decode())
+                except msgspec.MsgspecError as error:
+                    return Told(error=str(error))
             case _:
                 return Told()
 

@@ -43,6 +43,7 @@ from millstream_worker.frames import (
     LENGTH,
     Answer,
     AskAssets,
+    AskStates,
     Change,
     Done,
     Fetch,
@@ -142,6 +143,10 @@ class Channel:
     def delete_variable(self, key: str) -> bool:
         return self._told(Change(key, None)) is not None
 
+    def find_states(self, question: bytes) -> bytes:
+        """As :class:`TaskChannel` says."""
+        return (self._told(AskStates(question)) or "").encode()
+
     def mask(self, values: list[str]) -> None:
         """Returns when the worker masks them: what is printed after that comes later."""
         self._untold += values
@@ -149,7 +154,7 @@ class Channel:
             self._told(Mask(self._untold))
             self._untold = []
 
-    def _told(self, question: Store | Find | Change | Mask) -> str | None:
+    def _told(self, question: Store | Find | Change | Mask | AskStates) -> str | None:
         answer = self._ask(question)
         assert isinstance(answer, Told)
         return answer.value

@@ -19,12 +19,16 @@ from millstream.sdk.masking import Masker
 from millstream_worker.blob_files import remove_files_of
 from millstream_worker.frames import (
     Answer,
+    Asked,
     Done,
+    Fired,
     FrameReader,
     FromChild,
     Mask,
     Question,
     Run,
+    Said,
+    ToChild,
     Told,
     encode_frame,
     from_child_decoder,
@@ -85,10 +89,13 @@ class Child:
     """One child process. ``bundle`` is the bundle it has imported; None as long as it is free for
     any."""
 
+    MODULE = "millstream_worker.child"
+
     def __init__(self, scratch: Path, environment: Mapping[str, str]) -> None:
         self._scratch = scratch
         self._environment = environment
         self.bundle: str | None = None
+        self.ending = ""
         self.masker = Masker()
         self._process: asyncio.subprocess.Process | None = None
         self._link: _Link | None = None
@@ -129,7 +136,7 @@ class Child:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "millstream_worker.child",
+            self.MODULE,
             str(theirs.fileno()),
             str(os.getpid()),
             str(self._scratch),
@@ -190,7 +197,8 @@ class Child:
         self._drain_output()  # its last words
         for name in list(self._pipes):
             self._close_pipe(name)
-        self._fail(ChildDied(_how_it_ended(code)))
+        self.ending = _how_it_ended(code)
+        self._fail(ChildDied(self.ending))
         if self._link is not None and self._link.transport is not None:
             self._link.transport.close()
 
@@ -203,7 +211,9 @@ class Child:
                     self._done.set_result(message)
             case Mask(values=values):
                 self.masker.add(values)
-                self._write(Told())
+                self.write(Told())
+            case Fired() | Said() | Asked():
+                pass  # the words of another kind of process
             case _:
                 asking = asyncio.ensure_future(self._ask(message))
                 self._asking.add(asking)
@@ -211,11 +221,12 @@ class Child:
 
     async def _ask(self, question: Question) -> None:
         if self._answer is not None:
-            self._write(await self._answer(question))
+            self.write(await self._answer(question))
 
-    def _write(self, answer: Answer) -> None:
+    def write(self, message: ToChild) -> None:
+        """Say something to the process, if it still listens."""
         if self._link is not None and self._link.transport is not None and self.is_alive:
-            self._link.transport.write(encode_frame(answer))
+            self._link.transport.write(encode_frame(message))
 
     def _on_lost(self) -> None:
         # The process may live on with its end closed: it is of no use any more.
@@ -275,8 +286,8 @@ class Children:
     bundles."""
 
     def __init__(self, slots: int, scratch: Path, environment: Mapping[str, str]) -> None:
-        self._scratch = scratch
-        self._environment = environment
+        self.scratch = scratch
+        self.environment = environment
         self._most = max(slots * 2, slots + 2)
         self._idle: list[Child] = []
         self._busy: set[Child] = set()
@@ -284,7 +295,7 @@ class Children:
     async def warm(self, count: int) -> None:
         """Start children that are free for any bundle."""
         for _ in range(count):
-            child = Child(self._scratch, self._environment)
+            child = Child(self.scratch, self.environment)
             await child.start()
             self._idle.append(child)
 
@@ -299,7 +310,7 @@ class Children:
         else:
             if len(self._idle) + len(self._busy) >= self._most and self._idle:
                 self._idle.pop(0).kill()
-            child = Child(self._scratch, self._environment)
+            child = Child(self.scratch, self.environment)
             await child.start()
         child.bundle = bundle
         self._busy.add(child)

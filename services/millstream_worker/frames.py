@@ -10,8 +10,11 @@ from typing import Literal
 import msgspec
 
 from millstream.core.asset_events import AssetEventsQuestion
+from millstream.core.deferral import TriggerCall
+from millstream.core.events import Where
 from millstream.core.xcoms import XComPull
 from millstream.sdk.execution import Attempt, Outcome
+from millstream.sdk.triggers.running import Firing
 
 LENGTH = struct.Struct("!I")
 MAX_FRAME_BYTES = 2**31
@@ -102,6 +105,60 @@ class Told(msgspec.Struct, frozen=True, tag_field="kind", tag="told"):
     error: str = ""
 
 
+class AskStates(msgspec.Struct, frozen=True, tag_field="kind", tag="ask_states"):
+    """The task asks how runs and tasks of a DAG stand; ``question`` is as in ``sdk.states``.
+    Answered by `Told`."""
+
+    question: bytes
+
+
+class RunTrigger(msgspec.Struct, frozen=True, tag_field="kind", tag="run_trigger"):
+    """Run a trigger until it fires. After ``timeout_at`` nobody waits for it any more."""
+
+    token: str
+    where: Where
+    trigger: TriggerCall
+    bundle_dir: str
+    file: str
+    timeout_at: datetime | None = None
+
+
+class CancelTrigger(msgspec.Struct, frozen=True, tag_field="kind", tag="cancel_trigger"):
+    """Nobody waits for it any more. ``is_killed``: somebody ended the task."""
+
+    token: str
+    is_killed: bool = False
+
+
+class Fired(msgspec.Struct, frozen=True, tag_field="kind", tag="fired"):
+    """A trigger is over. ``firing`` None: it was cancelled, or nobody waits for it any more."""
+
+    token: str
+    firing: Firing | None
+
+
+class Said(msgspec.Struct, frozen=True, tag_field="kind", tag="said"):
+    """A line for the log of a trigger's task."""
+
+    token: str
+    text: str
+
+
+class Asked(msgspec.Struct, frozen=True, tag_field="kind", tag="asked"):
+    """A trigger's question. The answer bears the same number."""
+
+    number: int
+    token: str
+    question: AskStates
+
+
+class Answered(msgspec.Struct, frozen=True, tag_field="kind", tag="answered"):
+    """The answer to `Asked`."""
+
+    number: int
+    answer: Told
+
+
 class Done(msgspec.Struct, frozen=True, tag_field="kind", tag="done"):
     """The attempt is over."""
 
@@ -110,10 +167,10 @@ class Done(msgspec.Struct, frozen=True, tag_field="kind", tag="done"):
     ended_at: datetime
 
 
-Question = Pull | Fetch | Store | AskAssets | Find | Change | Mask
+Question = Pull | Fetch | Store | AskAssets | AskStates | Find | Change | Mask
 Answer = Pulled | Fetched | ToldAssets | Told
-ToChild = Run | Answer
-FromChild = Question | Done
+ToChild = Run | Answer | RunTrigger | CancelTrigger | Answered
+FromChild = Question | Done | Fired | Said | Asked
 
 _encoder = msgspec.json.Encoder()
 to_child_decoder: msgspec.json.Decoder[ToChild] = msgspec.json.Decoder(ToChild)

@@ -28,6 +28,7 @@ from millstream.adapters.streams import (
     event_subject,
     events_stream,
     heartbeat_subject,
+    trigger_consumer,
     worker_consumer,
 )
 from millstream.core.errors import Unavailable
@@ -40,6 +41,7 @@ from millstream_worker.bundles import Bundles
 from millstream_worker.children import Children
 from millstream_worker.reports import Reports
 from millstream_worker.secrets import Secrets
+from millstream_worker.triggers import Triggers
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +51,8 @@ LONGEST_PREFETCH_S = 0.5
 STILL_WORKING_S = 2.0
 MOST_UNREPORTED = 4096
 MOST_STOPPED = 10_000
+# Of a heartbeat: some 50 bytes each.
+MOST_TOKENS = 4000
 CLOCK_MARGIN = timedelta(seconds=1)
 
 
@@ -87,6 +91,7 @@ class Worker:
             Secrets(SecretBox.from_settings(settings), self.reports),
             settings.max_map_length,
         )
+        self.triggers = Triggers(self._tools, settings.trigger_capacity, self._new_token, self._say)
         self._waiting: deque[_Waiting] = deque()
         self._running: dict[InstanceKey, Running] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -98,6 +103,10 @@ class Worker:
         self._connected_at = datetime.now(UTC)
         self._pullers = [
             Puller(bus, events_stream(settings.shard), worker_consumer(queue), self._on_message)
+            for queue in settings.queues
+        ]
+        self._trigger_pullers = [
+            Puller(bus, events_stream(settings.shard), trigger_consumer(queue), self._on_trigger)
             for queue in settings.queues
         ]
         bus.when_reconnected(self._on_reconnect)
@@ -116,7 +125,7 @@ class Worker:
     async def pull(self) -> None:
         """Keep ready events coming, forever."""
         async with asyncio.TaskGroup() as group:
-            for puller in self._pullers:
+            for puller in [*self._pullers, *self._trigger_pullers]:
                 group.create_task(puller.run())
 
     async def run(self) -> None:
@@ -136,6 +145,8 @@ class Worker:
                 next_word = now + STILL_WORKING_S
                 for delivery in list(self._unclaimed.values()):
                     self._say(delivery, b"+WPI")
+                self.triggers.still_working()
+                self.triggers.tend()
 
     async def drain(self, grace_s: float) -> None:
         """Stop pulling, hand back what did not start, let what runs end, deliver the reports."""
@@ -148,6 +159,7 @@ class Worker:
             running.abandon()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=2)
+        await self.triggers.close()
         await self.reports.settle(2)
         await self._say_goodbye()
         await self.children.close()
@@ -165,6 +177,14 @@ class Worker:
     def _on_message(self, delivery: Delivery) -> None:
         self._waiting.append(_Waiting(delivery, time.monotonic()))
         self._pump()
+
+    def _on_trigger(self, delivery: Delivery) -> None:
+        self.triggers.take(delivery)
+        self._tune_triggers()
+
+    def _new_token(self) -> str:
+        self._count += 1
+        return f"{self._incarnation}-{self._count:x}"
 
     def _pump(self) -> None:
         """Start what waits, as far as there are slots."""
@@ -187,9 +207,17 @@ class Worker:
         want = max(free + ahead - len(self._waiting), 0)
         if self._is_draining or len(self.reports) > MOST_UNREPORTED:
             want = 0
+        self._tune_triggers()
         share = -(-want // len(self._pullers))
         for puller in self._pullers:
             puller.set_want(share, max(share - ahead // 2, min(share, 1)))
+
+    def _tune_triggers(self) -> None:
+        """Triggers take no slots: as many as may run at all are asked for, some at a time."""
+        is_full = self._is_draining or len(self.reports) > MOST_UNREPORTED
+        share = 0 if is_full else -(-self.triggers.want // len(self._trigger_pullers))
+        for puller in self._trigger_pullers:
+            puller.set_want(share, share // 2)
 
     async def _take(self, delivery: Delivery) -> None:
         try:
@@ -210,8 +238,7 @@ class Worker:
         if known is not None and known.where.attempt == event.where.attempt:
             self._say(delivery, b"+WPI")  # delivered again while it runs
             return
-        self._count += 1
-        token = f"{self._incarnation}-{self._count:x}"
+        token = self._new_token()
         self._unclaimed[token] = delivery
         running = Running(
             self._tools,
@@ -280,6 +307,7 @@ class Worker:
         if running is not None and running.where.attempt == attempt:
             log.info("attempt_stopped", task_id=event.where.task_id, reason=event.data.reason)
             running.stop(event.data.reason)
+        self.triggers.stop(event.where)
 
     def _on_closed(self, delivery: Delivery) -> None:
         """A scheduler that heard our heartbeat knows some of the claims no longer: it makes sure
@@ -288,23 +316,32 @@ class Worker:
         for running in list(self._running.values()):
             if running.token in tokens:
                 running.claim_again()
+        self.triggers.claim_again(tokens)
 
     # --- life signs
 
     async def _beat(self) -> None:
-        tokens = [running.token for running in self._running.values()]
-        heartbeat = Heartbeat(
-            worker=self._settings.instance,
-            incarnation=self._incarnation,
-            queues=self._settings.queues,
-            slots=self._slots,
-            attempts=tuple(dict.fromkeys([*tokens, *self.reports.tokens])),
-            claimed=tuple(each.token for each in self._running.values() if each.is_claimed),
-        )
+        """Several messages where one would be too large. What is held back here, the reports' own,
+        is in each: some of it may be of an earlier life, which only one that names it keeps."""
+        running = [running.token for running in self._running.values()]
+        reported = list(self.reports.tokens)
+        held = list(dict.fromkeys([*running, *self.triggers.tokens]))
+        claimed = {each.token for each in self._running.values() if each.is_claimed}
+        claimed.update(self.triggers.claimed)
+        parts = [held[i : i + MOST_TOKENS] for i in range(0, len(held), MOST_TOKENS)] or [[]]
         try:
-            await self._bus.publish(
-                heartbeat_subject(self._settings.instance), encode_heartbeat(heartbeat)
-            )
+            for part in parts:
+                heartbeat = Heartbeat(
+                    worker=self._settings.instance,
+                    incarnation=self._incarnation,
+                    queues=self._settings.queues,
+                    slots=self._slots,
+                    attempts=tuple(dict.fromkeys([*part, *reported])),
+                    claimed=tuple(token for token in part if token in claimed),
+                )
+                await self._bus.publish(
+                    heartbeat_subject(self._settings.instance), encode_heartbeat(heartbeat)
+                )
             await self._bus.flush()
             self._last_contact = time.monotonic()
         except Unavailable:

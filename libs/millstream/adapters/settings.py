@@ -35,8 +35,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     ``nats_url`` may carry credentials; ``blob_url`` is an fsspec URL or a directory; ``state_dir``
     is where a worker keeps its spool and its bundle cache. ``instance`` names this process on the
-    bus. ``kill_grace_s``: how long a task that is stopped may clean up before it is killed.
-    bus. ``max_map_length``: over how many elements a task or a group may be mapped.
+    bus. ``trigger_capacity``: how many triggers of deferred tasks a worker runs at a time.
+    ``max_map_length``: over how many elements a task or a group may be mapped.
+    ``kill_grace_s``: how long a task that is stopped may clean up before it is killed.
     ``secret_key``: keys that encrypt variables and connections, the one in use first.
     ``dags_are_paused_at_creation``: whether a new DAG with a schedule begins paused, unless it
     says itself (of the api). ``xcom_classes`` are modules whose classes values may name, ``*`` for
@@ -56,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_address: str = ""
     queues: tuple[str, ...] = ("default",)
     slots: int = 0
+    trigger_capacity: int = 10_000
     lease_s: float = 15.0
     kill_grace_s: float = 10.0
     max_map_length: int = MAX_MAP_LENGTH

@@ -47,6 +47,11 @@ def lookup_subject(shard: int, what: str) -> str:
     return f"ms.look.{shard}.{what}"
 
 
+def states_subject(shard: int) -> str:
+    """Where the projector is asked how runs stand; it answers when that has changed."""
+    return f"ms.states.{shard}"
+
+
 def projected_subject(shard: int) -> str:
     """Where the projector says up to which position the read tables are folded."""
     return f"ms.proj.{shard}"

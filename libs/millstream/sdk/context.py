@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 import pendulum
 
+from millstream.core.deferral import Resume
 from millstream.core.events import AssetEmission, Choice, RunInfo, XCom
 from millstream.core.spec import Action, CallbackAction
 from millstream.core.xcoms import XComPull, XComQuery
@@ -82,6 +83,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     max_tries: int = 1
     do_xcom_push: bool = True
     conf: dict[str, Any] | None = None
+    resume: Resume | None = None
+    first_started_at: datetime.datetime | None = None
 
 
 class DagRun:
@@ -134,6 +137,7 @@ class TaskInstance:
         self.end_date: pendulum.DateTime | None = None
         self.duration: float | None = None
         self.log_url = ""
+        self._first_started_at = attempt.first_started_at
 
     def xcom_push(self, key: str, value: Any) -> None:
         """Hands on a value under ``key``; it is visible to others once the attempt has ended."""
@@ -243,6 +247,15 @@ class TaskInstance:
 
         assert self.task is not None, "it is known before its arguments are"
         return self.path[: shared_levels(self.task, operator)]
+
+    def find_states(self, question: bytes) -> bytes:
+        """How the runs of another DAG stand, as ``sdk.states`` writes it."""
+        return self._channel.find_states(question)
+
+    def get_first_reschedule_date(self, context: Context) -> datetime.datetime | None:
+        """When this task first began to wait, across its reschedules and retries; None: only
+        now."""
+        return self._first_started_at
 
     def __repr__(self) -> str:
         return f"<TaskInstance {self.dag_id}.{self.task_id} {self.run_id} try {self.try_number}>"

@@ -9,11 +9,21 @@ from millstream.sdk.errors import AirflowException
 from millstream.sdk.operators.bash import BashOperator
 from millstream.sdk.operators.python import PythonOperator
 from millstream.sdk.operators.virtualenv import ExternalPythonOperator, PythonVirtualenvOperator
+from millstream.sdk.sensors.python import DecoratedSensor
 from millstream.sdk.taskflow import DecoratedBranch, DecoratedOperator
 from millstream.sdk.templates import render_fields
 
 if TYPE_CHECKING:
     from millstream.sdk.context import Context
+
+__all__ = [
+    "DecoratedBash",
+    "DecoratedBranchExternalPython",
+    "DecoratedBranchVirtualenv",
+    "DecoratedExternalPython",
+    "DecoratedSensor",
+    "DecoratedVirtualenv",
+]
 
 
 class _ReturnedCommand(BashOperator):

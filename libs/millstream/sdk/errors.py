@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
 from millstream.core.errors import MillstreamError
+
+if TYPE_CHECKING:
+    from millstream.core.deferral import InputRequest
 
 
 class AirflowException(Exception):
@@ -45,6 +51,86 @@ class ParamValidationError(AirflowFailException):
         where = f", {source}," if source else ","
         is_missing = value is None and rule.startswith("it has no")
         super().__init__(f"{of}: {rule}" if is_missing else f"{of} is {value!r}{where} but {rule}")
+
+
+class AirflowSensorTimeout(AirflowException):
+    """A sensor waited for as long as its ``timeout``; the attempt fails and is not retried."""
+
+
+class AirflowRescheduleException(AirflowException):
+    """Raised by a task to be run again at ``reschedule_date``, without a slot until then."""
+
+    def __init__(self, reschedule_date: datetime) -> None:
+        super().__init__(f"run again at {reschedule_date}")
+        self.reschedule_date = reschedule_date
+
+
+class TaskDeferralError(AirflowException):
+    """The trigger of a deferred task broke; raised in the attempt that goes on."""
+
+
+class TaskDeferralTimeout(AirflowException):
+    """A deferred task waited for as long as the ``timeout`` it gave; raised in the attempt that
+    goes on."""
+
+
+class TaskDeferred(BaseException):
+    """Raised by ``defer``. No ``Exception``, so that a task that catches those still defers."""
+
+    def __init__(
+        self,
+        *,
+        trigger: Any,
+        method_name: str,
+        kwargs: dict[str, Any] | None = None,
+        timeout: timedelta | float | None = None,
+    ) -> None:
+        super().__init__()
+        self.trigger = trigger
+        self.method_name = method_name
+        self.kwargs = kwargs
+        self.timeout = timeout
+
+    def __repr__(self) -> str:
+        return f"<TaskDeferred trigger={self.trigger!r} method={self.method_name}>"
+
+
+class TaskAwaitingInput(BaseException):
+    """Raised by a task that asks a person, and goes on in ``method_name`` with the answer."""
+
+    def __init__(
+        self,
+        *,
+        request: InputRequest,
+        method_name: str,
+        kwargs: dict[str, Any] | None = None,
+        timeout: timedelta | float | None = None,
+    ) -> None:
+        super().__init__()
+        self.request = request
+        self.method_name = method_name
+        self.kwargs = kwargs
+        self.timeout = timeout
+
+
+class HITLTriggerEventError(AirflowException):
+    """Asking a person went wrong."""
+
+
+class HITLTimeoutError(HITLTriggerEventError):
+    """Nobody answered in time, and the question has no defaults."""
+
+
+class HITLRejectException(AirflowException):
+    """Somebody rejected, and the operator has ``fail_on_reject``."""
+
+
+class ExternalTaskNotFoundError(AirflowException):
+    """The DAG, the task or the group that a sensor waits for does not exist."""
+
+
+class ExternalTaskFailedError(AirflowException):
+    """What a sensor waits for reached one of its ``failed_states``."""
 
 
 class AirflowTaskTimeout(BaseException):

@@ -9,12 +9,14 @@ from __future__ import annotations
 import copy
 import traceback
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from millstream.core.asset_events import AssetEventsQuestion
+from millstream.core.deferral import TriggerCall
 from millstream.core.events import AssetEmission, Choice, XCom
 from millstream.core.spec import BashAction, CallbackAction, EmptyAction
 from millstream.core.xcoms import XComQuery
@@ -22,7 +24,17 @@ from millstream.sdk.asset_events import InletEvents, OutletEvents, TriggeringAss
 from millstream.sdk.callbacks import call_all, run_callbacks
 from millstream.sdk.codecs.scope import scope_of
 from millstream.sdk.context import Attempt, Context, build_context, get_current_context, running
-from millstream.sdk.errors import AirflowException, AirflowFailException, AirflowSkipException
+from millstream.sdk.dates import instant, stdlib_utc
+from millstream.sdk.deferral import Pause, encode_value, make_trigger, pause_of, resume
+from millstream.sdk.errors import (
+    AirflowException,
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskAwaitingInput,
+    TaskDeferred,
+)
 from millstream.sdk.mapped_operator import MappedOperator
 from millstream.sdk.masking import masker
 from millstream.sdk.operator import BaseOperator
@@ -52,9 +64,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     values that are more than that or are in the blob store. ``message`` is the reason of a skip or
     the error's text; ``may_retry`` is False where a retry cannot help;
     ``retry_delay_s`` replaces the task's own delay; ``choice`` is what a branch or a short circuit
-    decided."""
+    decided. ``until``: a rescheduled attempt is looked after again at this instant; ``pause``: what
+    a deferred one waits for."""
 
-    kind: Literal["success", "skipped", "failed"]
+    kind: Literal["success", "skipped", "failed", "rescheduled", "deferred"]
     xcoms: dict[str, bytes] = {}
     coded: dict[str, XCom] = {}
     error_type: str = ""
@@ -65,6 +78,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     choice: Choice | None = None
     assets: tuple[AssetEmission, ...] = ()
     map_name: str = ""
+    until: datetime | None = None
+    pause: Pause | None = None
 
 
 def run_attempt(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Outcome:
@@ -78,6 +93,10 @@ def run_attempt(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Outc
                 run_callbacks(attempt, dag, channel)
             else:
                 _run(attempt, dag, context, channel)
+    except AirflowRescheduleException as error:
+        return _rescheduled(error, context)
+    except (TaskDeferred, TaskAwaitingInput) as deferred:
+        return _deferred(deferred, attempt, context)
     except AirflowSkipException as error:
         return Outcome(
             kind="skipped",
@@ -119,6 +138,24 @@ def _places(dag: DAG | None) -> tuple[str, str]:
     return (dag.fileloc, dag.bundle_dir or dag.folder) if dag else ("", "")
 
 
+def _rescheduled(error: AirflowRescheduleException, context: Context) -> Outcome:
+    try:
+        until = stdlib_utc(instant("reschedule_date", error.reschedule_date))
+    except (TypeError, ValueError, OverflowError) as problem:
+        return _failed(problem, _pushed(context), _map_name(context))
+    return Outcome(kind="rescheduled", **_pushed(context), until=until)
+
+
+def _deferred(
+    deferred: TaskDeferred | TaskAwaitingInput, attempt: Attempt, context: Context
+) -> Outcome:
+    try:
+        pause = pause_of(deferred, attempt.task_id)
+    except Exception as problem:
+        return _failed(problem, _pushed(context), _map_name(context))
+    return Outcome(kind="deferred", **_pushed(context), pause=pause)
+
+
 def _pushed(context: Context) -> dict[str, Any]:
     if "ti" not in context:
         return {}
@@ -131,7 +168,9 @@ def _run(attempt: Attempt, dag: DAG | None, context: Context, channel: TaskChann
     context["task"] = instance.task = task
     _add_assets(context, task, channel)
     context["params"] = resolve_params(
-        dag.params if dag else {}, task.params, instance.dag_run.conf
+        dag.params if dag else {},
+        {} if task.params_are_asked else task.params,
+        instance.dag_run.conf,
     )
     with running(context):
         instance.prefetch(_queries(task, context))
@@ -142,7 +181,7 @@ def _run(attempt: Attempt, dag: DAG | None, context: Context, channel: TaskChann
             task.pre_execute_hook(context)
         task.pre_execute(context)
         call_all(task.callbacks["execute"], context)
-        result = task.execute(context)
+        result = _execute(task, attempt, context)
         if task.post_execute_hook is not None:
             task.post_execute_hook(context, result)
         task.post_execute(context, result)
@@ -183,6 +222,22 @@ def _of_instance(task: BaseOperator, context: Context) -> tuple[BaseOperator, li
     return task, as_they_are
 
 
+def _execute(task: BaseOperator, attempt: Attempt, context: Context) -> Any:
+    if attempt.resume is not None:
+        return resume(task, attempt.resume, context)
+    start = task.start_trigger_args
+    if task.start_from_trigger and start is not None:
+        kwargs = msgspec.Raw(encode_value(start.trigger_kwargs or {}, attempt.task_id))
+        module = type(task).__module__
+        raise TaskDeferred(
+            trigger=make_trigger(TriggerCall(classpath=start.trigger_cls, kwargs=kwargs), module),
+            method_name=start.next_method,
+            kwargs=start.next_kwargs,
+            timeout=start.timeout,
+        )
+    return task.execute(context)
+
+
 def _task(attempt: Attempt, dag: DAG | None) -> BaseOperator:
     match attempt.action:
         case BashAction() as action:
@@ -207,7 +262,7 @@ def _failed(error: BaseException, pushed: dict[str, Any], map_name: str) -> Outc
         error_type=type(error).__name__,
         message=_shown(message, MAX_MESSAGE_BYTES),
         traceback=_shown(user_traceback(error), MAX_TRACEBACK_BYTES),
-        may_retry=not isinstance(error, AirflowFailException),
+        may_retry=not isinstance(error, AirflowFailException | AirflowSensorTimeout),
         map_name=map_name,
     )
 

@@ -14,8 +14,11 @@ from millstream.core.events import (
     RunFailed,
     RunQuarantined,
     RunSucceeded,
+    TaskDeferred,
     TaskFailed,
     TaskMarked,
+    TaskRescheduled,
+    TaskResumed,
     TaskSkipped,
     TaskStarted,
     TaskSucceeded,
@@ -59,6 +62,13 @@ class Output:
                 _say(name, f"skipped: {reason}" if reason else "skipped")
             case TaskUpstreamFailed(reason=reason):
                 _say(name, f"upstream_failed: {reason}")
+            case TaskRescheduled(until=until, ended_at=ended_at):
+                _say(name, f"up_for_reschedule, in {(until - ended_at).total_seconds():.0f} s")
+            case TaskDeferred(trigger=trigger, wake_at=wake_at):
+                what = trigger.classpath if trigger is not None else f"{wake_at}"
+                _say(name, f"deferred, until {what.lstrip(':')}")
+            case TaskResumed(cause=cause):
+                _say(name, f"goes on: {cause}")
             case TaskFailed() as failed:
                 _show_failure(name, failed)
             case RunSucceeded():
@@ -71,6 +81,10 @@ class Output:
                 _say(name, f"failed, through a fault of Millstream: {error}")
             case _:
                 pass
+
+    def say(self, where: Where, text: str) -> None:
+        """A line about a task."""
+        _say(_name(where), text)
 
 
 def _show_failure(name: str, failed: TaskFailed) -> None:

@@ -28,15 +28,20 @@ from millstream.core.commands import (
     AnyCommand,
     CreateScheduledRun,
     FailAttempt,
+    FireTrigger,
     MissDeadline,
     Report,
+    RescheduleAttempt,
+    RetryAttempt,
     SetPool,
     SkipAttempt,
     StartAttempt,
     SubmitDag,
     SucceedAttempt,
+    TimeOutWait,
     TimerCommand,
     TriggerRun,
+    WakeTask,
 )
 from millstream.core.errors import InvalidDag, MillstreamError
 from millstream.core.events import (
@@ -45,8 +50,11 @@ from millstream.core.events import (
     RunFailed,
     RunQuarantined,
     RunSucceeded,
+    TaskAwaitsInput,
     TaskReady,
+    TaskResumed,
     TaskStopped,
+    TriggerReady,
     Where,
     XCom,
 )
@@ -60,9 +68,11 @@ from millstream.core.validate import MAX_MAP_LENGTH, check_dag, map_length_probl
 from millstream.core.xcoms import FoundXCom, XComAnswer, XComPull
 from millstream.sdk.codecs import decode
 from millstream.sdk.codecs.scope import scope_of
+from millstream.sdk.deferral import dag_module
 from millstream.sdk.errors import AirflowException, AirflowTaskTimeout
 from millstream.sdk.execution import Attempt, Outcome, run_attempt
 from millstream.sdk.local_output import Output, logging_to_output
+from millstream.sdk.local_waits import ALONE, LocalWaits, about_input
 from millstream.sdk.params import resolve_params
 from millstream.sdk.removed_keys import RemovedInAirflow3Warning
 from millstream.sdk.time_limit import time_limit
@@ -137,10 +147,13 @@ def run_locally(
         raise InvalidDag(spec.dag_id, problems)
     conf = _plain_conf(run_conf or {})
     resolve_params(dag.params, {}, conf)
-    runner = _Runner(dag, spec, conf)
+    runner = _Runner(dag, spec, conf, dag_module(dag.fileloc))
     with logging_to_output(), warnings.catch_warnings():
         warnings.simplefilter("default", RemovedInAirflow3Warning)
-        return runner.run(logical_date)
+        try:
+            return runner.run(logical_date)
+        finally:
+            runner.close()
 
 
 def _plain_conf(conf: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,7 +191,7 @@ class _Clock:
 
 
 class _Runner:
-    def __init__(self, dag: DAG, spec: DagSpec, conf: dict[str, Any]) -> None:
+    def __init__(self, dag: DAG, spec: DagSpec, conf: dict[str, Any], dag_module: str) -> None:
         self._dag = dag
         self._spec = spec
         self._conf = conf
@@ -196,6 +209,8 @@ class _Runner:
         }
         self._xcoms: dict[str, dict[tuple[int, ...], dict[str, XCom]]] = {}
         self._blobs: dict[str, bytes] = {}
+        self._waits = LocalWaits(dag_module)
+        self._asking: deque[tuple[Where, TaskAwaitsInput]] = deque()
         self._variables: dict[str, str] = {}
 
     def run(self, logical_date: datetime | None) -> LocalRun:
@@ -216,10 +231,10 @@ class _Runner:
         while self._ended is None:
             if self._ready:
                 self._attempt(*self._ready.popleft())
-            elif self._timers:
-                instant, _, command = heapq.heappop(self._timers)
-                self._clock.go_on_to(instant)
-                self._do(command)
+            elif self._asking:
+                self._end_asking(*self._asking.popleft())
+            elif self._timers or self._waits:
+                self._wait()
             else:
                 raise MillstreamError(
                     f"run {self._run_id!r} has nothing to run and nothing to wait for, and has not "
@@ -237,6 +252,50 @@ class _Runner:
             self._blobs,
             self._dag.fileloc,
         )
+
+    def close(self) -> None:
+        """End the triggers that are left."""
+        self._waits.close()
+
+    def _wait(self) -> None:
+        """To the next thing that happens. Only the delay of a retry is not waited for."""
+        if not self._timers:
+            self._take_firings(None)
+            return
+        instant, _, command = self._timers[0]
+        is_real = bool(self._waits) or isinstance(command, WakeTask | TimeOutWait)
+        if is_real and not isinstance(command, RetryAttempt):
+            left_s = (instant - self._clock.now()).total_seconds()
+            if left_s > 0:
+                self._take_firings(left_s)
+                return
+        heapq.heappop(self._timers)
+        self._clock.go_on_to(instant)
+        self._do(command)
+
+    def _take_firings(self, seconds: float | None) -> None:
+        for where, firing in self._waits.wait(seconds):
+            self._do(
+                FireTrigger(
+                    id=self._id(),
+                    where=where,
+                    worker=_ACTOR,
+                    token=f"{where.task_id}/{where.attempt}",
+                    started_at=self._clock.now(),
+                    cause=firing.cause,
+                    payload=msgspec.Raw(firing.payload),
+                    message=firing.message,
+                    traceback=firing.traceback,
+                )
+            )
+
+    def _end_asking(self, where: Where, asked: TaskAwaitsInput) -> None:
+        self._output.say(where, about_input(asked.request))
+        self._do(TimeOutWait(id=self._id(), where=where))
+
+    def find_states(self, question: bytes) -> bytes:
+        """As :class:`TaskChannel` says: here are no other DAGs."""
+        raise AirflowException(ALONE)
 
     def _id(self) -> str:
         return f"local/{next(self._numbers)}"
@@ -279,6 +338,12 @@ class _Runner:
                 self._ready.append((where, data))
             case TaskStopped():
                 self._ready = deque(one for one in self._ready if one[0] != where)
+            case TriggerReady():
+                self._waits.start(where, data)
+            case TaskResumed():
+                self._waits.forget(where)
+            case TaskAwaitsInput():
+                self._asking.append((where, data))
             case RunSucceeded():
                 self._ended = RunStatus.SUCCESS
             case RunFailed() | RunQuarantined():
@@ -298,6 +363,8 @@ class _Runner:
             max_tries=ready.max_tries,
             do_xcom_push=ready.do_xcom_push,
             conf=self._conf,
+            resume=ready.resume,
+            first_started_at=ready.first_started_at,
         )
         started_at = self._clock.now()
         claim: dict[str, Any] = {
@@ -322,7 +389,9 @@ class _Runner:
                 outcome = Outcome(kind="failed", error_type="NotMappable", message=problem)
                 xcoms = {}
         if not is_callback(where):
-            self._xcoms.setdefault(where.task_id, {})[where.map_index] = xcoms
+            kept = self._xcoms.setdefault(where.task_id, {})
+            before = kept.get(where.map_index, {}) if ready.resume is not None else {}
+            kept[where.map_index] = before | xcoms
         self._do(self._report(outcome, claim, xcoms))
 
     def _run(self, attempt: Attempt, limit_s: float | None) -> Outcome:
@@ -350,6 +419,14 @@ class _Runner:
                 return SucceedAttempt(**common, choice=outcome.choice, assets=outcome.assets)
             case "skipped":
                 return SkipAttempt(**common, reason=outcome.message)
+            case "rescheduled":
+                assert outcome.until is not None
+                # The task said so by the real time.
+                until = common["ended_at"] + (outcome.until - datetime.now(UTC))
+                return RescheduleAttempt(**common, until=until)
+            case "deferred":
+                assert outcome.pause is not None
+                return outcome.pause.report(common)
             case "failed":
                 return FailAttempt(
                     **common,

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
 
 from millstream.core.spec import Action, PythonAction, TaskSpec, TriggerRule, WeightRule
 from millstream.sdk import arguments, limits
@@ -20,7 +20,13 @@ from millstream.sdk.assets import asset_list
 from millstream.sdk.authoring import author_place, current_dag, current_group
 from millstream.sdk.callbacks import callbacks_of
 from millstream.sdk.edges import Node
-from millstream.sdk.errors import AirflowException, NotSupportedYet
+from millstream.sdk.errors import (
+    AirflowException,
+    NotSupportedYet,
+    TaskDeferralError,
+    TaskDeferralTimeout,
+    TaskDeferred,
+)
 from millstream.sdk.limits import PriorityWeightStrategy
 from millstream.sdk.params import ParamsDict
 from millstream.sdk.retry_policy import RetryPolicy
@@ -39,8 +45,12 @@ if TYPE_CHECKING:
     from millstream.sdk.dag import DAG
     from millstream.sdk.mapped_operator import OperatorPartial
     from millstream.sdk.taskgroup import TaskGroup
+    from millstream.sdk.triggers.trigger import BaseTrigger, StartTriggerArgs
 
 Init = Callable[..., None]
+# What ``resume_execution`` is called with where the wait ended badly (Airflow's words).
+FAIL = "__fail__"
+TRIGGER_TIMEOUT = "Trigger timeout"
 PreExecute = Callable[[dict[str, Any]], None]
 PostExecute = Callable[[dict[str, Any], Any], None]
 
@@ -143,6 +153,11 @@ class BaseOperator(Node):
     _creation: _Creation
 
     prepares_template: ClassVar[bool] = False
+    # Whether ``params`` are a form that a person fills in, not values that the task is given.
+    params_are_asked: ClassVar[bool] = False
+    # With ``start_from_trigger`` the task defers before it does anything else.
+    start_trigger_args: StartTriggerArgs | None = None
+    start_from_trigger: bool = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -504,6 +519,41 @@ class BaseOperator(Node):
     def execute(self, context: Context) -> Any:
         """The task's work; the return value is its XCom."""
         raise NotImplementedError(f"{type(self).__name__} has no execute method")
+
+    def defer(
+        self,
+        *,
+        trigger: BaseTrigger,
+        method_name: str,
+        kwargs: dict[str, Any] | None = None,
+        timeout: timedelta | float | None = None,
+    ) -> NoReturn:
+        """Ends the attempt and waits for ``trigger`` without a slot; then, perhaps in another
+        process, ``method_name`` is called as ``method(context, event=payload, **kwargs)``.
+
+        After ``timeout`` (a timedelta or seconds) the task goes on with
+        :class:`TaskDeferralTimeout`.
+        """
+        if not callable(getattr(self, method_name, None)):
+            raise AirflowException(
+                f"task {self.task_id!r} defers to {method_name!r}, and {type(self).__name__} has "
+                f"no such method"
+            )
+        raise TaskDeferred(trigger=trigger, method_name=method_name, kwargs=kwargs, timeout=timeout)
+
+    def resume_execution(
+        self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context
+    ) -> Any:
+        """Goes on after :meth:`defer`; ``__fail__`` stands for a trigger that broke or took too
+        long."""
+        given = dict(next_kwargs or {})
+        if next_method == FAIL:
+            if given.get("error") == TRIGGER_TIMEOUT:
+                raise TaskDeferralTimeout(given.get("message") or TRIGGER_TIMEOUT)
+            if given.get("traceback"):
+                self.log.error("Trigger failed:\n%s", "\n".join(given["traceback"]))
+            raise TaskDeferralError(given.get("error", "the trigger failed"))
+        return getattr(self, next_method)(context, **given)
 
     def post_execute(self, context: Context, result: Any = None) -> None:
         """Called right after ``execute`` succeeded."""

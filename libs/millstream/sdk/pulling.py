@@ -35,6 +35,9 @@ class TaskChannel(Store, Protocol):
 
     def find_asset_events(self, asked: AssetEventsQuestion) -> list[AssetEventRecord]:
         """Updates of assets, oldest first."""
+
+    def find_states(self, question: bytes) -> bytes:
+        """How the runs of another DAG stand, as ``sdk.states`` writes questions and answers."""
         ...
 
 

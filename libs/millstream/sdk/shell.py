@@ -31,12 +31,26 @@ def run_bash(
     cwd: str | None = None,
     skip_exit_codes: Sequence[int] = (99,),
 ) -> str:
-    """Runs ``command`` and returns the last line of its standard output ("" if it wrote none).
+    """Runs ``command`` as :func:`bash_result` does and returns the last line of its standard output
+    ("" if it wrote none). Raises :class:`AirflowSkipException` for a skip exit code and
+    :class:`AirflowException` for any other but 0."""
+    code, last = bash_result(command, env=env, append_env=append_env, cwd=cwd)
+    _judge(code, skip_exit_codes)
+    return last
+
+
+def bash_result(
+    command: str,
+    *,
+    env: Mapping[str, str] | None = None,
+    append_env: bool = False,
+    cwd: str | None = None,
+) -> tuple[int, str]:
+    """Runs ``command``; its exit code (negative: the signal) and the last line of its standard
+    output.
 
     Both outputs go to ``sys.stdout`` line by line. Without ``cwd`` it runs in a temporary
-    directory. Processes that the command leaves behind in its process group end with it. Raises
-    :class:`AirflowSkipException` for a skip exit code and :class:`AirflowException` for any other
-    but 0.
+    directory. Processes that the command leaves behind in its process group end with it.
     """
     bash = shutil.which("bash")
     if bash is None:
@@ -45,9 +59,7 @@ def run_bash(
         raise AirflowException(f"cwd {cwd!r} is not a directory on this worker")
     environment = dict(env) if env is not None and not append_env else {**os.environ, **(env or {})}
     with tempfile.TemporaryDirectory(prefix="millstream-", ignore_cleanup_errors=True) as scratch:
-        code, last = run_command([bash, "-c", command], environment, cwd or scratch)
-    _judge(code, skip_exit_codes)
-    return last
+        return run_command([bash, "-c", command], environment, cwd or scratch)
 
 
 def run_command(arguments: Sequence[str], env: Mapping[str, str], cwd: str) -> tuple[int, str]:

@@ -285,6 +285,7 @@ class TaskDecorator:
 # Loaded when they are first used: most DAG files use none of them.
 _ELSEWHERE = {
     "bash": "DecoratedBash",
+    "sensor": "DecoratedSensor",
     "virtualenv": "DecoratedVirtualenv",
     "external_python": "DecoratedExternalPython",
     "branch_virtualenv": "DecoratedBranchVirtualenv",

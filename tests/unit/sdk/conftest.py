@@ -13,11 +13,13 @@ import pytest
 
 from millstream.core.asset_events import AssetEventRecord, AssetEventsQuestion
 from millstream.core.events import RunInfo, XCom
+from millstream.core.run_states import StatesAnswer, StatesQuestion
 from millstream.core.spec import Action
 from millstream.core.xcoms import FoundXCom, Place, XComAnswer, XComPull
 from millstream.sdk.dag import DAG
 from millstream.sdk.execution import Attempt, Outcome, run_attempt
 from millstream.sdk.load import load_dags
+from millstream.sdk.states import decode_question, encode_answer
 
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
 
@@ -36,6 +38,13 @@ class MemoryChannel:
         self.asked_assets: list[AssetEventsQuestion] = []
         self.variables: dict[str, str] = {}
         self.connections: dict[str, str] = {}
+        self.states: list[StatesAnswer] = []
+        self.questions: list[StatesQuestion] = []
+
+    def find_states(self, question: bytes) -> bytes:
+        """The next of ``states``; the last one again and again."""
+        self.questions.append(decode_question(question))
+        return encode_answer(self.states.pop(0) if len(self.states) > 1 else self.states[0])
 
     def put(
         self, task_id: str, value: Any, key: str = "return_value", path: tuple[int, ...] = ()

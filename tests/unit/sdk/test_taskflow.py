@@ -181,7 +181,7 @@ def test_async_functions_are_run(run: Any) -> None:
 
 def test_what_is_planned_says_so() -> None:
     with pytest.raises(NotSupportedYet, match="not supported yet"):
-        task.sensor  # noqa: B018
+        task.kubernetes  # noqa: B018
     with pytest.raises(TypeError, match="@task needs a function"):
         task(5)
 

@@ -1,0 +1,1 @@
+"""What a deferred task waits for: asyncio code that a worker runs in one loop with many others."""
