@@ -22,6 +22,7 @@ from millstream_api.dags import DagService
 from millstream_api.events import EventService
 from millstream_api.heartbeats import Workers
 from millstream_api.hub import Hub
+from millstream_api.human_input import HumanInputService
 from millstream_api.pools import PoolService
 from millstream_api.progress import Progress
 from millstream_api.runs import RunService
@@ -61,6 +62,7 @@ async def main(service: Service) -> None:
         VariableService(commands, snapshots, secrets, box, timeout_s),
         ConnectionService(commands, snapshots, secrets, box, timeout_s),
         AssetService(commands, snapshots, timeout_s),
+        HumanInputService(commands, snapshots, timeout_s),
         PoolService(commands, snapshots, timeout_s),
         SystemService(bus, event_log, snapshots, workers),
     )

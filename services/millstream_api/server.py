@@ -20,6 +20,8 @@ from millstream.rpc.v1 import (
     dags_pb2_grpc,
     events_pb2,
     events_pb2_grpc,
+    human_input_pb2,
+    human_input_pb2_grpc,
     pools_pb2,
     pools_pb2_grpc,
     runs_pb2,
@@ -54,6 +56,7 @@ _KINDS: tuple[tuple[Any, Any, str], ...] = (
     (variables_pb2, variables_pb2_grpc, "VariableService"),
     (connections_pb2, connections_pb2_grpc, "ConnectionService"),
     (assets_pb2, assets_pb2_grpc, "AssetService"),
+    (human_input_pb2, human_input_pb2_grpc, "HumanInputService"),
     (pools_pb2, pools_pb2_grpc, "PoolService"),
     (system_pb2, system_pb2_grpc, "SystemService"),
 )

@@ -17,6 +17,7 @@ from millstream.rpc.v1 import (
     connections_pb2_grpc,
     dags_pb2_grpc,
     events_pb2_grpc,
+    human_input_pb2_grpc,
     pools_pb2_grpc,
     runs_pb2_grpc,
     system_pb2_grpc,
@@ -54,6 +55,7 @@ class Channel:
         self.dags: Any = dags_pb2_grpc.DagServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.runs: Any = runs_pb2_grpc.RunServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.pools: Any = pools_pb2_grpc.PoolServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self.inputs: Any = human_input_pb2_grpc.HumanInputServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.assets: Any = assets_pb2_grpc.AssetServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.events: Any = events_pb2_grpc.EventServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.variables: Any = variables_pb2_grpc.VariableServiceStub(self._channel)  # type: ignore[no-untyped-call]

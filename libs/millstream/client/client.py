@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from millstream.client.address import find_address
+from millstream.client.approvals import Approvals
 from millstream.client.assets import Assets
 from millstream.client.channel import Channel
 from millstream.client.control import (
@@ -82,6 +83,7 @@ class Client:
         self.variables = Variables(self._channel, namespace)
         self.connections = Connections(self._channel, namespace)
         self.assets = Assets(self._channel, namespace)
+        self.approvals = Approvals(self._channel, namespace)
         self.pools = Pools(self._channel, namespace)
 
     def __enter__(self) -> Client:
