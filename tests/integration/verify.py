@@ -186,6 +186,9 @@ class _Run:
     was_reopened: bool = False
     tasks: dict[tuple[str, tuple[int, ...]], _Task] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
+    # What mapped tasks became: the nodes that are expanded, and the instances that must be there.
+    expanded: set[tuple[str, tuple[int, ...]]] = field(default_factory=set)
+    expected: set[tuple[str, tuple[int, ...]]] = field(default_factory=set)
 
 
 def check_legality(log: Log) -> None:
@@ -220,10 +223,16 @@ def check_legality(log: Log) -> None:
             case kind if kind in CONTROL:
                 assert not runs[key].is_over, f"{kind} after the end of {key}"
                 _control(runs[key], row, data)
+            case "TaskScheduled":
+                assert not runs[key].is_over
+            case "TaskExpanded":
+                assert not runs[key].is_over
+                _expand(runs[key], (row["task_id"], tuple(row["map_index"])), data["length"])
             case kind if kind in ENDS_RUN:
                 assert not runs[key].is_over, f"run {key} ended twice"
                 runs[key].is_over = True
                 if kind != "RunQuarantined":
+                    assert runs[key].expected <= {*runs[key].tasks, *runs[key].expanded}
                     assert all(task.is_over for task in runs[key].tasks.values())
                     names = {name for name, _ in runs[key].tasks}
                     assert names == set(runs[key].upstream), "tasks were lost"
@@ -235,6 +244,15 @@ def check_legality(log: Log) -> None:
                 assert kind in ABOUT_TASK
                 assert not runs[key].is_over, f"{kind} after the end of {key}"
                 _check_task(runs[key], row, data)
+
+
+def _expand(run: _Run, about: tuple[str, tuple[int, ...]], length: int) -> None:
+    """The task became instances, and each of them must end."""
+    assert about not in run.tasks, f"{about} had begun"
+    assert about not in run.expanded, f"{about} was expanded twice"
+    assert length > 0
+    run.expanded.add(about)
+    run.expected |= {(about[0], (*about[1], index)) for index in range(length)}
 
 
 def _check_secret(
