@@ -43,7 +43,10 @@ def bash_dag(dag_id: str, *tasks: TaskSpec) -> DagSpec:
 class RunningStack:
     """``up`` starts it and ``down`` stops it; both may be called again on the same data."""
 
-    def __init__(self, data_dir: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, environment: dict[str, str] | None = None, slots: int = 2
+    ) -> None:
+        self._slots = slots
         self.data_dir = data_dir
         self.environment = {
             name: text for name, text in os.environ.items() if not name.startswith("MILLSTREAM_")
@@ -52,7 +55,7 @@ class RunningStack:
         self._seen: set[ProcessId] = set()
 
     def up(self) -> None:
-        done = self.run("up", "--detach", "--workers", "1", "--slots", "2")
+        done = self.run("up", "--detach", "--workers", "1", "--slots", str(self._slots))
         assert done.returncode == 0, done.stderr
         self._note()
 
