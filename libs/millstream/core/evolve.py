@@ -180,12 +180,13 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
         case DagVersionSubmitted():
             latest = state.latest(where.namespace, where.dag_id)
             return data.version == (latest.version + 1 if latest else 1)
+        # Whoever starts need not fold all versions of a thing, only the latest.
         case VariableSet():
-            return data.version == state.variables.get((where.namespace, data.key), 0) + 1
+            return data.version > state.variables.get((where.namespace, data.key), 0)
         case VariableDeleted():
             return (where.namespace, data.key) in state.variables
         case ConnectionSet():
-            return data.version == state.connections.get((where.namespace, data.conn_id), 0) + 1
+            return data.version > state.connections.get((where.namespace, data.conn_id), 0)
         case ConnectionDeleted():
             return (where.namespace, data.conn_id) in state.connections
         case RunCreated() | RunReopened():

@@ -5,6 +5,7 @@ The spellings are those of Airflow, so that what was exported there can be impor
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from typing import Any
@@ -72,6 +73,11 @@ class Connection:
         return find_connection(conn_id)
 
     get_connection_from_secrets = get
+
+    @classmethod
+    async def async_get(cls, conn_id: str) -> Connection:
+        """:meth:`get`, without blocking the event loop."""
+        return await asyncio.to_thread(cls.get, conn_id)
 
     @classmethod
     def from_uri(cls, uri: str, conn_id: str | None = None) -> Connection:

@@ -35,6 +35,11 @@ class BaseHook:
         return Connection.get(conn_id)
 
     @classmethod
+    async def aget_connection(cls, conn_id: str) -> Connection:
+        """:meth:`get_connection`, without blocking the event loop."""
+        return await Connection.async_get(conn_id)
+
+    @classmethod
     def get_hook(cls, conn_id: str, hook_params: dict[str, Any] | None = None) -> Any:
         """A hook for the connection, by its type."""
         return cls.get_connection(conn_id).get_hook(hook_params=hook_params)

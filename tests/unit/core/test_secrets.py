@@ -80,6 +80,18 @@ def test_connections() -> None:
     assert shard.state.connections == {}
 
 
+def test_the_latest_version_is_enough_to_go_on_from() -> None:
+    shard = Shard()
+    for _ in range(3):
+        set_variable(shard)
+        set_connection(shard)
+    latest = fold(shard.log[-2:])
+    assert (latest.variables, latest.connections) == (
+        shard.state.variables,
+        shard.state.connections,
+    )
+
+
 def test_names_are_of_their_namespace_and_kind() -> None:
     shard = Shard()
     set_variable(shard, "x")

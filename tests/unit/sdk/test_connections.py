@@ -246,3 +246,15 @@ def test_a_connection_of_the_environment_is_masked(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AIRFLOW_CONN_X", "a://u:env-pass%21@h")
     Connection.get("x")
     assert masker.mask("env-pass! env-pass%21") == "*** ***"
+
+
+def test_an_async_task_looks_connections_up(run: Any, channel: Any) -> None:
+    channel.connections["db"] = '{"conn_type": "t", "host": "h"}'
+
+    async def work() -> list[str | None]:
+        first = await Connection.async_get("db")
+        return [first.host, (await BaseHook.aget_connection("db")).conn_type]
+
+    with DAG("d") as dag:
+        PythonOperator(task_id="t", python_callable=work)
+    assert run(dag, "t").xcoms["return_value"] == b'["h","t"]'
