@@ -137,6 +137,19 @@ with DAG(dag_id="types", schedule=None):
 
     check(small(), large())
 
+with DAG(dag_id="many", schedule=None):
+
+    @task
+    def pushes(ti):
+        for n in range(12):
+            ti.xcom_push(f"k{n}", str(n % 10) * 40_000)
+
+    @task
+    def pulls(ti):
+        return [ti.xcom_pull("pushes", key=f"k{n}") == str(n % 10) * 40_000 for n in range(12)]
+
+    pushes() >> pulls()
+
 with DAG(dag_id="no_codec", schedule=None):
 
     @task
@@ -175,6 +188,15 @@ def test_values_of_many_types_between_processes(stack: RunningStack, tmp_path: P
     assert "packed:dict" in said.stdout
     state = stack.data_dir / "state" / "worker-1" / "scratch" / "worker-1"
     assert not any(state.iterdir())
+
+
+def test_values_that_are_too_much_together_go_to_the_blob_store(client: Client) -> None:
+    run = client.trigger("many")
+    assert_success(client, run)
+    assert client.xcom(client.get_run(run), "pulls") == [True] * 12
+    stored = [xcom for xcom in client.xcoms(client.get_run(run)) if xcom.task_id == "pushes"]
+    assert {bool(xcom.blob) for xcom in stored} == {True, False}
+    assert sum(xcom.size for xcom in stored if not xcom.blob) <= 256 * 1024
 
 
 def test_a_value_without_a_codec_fails_its_task(stack: RunningStack, client: Client) -> None:

@@ -109,3 +109,12 @@ def test_the_dags_of_the_pages_can_be_submitted(source: str, tmp_path: Path) -> 
     assert dags
     for dag in dags:
         check_dag(dag.to_spec("page.py"))
+
+
+def test_the_example_of_passing_data_runs() -> None:
+    text = (ROOT / "docs/guide/data.md").read_text()
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert code
+    names: dict[str, Any] = {}
+    exec(code[1], names)
+    assert names["dag"].test().xcom("report", "note") == "3 rows of shop"

@@ -135,7 +135,7 @@ def _map_name(context: Context) -> str:
 
 def _places(dag: DAG | None) -> tuple[str, str]:
     """The DAG file, and the directory of its bundle."""
-    return (dag.fileloc, dag.bundle_dir or dag.folder) if dag else ("", "")
+    return (dag.fileloc, dag.bundle_dir) if dag else ("", "")
 
 
 def _rescheduled(error: AirflowRescheduleException, context: Context) -> Outcome:

@@ -123,7 +123,7 @@ class LocalRun:
         found = self.xcoms.get(task_id, {}).get(path, {}).get(key)
         if found is None:
             return default
-        with scope_of(self.dag_file, str(Path(self.dag_file).parent)):
+        with scope_of(self.dag_file, ""):
             return decode(found.codec, self.blobs[found.blob] if found.blob else found.value)
 
 

@@ -13,6 +13,7 @@ from millstream.core.asset_events import AssetEventRecord, AssetEventsQuestion
 from millstream.core.events import XCom
 from millstream.core.xcoms import FoundXCom, MapIndex, Place, XComAnswer, XComPull, XComQuery
 from millstream.sdk.codecs import Encoded, decode
+from millstream.sdk.codecs.plain import WrittenAsList
 from millstream.sdk.stores import Store
 
 MOST_INLINE_BYTES = 48 * 1024
@@ -84,7 +85,7 @@ class Pulled:
         self._after = answer.after
 
 
-class LazyXComs(Sequence[Any]):
+class LazyXComs(WrittenAsList):
     """What the instances of a mapped task handed on, in their order; an instance without a value is
     left out. A value is fetched and decoded each time it is looked at."""
 

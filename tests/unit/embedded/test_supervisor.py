@@ -104,7 +104,8 @@ async def test_children_of_a_dead_process_do_not_survive(tmp_path: Path) -> None
     code = (
         "import os, sys\n"
         "pid = os.fork()\n"
-        f"if pid: open({str(note)!r}, 'w').write(str(pid))\n" + READY + WAIT
+        f"if pid: open({str(note)!r}, 'w').write(str(pid))\n"
+        "else:\n import signal; signal.pause()\n" + READY + WAIT
     )
     supervisor = Supervisor([spec("a", code)], tmp_path)
     supervisor.start()

@@ -28,6 +28,7 @@ from millstream.sdk.codecs import Encoded, decode, encode, readable
 from millstream.sdk.codecs.packed import ALIGNMENT, MAGIC
 from millstream.sdk.codecs.plain import Unencodable
 from millstream.sdk.codecs.scope import scope_of
+from millstream.sdk.codecs.tree import _DECODERS
 from millstream.sdk.errors import XComDecodingError
 from millstream.sdk.xcom import encode_xcom
 
@@ -42,6 +43,9 @@ ZONES = ["UTC", "Europe/Paris", "America/New_York", "Asia/Kathmandu"]
 def bundle() -> Iterator[None]:
     with scope_of(str(HERE), str(HERE.parent)):
         yield
+
+
+TYPE_NAMES = sorted(_DECODERS)
 
 
 def data_of(encoded: Encoded) -> bytes:
@@ -338,6 +342,43 @@ class TestPacked:
             with pytest.raises(XComDecodingError, match="damaged"):
                 decode("packed:bytes", cut)
 
+    @given(
+        st.recursive(
+            st.none() | st.integers() | TEXTS | st.just("xcom_classes:Point"),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.fixed_dictionaries(
+                    {"__type__": st.sampled_from(TYPE_NAMES)},
+                    optional=dict.fromkeys(
+                        (
+                            "value",
+                            "items",
+                            "data",
+                            "class",
+                            "fields",
+                            "name",
+                            "zone",
+                            "shape",
+                            "dtype",
+                            "days",
+                            "offset_s",
+                            "arrow",
+                            "count",
+                        ),
+                        inner,
+                    ),
+                )
+            ),
+        )
+    )
+    @settings(max_examples=200)
+    def test_whatever_is_stored_is_a_value_or_an_error_that_says_so(self, tree: Any) -> None:
+        for read in (decode, readable):
+            try:
+                read("typed:x", msgspec.json.encode(tree))
+            except XComDecodingError:
+                pass
+
     def test_a_codec_of_a_newer_release_is_named(self) -> None:
         with pytest.raises(XComDecodingError, match="'later:x', which this release"):
             decode("later:x", b"1")
@@ -422,6 +463,16 @@ class TestClasses:
         with pytest.raises(XComDecodingError, match=message):
             decode("typed:x", msgspec.json.encode(tree))
         assert "antigravity" not in set(sys.modules) - before
+
+    def test_in_a_local_run_every_module_counts_that_is_not_installed(
+        self, tmp_path: pathlib.Path
+    ) -> None:
+        with scope_of(str(tmp_path / "flow.py"), ""):
+            assert through(own.Point(1.0)) == own.Point(1.0)
+            for installed in ("msgspec:Struct", "http:HTTPStatus"):
+                tree = {"__type__": "enum", "class": installed, "name": "OK"}
+                with pytest.raises(XComDecodingError, match="neither in the DAG's bundle"):
+                    decode("typed:x", msgspec.json.encode(tree))
 
     def test_a_field_that_is_new_gets_its_default(self) -> None:
         tree = {"__type__": "dataclass", "class": "xcom_classes:Point", "fields": {"x": 1}}

@@ -9,7 +9,9 @@ import pytest
 
 from millstream import DAG, PythonOperator, task
 from millstream.core.xcoms import Place, XComPull, XComQuery
+from millstream.sdk.codecs import decode
 from millstream.sdk.pulling import LazyXComs, Pulled
+from millstream.sdk.xcom import encode_xcom
 
 
 def one(function: Any, **options: Any) -> DAG:
@@ -186,6 +188,13 @@ class TestLazyXComs:
         assert [pull.after for pull in channel.asked] == [None, Place(0, (2,))]
         assert len(values) == 8
         assert len(channel.asked) == 3
+
+    def test_it_is_handed_on_as_a_list(self, values: LazyXComs) -> None:
+        encoded = encode_xcom(values, "t")
+        assert (encoded.codec, encoded.length) == ("", 8)
+        assert encoded.buffers == (b"[0,1,4,9,16,25,36,49]",)
+        encoded = encode_xcom({"all": values, "a": {1}}, "t")
+        assert decode(encoded.codec, encoded.buffers[0]) == {"all": list(values), "a": {1}}
 
     def test_it_is_a_sequence(self, values: LazyXComs) -> None:
         squares = [0, 1, 4, 9, 16, 25, 36, 49]

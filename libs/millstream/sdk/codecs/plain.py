@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class WrittenAsList(Sequence[Any]):
+    """A sequence that is handed on as a list of its items."""
 
 
 class NotPlain(Exception):
@@ -67,4 +72,6 @@ def _plain_subclass(value: Any) -> Any:
         return int(value)
     if isinstance(value, float):
         return _plain(float(value))
+    if isinstance(value, WrittenAsList):
+        return [_plain(item) for item in value]
     raise NotPlain

@@ -26,10 +26,13 @@ PICKLE_SETTING = "MILLSTREAM_XCOM_PICKLE"
 SIZE_SETTING = "MILLSTREAM_XCOM_MAX_BYTES"
 DEFAULT_MOST_BYTES = 1024**3
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
+_STANDARD_LIBRARY = Path(os.__file__).resolve().parent
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """The DAG file and the directory of its bundle; both empty for a task without a DAG file."""
+    """The DAG file and the directory of its bundle; both empty for a task without a DAG file. A DAG
+    file without a bundle runs here, as ``dag.test()`` runs it: then the project around it is
+    unknown, and every module counts that is not installed."""
 
     dag_file: str = ""
     bundle_dir: str = ""
@@ -37,6 +40,8 @@ class Scope(msgspec.Struct, frozen=True):
     @property
     def dag_file_name(self) -> str:
         """The DAG file's path in its bundle."""
+        if not self.bundle_dir:
+            return Path(self.dag_file).name
         return Path(os.path.relpath(self.dag_file, self.bundle_dir)).as_posix()
 
     def is_dag_file(self, module_name: str) -> bool:
@@ -61,10 +66,12 @@ class Scope(msgspec.Struct, frozen=True):
         return any(self._is_in_bundle(place) for place in _places(module_name))
 
     def _is_in_bundle(self, place: str) -> bool:
-        if not self.bundle_dir:
+        if not self.dag_file:
             return False
-        path, root = Path(place).resolve(), Path(self.bundle_dir).resolve()
-        return path.is_relative_to(root) and not _INSTALLED & set(path.relative_to(root).parts)
+        path, root = Path(place).resolve(), Path(self.bundle_dir or "/").resolve()
+        if not path.is_relative_to(root) or _INSTALLED & set(path.relative_to(root).parts):
+            return False
+        return bool(self.bundle_dir) or not path.is_relative_to(_STANDARD_LIBRARY)
 
 
 def _places(module_name: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from millstream.sdk.codecs import arrays, builtin, classes, frames, packed, pickles, times
-from millstream.sdk.codecs.plain import NotPlain, Unencodable, dump, plain_json
+from millstream.sdk.codecs.plain import NotPlain, Unencodable, WrittenAsList, dump, plain_json
 from millstream.sdk.errors import XComDecodingError
 
 TYPE = "__type__"
@@ -38,7 +38,7 @@ class Encoded(NamedTuple):
 
 def encode(value: Any) -> Encoded:
     """Raises Unencodable, RecursionError, or UnicodeEncodeError for lone surrogates."""
-    length = len(value) if isinstance(value, list | tuple | dict) else -1
+    length = len(value) if isinstance(value, list | tuple | dict | WrittenAsList) else -1
     try:
         return Encoded("", (plain_json(value),), length)
     except NotPlain:
@@ -148,11 +148,9 @@ class Encoder:
                 return float(value)
             self.is_typed = True
             return {TYPE: "float", "value": repr(float(value))}
-        if isinstance(value, Sequence) and type(value).__name__ == "LazyXComs":
-            return self.items(value, path)
         if isinstance(value, dict):
             return self._dict(value, path)
-        if isinstance(value, list):
+        if isinstance(value, list | WrittenAsList):
             return self.items(value, path)
         self.is_typed = True
         for find in (classes.encoder_of, arrays.encoder_of, times.encoder_of, builtin.encoder_of):
@@ -234,6 +232,10 @@ class Decoder:
             raise XComDecodingError(
                 f"the value holds a {name}, and {error.name or error} cannot be imported where "
                 f"this task runs: {error}"
+            ) from error
+        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+            raise XComDecodingError(
+                f"the value holds a {name} that cannot be read: {error!r}"
             ) from error
 
     def binary(self, place: dict[str, Any]) -> memoryview:
