@@ -149,7 +149,7 @@ class Asked(msgspec.Struct, frozen=True, tag_field="kind", tag="asked"):
 
     number: int
     token: str
-    question: AskStates
+    question: AskStates | Find
 
 
 class Answered(msgspec.Struct, frozen=True, tag_field="kind", tag="answered"):

@@ -19,22 +19,22 @@ import time
 import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import IO
 
 import msgspec
 
 from millstream.core.errors import MillstreamError
-from millstream.sdk.dag import DAG
 from millstream.sdk.deferral import dag_module
 from millstream.sdk.load import load_dags
 from millstream.sdk.masking import masker
+from millstream.sdk.stores import asking
 from millstream.sdk.triggers.running import KILLED, Firing, run_trigger
 from millstream_worker.frames import (
     Answered,
     Asked,
     AskStates,
     CancelTrigger,
+    Find,
     Fired,
     FrameReader,
     FromChild,
@@ -63,7 +63,36 @@ class _Line:
         self._token = token
 
     async def find_states(self, question: bytes) -> bytes:
-        return await self._host.ask(self._token, AskStates(question))
+        return (await self._host.ask(self._token, AskStates(question)) or "").encode()
+
+
+class _Store:
+    """Variables and connections for triggers. Those who ask wait, so they ask in a thread."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._loop = asyncio.get_running_loop()
+
+    def find_variable(self, key: str) -> str | None:
+        return self._find(Find("variable", key))
+
+    def find_connection(self, conn_id: str) -> str | None:
+        return self._find(Find("connection", conn_id))
+
+    def set_variable(self, key: str, value: str, description: str) -> None:
+        raise MillstreamError(f"variable {key!r}: a trigger cannot set variables; its task can")
+
+    def delete_variable(self, key: str) -> bool:
+        raise MillstreamError(f"variable {key!r}: a trigger cannot delete variables; its task can")
+
+    def _find(self, find: Find) -> str | None:
+        if threading.current_thread() is threading.main_thread():
+            raise MillstreamError(
+                f"{find.what} {find.name!r}: asking for it would block all triggers; ask in a "
+                f"thread: await asyncio.to_thread(...)"
+            )
+        asking = self._host.ask(_token.get(), find)
+        return asyncio.run_coroutine_threadsafe(asking, self._loop).result()
 
 
 class Host:
@@ -73,9 +102,10 @@ class Host:
         self._writer = writer
         self._running: dict[str, asyncio.Task[None]] = {}
         self._abouts: dict[str, str] = {}
-        self._answers: dict[int, asyncio.Future[str]] = {}
+        self._answers: dict[int, asyncio.Future[str | None]] = {}
         self._asked = 0
         self._modules: dict[str, str] = {}
+        self._loading = asyncio.Lock()
         self.beat = time.monotonic()
 
     def take(self, message: ToChild) -> None:
@@ -97,21 +127,21 @@ class Host:
                     if answer.error:
                         future.set_exception(MillstreamError(answer.error))
                     else:
-                        future.set_result(answer.value or "")
+                        future.set_result(answer.value)
 
     def say(self, token: str, text: str) -> None:
         """A line for the log of the trigger's task."""
         for line in masker.mask(text).splitlines():
             self._send(Said(token, line[:LONGEST_LINE]))
 
-    async def ask(self, token: str, question: AskStates) -> bytes:
+    async def ask(self, token: str, question: AskStates | Find) -> str | None:
         self._asked += 1
         number = self._asked
-        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._answers[number] = future
         self._send(Asked(number, token, question))
         try:
-            return (await future).encode()
+            return await future
         finally:
             self._answers.pop(number, None)
 
@@ -131,7 +161,7 @@ class Host:
             if run.timeout_at is not None:
                 left_s = (run.timeout_at - datetime.now(UTC)).total_seconds() + GRACE_S
             async with asyncio.timeout(left_s):
-                module = self._module(run)
+                module = await self._module(run)
                 firing = await run_trigger(
                     run.trigger, run.where.task_id, module, _Line(self, run.token)
                 )
@@ -144,7 +174,7 @@ class Host:
             self._abouts.pop(run.token, None)
             self._send(Fired(run.token, firing))
 
-    def _module(self, run: RunTrigger) -> str:
+    async def _module(self, run: RunTrigger) -> str:
         """The module of the DAG file, if the trigger is defined in it. Raises
         :class:`DagFileError`."""
         path = os.path.join(run.bundle_dir, run.file)
@@ -153,15 +183,19 @@ class Host:
                 sys.path.insert(0, directory)
         if not run.trigger.classpath.startswith(":"):
             return ""
-        if path not in self._modules:
-            dags: list[DAG] = load_dags(path, run.bundle_dir)
-            assert dags, "a DAG file without DAGs is an error"
-            self._modules[path] = dag_module(str(Path(path).resolve()))
+        async with self._loading:
+            if path not in self._modules:  # in a thread, since it may ask for variables
+                self._modules[path] = await asyncio.to_thread(_load, path, run.bundle_dir)
         return self._modules[path]
 
     def _send(self, message: FromChild) -> None:
         if not self._writer.is_closing():
             self._writer.write(encode_frame(message))
+
+
+def _load(path: str, bundle_dir: str) -> str:
+    load_dags(path, bundle_dir)
+    return dag_module(os.path.realpath(path))
 
 
 def _about(run: RunTrigger) -> str:
@@ -258,12 +292,17 @@ async def serve(connection: socket.socket) -> None:
     beating = asyncio.create_task(host.keep_beating())
     frames = FrameReader()
     try:
-        while data := await reader.read(1 << 16):
-            for body in frames.feed(data):
-                host.take(to_child_decoder.decode(body))
+        with asking(_Store(host)):
+            await _read(reader, frames, host)
     except (ConnectionError, msgspec.MsgspecError):
         pass
     beating.cancel()
+
+
+async def _read(reader: asyncio.StreamReader, frames: FrameReader, host: Host) -> None:
+    while data := await reader.read(1 << 16):
+        for body in frames.feed(data):
+            host.take(to_child_decoder.decode(body))
 
 
 def main() -> None:

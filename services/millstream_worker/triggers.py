@@ -14,7 +14,7 @@ import structlog
 
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.log_lines import LogLine, encode_log_lines
-from millstream.adapters.streams import log_subject
+from millstream.adapters.streams import log_subject, lookup_subject
 from millstream.core.commands import FireTrigger, StartAttempt
 from millstream.core.deferral import Cause
 from millstream.core.errors import MillstreamError, Unavailable
@@ -28,6 +28,7 @@ from millstream_worker.frames import (
     Answered,
     Asked,
     CancelTrigger,
+    Find,
     Fired,
     FromChild,
     RunTrigger,
@@ -42,6 +43,7 @@ IDLE_S = 60.0
 CALM_S = 60.0
 # A process that dies so often without a calm minute takes its triggers with it.
 MOST_CRASHES = 3
+LOOKUP_TIMEOUT_S = 2.0
 RESTART_AFTER_S = 0.5
 
 
@@ -187,10 +189,8 @@ class Triggers:
         )
 
     def _cancel(self, one: _Open, *, is_killed: bool) -> None:
-        bundle = self._bundles.get(one.ready.bundle)
         self._forget(one.token)
-        if bundle is not None and bundle.host is not None:
-            bundle.host.tell(CancelTrigger(one.token, is_killed))
+        self._tell(one, CancelTrigger(one.token, is_killed))
 
     def tend(self) -> None:
         """End processes that have had nothing to do for a while."""
@@ -292,16 +292,33 @@ class Triggers:
                     self._spawn(self._answer(one, message))
 
     async def _answer(self, one: _Open, asked: Asked) -> None:
+        question = asked.question
+        if isinstance(question, Find):
+            told = await self._tools.secrets.find(question, one.where.namespace, self._look_up)
+            self._tell(one, Answered(asked.number, told))
+            return
         try:
             value = await find_states(
-                self._tools.bus, self._tools.shard, one.where.namespace, asked.question.question
+                self._tools.bus, self._tools.shard, one.where.namespace, question.question
             )
             told = Told(value.decode())
         except (MillstreamError, msgspec.MsgspecError) as error:
             told = Told(error=str(error))
+        self._tell(one, Answered(asked.number, told))
+
+    async def _look_up(self, what: str, question: bytes) -> bytes:
+        """Ask the projector, patiently: it may be restarting."""
+        subject = lookup_subject(self._tools.shard, what)
+        while True:
+            try:
+                return await self._tools.bus.ask(subject, question, LOOKUP_TIMEOUT_S)
+            except Unavailable:
+                await asyncio.sleep(0.2)
+
+    def _tell(self, one: _Open, message: CancelTrigger | Answered) -> None:
         bundle = self._bundles.get(one.ready.bundle)
         if bundle is not None and bundle.host is not None:
-            bundle.host.tell(Answered(asked.number, told))
+            bundle.host.tell(message)
 
     def _on_ended(self, host: HostProcess) -> None:
         """The process died: its triggers are run again, unless it does nothing but die."""

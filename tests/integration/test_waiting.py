@@ -26,7 +26,7 @@ import os
 
 from millstream import (
     DAG, ApprovalOperator, BaseOperator, BaseTrigger, EmptyOperator, ExternalTaskSensor,
-    FileSensor, HITLEntryOperator, Param, PythonOperator, PythonSensor, TriggerEvent, task,
+    FileSensor, HITLEntryOperator, Param, PythonOperator, PythonSensor, TriggerEvent, Variable,
 )
 
 FOLDER = {folder!r}
@@ -57,6 +57,14 @@ class Waits(BaseOperator):
 
     def go_on(self, context, event, n):
         return [event["found"], n, event["pid"]]
+
+
+class Asks(BaseTrigger):
+    def serialize(self):
+        return f"{{type(self).__module__}}.Asks", {{}}
+
+    async def run(self):
+        yield TriggerEvent(await asyncio.to_thread(Variable.get, "answer"))
 
 
 class Breaks(BaseTrigger):
@@ -98,6 +106,9 @@ with DAG("crashes"):
 
 with DAG("blocks"):
     Uses(task_id="wait", trigger=Blocks())
+
+with DAG("variable"):
+    Uses(task_id="wait", trigger=Asks())
 
 with DAG("slots"):
     # Two slots: three sensors that held theirs would wait for ever for what runs after them.
@@ -204,6 +215,15 @@ def test_a_file(stack: RunningStack, submit: Submit) -> None:
     wait_for_event(client, run, "TriggerStarted")
     (folder / "file").touch()
     assert_success(client, run)
+
+
+def test_a_trigger_asks_for_a_variable(stack: RunningStack, submit: Submit) -> None:
+    submit(stack)
+    client = stack.client()
+    client.variables.set("answer", "42")
+    run = client.trigger("variable")
+    assert_success(client, run)
+    assert client.xcom(run, "wait") == "42"
 
 
 def test_a_trigger_that_kills_its_process(stack: RunningStack, submit: Submit) -> None:

@@ -143,6 +143,16 @@ class DeadlineSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 Action = PythonAction | BashAction | EmptyAction
 
 
+class MarkedTask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A task of another DAG that waits for this one: who clears this one recursively clears that
+    one, in the run whose logical date the template gives, through so many DAGs at most."""
+
+    dag_id: str
+    task_id: str
+    logical_date: str = "{{ logical_date.isoformat() }}"
+    recursion_depth: int = 10
+
+
 class TaskSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One task. Times are in seconds; ``upstream`` names tasks of the same DAG; ``line`` is the
     line of the DAG file that made it (0: unknown)."""
@@ -189,6 +199,7 @@ class TaskSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     outlets: tuple[AssetRef | AliasRef, ...] = ()
     # What it returns is the result of the run.
     returns_dag_result: bool = False
+    marks: MarkedTask | None = None
 
 
 class DagSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

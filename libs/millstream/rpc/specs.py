@@ -14,6 +14,7 @@ from millstream.core.spec import (
     EmptyAction,
     GroupSpec,
     MapSource,
+    MarkedTask,
     PythonAction,
     TaskSpec,
     TriggerRule,
@@ -198,6 +199,7 @@ def _task_to_proto(task: TaskSpec) -> dags_pb2.TaskSpec:
         inlets=map(asset_to_proto, task.inlets),
         outlets=map(asset_to_proto, task.outlets),
         returns_dag_result=task.returns_dag_result,
+        marks=None if task.marks is None else _marks_to_proto(task.marks),
     )
     match task.action:
         case BashAction() as bash:
@@ -267,6 +269,25 @@ def _task_from_proto(task: dags_pb2.TaskSpec) -> TaskSpec:
         inlets=tuple(asset_from_proto(asset, task.task_id) for asset in task.inlets),
         outlets=tuple(asset_from_proto(asset, task.task_id) for asset in task.outlets),
         returns_dag_result=task.returns_dag_result,
+        marks=_marks_from_proto(task.marks) if task.HasField("marks") else None,
+    )
+
+
+def _marks_to_proto(marks: MarkedTask) -> dags_pb2.MarkedTask:
+    return dags_pb2.MarkedTask(
+        dag_id=marks.dag_id,
+        task_id=marks.task_id,
+        logical_date=marks.logical_date,
+        recursion_depth=marks.recursion_depth,
+    )
+
+
+def _marks_from_proto(message: dags_pb2.MarkedTask) -> MarkedTask:
+    return MarkedTask(
+        dag_id=message.dag_id,
+        task_id=message.task_id,
+        logical_date=message.logical_date,
+        recursion_depth=message.recursion_depth,
     )
 
 

@@ -19,6 +19,7 @@ from millstream.core.spec import (
     EmptyAction,
     GroupSpec,
     MapSource,
+    MarkedTask,
     PythonAction,
     TaskSpec,
     TriggerRule,
@@ -161,6 +162,8 @@ tasks = st.builds(
     callbacks=st.lists(texts, max_size=2).map(tuple),
     inlets=st.lists(assets | aliases, max_size=2).map(tuple),
     outlets=st.lists(assets | aliases, max_size=2).map(tuple),
+    marks=st.none()
+    | st.builds(MarkedTask, dag_id=texts, task_id=texts, recursion_depth=st.integers(1, 20)),
     returns_dag_result=st.booleans(),
 )
 specs = st.builds(

@@ -30,7 +30,7 @@ from millstream import (
     task,
 )
 from millstream.core.run_states import RunStates, StatesAnswer
-from millstream.core.spec import PythonAction
+from millstream.core.spec import EmptyAction, MarkedTask, PythonAction
 from millstream.sdk.execution import Outcome
 from millstream.sdk.operators.dates import WeekDay
 
@@ -374,7 +374,9 @@ class TestExternalTask:
 def test_the_marker() -> None:
     marker = ExternalTaskMarker(task_id="m", external_dag_id="other", external_task_id="t")
     assert marker.recursion_depth == 10
-    assert marker.logical_date == "{{ logical_date.isoformat() }}"
+    spec = marker.to_spec()
+    assert spec.action == EmptyAction()
+    assert spec.marks == MarkedTask(dag_id="other", task_id="t")
     with pytest.raises(ValueError, match="recursion_depth is 0"):
         ExternalTaskMarker(
             task_id="m", external_dag_id="o", external_task_id="t", recursion_depth=0

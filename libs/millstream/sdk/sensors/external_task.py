@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from millstream.core.run_states import StatesAnswer, StatesQuestion
+from millstream.core.spec import Action, EmptyAction, MarkedTask, TaskSpec
 from millstream.core.statuses import RunStatus, TaskStatus
 from millstream.sdk.dates import instant, stdlib_utc
 from millstream.sdk.errors import (
@@ -255,6 +256,20 @@ class ExternalTaskMarker(EmptyOperator):
         self.external_task_id = external_task_id
         self.logical_date = logical_date
         self.recursion_depth = recursion_depth
+
+    def action(self) -> Action:
+        """Nothing to do: it costs no worker."""
+        return EmptyAction()
+
+    def to_spec(self) -> TaskSpec:
+        """With the task that is marked."""
+        marks = MarkedTask(
+            dag_id=self.external_dag_id,
+            task_id=self.external_task_id,
+            logical_date=self.logical_date,
+            recursion_depth=self.recursion_depth,
+        )
+        return msgspec.structs.replace(super().to_spec(), marks=marks)
 
 
 def _states(states: Iterable[str] | None) -> list[str]:
