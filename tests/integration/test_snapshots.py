@@ -13,6 +13,7 @@ from integration.test_event_log import new_log, plain
 from millstream.adapters.event_log import EventLog, Stored
 from millstream.core.asset_conditions import AssetRef
 from millstream.core.events import Event
+from millstream.core.spec import PythonAction
 from millstream.core.timetable import AssetSchedule
 from millstream.core.wire import GENESIS, canonical_bytes, chain_digest, to_record
 from millstream.embedded.run import RunningServers
@@ -39,7 +40,9 @@ def a_log(order: Random) -> Shard:
     shard = Shard()
     orders = AssetRef(name="orders", uri="orders")
     most: dict[str, Any] = {"max_consecutive_failed_dag_runs": 99}
-    shard.submit(dag(task("a"), task("b", "a", outlets=(orders,)), **most))
+    python = {"action": PythonAction(), "callbacks": ("failure",)}
+    tasks = (task("a", **python), task("b", "a", outlets=(orders,)))
+    shard.submit(dag(*tasks, file="f.py", callbacks=("success",), **most), "0" * 64)
     condition = AssetSchedule(condition=orders)
     shard.submit(dag(task("x"), dag_id="waits", schedule=condition, **most))
     for _ in range(RUNS):
@@ -55,6 +58,9 @@ def a_log(order: Random) -> Shard:
                 getattr(shard, order.choice(["succeed", "succeed", "fail", "start"]))(
                     name, found[1].attempt
                 )
+        for namespace, dag_id, run_id, name, _ in list(shard.state.callbacks):
+            if (namespace, dag_id, run_id) == ("default", "etl", "r1") and order.random() < 0.5:
+                shard.succeed(name)
         if order.random() < 0.3:
             shard.mark_run(order.choice(["success", "failed"]))
         shard.trigger(f"other{len(shard.log)}")
@@ -82,6 +88,8 @@ async def test_the_same_with_any_snapshot(servers: RunningServers, seed: int) ->
         state = await fold_open(log, await log.head())
         state.recorded_at, state.epoch = shard.state.recorded_at, shard.state.epoch
         assert dump(state) == dump(shard.state)
+        assert repr(state.callbacks) == repr(shard.state.callbacks)
+        assert state.ready == shard.state.ready
         assert repr(state.assets.watches) == repr(shard.state.assets.watches)
 
 

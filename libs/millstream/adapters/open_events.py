@@ -15,34 +15,51 @@ from millstream.adapters.postgres import Connection
 QUERY_TIMEOUT_S = 600
 
 # Of an event `e` up to position $2. What is about no run counts, but of the plans of a DAG only the
-# latest; a run that is over leaves only what it said to others: about assets, and that it was
-# started for some. Of one that was reopened all that counts is in that event and after it. So what
-# is not needed at one position is not needed at any later one.
+# latest. A run that is over leaves only what it said to others: about assets, and that it was
+# started for some; and all of it while a callback is not over. Of one that was reopened all that
+# counts is in that event and after it. So what is not needed at one position is not needed at any
+# later one.
 _IS_NEEDED = """
     run_id = '' AND type NOT IN ('EpochStarted', 'NextRunPlanned')
     OR type = 'NextRunPlanned' AND NOT EXISTS (
         SELECT FROM event_log p
         WHERE p.shard = e.shard AND p.namespace = e.namespace AND p.dag_id = e.dag_id
-          AND p.type = 'NextRunPlanned'
-          AND p.position > e.position AND p.position <= $2)
+          AND p.type = 'NextRunPlanned' AND p.position > e.position AND p.position <= $2)
     OR type = 'AssetUpdated'
     OR type IN ('RunCreated', 'RunSucceeded', 'RunFailed', 'RunQuarantined')
         AND starts_with(run_id, 'asset_triggered__')
     OR run_id <> '' AND NOT EXISTS (
-        SELECT FROM event_log r
-        WHERE r.shard = e.shard AND r.namespace = e.namespace AND r.dag_id = e.dag_id
-          AND r.run_id = e.run_id
-          AND r.type = 'RunReopened' AND r.position > e.position AND r.position <= $2)
-    AND NOT EXISTS (
         SELECT FROM event_log o
         WHERE o.shard = e.shard AND o.namespace = e.namespace AND o.dag_id = e.dag_id
-          AND o.run_id = e.run_id
-          AND o.type IN ('RunSucceeded', 'RunFailed', 'RunQuarantined') AND o.position <= $2
+          AND o.run_id = e.run_id AND o.position <= $2
+          AND o.type IN ('RunSucceeded', 'RunFailed', 'RunQuarantined')
           AND NOT EXISTS (
               SELECT FROM event_log b
               WHERE b.shard = e.shard AND b.namespace = e.namespace AND b.dag_id = e.dag_id
-                AND b.run_id = e.run_id
-                AND b.type = 'RunReopened' AND b.position > o.position AND b.position <= $2))
+                AND b.run_id = e.run_id AND b.type = 'RunReopened'
+                AND b.position > o.position AND b.position <= $2))
+        AND NOT EXISTS (
+            SELECT FROM event_log r
+            WHERE r.shard = e.shard AND r.namespace = e.namespace AND r.dag_id = e.dag_id
+              AND r.run_id = e.run_id AND r.type = 'RunReopened'
+              AND r.position > e.position AND r.position <= $2)
+    OR run_id <> '' AND EXISTS (
+        SELECT FROM event_log c
+        WHERE c.shard = e.shard AND c.namespace = e.namespace AND c.dag_id = e.dag_id
+          AND c.run_id = e.run_id AND c.position <= $2
+          AND c.type = 'TaskReady' AND strpos(c.task_id, '@') > 0
+          AND NOT EXISTS (
+              SELECT FROM event_log d
+              WHERE d.run_id = c.run_id AND d.position > c.position AND d.position <= $2
+                AND d.shard = c.shard AND d.namespace = c.namespace AND d.dag_id = c.dag_id
+                AND d.task_id = c.task_id AND d.map_index = c.map_index
+                AND (d.type IN ('TaskSucceeded', 'TaskFailed', 'TaskSkipped')
+                     OR d.type = 'TaskLost' AND d.data->>'is_final' = 'true'))
+          AND NOT EXISTS (
+              SELECT FROM event_log r
+              WHERE r.shard = e.shard AND r.namespace = e.namespace AND r.dag_id = e.dag_id
+                AND r.run_id = e.run_id AND r.type = 'RunReopened'
+                AND r.position > e.position AND r.position <= c.position))
 """
 # The events that may be needed: those of the snapshot, and all after it.
 OPEN_EVENTS = f"""
