@@ -39,6 +39,7 @@ from millstream.core.events import (
     TaskMarked,
     TaskReady,
     TaskRescheduled,
+    TaskResized,
     TaskResumed,
     TaskScheduled,
     TaskSkipped,
@@ -199,6 +200,8 @@ class Projection:
                 self._end(kept, event, "failed", _text(f"quarantined: {event.data.error}"))
             case TaskExpanded():
                 return  # the instances get rows of their own when something happens to them
+            case TaskResized():
+                self._resize(kept, event, event.data)
             case TaskScheduled():
                 self._schedule(kept, event, event.data)
             case _:
@@ -416,6 +419,16 @@ class Projection:
                 self._wait(kept, key, row, event)
         self._changes.put(row)
         self._copy_to_attempt(kept, key, row, event)
+
+    def _resize(self, kept: KeptRun, event: Event, data: TaskResized) -> None:
+        """The instances beyond the new length are gone; their attempts stay."""
+        path = event.where.map_index
+        for (task_id, map_index), row in kept.tasks.items():
+            is_below = task_id == event.where.task_id and map_index[: len(path)] == path
+            if is_below and len(map_index) > len(path) and map_index[len(path)] >= data.length:
+                row.reason = f"removed: there are {data.length} items now"
+                row.position = event.position
+                self._changes.put(row)
 
     def _wait(self, kept: KeptRun, key: TaskKey, row: TaskRow, event: Event) -> None:
         """What an event says about a task that waits without a process. ``retry_at`` is the instant

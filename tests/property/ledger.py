@@ -20,6 +20,7 @@ from millstream.core.events import (
     TaskLost,
     TaskReady,
     TaskRescheduled,
+    TaskResized,
     TaskResumed,
     TaskScheduled,
     TaskSkipped,
@@ -72,7 +73,7 @@ class Ledger:
                     self._wait((*key, path), is_one=not data.length)
             case TaskReady():
                 self._ready(instance, event)
-            case TaskStarted() | TaskExpanded():
+            case TaskStarted() | TaskExpanded() | TaskResized():
                 pass
             case TaskDeferred():
                 self._idle(instance, "deferred")

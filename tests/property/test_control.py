@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from millstream.core.commands import TaskRef
 from millstream.core.counting import new_instance
 from millstream.core.errors import Refused
-from millstream.core.events import Choice, TaskReady
+from millstream.core.events import Choice, TaskReady, XCom
 from millstream.core.evolve import evolve, is_legal
 from millstream.core.memo import memos_of, restore
 from millstream.core.spec import DagSpec, EmptyAction, GroupSpec, MapSource, TaskSpec, TriggerRule
@@ -38,6 +38,8 @@ def mapped_dags(draw: st.DrawFn) -> DagSpec:
             changes["group"] = "g"
         if draw(st.integers(0, 2)) == 0:
             changes["mapped_over"] = (MapSource(length=draw(st.integers(0, 3))),)
+        elif draw(st.booleans()) and each.upstream:
+            changes["mapped_over"] = (MapSource(task_id=each.upstream[0]),)
         tasks.append(msgspec.structs.replace(each, **changes))
     return dag(*tasks, groups=groups)
 
@@ -102,10 +104,15 @@ def step(
         shard.retry(name, attempt, path)
         return
     options: dict[str, Any] = {"map_index": path}
+    if order.random() < 0.9:
+        result = XCom(value=msgspec.Raw(b"[]"), size=2, length=order.randint(0, 3))
+        options["xcoms"] = {"return_value": result}
     what = order.choice(["start", "succeed", "succeed", "fail", "skip"])
     if what == "succeed" and order.random() < 0.3:
         below = tuple(t.task_id for t in spec.tasks if name in t.upstream)
         options["choice"] = Choice(follow=tuple(n for n in below if order.random() < 0.5))
+    if what == "start":
+        options.pop("xcoms", None)
     try:
         getattr(shard, what)(name, attempt, token, **options)
     except Refused:

@@ -124,6 +124,33 @@ def expand(run: Run, number: int, path: Path, length: int) -> None:
             _count_needed(waiting, graph.tasks[other], TaskStatus.NONE, count)
 
 
+def may_resize(run: Run, number: int, node: Instance, depth: int, length: int) -> bool:
+    """Only the last level of a task that is mapped itself changes its length, and only instances
+    that have not begun go."""
+    levels = run.version.graph.levels[number]
+    if not node.elements or depth + 1 != len(levels) or levels[depth].is_group or length < 0:
+        return False
+    return all(element.status is TaskStatus.NONE for element in node.elements[length:])
+
+
+def resize(run: Run, number: int, path: Path, length: int) -> None:
+    """An expanded node has ``length`` instances from now on, or none and is one itself again."""
+    graph = run.version.graph
+    node = run.nearest(number, path)[0]
+    more = max(length, 1) - len(node.elements)
+    node.elements = node.elements[:length] + tuple(
+        Instance() for _ in range(length - len(node.elements))
+    )
+    node.open = node.open + more if length else 0
+    _close(run, number, path, -more)
+    for child, shared in graph.below[number]:
+        waiting = run.nearest(child, path[:shared])[0]
+        _count_upstream(graph, waiting, (number, child), TaskStatus.NONE, more)
+    for other, shared in graph.informs[number]:
+        waiting = run.nearest(other, path[:shared])[0]
+        _count_needed(waiting, graph.tasks[other], TaskStatus.NONE, more)
+
+
 def _close(run: Run, number: int, path: Path, count: int) -> None:
     run.unfinished -= count
     node = run.instances[number]

@@ -521,6 +521,13 @@ class ConnectionDeleted(EventData, frozen=True, kw_only=True):
     conn_id: str
 
 
+class TaskResized(EventData, frozen=True, kw_only=True):
+    """What a mapped task is mapped over was cleared and came back with another number of items, so
+    the task has ``length`` instances from now on. Those beyond are gone; none of them had begun."""
+
+    length: int
+
+
 class TaskStopped(EventData, frozen=True, kw_only=True):
     """The open attempt of a task, or its wait for one, was ended from outside; the worker kills it,
     and its result comes too late. What becomes of the task is said by the next event about it."""
@@ -603,6 +610,7 @@ Data = (
     | VariableDeleted
     | ConnectionSet
     | ConnectionDeleted
+    | TaskResized
     | TaskStopped
     | TaskCleared
     | TaskMarked

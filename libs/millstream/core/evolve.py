@@ -7,7 +7,15 @@ import msgspec
 
 from millstream.core import callbacks, limits, waiting
 from millstream.core.backfills import fold_backfill
-from millstream.core.counting import count_end, expand, new_instance, note_choice, take_back
+from millstream.core.counting import (
+    count_end,
+    expand,
+    may_resize,
+    new_instance,
+    note_choice,
+    resize,
+    take_back,
+)
 from millstream.core.dags import Dag, DagVersion, fold_dag
 from millstream.core.deadlines import note_runtime
 from millstream.core.events import (
@@ -45,6 +53,7 @@ from millstream.core.events import (
     TaskLost,
     TaskMarked,
     TaskReady,
+    TaskResized,
     TaskResumed,
     TaskScheduled,
     TaskSkipped,
@@ -224,6 +233,9 @@ def _is_legal_of_task(
         depth = len(where.map_index) + (1 if found[1].elements else 0)
         is_right_depth = depth == len(run.version.graph.levels[found[0]])
         return is_right_depth and where.attempt == found[1].attempt
+    if isinstance(data, TaskResized):
+        level = len(where.map_index)
+        return where.attempt == 0 and may_resize(run, found[0], found[1], level, data.length)
     if found[1].elements:
         return False
     return _is_right_depth(run, found[0], where, data) and _is_right_attempt(found[1], where, data)
@@ -349,6 +361,9 @@ def _change_instance(state: State, event: Event) -> None:
     if isinstance(data, TaskExpanded):
         expand(run, number, where.map_index, data.length)
         return
+    if isinstance(data, TaskResized):
+        resize(run, number, where.map_index, data.length)
+        return
     if isinstance(data, TaskScheduled) and instance.elements:
         limits.schedule_all(state, run, number, instance, where.map_index)
         return
@@ -384,7 +399,7 @@ def _change_instance(state: State, event: Event) -> None:
             # Airflow's max_tries: what was tried before the clear does not count against it.
             instance.failures = max(instance.tries, instance.failures)
             instance.max_tries, instance.losses = data.max_tries, 0
-            run.marked = None
+            run.marked, run.was_cleared = None, True
     waiting.note(state, instance, event)
     limits.moved(state, run, number, where.map_index, instance, before)
     if status in FINISHED_TASK:

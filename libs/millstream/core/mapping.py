@@ -92,3 +92,5 @@ def forget_length(run: Run, number: int, path: Path) -> None:
         node = nodes.pop()
         node.length -= 1
         is_last = node.length == 0
+        if is_last:
+            node.length = -1

@@ -32,6 +32,7 @@ from millstream.core.events import (
     TaskFailed,
     TaskLost,
     TaskReady,
+    TaskResized,
     TaskScheduled,
     TaskSkipped,
     TaskStarted,
@@ -112,7 +113,7 @@ def _in_run(state: State, event: Event, now: datetime) -> Iterator[Fact]:
             found = run.find(event.where.task_id, event.where.map_index)
             assert found is not None, "the event was legal"
             yield from waiting.trigger_of(run, *found, event.where)
-        case TaskExpanded():
+        case TaskExpanded() | TaskResized():
             number = run.version.graph.number[event.where.task_id]
             yield from _begin(run, number, event.where.map_index, now)
         case data if next_status(data) in FINISHED_TASK:
@@ -267,6 +268,11 @@ def _begin_below(
             element.status is not TaskStatus.NONE for element in node.elements
         ):
             return
+        length = _new_length(run, number, node, path) if verdict is Verdict.RUN else None
+        if length is not None:
+            where = Where(*run.key, graph.tasks[number].task_id, path)
+            yield Fact(where, TaskResized(length=length))
+            return  # the instances begin when there are as many as there are items
         if verdict is Verdict.RUN and not isinstance(graph.tasks[number].action, EmptyAction):
             yield begin_again(run, number, node, path)
         else:
@@ -277,6 +283,20 @@ def _begin_below(
     for index, element in enumerate(node.elements):
         below = _view(element, view)
         yield from _begin_below(run, number, element, (*path, index), below, now)
+
+
+def _new_length(run: Run, number: int, node: Instance, path: Path) -> int | None:
+    """How many instances a task has that is mapped over something which was cleared and came back
+    with another length; None if it stays as it is."""
+    level = run.version.graph.levels[number][len(path)]
+    if level.is_group or not run.was_cleared:
+        return None
+    length = map_length(run, level, path)
+    if length is None:
+        return None
+    begun = (i for i, one in enumerate(node.elements, 1) if one.status is not TaskStatus.NONE)
+    length = max(length, *begun, 0)
+    return None if length == len(node.elements) else length
 
 
 def _begin_one(

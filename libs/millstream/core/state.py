@@ -158,6 +158,7 @@ class Run:
     failed_leaves: dict[str, int] = field(default_factory=dict)
     marked: RunMarked | None = None
     is_reopened: bool = False
+    was_cleared: bool = False
     seats: Seats = field(init=False, repr=False)
 
     def find(self, task_id: str, map_index: tuple[int, ...] = ()) -> tuple[int, Instance] | None:

@@ -25,6 +25,7 @@ from millstream.core.events import (
     TaskMarked,
     TaskReady,
     TaskRescheduled,
+    TaskResized,
     TaskResumed,
     TaskScheduled,
     TaskSkipped,
@@ -77,6 +78,7 @@ _S = TaskStatus
 # Event type -> the statuses it may meet. Where the event leaves the task is said by `next_status`.
 TASK_TRANSITIONS: dict[type[Data], tuple[TaskStatus, ...]] = {
     TaskExpanded: (_S.NONE,),
+    TaskResized: (_S.NONE,),
     TaskScheduled: (_S.NONE, _S.UP_FOR_RETRY, _S.UP_FOR_RESCHEDULE),
     TaskReady: (_S.NONE, _S.SCHEDULED, _S.UP_FOR_RETRY, _S.UP_FOR_RESCHEDULE, _S.QUEUED),
     TaskStarted: (_S.QUEUED,),

@@ -195,6 +195,26 @@ class TestClear:
         assert kinds(shard.succeed("z", 2))[-1] == "RunSucceeded"
         assert dump(fold(shard.log)) == dump(shard.state)
 
+    @pytest.mark.parametrize("length", [0, 1, 3])
+    def test_a_source_that_comes_back_with_another_length(self, length: int) -> None:
+        shard = begun(
+            task("list"),
+            task("m", "list", mapped_over=(MapSource(task_id="list"),)),
+            task("z", "m", trigger_rule=TriggerRule.ALL_DONE),
+        )
+        shard.succeed("list", **of_length(2))
+        for index in range(2):
+            shard.succeed("m", map_index=(index,))
+        shard.succeed("z")
+        shard.clear()
+        events = shard.succeed("list", 2, **of_length(length))
+        assert "TaskResized m" in kinds(events)
+        assert ready_names(events) == ["m"] * length or ["z"]
+        for index in range(length):
+            shard.succeed("m", 2 if index < 2 else 1, map_index=(index,))
+        assert kinds(shard.succeed("z", 2))[-1] == "RunSucceeded"
+        assert dump(fold(shard.log)) == dump(shard.state)
+
     def test_a_reopened_run_may_go_on_with_the_latest_version(self) -> None:
         shard = ended("a", "b", "c")
         shard.submit(dag(task("a"), task("b", "a"), task("new", "a")))
