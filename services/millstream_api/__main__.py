@@ -16,6 +16,7 @@ from millstream.adapters.service import Service, run_service, run_until_stopped
 from millstream.adapters.streams import heartbeat_subject, projected_subject
 from millstream.core.errors import Unavailable
 from millstream_api.assets import AssetService
+from millstream_api.backfills import BackfillService
 from millstream_api.commands import Commands
 from millstream_api.connections import ConnectionService
 from millstream_api.dags import DagService
@@ -64,6 +65,7 @@ async def main(service: Service) -> None:
         AssetService(commands, snapshots, timeout_s),
         HumanInputService(commands, snapshots, timeout_s),
         PoolService(commands, snapshots, timeout_s),
+        BackfillService(commands, snapshots, timeout_s),
         SystemService(bus, event_log, snapshots, workers),
     )
     try:

@@ -14,6 +14,8 @@ from millstream.core.errors import MillstreamError
 from millstream.rpc.v1 import (
     assets_pb2,
     assets_pb2_grpc,
+    backfills_pb2,
+    backfills_pb2_grpc,
     connections_pb2,
     connections_pb2_grpc,
     dags_pb2,
@@ -58,6 +60,7 @@ _KINDS: tuple[tuple[Any, Any, str], ...] = (
     (assets_pb2, assets_pb2_grpc, "AssetService"),
     (human_input_pb2, human_input_pb2_grpc, "HumanInputService"),
     (pools_pb2, pools_pb2_grpc, "PoolService"),
+    (backfills_pb2, backfills_pb2_grpc, "BackfillService"),
     (system_pb2, system_pb2_grpc, "SystemService"),
 )
 SERVICES = tuple(

@@ -59,6 +59,7 @@ from millstream.core.events import (
 from millstream.core.spec import decode_spec
 from millstream.core.state import RunKey, run_key
 from millstream.core.statuses import next_status
+from millstream_projector.backfill_rows import BackfillRows
 from millstream_projector.changes import Changes
 from millstream_projector.changes import text_of as _text
 from millstream_projector.dag_rows import DagRows
@@ -67,6 +68,7 @@ from millstream_projector.rows import (
     AssetEventRow,
     AssetRow,
     AttemptRow,
+    BackfillRow,
     CallbackRow,
     DagRow,
     DagVersionRow,
@@ -107,6 +109,7 @@ class Projection:
     def __init__(self) -> None:
         self.runs: dict[RunKey, KeptRun] = {}
         self._dags = DagRows()
+        self._backfills = BackfillRows()
         self._changes = Changes()
         self._over: list[RunKey] = []
         # Those that are not over.
@@ -120,6 +123,9 @@ class Projection:
                 continue
             if isinstance(row, CallbackRow):
                 self._callbacks[key_of(row)] = row
+                continue
+            if isinstance(row, BackfillRow):
+                self._backfills.restore(row)
                 continue
             if isinstance(row, RunRow):
                 self.runs[row.namespace, row.dag_id, row.run_id] = KeptRun(row)
@@ -153,9 +159,10 @@ class Projection:
         if is_callback(where):
             self._callback(event)
             return
-        dag_row = None if where.task_id else self._dags.apply(event)
-        if dag_row is not None:
-            self._changes.put(dag_row)
+        if not where.task_id:
+            for row in (self._dags.apply(event), self._backfills.apply(event)):
+                if row is not None:
+                    self._changes.put(row)
         match event.data:
             case EpochStarted():
                 return
@@ -301,6 +308,9 @@ class Projection:
             self._over.remove(key)
         kept.run.state, kept.run.reason, kept.run.version = "queued", "", data.version
         kept.run.started_at = kept.run.ended_at = None
+        # A backfill takes over the runs that it lets run again.
+        kept.run.run_type, kept.run.triggered_by = data.created.run_type, data.created.triggered_by
+        kept.run.backfill_id = data.created.backfill_id
         self._put_run(kept, event)
 
     def _put_run(self, kept: KeptRun, event: Event) -> None:

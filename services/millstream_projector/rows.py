@@ -227,6 +227,32 @@ class AssetEventRow(Row, kw_only=True):
     recorded_at: datetime
 
 
+class BackfillRow(Row, kw_only=True):
+    """``state``: running, paused, cancelled or completed; ``number`` of the ``total`` dates are
+    dealt with, and ``skipped`` of these got no run."""
+
+    TABLE: ClassVar[str] = "backfill"
+    KEY: ClassVar[tuple[str, ...]] = ("namespace", "dag_id", "backfill_id")
+
+    namespace: str
+    dag_id: str
+    backfill_id: str
+    from_date: datetime
+    to_date: datetime
+    reprocess_behavior: str
+    run_backwards: bool
+    max_active_runs: int
+    conf: str
+    state: str = "running"
+    total: int
+    number: int = 0
+    skipped: int = 0
+    created_at: datetime
+    ended_at: datetime | None = None
+    created_position: int
+    position: int
+
+
 class VariableRow(Row, kw_only=True):
     TABLE: ClassVar[str] = "variable"
     KEY: ClassVar[tuple[str, ...]] = ("namespace", "key")
@@ -289,6 +315,7 @@ ROW_TYPES: tuple[type[Row], ...] = (
     VariableRow,
     ConnectionRow,
     PoolRow,
+    BackfillRow,
 )
 Key = tuple[object, ...]
 

@@ -14,7 +14,14 @@ import millstream.adapters
 from millstream.adapters.postgres import Connection, Record
 from millstream.core.state import RunKey
 from millstream_projector.changes import Changes, changed_rows
-from millstream_projector.rows import ROW_TYPES, RUN_ROW_TYPES, CallbackRow, DagRow, Row
+from millstream_projector.rows import (
+    ROW_TYPES,
+    RUN_ROW_TYPES,
+    BackfillRow,
+    CallbackRow,
+    DagRow,
+    Row,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -76,15 +83,20 @@ async def write_changes(connection: Connection, changes: Changes) -> None:
 
 async def read_open_rows(connection: Connection) -> list[Row]:
     """The rows of all DAGs, and every row of the runs that are not over: runs, then what belongs
-    to them; and the callbacks that are not over."""
-    dags = await connection.fetch("SELECT * FROM dag")
-    rows: list[Row] = [DagRow(**record) for record in dags]
-    rows += await _read_rows(connection, "r.state IN ('queued', 'running')")
-    names = ", ".join(name for name, _ in _columns(CallbackRow))
-    found = await connection.fetch(
-        f"SELECT {names} FROM callback WHERE ended_at IS NULL"  # noqa: S608 - our own names
-    )
-    return [*rows, *(CallbackRow(**_decode(record)) for record in found)]
+    to them; and the callbacks and backfills that are not over."""
+    rows: list[Row] = []
+    wanted: list[tuple[type[Row], str]] = [
+        (DagRow, "true"),
+        (BackfillRow, "t.state IN ('running', 'paused')"),
+        (CallbackRow, "t.ended_at IS NULL"),
+    ]
+    for row_type, condition in wanted:
+        found = await connection.fetch(
+            f"SELECT {_select_list(row_type)} FROM {row_type.TABLE} t "  # noqa: S608 - our own names
+            f"WHERE {condition}"
+        )
+        rows += [row_type(**_decode(record)) for record in found]
+    return rows + await _read_rows(connection, "r.state IN ('queued', 'running')")
 
 
 async def read_rows_of(connection: Connection, run: RunKey) -> list[Row]:
@@ -97,18 +109,21 @@ async def read_rows_of(connection: Connection, run: RunKey) -> list[Row]:
 async def _read_rows(connection: Connection, condition: str, *arguments: str) -> list[Row]:
     rows: list[Row] = []
     for row_type in RUN_ROW_TYPES:
-        names = ", ".join(
-            f"t.{name}::text AS {name}" if name in _JSON_COLUMNS else f"t.{name}"
-            for name, _ in _columns(row_type)
-        )
         found = await connection.fetch(
-            f"SELECT {names} FROM {row_type.TABLE} t "  # noqa: S608 - our own names
+            f"SELECT {_select_list(row_type)} FROM {row_type.TABLE} t "  # noqa: S608 - our own names
             f"JOIN dag_run r USING (namespace, dag_id, run_id) "
             f"WHERE {condition}",
             *arguments,
         )
         rows += [row_type(**_decode(record)) for record in found]
     return rows
+
+
+def _select_list(row_type: type[Row]) -> str:
+    return ", ".join(
+        f"t.{name}::text AS {name}" if name in _JSON_COLUMNS else f"t.{name}"
+        for name, _ in _columns(row_type)
+    )
 
 
 def _decode(record: Record) -> dict[str, Any]:

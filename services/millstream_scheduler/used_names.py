@@ -12,7 +12,9 @@ import msgspec
 import structlog
 
 from millstream.adapters.event_log import EventLog
-from millstream.core.commands import CreateScheduledRun, TimerCommand, TriggerRun
+from millstream.core.backfills import Existing
+from millstream.core.commands import AdvanceBackfill, CreateScheduledRun, TimerCommand, TriggerRun
+from millstream.core.decisions.backfills import backfill_run_id, next_date
 from millstream.core.decisions.runs import date_taken, id_taken, wanted_run
 from millstream.core.errors import Refused, Unavailable
 from millstream.core.events import Event, RunCreated
@@ -21,6 +23,7 @@ from millstream.core.state import State
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_S = 0.1
+_STATES = {"RunSucceeded": "success", "RunFailed": "failed", "RunQuarantined": "failed"}
 K = TypeVar("K")
 Id = tuple[str, str, str]
 Date = tuple[str, str, datetime]
@@ -59,6 +62,8 @@ class UsedNames:
     async def inform(self, state: State, command: TimerCommand) -> TimerCommand:
         """The command with what it needs to know: the run that the schedule wants may have been
         made by hand."""
+        if isinstance(command, AdvanceBackfill):
+            return await self._inform_backfill(state, command)
         wanted = wanted_run(state, command) if isinstance(command, CreateScheduledRun) else None
         if wanted is None:
             return command
@@ -70,6 +75,25 @@ class UsedNames:
             or await _patiently(self._log.existing_dates, dates)
         )
         return msgspec.structs.replace(command, is_taken=is_taken)
+
+    async def _inform_backfill(self, state: State, command: AdvanceBackfill) -> AdvanceBackfill:
+        times = next_date(state, command)
+        if times is None:
+            return command
+        key = (command.namespace, command.dag_id)
+        run_id = backfill_run_id(times)
+        is_id_taken = bool(await _patiently(self._log.existing_runs, [(*key, run_id)]))
+        while True:
+            try:
+                found = await self._log.run_of_date(*key, times.logical_date)
+                break
+            except Unavailable as error:
+                log.warning("recall_waits", error=str(error))
+                await asyncio.sleep(RETRY_AFTER_S)
+        existing = None
+        if found is not None:
+            existing = Existing(run_id=found[0], state=_STATES.get(found[1], "running"))
+        return msgspec.structs.replace(command, existing=existing, is_id_taken=is_id_taken)
 
 
 def _id_of(command: TriggerRun) -> Id | None:

@@ -22,6 +22,7 @@ from millstream.adapters.secret_table import SecretRow
 from millstream.adapters.settings import Settings
 from millstream.adapters.streams import INBOX, scheduler_consumer
 from millstream.core.commands import (
+    AdvanceBackfill,
     AnyCommand,
     ApiCommand,
     BeginEpoch,
@@ -33,6 +34,7 @@ from millstream.core.commands import (
     TimerCommand,
     TriggerRun,
 )
+from millstream.core.decisions.backfills import is_too_early, run_to_recall
 from millstream.core.errors import Fenced, Refused, Unavailable
 from millstream.core.events import Event
 from millstream.core.handle import handle, receipt, repeated_receipt
@@ -74,6 +76,8 @@ class _Batch:
     acks: list[str] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    # Own commands that need what this batch says about a run to be in the log.
+    later: list[TimerCommand] = field(default_factory=list)
     secrets: list[SecretRow] = field(default_factory=list)
 
 
@@ -157,6 +161,7 @@ class Writer:
         while self._own:
             command = await self._used.inform(self._state, self._own.popleft())
             self._decide_own(batch, command)
+        self._own += batch.later
         for asked in batch.asked:
             if asked.receipt is None:
                 self._decide(batch, asked)
@@ -284,8 +289,19 @@ class Writer:
         return True
 
     def _decide_own(self, batch: _Batch, command: TimerCommand) -> None:
+        recalled = None
+        if isinstance(command, AdvanceBackfill):
+            if is_too_early(self._state, command):  # it ended in this very batch
+                batch.later.append(command)
+                return
+            key = run_to_recall(self._state, command)
+            if key is not None and key not in self._state.runs:
+                if not self._past.has(key):
+                    self._past.fetch(key, partial(self.submit_own, command))
+                    return
+                recalled = self._past.take(key)
         try:
-            batch.events += self._handle(command, self._me)
+            batch.events += self._handle(command, self._me, recalled)
         except Refused as error:  # a fault of ours must not keep the others from going on
             log.error("own_command_failed", command=command.id, error=str(error))
 

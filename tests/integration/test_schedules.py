@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -23,6 +24,7 @@ from millstream.core.spec import DagSpec, EmptyAction, TaskSpec
 
 EMPTY = TaskSpec(task_id="tick", action=EmptyAction())
 SECOND = timedelta(seconds=1)
+DAY = timedelta(days=1)
 
 
 def every_second(dag_id: str) -> DagSpec:
@@ -154,3 +156,78 @@ class TestRuns:
             if event.type in ("RunStarted", "RunSucceeded")
         ]
         assert kinds == ["RunStarted", "RunSucceeded"] * 4
+
+
+class TestBackfills:
+    def test_dates_that_failed_run_again_and_the_others_are_made(
+        self, stack: RunningStack, client: Client, tmp_path: Path
+    ) -> None:
+        flag = tmp_path / "flag"
+        spec = msgspec.structs.replace(
+            bash_dag("filled", bash("a", f"test -e {flag}")), schedule="@daily"
+        )
+        client.submit_spec(spec)
+        first, last = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 5, tzinfo=UTC)
+        failed = client.trigger("filled", logical_date=first + 2 * DAY)
+        client.pause_dag("filled")
+        assert client.wait(failed, timeout_s=60).state == "failed"
+        flag.touch()
+        dates = client.backfills.dry_run("filled", first, last)
+        assert [one.reason for one in dates] == ["", "", "a run of this date exists", "", ""]
+        dates = client.backfills.dry_run("filled", first, last, reprocess_behavior="failed")
+        assert [one.run_id for one in dates] == ["", "", failed.run_id, "", ""]
+        client.unpause_dag("filled")
+        made = client.backfills.create("filled", first, last, reprocess_behavior="failed")
+        eventually("it is completed", lambda: backfill_state(client, "filled") == "completed")
+        runs = [run for run in client.list_runs("filled") if run.backfill_id == made.backfill_id]
+        assert sorted(run.logical_date for run in runs if run.logical_date) == [
+            first + number * DAY for number in range(5)
+        ]
+        assert {run.state for run in runs} == {"success"}
+        assert {run.run_type for run in runs} == {"backfill"}
+        assert failed.run_id in {run.run_id for run in runs}
+
+    def test_it_is_paused_and_cancelled_by_command_and_goes_on_after_a_kill(
+        self, class_stack: RunningStack
+    ) -> None:
+        client = class_stack.client()
+        spec = msgspec.structs.replace(bash_dag("slow", bash("a", "sleep 0.1")), schedule="@hourly")
+        client.submit_spec(spec)
+        words = ["--from-date", "2026-01-01T00:00", "--to-date", "2026-01-01T11:00"]
+        done = class_stack.run("backfill", "create", "slow", *words, "--max-active-runs", "2")
+        assert done.returncode == 0, done.stderr
+        assert "Backfill 1 of DAG slow is under way." in done.stdout
+        class_stack.wait_restarted("scheduler", class_stack.kill("scheduler"))
+        assert class_stack.run("backfill", "pause", "slow").returncode == 0
+        assert class_stack.run("dags", "unpause", "slow").returncode == 0
+        assert class_stack.run("backfill", "unpause", "slow", "1").returncode == 0
+        eventually("it is completed", lambda: backfill_state(client, "slow") == "completed", 60)
+        runs = [run for run in client.list_runs("slow") if run.backfill_id]
+        assert len({run.logical_date for run in runs}) == len(runs) == 12
+        done = class_stack.run("backfill", "create", "slow", *words, "--dry-run")
+        assert done.stdout.count("a run of this date exists") == 12
+        assert class_stack.run("dags", "pause", "slow").returncode == 0
+        again = class_stack.run("backfill", "create", "slow", *words, "--reprocess", "completed")
+        assert again.returncode == 0, again.stderr
+        assert class_stack.run("backfill", "cancel", "slow").returncode == 0
+        eventually("it is cancelled", lambda: backfill_state(client, "slow") == "cancelled")
+        done = class_stack.run("backfill", "cancel", "slow")
+        assert done.returncode == 1
+        assert "has no backfill that goes on" in done.stderr
+
+
+def backfill_state(client: Client, dag_id: str) -> str:
+    """Of the newest."""
+    found = next(iter(client.backfills.list(dag_id)), None)
+    return found.state if found is not None else ""
+
+
+def test_a_run_that_takes_too_long_is_ended(client: Client) -> None:
+    spec = msgspec.structs.replace(
+        bash_dag("endless", bash("a", "sleep 600"), bash("b", "true", "a")), dagrun_timeout_s=1.0
+    )
+    client.submit_spec(spec)
+    run = client.wait(client.trigger("endless"), timeout_s=30)
+    assert run.state == "failed"
+    assert "dagrun_timeout" in run.reason
+    assert [task.state for task in client.list_task_instances(run)] == ["skipped", "skipped"]

@@ -310,6 +310,29 @@ class EventLog:
             )
         return {(row["namespace"], row["dag_id"], row["run_id"]) for row in rows} & set(runs)
 
+    async def run_of_date(
+        self, namespace: str, dag_id: str, date: datetime
+    ) -> tuple[str, str] | None:
+        """The id of the run that has this logical date, and the type of the last event that says
+        how it stands, "" for one that never ended. The date is in UTC."""
+        async with self._database.use() as connection:
+            run_id = await connection.fetchval(
+                "SELECT run_id FROM event_log WHERE shard = $1 AND type = 'RunCreated' "
+                "AND namespace = $2 AND dag_id = $3 AND data->>'logical_date' = $4 "
+                "ORDER BY position DESC LIMIT 1",
+                *(self._shard, namespace, dag_id, _text_of(date)),
+            )
+            if run_id is None:
+                return None
+            kind = await connection.fetchval(
+                "SELECT type FROM event_log WHERE shard = $1 AND run_id = $2 AND namespace = $3 "
+                "AND dag_id = $4 AND task_id = '' AND type IN "
+                "('RunSucceeded', 'RunFailed', 'RunQuarantined', 'RunReopened') "
+                "ORDER BY position DESC LIMIT 1",
+                *(self._shard, run_id, namespace, dag_id),
+            )
+        return str(run_id), str(kind or "")
+
     async def existing_dates(
         self, dates: list[tuple[str, str, datetime]]
     ) -> set[tuple[str, str, datetime]]:
@@ -317,7 +340,7 @@ class EventLog:
         UTC."""
         if not dates:
             return set()
-        by_text = {msgspec.json.encode(date).decode().strip('"'): date for _, _, date in dates}
+        by_text = {_text_of(date): date for _, _, date in dates}
         async with self._database.use() as connection:
             rows = await connection.fetch(
                 "SELECT namespace, dag_id, data->>'logical_date' AS date FROM event_log "
@@ -329,6 +352,11 @@ class EventLog:
             )
         found = {(row["namespace"], row["dag_id"], by_text[row["date"]]) for row in rows}
         return found & set(dates)
+
+
+def _text_of(date: datetime) -> str:
+    """As events write it."""
+    return msgspec.json.encode(date).decode().strip('"')
 
 
 def _stored(row: asyncpg.Record) -> Stored:

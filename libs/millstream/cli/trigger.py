@@ -52,7 +52,7 @@ def trigger(
         raise typer.BadParameter("only together with --wait", param_hint="--timeout")
     if result and not wait:
         raise typer.BadParameter("only together with --wait", param_hint="--result")
-    parsed_conf = _parse_conf(conf)
+    parsed_conf = parse_conf(conf)
     if logical_date and no_logical_date:
         raise typer.BadParameter("not with --logical-date", param_hint="--no-logical-date")
     parsed_date = _parse_date(logical_date, "--logical-date")
@@ -108,7 +108,8 @@ def _wait(client: Client, run: RunRef, timeout_s: float | None, json: bool) -> i
     return 0 if done.state == "success" else EXIT_RUN_FAILED
 
 
-def _parse_conf(text: str) -> dict[str, Any] | None:
+def parse_conf(text: str) -> dict[str, Any] | None:
+    """The value of ``--conf``."""
     import msgspec
 
     if not text:

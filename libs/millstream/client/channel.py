@@ -14,6 +14,7 @@ from millstream.client.errors import NotReached, WaitTimeout, from_grpc
 from millstream.core.errors import Unavailable
 from millstream.rpc.v1 import (
     assets_pb2_grpc,
+    backfills_pb2_grpc,
     connections_pb2_grpc,
     dags_pb2_grpc,
     events_pb2_grpc,
@@ -57,6 +58,7 @@ class Channel:
         self.pools: Any = pools_pb2_grpc.PoolServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.inputs: Any = human_input_pb2_grpc.HumanInputServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.assets: Any = assets_pb2_grpc.AssetServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self.backfills: Any = backfills_pb2_grpc.BackfillServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.events: Any = events_pb2_grpc.EventServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.variables: Any = variables_pb2_grpc.VariableServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.connections: Any = connections_pb2_grpc.ConnectionServiceStub(self._channel)  # type: ignore[no-untyped-call]

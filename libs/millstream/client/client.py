@@ -13,6 +13,7 @@ import msgspec
 from millstream.client.address import find_address
 from millstream.client.approvals import Approvals
 from millstream.client.assets import Assets
+from millstream.client.backfills import Backfills
 from millstream.client.channel import Channel
 from millstream.client.control import (
     Controlled,
@@ -85,6 +86,7 @@ class Client:
         self.assets = Assets(self._channel, namespace)
         self.approvals = Approvals(self._channel, namespace)
         self.pools = Pools(self._channel, namespace)
+        self.backfills = Backfills(self._channel, namespace)
 
     def __enter__(self) -> Client:
         return self

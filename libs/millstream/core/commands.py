@@ -480,6 +480,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: str = ""
     # Of a trigger: the DAG was paused and goes on. Of a pause: it was not so already.
     has_changed: bool = False
+    backfill_id: str = ""
 
     @property
     def is_refused(self) -> bool:

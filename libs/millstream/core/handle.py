@@ -9,6 +9,7 @@ from millstream.core import gate
 from millstream.core.commands import (
     AnyCommand,
     ClearTasks,
+    CreateBackfill,
     MarkRun,
     MarkTasks,
     Receipt,
@@ -22,6 +23,7 @@ from millstream.core.decide import decide
 from millstream.core.errors import Refused
 from millstream.core.events import (
     AssetUpdated,
+    BackfillCreated,
     ConnectionSet,
     DagPaused,
     DagUnpaused,
@@ -190,6 +192,13 @@ def receipt(state: State, command: AnyCommand, events: list[Event]) -> Receipt:
                 run_id=events[0].where.run_id,
                 has_changed=_has_changed(events),
             )
+        case CreateBackfill():
+            return Receipt(
+                id=command.id,
+                position=position,
+                dag_id=command.dag_id,
+                backfill_id=_backfill_of(events[0]),
+            )
         case SetDagPaused():
             return Receipt(
                 id=command.id,
@@ -217,7 +226,12 @@ def repeated_receipt(command_id: str, events: list[Event]) -> Receipt:
         run_id=first.where.run_id,
         version=_version_of(first),
         has_changed=_has_changed(events),
+        backfill_id=_backfill_of(first),
     )
+
+
+def _backfill_of(event: Event) -> str:
+    return event.data.backfill_id if isinstance(event.data, BackfillCreated) else ""
 
 
 def _has_changed(events: list[Event]) -> bool:

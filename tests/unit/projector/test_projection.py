@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from millstream.core.asset_conditions import AliasRef, AssetRef
 from millstream.core.commands import (
+    CreateBackfill,
     CreateScheduledRun,
     DeleteConnection,
     DeleteVariable,
+    SetBackfillPaused,
     SetConnection,
     SetDagPaused,
     SetVariable,
@@ -31,6 +33,7 @@ from millstream_projector.rows import (
     AssetEventRow,
     AssetRow,
     AttemptRow,
+    BackfillRow,
     ConnectionRow,
     DagRow,
     Key,
@@ -45,6 +48,7 @@ from property.test_control import SPECS
 from property.test_control import play as play_with_control
 from property.test_core import ORDERS, dags, play
 from shard import Shard, dag, kinds, task
+from world import HOUR, T0, World
 
 OPEN = ("queued", "running")
 
@@ -66,7 +70,12 @@ class Tables:
 
     def open_rows(self) -> list[Row]:
         """What a projector reads when it starts."""
-        dags = [DagRow(**values) for values in self.rows[DagRow].values()]
+        dags: list[Row] = [DagRow(**values) for values in self.rows[DagRow].values()]
+        dags += [
+            BackfillRow(**values)
+            for values in self.rows[BackfillRow].values()
+            if values["state"] in ("running", "paused")
+        ]
         return dags + self.rows_of(
             key for key, values in self.rows[RunRow].items() if values["state"] in OPEN
         )
@@ -213,6 +222,35 @@ def test_a_dag_s_row_says_what_comes_next_and_whether_it_is_paused() -> None:
     assert row()["next_run_after"] == due + timedelta(days=1)
     shard.handle(SetDagPaused(id="p", namespace="default", dag_id="etl", is_paused=True))
     assert (row()["is_paused"], row()["pause_reason"]) == (True, "")
+
+
+def test_a_backfill_s_row_says_how_far_it_has_come() -> None:
+    world = World(T0 + 10 * HOUR)
+    world.submit(dag(task("t"), schedule="@hourly", end_date="2025-01-01T00:00:00+00:00"))
+    world.trigger("r1", logical_date=T0)
+    world.finish("r1")
+
+    def row() -> dict[str, Any]:
+        restarts = set(range(1, len(world.log) + 1))
+        assert fold(world.log).rows == fold(world.log, restarts=restarts).rows
+        (values,) = fold(world.log).rows[BackfillRow].values()
+        return values
+
+    world.do(
+        CreateBackfill(
+            id="b", namespace="default", dag_id="etl", from_date=T0, to_date=T0 + 2 * HOUR
+        )
+    )
+    world.go_on(world.now)
+    assert [row()[name] for name in ("state", "total", "number", "skipped")] == ["running", 3, 3, 1]
+    world.do(SetBackfillPaused(id="p", namespace="default", dag_id="etl", is_paused=True))
+    assert row()["state"] == "paused"
+    world.do(SetBackfillPaused(id="u", namespace="default", dag_id="etl", is_paused=False))
+    for run_id in world.started()[1:]:
+        world.finish(run_id)
+    assert (row()["state"], row()["ended_at"]) == ("completed", world.log[-1].recorded_at)
+    runs = fold(world.log).rows[RunRow].values()
+    assert [run["backfill_id"] for run in runs] == ["", "1", "1"]
 
 
 def test_a_lost_attempt_is_lost_and_its_task_is_queued_again() -> None:

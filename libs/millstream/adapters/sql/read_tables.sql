@@ -223,3 +223,25 @@ CREATE TABLE pool (
     position         bigint      NOT NULL,
     PRIMARY KEY (namespace, name)
 );
+
+CREATE TABLE backfill (
+    namespace          text        NOT NULL,
+    dag_id             text        NOT NULL,
+    backfill_id        text        NOT NULL,
+    from_date          timestamptz NOT NULL,
+    to_date            timestamptz NOT NULL,
+    reprocess_behavior text        NOT NULL,
+    run_backwards      boolean     NOT NULL,
+    max_active_runs    integer     NOT NULL,
+    conf               json        NOT NULL,
+    state              text        NOT NULL,
+    total              integer     NOT NULL,
+    number             integer     NOT NULL,
+    skipped            integer     NOT NULL,
+    created_at         timestamptz NOT NULL,
+    ended_at           timestamptz,
+    created_position   bigint      NOT NULL,
+    position           bigint      NOT NULL,
+    PRIMARY KEY (namespace, dag_id, backfill_id)
+);
+CREATE INDEX backfill_newest ON backfill (namespace, created_position DESC);

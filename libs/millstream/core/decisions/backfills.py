@@ -37,7 +37,7 @@ from millstream.core.events import (
 )
 from millstream.core.memo import reopen
 from millstream.core.spec import DagSpec
-from millstream.core.state import Run, State, run_key
+from millstream.core.state import Run, RunKey, State, run_key
 from millstream.core.statuses import FINISHED_TASK
 from millstream.core.stopping import clear, end_as
 from millstream.core.timetables.run_times import RunTimes
@@ -138,6 +138,25 @@ def next_date(state: State, command: AdvanceBackfill) -> RunTimes | None:
     return backfill.created.runs[backfill.number] if backfill.number == command.number else None
 
 
+def is_too_early(state: State, command: AdvanceBackfill) -> bool:
+    """Does the log not yet hold the end of a run that is over?"""
+    existing = command.existing
+    if existing is None or existing.state != "running":
+        return False
+    return (command.namespace, command.dag_id, existing.run_id) not in state.runs
+
+
+def run_to_recall(state: State, command: AdvanceBackfill) -> RunKey | None:
+    """The run that is over and will run again: it has to be brought back from the log."""
+    times, existing = next_date(state, command), command.existing
+    if times is None or existing is None:
+        return None
+    backfill = state.dags[command.namespace, command.dag_id].backfills[command.backfill_id]
+    if why_none(existing, backfill.created.reprocess_behavior):
+        return None
+    return (command.namespace, command.dag_id, existing.run_id)
+
+
 def advance(state: State, command: AdvanceBackfill, recalled: Run | None) -> Iterator[Fact]:
     """Deal with the next date: make its run, let the one that it has run again, or neither."""
     times = next_date(state, command)
@@ -177,8 +196,12 @@ def advance(state: State, command: AdvanceBackfill, recalled: Run | None) -> Ite
     yield Fact(where, msgspec.structs.replace(made, run_id=run_id, reason=reason))
 
 
+def backfill_run_id(times: RunTimes) -> str:
+    return f"{BACKFILL}__{times.run_after.isoformat()}"
+
+
 def _free_id(state: State, where: Where, times: RunTimes, command: AdvanceBackfill) -> str:
-    run_id = f"{BACKFILL}__{times.run_after.isoformat()}"
+    run_id = backfill_run_id(times)
     is_taken = run_key(Where(where.namespace, where.dag_id, run_id)) in state.runs
     return f"{run_id}_{command.backfill_id}" if is_taken or command.is_id_taken else run_id
 
