@@ -107,6 +107,7 @@ class DagService(dags_pb2_grpc.DagServiceServicer):
         )
         if receipt.dag_id != spec.dag_id or not receipt.version:
             raise reused(request_id)
+        self._snapshots.submitted = max(self._snapshots.submitted, receipt.position)
         return dags_pb2.SubmitDagResponse(
             dag_id=receipt.dag_id, version=receipt.version, position=receipt.position
         )

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import msgspec
+import structlog
 
 from millstream.adapters.event_log import EventLog
 from millstream.adapters.read_pool import ReadPool
 from millstream.core.commands import TriggerRun
-from millstream.core.errors import InvalidArgument, NotFound
+from millstream.core.errors import InvalidArgument, NotFound, Unavailable
 from millstream.core.statuses import RUN_ENDS
 from millstream.core.validate import check_run_id
 from millstream.ports import BlobStore
@@ -24,6 +25,7 @@ from millstream_api.errors import FieldProblem
 from millstream_api.hub import Hub, Scope
 from millstream_api.interceptor import Context
 from millstream_api.paging import decode_token, encode_token, fill_page, page_size
+from millstream_api.params import check_conf
 from millstream_api.rows import run_message, run_state_names, xcom_message
 from millstream_api.run_rows import (
     dag_of_run,
@@ -42,6 +44,9 @@ LONGEST_NOTE = 10_000
 CONF_BYTES = 256 * 1024
 INLINE_BYTES = 1024 * 1024
 RETURN_VALUE = "return_value"
+CHECK_S = 3.0
+
+log = structlog.get_logger(__name__)
 
 
 class RunService(runs_pb2_grpc.RunServiceServicer):
@@ -68,6 +73,7 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
         self, request: runs_pb2.TriggerRunRequest, context: Context
     ) -> runs_pb2.TriggerRunResponse:
         command = _trigger_command(request)
+        await _check_conf(self._snapshots, command, context)
         receipt = await self._commands.send(command, seconds_left(context, self._receipt_timeout_s))
         if receipt.dag_id != command.dag_id or not receipt.run_id:
             raise reused(command.id)
@@ -206,6 +212,17 @@ def _run_scope(request: _RunRequest) -> Scope:
         look_up("dag_id", request.dag_id),
         need("run_id", request.run_id),
     )
+
+
+async def _check_conf(snapshots: Snapshots, command: TriggerRun, context: Context) -> None:
+    """The read tables may be away, and then the tasks check: a run can be made without them."""
+    try:
+        # At least what was submitted here: a trigger often follows at once.
+        most = seconds_left(context, CHECK_S)
+        async with snapshots.open(snapshots.submitted, most) as rows:
+            await check_conf(rows, command.namespace, command.dag_id, command.conf)
+    except Unavailable as error:
+        log.warning("conf_not_checked", error=str(error))
 
 
 def _trigger_command(request: runs_pb2.TriggerRunRequest) -> TriggerRun:

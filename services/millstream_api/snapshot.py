@@ -22,7 +22,10 @@ class Rows(Protocol):
 
 
 class Snapshots:
-    """Opens snapshots of the read tables of one shard."""
+    """Opens snapshots of the read tables of one shard. ``submitted``: the position of the latest
+    DAG that was submitted through this process."""
+
+    submitted = 0
 
     def __init__(self, pool: ReadPool, progress: Progress, shard: int) -> None:
         self._pool = pool

@@ -20,6 +20,7 @@ from integration.running_stack import (
 from integration.verify import verify_log
 from millstream.client import Client
 from millstream.client.models import Event
+from millstream.core.errors import InvalidArgument
 from millstream.core.spec import DagSpec, EmptyAction, TaskSpec
 
 EMPTY = TaskSpec(task_id="tick", action=EmptyAction())
@@ -231,3 +232,17 @@ def test_a_run_that_takes_too_long_is_ended(client: Client) -> None:
     assert run.state == "failed"
     assert "dagrun_timeout" in run.reason
     assert [task.state for task in client.list_task_instances(run)] == ["skipped", "skipped"]
+
+
+def test_a_conf_that_breaks_a_rule_of_the_params_is_refused(client: Client) -> None:
+    spec = msgspec.structs.replace(
+        bash_dag("with_params", bash("a", "true")),
+        params={"batches": 5},
+        param_schemas={"batches": {"type": "integer", "maximum": 10}, "name": {}},
+    )
+    client.submit_spec(spec)
+    with pytest.raises(InvalidArgument, match="Param 'batches' of DAG 'with_params' is 11"):
+        client.trigger("with_params", {"name": "x", "batches": 11})
+    with pytest.raises(InvalidArgument, match="Param 'name' of DAG 'with_params' has no default"):
+        client.trigger("with_params")
+    assert_success(client, client.trigger("with_params", {"name": "x"}))
