@@ -179,7 +179,9 @@ def _due(run: Run, event: Event) -> Iterator[tuple[Where, Callback]]:
         if kind in spec.callbacks:
             yield _wheres(event)[0], _callback(run, _of_run(run, kind, event), 0)
         return
-    number = run.version.graph.number[event.where.task_id]
+    number = run.version.graph.number.get(event.where.task_id)
+    if number is None:  # an event about a run that names some other task
+        return
     if kind in run.version.graph.tasks[number].callbacks:
         action = _of_task(run, kind, number, event)
         yield _wheres(event)[0], _callback(run, action, number)
