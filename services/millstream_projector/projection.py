@@ -436,9 +436,11 @@ class Projection:
         for (task_id, map_index), row in kept.tasks.items():
             is_below = task_id == event.where.task_id and map_index[: len(path)] == path
             if is_below and len(map_index) > len(path) and map_index[len(path)] >= data.length:
-                row.reason = f"removed: there are {data.length} items now"
-                row.position = event.position
+                row.state, row.position = "removed", event.position
+                row.reason = f"there are {data.length} items now"
                 self._changes.put(row)
+                for xcom in kept.xcoms.pop(task_id, map_index):
+                    self._changes.drop(XComRow, key_of(xcom))
 
     def _wait(self, kept: KeptRun, key: TaskKey, row: TaskRow, event: Event) -> None:
         """What an event says about a task that waits without a process. ``retry_at`` is the instant

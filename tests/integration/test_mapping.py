@@ -157,7 +157,7 @@ SHAPES: Found = {
     "product": {(2 * i + j,): [x, y] for i, x in enumerate("abc") for j, y in enumerate((1, 2))},
     "kwargs": {(0,): [1, ""], (1,): [2, 3]},
     "mapped": {(0,): ["A", ""], (1,): "skipped", (2,): ["C", ""]},
-    "zipped": {(0,): [["a", 1], ""], (1,): [["b", 2], ""], (2,): [["c", 0], ""]},
+    "zipped": {(0,): [("a", 1), ""], (1,): [("b", 2), ""], (2,): [("c", 0), ""]},
     "joined": {(i,): [x, ""] for i, x in enumerate(["a", "b", "c", 1, 2])},
     "bash": {(0,): "0", (1,): "x"},
     "empty": {(): "skipped"},
@@ -247,4 +247,44 @@ def test_through_the_services(stack: RunningStack, tmp_path: Path, dag_id: str) 
         assert "product[5] (c2)" in shown
     if dag_id == "no_list":
         assert "it must be a list or a dict" in ended["text"][()].reason
+    verify_log(stack)
+
+
+@pytest.mark.integration
+def test_a_list_that_comes_back_shorter(stack: RunningStack, tmp_path: Path) -> None:
+    lines = tmp_path / "lines.txt"
+    file = tmp_path / "shrinks.py"
+    file.write_text(
+        f"""
+from millstream import DAG, task
+
+with DAG("shrinks") as dag:
+
+    @task
+    def source():
+        return open({str(lines)!r}).read().split()
+
+    @task
+    def each(x):
+        return x
+
+    @task
+    def total(found):
+        return found
+
+    total(each.expand(x=source()))
+"""
+    )
+    client = stack.client()
+    client.submit_file(file)
+    lines.write_text("a b c")
+    run = client.wait(client.trigger("shrinks"), timeout_s=60)
+    assert client.xcom(run, "total") == ["a", "b", "c"]
+    lines.write_text("d")
+    client.clear(run, ["source"], downstream=True, only_failed=False)
+    run = client.wait(run, timeout_s=60)
+    assert run.state == "success"
+    assert client.xcom(run, "total") == ["d"]
+    states = {t.map_index: t.state for t in client.list_task_instances(run) if t.task_id == "each"}
+    assert states == {(0,): "success", (1,): "removed", (2,): "removed"}
     verify_log(stack)

@@ -225,7 +225,7 @@ def check_legality(log: Log) -> None:
                 _control(runs[key], row, data)
             case "TaskScheduled":
                 assert not runs[key].is_over
-            case "TaskExpanded":
+            case "TaskExpanded" | "TaskResized":
                 assert not runs[key].is_over
                 _expand(runs[key], (row["task_id"], tuple(row["map_index"])), data["length"])
             case kind if kind in ENDS_RUN:
@@ -247,10 +247,23 @@ def check_legality(log: Log) -> None:
 
 
 def _expand(run: _Run, about: tuple[str, tuple[int, ...]], length: int) -> None:
-    """The task became instances, and each of them must end."""
-    assert about not in run.tasks, f"{about} had begun"
-    assert about not in run.expanded, f"{about} was expanded twice"
-    assert length > 0
+    """The task became instances, and each of them must end. After a clear there may be more or
+    fewer of them than before."""
+    if about in run.expanded:
+        depth = len(about[1])
+        for name, path in {*run.tasks, *run.expected, *run.expanded}:
+            is_below = name == about[0] and len(path) > depth and path[:depth] == about[1]
+            if is_below and path[depth] >= length:
+                run.expected.discard((name, path))
+                run.expanded.discard((name, path))
+                gone = run.tasks.pop((name, path), None)
+                assert gone is None or not gone.is_open, f"{name}{path} was at work"
+    else:
+        assert about not in run.tasks, f"{about} had begun"
+        assert length > 0
+    if not length:
+        run.expanded.discard(about)
+        return
     run.expanded.add(about)
     run.expected |= {(about[0], (*about[1], index)) for index in range(length)}
 

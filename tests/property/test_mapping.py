@@ -10,7 +10,14 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millstream.core.commands import FailAttempt, RetryAttempt, SkipAttempt, SucceedAttempt
+from millstream.core.commands import (
+    ClearTasks,
+    FailAttempt,
+    RetryAttempt,
+    SkipAttempt,
+    SucceedAttempt,
+    TaskRef,
+)
 from millstream.core.events import Choice, TaskReady, Where, XCom
 from millstream.core.spec import DagSpec, GroupSpec, MapSource, TriggerRule
 from millstream.core.state import Run
@@ -101,7 +108,7 @@ class Play:
     """Runs a DAG to its end; the outcome of a try depends on the task, its path and the try
     alone."""
 
-    def __init__(self, spec: DagSpec, seed: int, order: Random) -> None:
+    def __init__(self, spec: DagSpec, seed: int, order: Random, clears: int = 0) -> None:
         self.shard = Shard()
         self.seed = seed
         self.shard.begin(spec)
@@ -111,6 +118,10 @@ class Play:
             if run is None:
                 break
             check_counts(run)
+            if clears and order.random() < 0.1:
+                clears -= 1
+                self.clear(order.choice(spec.tasks).task_id)
+                continue
             where, instance = order.choice(
                 [
                     each
@@ -128,6 +139,20 @@ class Play:
             status = next_status(event.data)
             if status not in (None, TaskStatus.SCHEDULED):
                 self.states[event.where.task_id, event.where.map_index] = str(status)
+
+    def clear(self, task_id: str) -> None:
+        """A task and all after it begin again; what it returns may be longer or shorter then."""
+        self.shard.handle(
+            ClearTasks(
+                id=self.shard.id(),
+                namespace=RUN[0],
+                dag_id=RUN[1],
+                run_id=RUN[2],
+                tasks=(TaskRef(task_id=task_id),),
+                include_downstream=True,
+                only_failed=False,
+            )
+        )
 
     def report(self, where: Where, tries: int) -> Any:
         drawn = Random(f"{self.seed}/{where.task_id}/{where.map_index}/{tries}")
@@ -209,6 +234,13 @@ def test_every_run_ends_and_all_counts_are_right(spec: DagSpec, seed: int, order
             key = (event.where.task_id, event.where.map_index)
             attempts[key] = attempts.get(key, 0) + 1
             assert event.where.attempt == attempts[key]
+
+
+@given(mapped_dags(), st.integers(0, 999), st.integers(0, 2**32).map(Random))
+def test_what_is_cleared_may_come_back_different(spec: DagSpec, seed: int, order: Random) -> None:
+    play = Play(spec, seed, order, clears=3)
+    assert kind(play.shard.log[-1]) in ("RunSucceeded", "RunFailed")
+    assert dump(fold(play.shard.log)) == dump(play.shard.state)
 
 
 @given(mapped_dags(is_order_free=True), st.integers(0, 499), st.integers(0, 2**32).map(Random))

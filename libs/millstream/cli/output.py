@@ -31,6 +31,7 @@ STYLES = {
     "failed": "bold red",
     "skipped": "magenta",
     "upstream_failed": "red",
+    "removed": "dim",
 }
 _GLYPHS = {
     "none": "·",
@@ -45,6 +46,7 @@ _GLYPHS = {
     "failed": "✘",
     "skipped": "»",
     "upstream_failed": "⊘",
+    "removed": "∅",
 }
 _ASCII_GLYPHS = {
     "none": ".",
@@ -59,6 +61,7 @@ _ASCII_GLYPHS = {
     "failed": "x",
     "skipped": "-",
     "upstream_failed": "!",
+    "removed": "/",
 }
 
 

@@ -9,6 +9,8 @@ at the nearest node above it, and go down when the node is made.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from millstream.core.choices import tasks_cut_off
 from millstream.core.events import Choice
 from millstream.core.graph import Graph
@@ -125,30 +127,81 @@ def expand(run: Run, number: int, path: Path, length: int) -> None:
 
 
 def may_resize(run: Run, number: int, node: Instance, depth: int, length: int) -> bool:
-    """Only the last level of a task that is mapped itself changes its length, and only instances
-    that have not begun go."""
-    levels = run.version.graph.levels[number]
-    if not node.elements or depth + 1 != len(levels) or levels[depth].is_group or length < 0:
+    """Only instances that have not begun go."""
+    if not node.elements or depth >= len(run.version.graph.levels[number]) or length < 0:
         return False
-    return all(element.status is TaskStatus.NONE for element in node.elements[length:])
+    return all(
+        leaf.status is TaskStatus.NONE
+        for element in node.elements[length:]
+        for _, leaf in element.leaves()
+    )
 
 
 def resize(run: Run, number: int, path: Path, length: int) -> None:
-    """An expanded node has ``length`` instances from now on, or none and is one itself again."""
-    graph = run.version.graph
+    """A node that is expanded gets another number of elements, since what it is mapped over has
+    changed. Those that go have not begun."""
     node = run.nearest(number, path)[0]
-    more = max(length, 1) - len(node.elements)
-    node.elements = node.elements[:length] + tuple(
-        Instance() for _ in range(length - len(node.elements))
-    )
-    node.open = node.open + more if length else 0
-    _close(run, number, path, -more)
+    for index in range(length, len(node.elements)):
+        _remove(run, number, (*path, index))
+    gone, node.elements = node.elements[length:], node.elements[:length]
+    for element in gone:
+        _give_back(node, element)
+    old = len(node.elements)
+    if not length:  # it is one instance again, which has not begun
+        _close(run, number, path, -1)
+        _wait_for(run, number, path, 1)
+    if length == old:
+        return
+    graph = run.version.graph
+    node.elements += tuple(Instance() for _ in range(length - old))
+    _close(run, number, (*path, old), old - length)
+    for edges, is_upstream in ((graph.above[number], True), (graph.needs[number], False)):
+        for other, shared in edges:
+            if shared > len(path):
+                _take_down(run, (other, number), path, node, is_upstream, since=old)
+    for index in range(old, length):
+        _wait_for(run, number, (*path, index), 1)
+
+
+def _remove(run: Run, number: int, path: Path) -> None:
+    """Nothing counts any more for what is at ``path`` and below."""
+    for below, _ in list(run.nearest(number, path)[0].leaves(path)):
+        _close(run, number, below, 1)
+        _wait_for(run, number, below, -1)
+
+
+def _wait_for(run: Run, number: int, path: Path, count: int) -> None:
+    """What comes after this task waits for one more, or one less, that has not begun."""
+    graph = run.version.graph
     for child, shared in graph.below[number]:
-        waiting = run.nearest(child, path[:shared])[0]
-        _count_upstream(graph, waiting, (number, child), TaskStatus.NONE, more)
+        node, _ = run.nearest(child, path[:shared])
+        _count_upstream(graph, node, (number, child), TaskStatus.NONE, count)
     for other, shared in graph.informs[number]:
-        waiting = run.nearest(other, path[:shared])[0]
-        _count_needed(waiting, graph.tasks[other], TaskStatus.NONE, more)
+        node, _ = run.nearest(other, path[:shared])
+        _count_needed(node, graph.tasks[other], TaskStatus.NONE, count)
+
+
+def _give_back(node: Instance, element: Instance) -> None:
+    """What was counted at an element that goes is counted above it again."""
+    for part in (element, *(below for child in element.elements for below in _nodes(child))):
+        node.total += part.total
+        node.success += part.success
+        node.skipped += part.skipped
+        node.failed += part.failed
+        node.upstream_failed += part.upstream_failed
+        if part.extra is not None:
+            extra = _extra(node)
+            extra.waits += part.extra.waits
+            extra.setups += part.extra.setups
+            extra.setup_success += part.extra.setup_success
+            extra.setup_skipped += part.extra.setup_skipped
+            extra.setup_failed += part.extra.setup_failed
+
+
+def _nodes(node: Instance) -> Iterator[Instance]:
+    yield node
+    for element in node.elements:
+        yield from _nodes(element)
 
 
 def _close(run: Run, number: int, path: Path, count: int) -> None:
@@ -172,14 +225,20 @@ def _wait_for_more(
 
 
 def _take_down(
-    run: Run, edge: tuple[int, int], path: Path, node: Instance, is_upstream: bool
+    run: Run,
+    edge: tuple[int, int],
+    path: Path,
+    node: Instance,
+    is_upstream: bool,
+    since: int = 0,
 ) -> None:
     """What was counted at a node, and belongs to its elements now that they are there."""
     graph = run.version.graph
     source, depth = run.nearest(edge[0], path)
     if depth < len(path):
         return
-    for element, part in zip(node.elements, source.elements, strict=False):
+    pairs = zip(node.elements[since:], source.elements[since:], strict=False)
+    for element, part in pairs:
         for _, leaf in part.leaves():
             for waiting, count in ((node, -1), (element, 1)):
                 if is_upstream:

@@ -260,6 +260,11 @@ def _begin_below(
             yield from _begin_one(run, number, node, path, view, now)
         return
     graph = run.version.graph
+    length = _new_length(run, number, node, path)
+    if length is not None:
+        where = Where(*run.key, graph.tasks[number].task_id, path)
+        yield Fact(where, TaskResized(length=length))
+        return  # the instances begin when there are as many as there are items
     is_last = len(path) + 1 == len(graph.levels[number])
     if is_last and graph.finest[number] <= len(path):
         # All instances wait for the same: what is decided about one is decided about all.
@@ -268,11 +273,6 @@ def _begin_below(
             element.status is not TaskStatus.NONE for element in node.elements
         ):
             return
-        length = _new_length(run, number, node, path) if verdict is Verdict.RUN else None
-        if length is not None:
-            where = Where(*run.key, graph.tasks[number].task_id, path)
-            yield Fact(where, TaskResized(length=length))
-            return  # the instances begin when there are as many as there are items
         if verdict is Verdict.RUN and not isinstance(graph.tasks[number].action, EmptyAction):
             yield begin_again(run, number, node, path)
         else:
@@ -289,12 +289,16 @@ def _new_length(run: Run, number: int, node: Instance, path: Path) -> int | None
     """How many instances a task has that is mapped over something which was cleared and came back
     with another length; None if it stays as it is."""
     level = run.version.graph.levels[number][len(path)]
-    if level.is_group or not run.was_cleared:
+    if not run.was_cleared or not level.sources:
         return None
     length = map_length(run, level, path)
     if length is None:
         return None
-    begun = (i for i, one in enumerate(node.elements, 1) if one.status is not TaskStatus.NONE)
+    begun = (
+        index
+        for index, element in enumerate(node.elements, 1)
+        if any(leaf.status is not TaskStatus.NONE for _, leaf in element.leaves())
+    )
     length = max(length, *begun, 0)
     return None if length == len(node.elements) else length
 

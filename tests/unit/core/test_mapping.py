@@ -10,12 +10,14 @@ import msgspec
 import pytest
 
 from millstream.core.commands import (
+    ClearTasks,
     FailAttempt,
     LoseAttempt,
     SkipAttempt,
     StartAttempt,
     SubmitDag,
     SucceedAttempt,
+    TaskRef,
     TriggerRun,
 )
 from millstream.core.errors import InvalidDag, Refused
@@ -547,3 +549,65 @@ def test_a_level_that_is_not_expanded_cannot_run() -> None:
         )
         with pytest.raises(Refused):
             handle(played.state, command, "tester", NOW, 1)
+
+
+def clear(played: Played, *task_ids: str) -> None:
+    run_id = next(iter(played.state.runs))[2]
+    refs = tuple(TaskRef(task_id=name) for name in task_ids)
+    played.do(
+        ClearTasks(
+            id=f"c{len(played.events)}",
+            namespace="n",
+            dag_id="d",
+            run_id=run_id,
+            tasks=refs,
+            include_downstream=True,
+            only_failed=False,
+        )
+    )
+
+
+@pytest.mark.parametrize("length", [0, 1, 3])
+def test_a_list_that_comes_back_different(length: int) -> None:
+    played = Played(
+        task("source"), task("m", "source", mapped_over=over("source")), task("after", "m"),
+        task("other"),
+    )  # fmt: skip
+    played.end("source", length=2)
+    played.end("m", 0)
+    played.end("m", 1)
+    clear(played, "source")
+    begun = len(played.events)
+    played.end("source", length=length)
+    ready = [
+        e.where.map_index
+        for e in played.events[begun:]
+        if isinstance(e.data, TaskReady) and e.where.task_id == "m"
+    ]
+    assert ready == [(i,) for i in range(length)]
+    for i in range(length):
+        played.end("m", i)
+    assert played.states("after")[()] == ("queued" if length else "skipped")
+    if length:
+        played.end("after")
+    played.end("other")
+    assert played.last() == "RunSucceeded"
+
+
+@pytest.mark.parametrize("length", [1, 3])
+def test_a_group_whose_list_comes_back_different(length: int) -> None:
+    played = grouped(task("other"), sources=("source",))
+    played.end("source", length=2)
+    for i in range(2):
+        played.end("a", i)
+        played.end("b", i)
+    clear(played, "source")
+    played.end("source", length=length)
+    for i in reversed(range(length)):
+        played.end("a", i)
+        assert played.states("b")[i,] == "queued"
+        played.end("b", i)
+    assert played.states("after")[()] == "queued"
+    played.end("after")
+    played.end("other")
+    assert played.last() == "RunSucceeded"

@@ -35,6 +35,7 @@ class TaskState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TASK_STATE_UP_FOR_RESCHEDULE: _ClassVar[TaskState]
     TASK_STATE_DEFERRED: _ClassVar[TaskState]
     TASK_STATE_AWAITING_INPUT: _ClassVar[TaskState]
+    TASK_STATE_REMOVED: _ClassVar[TaskState]
 RUN_STATE_UNSPECIFIED: RunState
 RUN_STATE_QUEUED: RunState
 RUN_STATE_RUNNING: RunState
@@ -53,6 +54,7 @@ TASK_STATE_SCHEDULED: TaskState
 TASK_STATE_UP_FOR_RESCHEDULE: TaskState
 TASK_STATE_DEFERRED: TaskState
 TASK_STATE_AWAITING_INPUT: TaskState
+TASK_STATE_REMOVED: TaskState
 
 class Run(_message.Message):
     __slots__ = ("namespace", "dag_id", "run_id", "dag_version", "state", "run_type", "conf", "logical_date", "created_at", "started_at", "ended_at", "note", "reason", "created_position", "data_interval_start", "data_interval_end", "run_after", "triggered_by", "backfill_id")
