@@ -19,6 +19,8 @@ from millstream.core.events import (
     ConnectionDeleted,
     ConnectionSet,
     DagVersionSubmitted,
+    DeadlineMissed,
+    DeadlineSet,
     EpochStarted,
     Event,
     PoolDeleted,
@@ -205,6 +207,8 @@ class Projection:
                 self._end(kept, event, "failed", _text(event.data.reason) or failed)
             case RunQuarantined():
                 self._end(kept, event, "failed", _text(f"quarantined: {event.data.error}"))
+            case DeadlineSet() | DeadlineMissed():
+                return  # the callback that a missed one leads to has a row of its own
             case TaskExpanded():
                 return  # the instances get rows of their own when something happens to them
             case TaskResized():

@@ -197,10 +197,16 @@ def check_legality(log: Log) -> None:
     specs: dict[tuple[str, str, int], dict[str, Any]] = {}
     runs: dict[RunKey, _Run] = {}
     versions: Counter[tuple[str, str, str]] = Counter()
+    callbacks: dict[tuple[Any, ...], str] = {}
     for row in log.rows:
         data = json.loads(row["data"])
         key = (row["namespace"], row["dag_id"], row["run_id"])
+        if "@" in row["task_id"]:
+            _check_callback(callbacks, row, data)
+            continue
         match row["type"]:
+            case "DeadlineSet" | "DeadlineMissed":
+                assert not runs[key].is_over, f"{row['type']} after the end of {key}"
             case "EpochStarted" | "DagPaused" | "DagUnpaused" | "NextRunPlanned":
                 continue
             case "DagVersionSubmitted":
@@ -266,6 +272,24 @@ def _expand(run: _Run, about: tuple[str, tuple[int, ...]], length: int) -> None:
         return
     run.expanded.add(about)
     run.expected |= {(about[0], (*about[1], index)) for index in range(length)}
+
+
+def _check_callback(
+    callbacks: dict[tuple[Any, ...], str], row: Mapping[str, Any], data: dict[str, Any]
+) -> None:
+    """Ready, claimed once, over; ready again only if nobody claimed it, or after a loss."""
+    about = (row["run_id"], row["task_id"], tuple(row["map_index"]), row["attempt"])
+    before = callbacks.get(about, "")
+    match row["type"]:
+        case "TaskReady":
+            assert before in ("", "TaskReady"), about
+        case "TaskStarted":
+            assert before == "TaskReady", about
+        case "TaskSucceeded" | "TaskFailed" | "TaskSkipped" | "TaskLost" as kind:
+            assert before == "TaskStarted", f"{about}: {kind} after {before}"
+        case kind:
+            raise AssertionError(f"{kind} of callback {about}")
+    callbacks[about] = row["type"]
 
 
 def _check_secret(

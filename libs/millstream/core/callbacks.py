@@ -86,7 +86,10 @@ def make_ready(where: Where, callback: Callback) -> Fact:
 def is_legal(state: State, where: Where, data: Data) -> bool:
     """May this event of a callback happen?"""
     callback = state.callbacks.get(instance_key(where))
-    if callback is None or not isinstance(data, _MAY_MEET):
+    if callback is None:
+        # Whoever starts folds no run that is over: there the callback begins with its ready event.
+        return isinstance(data, TaskReady) and isinstance(data.action, CallbackAction)
+    if not isinstance(data, _MAY_MEET):
         return False
     instance = callback.instance
     if instance.status not in TASK_TRANSITIONS[type(data)]:
@@ -101,6 +104,9 @@ def evolve(state: State, event: Event) -> None:
     """Fold an event of a callback."""
     where, data = event.where, event.data
     key = instance_key(where)
+    if key not in state.callbacks:
+        assert isinstance(data, TaskReady), "is_legal looked"
+        state.callbacks[key] = _of_ready(data, event.trace)
     instance = state.callbacks[key].instance
     status = next_status(data)
     assert status is not None, "is_legal looked"
@@ -118,6 +124,12 @@ def evolve(state: State, event: Event) -> None:
             instance.losses += 1
     if status in FINISHED_TASK:
         del state.callbacks[key]
+
+
+def _of_ready(data: TaskReady, trace: str) -> Callback:
+    action = data.action
+    assert isinstance(action, CallbackAction), "is_legal looked"
+    return Callback(action, data.queue, data.version, data.bundle, data.file, data.run, trace)
 
 
 def react(state: State, event: Event) -> Iterator[Fact]:
@@ -262,7 +274,7 @@ def _of_run(run: Run, kind: CallbackKind, event: Event) -> CallbackAction:
         of_run=True,
         task_id=name,
         attempt=instance.attempt,
-        tries=instance.failures + 1,
+        tries=max(instance.failures + (instance.status is not TaskStatus.FAILED), 1),
         max_tries=graph.tasks[found[0]].retries + 1 if found is not None else 1,
         state=instance.status.value,
         run_state="success" if kind == "success" else "failed",

@@ -146,6 +146,7 @@ class TestWhichEndsLeadToOne:
         assert ended.run_state == ("failed" if fails else "success")
         assert ended.reason == ("task_failure" if fails else "success")
         assert ended.task_id == ("b" if fails else "c")
+        assert ended.tries == 1
         ready = events[-1].data
         assert isinstance(ready, TaskReady)
         assert ready.queue == "gpu", "that of the first task"
@@ -227,6 +228,15 @@ class TestItsLife:
         assert dump(state) == dump(shard.state)
         ((where, instance),) = state.open_instances()
         assert (where, instance.token, instance.worker) == (self.WHERE, "cb", "w2")
+
+    def test_its_own_events_are_all_that_a_scheduler_needs(self, shard: Shard) -> None:
+        self.failed(shard)
+        report(shard, StartAttempt, self.WHERE)
+        lost = LoseAttempt(id=shard.id(), where=self.WHERE, token="cb", reason="dead")
+        shard.handle(lost)
+        alone = fold([event for event in shard.log if "@" in event.where.task_id])
+        assert alone.callbacks == shard.state.callbacks
+        assert list(alone.ready) == list(shard.state.ready)
 
     def test_two_of_one_task_do_not_meet(self, shard: Shard) -> None:
         begin(shard, one(retries=2))

@@ -17,15 +17,18 @@ from millstream.core.commands import (
     CreateScheduledRun,
     DeleteConnection,
     DeleteVariable,
+    MissDeadline,
     SetBackfillPaused,
     SetConnection,
     SetDagPaused,
     SetVariable,
+    StartAttempt,
     SubmitDag,
+    SucceedAttempt,
     TriggerRun,
 )
 from millstream.core.events import AssetEmission, Event, XCom
-from millstream.core.spec import DagSpec
+from millstream.core.spec import DagSpec, DeadlineSpec
 from millstream_projector.projection import Projection, reopened
 from millstream_projector.rows import (
     ROW_TYPES,
@@ -34,6 +37,7 @@ from millstream_projector.rows import (
     AssetRow,
     AttemptRow,
     BackfillRow,
+    CallbackRow,
     ConnectionRow,
     DagRow,
     Key,
@@ -76,6 +80,8 @@ class Tables:
             for values in self.rows[BackfillRow].values()
             if values["state"] in ("running", "paused")
         ]
+        callbacks = self.rows[CallbackRow].values()
+        dags += [CallbackRow(**values) for values in callbacks if values["ended_at"] is None]
         return dags + self.rows_of(
             key for key, values in self.rows[RunRow].items() if values["state"] in OPEN
         )
@@ -283,6 +289,32 @@ def test_events_of_unknown_runs_change_nothing() -> None:
     about_run = [event for event in shard.log if event.where.run_id][1:]
     tables = fold(about_run)
     assert not any(tables.rows.values())
+
+
+def test_callbacks_have_rows_of_their_own_and_a_missed_deadline_is_one() -> None:
+    shard = Shard()
+    shard.submit(
+        dag(
+            task("a", callbacks=("failure",)),
+            file="f",
+            deadlines=(DeadlineSpec(name="soon", reference="queued_at", interval_s=60.0),),
+        ),
+        bundle="b1",
+    )
+    where = shard.trigger()[0].where
+    shard.handle(MissDeadline(id="d", where=where, name="soon"))
+    shard.fail("a")
+    shard._report(StartAttempt, "a@on_failure_callback.1", 1, "cb")
+    rows = fold(shard.log, restarts={event.position for event in shard.log}).rows
+    callbacks = rows[CallbackRow]
+    assert [(r["callback_id"], r["task_id"], r["state"]) for r in callbacks.values()] == [
+        ("@deadline.soon", "", "queued"),
+        ("a@on_failure_callback.1", "a", "running"),
+    ]  # fmt: skip
+    assert [row["task_id"] for row in rows[TaskRow].values()] == ["a"]
+    shard._report(SucceedAttempt, "a@on_failure_callback.1", 1, "cb")
+    key = ("default", "etl", "r1", "a@on_failure_callback.1", ())
+    assert fold(shard.log).rows[CallbackRow][key]["state"] == "success"
 
 
 def test_variables_and_connections_come_and_go() -> None:
