@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         HITLOperator,
     )
     from millstream.sdk.operators.python import PythonOperator
+    from millstream.sdk.operators.trigger_dagrun import TriggerDagRunOperator
     from millstream.sdk.operators.virtualenv import (
         BranchExternalPythonOperator,
         BranchPythonVirtualenvOperator,
@@ -188,6 +189,7 @@ __all__ = [
     "TimeSensor",
     "TimeSensorAsync",
     "Timetable",
+    "TriggerDagRunOperator",
     "TriggerEvent",
     "TriggerRule",
     "Variable",
@@ -288,6 +290,7 @@ _HOMES = {
     "TimeSensor": "sdk.sensors.time",
     "TimeSensorAsync": "sdk.sensors.time",
     "Timetable": "sdk.timetables",
+    "TriggerDagRunOperator": "sdk.operators.trigger_dagrun",
     "TriggerEvent": "sdk.triggers.trigger",
     "TriggerRule": "core.spec",
     "Variable": "sdk.variable",

@@ -13,7 +13,15 @@ import structlog
 
 from millstream.adapters.event_log import EventLog
 from millstream.core.backfills import Existing
-from millstream.core.commands import AdvanceBackfill, CreateScheduledRun, TimerCommand, TriggerRun
+from millstream.core.commands import (
+    AdvanceBackfill,
+    CreateScheduledRun,
+    DeferAttempt,
+    RunRequest,
+    SucceedAttempt,
+    TimerCommand,
+    TriggerRun,
+)
 from millstream.core.decisions.backfills import backfill_run_id, next_date
 from millstream.core.decisions.runs import date_taken, id_taken, wanted_run
 from millstream.core.errors import Refused, Unavailable
@@ -58,6 +66,28 @@ class UsedNames:
         if date is not None and date in self._dates:
             return date_taken(command.dag_id, date[2])
         return None
+
+    async def inform_report(self, command: SucceedAttempt | DeferAttempt) -> tuple[RunRequest, ...]:
+        """The runs that a task asks for, with whether there were such runs before."""
+        namespace = command.where.namespace
+        ids = [(namespace, r.dag_id, r.run_id) for r in command.runs if r.run_id]
+        dates = [
+            (namespace, r.dag_id, r.logical_date.astimezone(UTC))
+            for r in command.runs
+            if r.logical_date is not None
+        ]
+        used_ids = await _patiently(self._log.existing_runs, ids) if ids else set()
+        used_dates = await _patiently(self._log.existing_dates, dates) if dates else set()
+        return tuple(
+            msgspec.structs.replace(
+                request,
+                is_taken=(namespace, request.dag_id, request.run_id) in used_ids
+                or any(
+                    date == (namespace, request.dag_id, request.logical_date) for date in used_dates
+                ),
+            )
+            for request in command.runs
+        )
 
     async def inform(self, state: State, command: TimerCommand) -> TimerCommand:
         """The command with what it needs to know: the run that the schedule wants may have been

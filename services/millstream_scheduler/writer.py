@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+import msgspec
 import structlog
 
 from millstream.adapters.bus import Bus
@@ -26,11 +27,13 @@ from millstream.core.commands import (
     AnyCommand,
     ApiCommand,
     BeginEpoch,
+    DeferAttempt,
     Receipt,
     Report,
     RunCommand,
     SecretCommand,
     SubmitDag,
+    SucceedAttempt,
     TimerCommand,
     TriggerRun,
 )
@@ -211,6 +214,11 @@ class Writer:
     async def _recall(self, batch: _Batch) -> None:
         """Give clients' requests that were committed before their receipts, and refuse run ids that
         were used before by runs that are over."""
+        for asked in batch.asked:
+            report = asked.command
+            if isinstance(report, SucceedAttempt | DeferAttempt) and report.runs:
+                runs = await self._used.inform_report(report)
+                asked.command = msgspec.structs.replace(report, runs=runs)
         requests = [
             a for a in batch.asked if a.receipt is None and isinstance(a.command, ApiCommand)
         ]

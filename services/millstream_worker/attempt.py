@@ -361,7 +361,9 @@ class Running:
         }
         match outcome.kind:
             case "success":
-                return SucceedAttempt(**about, choice=outcome.choice, assets=outcome.assets)
+                return SucceedAttempt(
+                    **about, choice=outcome.choice, assets=outcome.assets, runs=outcome.runs
+                )
             case "skipped":
                 return SkipAttempt(**about, reason=outcome.message)
             case "rescheduled":
@@ -369,7 +371,8 @@ class Running:
                 return RescheduleAttempt(**about, until=outcome.until)
             case "deferred":
                 assert outcome.pause is not None
-                return outcome.pause.report(about)
+                report = outcome.pause.report(about)
+                return msgspec.structs.replace(report, runs=outcome.runs)
             case "failed":
                 return FailAttempt(
                     **about,

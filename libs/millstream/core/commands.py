@@ -230,11 +230,27 @@ class FinishAttempt(Command, frozen=True, kw_only=True):
     map_name: Label = ""
 
 
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A run that a task asks for. ``logical_date`` None: without one. ``is_taken``, said by the
+    scheduler alone: there was a run of that id or date before, which is over."""
+
+    dag_id: Label
+    run_id: Label = ""
+    conf: dict[str, Any] = {}
+    logical_date: Instant | None = None
+    run_after: Instant | None = None
+    note: Label = ""
+    skip_when_already_exists: bool = False
+    fail_when_dag_is_paused: bool = False
+    is_taken: bool = False
+
+
 class SucceedAttempt(FinishAttempt, frozen=True, kw_only=True):
     """The attempt returned. ``choice``: what it decided about the tasks after it, if anything."""
 
     choice: Choice | None = None
     assets: tuple[AssetEmission, ...] = ()
+    runs: tuple[RunRequest, ...] = ()
 
 
 class SkipAttempt(FinishAttempt, frozen=True, kw_only=True):
@@ -272,6 +288,7 @@ class DeferAttempt(FinishAttempt, frozen=True, kw_only=True):
     payload: msgspec.Raw = NO_VALUE
     request: InputRequest | None = None
     timeout_s: float | None = None
+    runs: tuple[RunRequest, ...] = ()
 
 
 class FireTrigger(Command, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 import pendulum
 
+from millstream.core.commands import RunRequest
 from millstream.core.deferral import Resume
 from millstream.core.events import AssetEmission, Choice, RunInfo, XCom
 from millstream.core.spec import Action, CallbackAction
@@ -131,6 +132,7 @@ class TaskInstance:
         self.choice: Choice | None = None
         self.map_name = ""
         self.assets: tuple[AssetEmission, ...] = ()
+        self.runs: tuple[RunRequest, ...] = ()
         self.state = "running"
         self.hostname = ""
         self.start_date: pendulum.DateTime | None = None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from millstream.core.asset_events import AssetEventsQuestion
+from millstream.core.commands import RunRequest
 from millstream.core.deferral import TriggerCall
 from millstream.core.events import AssetEmission, Choice, XCom
 from millstream.core.spec import BashAction, CallbackAction, EmptyAction
@@ -75,6 +76,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     traceback: str = ""
     may_retry: bool = True
     retry_delay_s: float | None = None
+    # Those that the task asks for.
+    runs: tuple[RunRequest, ...] = ()
     choice: Choice | None = None
     assets: tuple[AssetEmission, ...] = ()
     map_name: str = ""
@@ -111,6 +114,7 @@ def run_attempt(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Outc
         kind="success",
         **_pushed(context),
         choice=context["ti"].choice,
+        runs=context["ti"].runs,
         assets=context["ti"].assets,
         map_name=_map_name(context),
     )
@@ -153,7 +157,7 @@ def _deferred(
         pause = pause_of(deferred, attempt.task_id)
     except Exception as problem:
         return _failed(problem, _pushed(context), _map_name(context))
-    return Outcome(kind="deferred", **_pushed(context), pause=pause)
+    return Outcome(kind="deferred", **_pushed(context), pause=pause, runs=context["ti"].runs)
 
 
 def _pushed(context: Context) -> dict[str, Any]:

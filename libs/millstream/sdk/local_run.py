@@ -416,7 +416,9 @@ class _Runner:
         }
         match outcome.kind:
             case "success":
-                return SucceedAttempt(**common, choice=outcome.choice, assets=outcome.assets)
+                return SucceedAttempt(
+                    **common, choice=outcome.choice, assets=outcome.assets, runs=outcome.runs
+                )
             case "skipped":
                 return SkipAttempt(**common, reason=outcome.message)
             case "rescheduled":
@@ -426,7 +428,8 @@ class _Runner:
                 return RescheduleAttempt(**common, until=until)
             case "deferred":
                 assert outcome.pause is not None
-                return outcome.pause.report(common)
+                report = outcome.pause.report(common)
+                return msgspec.structs.replace(report, runs=outcome.runs)
             case "failed":
                 return FailAttempt(
                     **common,

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import assert_never
 
+import msgspec
+
 from millstream.core.commands import (
     DeferAttempt,
     FailAttempt,
@@ -18,7 +20,7 @@ from millstream.core.commands import (
     StartAttempt,
     SucceedAttempt,
 )
-from millstream.core.decisions import waiting
+from millstream.core.decisions import triggering, waiting
 from millstream.core.errors import Refused
 from millstream.core.events import (
     Fact,
@@ -97,6 +99,18 @@ def finish(
     run, instance, is_new = _claim(state, command)
     if is_new:
         yield _started(command)
+    created: list[Fact] = []
+    if isinstance(command, SucceedAttempt | DeferAttempt) and command.runs:
+        try:
+            created = triggering.requested_runs(state, command, now)
+        except triggering.AlreadyThere as error:
+            yield from triggering.skipped(command, error)
+            return
+        except triggering.NotTriggered as error:
+            yield _failed(run, instance, triggering.not_triggered(command, error), now)
+            return
+        xcoms = triggering.with_run_id(command.xcoms, created)
+        command = msgspec.structs.replace(command, xcoms=xcoms)
     match command:
         case SucceedAttempt():
             yield Fact(
@@ -129,6 +143,7 @@ def finish(
             yield waiting.stopped(command, now)
         case _:
             assert_never(command)
+    yield from created
 
 
 def _failed(run: Run, instance: Instance, command: FailAttempt, now: datetime) -> Fact:
