@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from millstream.core.spec import TriggerRule
     from millstream.sdk.asset_decorator import asset
     from millstream.sdk.asset_events import Metadata
+    from millstream.sdk.asset_watcher import AssetWatcher
     from millstream.sdk.assets import Asset, AssetAlias, AssetAll, AssetAny, Dataset
     from millstream.sdk.connection import Connection
     from millstream.sdk.context import get_current_context
@@ -127,6 +128,7 @@ __all__ = [
     "AssetAll",
     "AssetAny",
     "AssetOrTimeSchedule",
+    "AssetWatcher",
     "AsyncCallback",
     "BaseBranchOperator",
     "BaseHook",
@@ -226,6 +228,7 @@ _HOMES = {
     "AssetAlias": "sdk.assets",
     "AssetAll": "sdk.assets",
     "AssetAny": "sdk.assets",
+    "AssetWatcher": "sdk.asset_watcher",
     "AssetOrTimeSchedule": "sdk.timetables",
     "AsyncCallback": "sdk.deadline",
     "BaseBranchOperator": "sdk.operators.branch",

@@ -3,12 +3,13 @@ their tasks see."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from integration.running_stack import RunningStack
+from integration.running_stack import RunningStack, eventually
 from integration.verify import verify_log
 from millstream.client import Client, Run
 from millstream.core.errors import NotFound
@@ -95,6 +96,41 @@ def test_an_update_from_outside(stack: RunningStack, tmp_path: Path) -> None:
     listed = stack.run("assets", "events", "sensor", "--json").stdout
     assert msgspec.json.decode(listed)["extra"] == {"degrees": 21.5}
     assert "sensor" in stack.run("assets", "list").stdout
+
+
+@pytest.mark.integration
+def test_a_watcher_updates_its_asset(stack: RunningStack, tmp_path: Path) -> None:
+    inbox = tmp_path / "in box"
+    inbox.mkdir()
+    file = tmp_path / "watched.py"
+    file.write_text(f"""
+from millstream import DAG, Asset, AssetWatcher, task
+from millstream.sdk.triggers.file import FileDeleteTrigger
+
+trigger = FileDeleteTrigger({str(inbox / "*.csv")!r}, poke_interval=0.1)
+files = Asset("files", watchers=[AssetWatcher("inbox", trigger)])
+
+with DAG("takes", schedule=files, is_paused_upon_creation=False):
+    @task
+    def take(triggering_asset_events):
+        return [event.extra["payload"] for event in triggering_asset_events[files]]
+
+    take()
+""")
+    client = stack.client()
+    client.submit_file(file)
+    taken = []
+    for number, name in enumerate(("a.csv", "b.csv"), 1):
+        (inbox / name).write_text("x")
+        eventually("a run", partial(_has_runs, client, "takes", number))
+        taken += client.xcom(client.wait(next(client.list_runs("takes")), timeout_s=60), "take")
+    assert taken == [str(inbox / "a.csv"), str(inbox / "b.csv")]
+    client.pause_dag("watch__files__inbox")
+    verify_log(stack)
+
+
+def _has_runs(client: Client, dag_id: str, number: int) -> bool:
+    return len(list(client.list_runs(dag_id))) == number
 
 
 def _run_of(client: Client, dag_id: str) -> Run:

@@ -4,13 +4,16 @@ may wait for instead of a time."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from millstream.core.asset_conditions import AliasRef, AllOf, AnyOf, AssetCondition
 from millstream.core.asset_conditions import AssetRef as SpecRef
 from millstream.sdk.errors import AirflowException
+
+if TYPE_CHECKING:
+    from millstream.sdk.asset_watcher import AssetWatcher
 
 MAX_LENGTH = 1500
 
@@ -35,6 +38,7 @@ class Asset(BaseAsset):
     ``Asset("orders")`` is called so in both; ``Asset("orders", "s3://lake/orders")`` and
     ``Asset(uri="s3://lake/orders")`` are usual as well. ``extra``: JSON values for people to look
     at. Two assets of one name and URI are the same. Names and passwords in a URI are dropped.
+    ``watchers`` update the asset when their triggers fire, for the DAGs that are scheduled by it.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class Asset(BaseAsset):
         *,
         group: str = "asset",
         extra: Mapping[str, Any] | None = None,
+        watchers: Sequence[AssetWatcher] = (),
     ) -> None:
         if name is None and uri is None:
             raise TypeError("Asset() needs a name or a uri")
@@ -51,6 +56,10 @@ class Asset(BaseAsset):
         self.name = _name("name", self.uri if name is None else name)
         self.group = _name("group", group)
         self.extra = plain_extra(extra, f"extra of asset {self.name!r}")
+        self.watchers = list(watchers)
+        for watcher in self.watchers:
+            if not hasattr(watcher, "trigger"):
+                raise TypeError(f"asset {self.name!r}: {watcher!r} is no AssetWatcher")
 
     @staticmethod
     def ref(*, name: str | None = None, uri: str | None = None) -> AssetRef:
@@ -163,6 +172,19 @@ def schedule_condition(value: object) -> AssetCondition | None:
                 parts.sort(key=repr)
             return AssetAll(*parts).condition()
     return None
+
+
+def watched_assets(schedule: object) -> list[Asset]:
+    """The assets with watchers in a schedule, each once."""
+    if isinstance(schedule, Asset):
+        return [schedule] if schedule.watchers else []
+    parts: Any = getattr(schedule, "parts", None) or getattr(schedule, "assets", None)
+    if parts is None and isinstance(schedule, list | tuple | set | frozenset):
+        parts = schedule
+    if isinstance(parts, BaseAsset):
+        return watched_assets(parts)
+    found = {asset: None for part in parts or () for asset in watched_assets(part)}
+    return list(found)
 
 
 Ref = Asset | AssetRef | AssetAlias

@@ -17,6 +17,7 @@ from millstream.core.errors import InvalidDag
 from millstream.core.spec import DagSpec, TaskSpec, TriggerRule
 from millstream.core.timetable import AssetSchedule, Schedule
 from millstream.sdk import arguments, limits
+from millstream.sdk.asset_watcher import watching_dags
 from millstream.sdk.assets import BaseAsset, schedule_condition
 from millstream.sdk.authoring import (
     author_place,
@@ -176,6 +177,8 @@ class DAG:
         self.edge_labels: dict[tuple[str, str], str] = {}
         self._last_suffix: dict[str, int] = {}
         record(self)
+        if schedule is not _UNSET:
+            self.watching_dags = list(watching_dags(schedule))
 
     def __enter__(self) -> DAG:
         open_dag(self)

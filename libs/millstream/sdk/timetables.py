@@ -320,6 +320,7 @@ class AssetOrTimeSchedule(Timetable):
                 f"or a condition"
             )
         self.timetable = timetable
+        self.assets = assets
         self.condition = condition
         self.active_runs_limit = timetable.active_runs_limit
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,9 @@ from millstream import (
     AssetAlias,
     AssetAll,
     AssetAny,
+    AssetOrTimeSchedule,
+    AssetWatcher,
+    CronTriggerTimetable,
     Dataset,
     EmptyOperator,
     PythonOperator,
@@ -21,6 +25,7 @@ from millstream.core.asset_conditions import AliasRef, AllOf, AnyOf, AssetRef
 from millstream.core.timetable import AssetSchedule
 from millstream.core.validate import check_dag
 from millstream.sdk.asset_decorator import AssetDefinition
+from millstream.sdk.triggers.file import FileDeleteTrigger
 
 A, B = Asset("a", "s3://lake/a"), Asset("b", "s3://lake/b")
 A_REF, B_REF = (AssetRef(name=n, uri=f"s3://lake/{n}", group="asset") for n in "ab")
@@ -129,3 +134,47 @@ def test_an_operator_keeps_its_assets() -> None:
         task = PythonOperator(task_id="t", python_callable=print, outlets=A)
     assert task.outlets == [A]
     assert task.inlets == []
+
+
+def test_a_watched_asset_brings_a_dag(load: Any) -> None:
+    trigger = "FileDeleteTrigger('/in/*.csv', poke_interval=1)"
+    source = (
+        "from millstream.sdk.triggers.file import FileDeleteTrigger\n"
+        f"w = AssetWatcher(name='new files', trigger={trigger})\n"
+        "inbox = Asset('in box', watchers=[w])\n"
+        "with DAG('reads', schedule=[inbox, Asset('other')]):\n"
+        "    EmptyOperator(task_id='t')\n"
+    )
+    reads, watches = load(source)
+    assert reads.dag_id == "reads"
+    spec = watches.to_spec("d.py")
+    check_dag(spec)
+    assert re.fullmatch(r"watch__in_box__new_files_[0-9a-f]{8}", spec.dag_id)
+    assert (spec.schedule, spec.is_paused_upon_creation) == ("@continuous", False)
+    assert spec.tasks[0].outlets == (AssetRef(name="in box", uri="in box", group="asset"),)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        lambda w: Asset("a", watchers=[w]),
+        lambda w: Asset("a", watchers=[w]) & (B | Asset("a", watchers=[w])),
+        lambda w: AssetOrTimeSchedule(
+            timetable=CronTriggerTimetable("@daily", timezone="UTC"),
+            assets=[Asset("a", watchers=[w])],
+        ),
+    ],
+)
+def test_each_watcher_watches_once(schedule: Any) -> None:
+    watcher = AssetWatcher("w", FileDeleteTrigger("/in/x"))
+    dag = DAG("d", schedule=schedule(watcher))
+    assert [watching.dag_id for watching in dag.watching_dags] == ["watch__a__w"]
+
+
+def test_what_is_no_watcher() -> None:
+    with pytest.raises(TypeError, match="trigger is 5; it must be a trigger"):
+        AssetWatcher("w", 5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="name is ''"):
+        AssetWatcher("", FileDeleteTrigger("/in/x"))
+    with pytest.raises(TypeError, match="asset 'a': 5 is no AssetWatcher"):
+        Asset("a", watchers=[5])  # type: ignore[list-item]

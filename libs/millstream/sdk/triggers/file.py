@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from glob import glob
 from typing import Any
 
-from millstream.sdk.triggers.trigger import BaseTrigger, TriggerEvent
+from millstream.sdk.triggers.trigger import BaseEventTrigger, BaseTrigger, TriggerEvent
 
 
 def find_file(pattern: str, recursive: bool = False) -> str | None:
@@ -51,3 +51,27 @@ class FileTrigger(BaseTrigger):
             await asyncio.sleep(self.poke_interval)
         self.log.info("found %s", path)
         yield TriggerEvent(True)
+
+
+class FileDeleteTrigger(FileTrigger, BaseEventTrigger):
+    """Fires with the path of a file that matches, which it has deleted: for watchers of assets, to
+    which each file is one event."""
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return "millstream.sdk.triggers.file.FileDeleteTrigger", super().serialize()[1]
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        while True:
+            path = await asyncio.to_thread(self._take)
+            if path is not None:
+                break
+            await asyncio.sleep(self.poke_interval)
+        self.log.info("took %s", path)
+        yield TriggerEvent(path)
+
+    def _take(self) -> str | None:
+        path = find_file(self.filepath, self.recursive)
+        if path is None or not os.path.isfile(path):
+            return None
+        os.remove(path)
+        return path

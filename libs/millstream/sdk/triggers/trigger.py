@@ -96,6 +96,10 @@ class BaseTrigger(ABC):
         return f"<{classpath} {', '.join(f'{k}={v!r}' for k, v in kwargs.items())}>"
 
 
+class BaseEventTrigger(BaseTrigger):
+    """The base of triggers for watchers of assets; any other trigger will do as well."""
+
+
 @dataclass
 class StartTriggerArgs:
     """How a task with ``start_from_trigger`` defers before it does anything else."""
