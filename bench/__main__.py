@@ -1,5 +1,5 @@
 """``python -m bench [--quick] [--only NAME]``: run the workloads, print a table, append JSON
-lines."""
+lines. ``python -m bench --core``: the cost rule of the core."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench import core
 from bench.cpu import cpu_seconds
 from bench.workloads import WORKLOADS, Workload
 from millstream.client import Client
@@ -34,7 +35,10 @@ def main() -> int:
     parser.add_argument("--only", action="append", metavar="NAME", help="only this workload")
     parser.add_argument("--slots", type=int, default=4, help="attempts at a time (default: 4)")
     parser.add_argument("--results", type=Path, default=HERE / "results" / "results.jsonl")
+    parser.add_argument("--core", action="store_true", help="only the cost rule of the core")
     parsed = parser.parse_args()
+    if parsed.core:
+        return core.main()
     chosen = [w for w in WORKLOADS if (not parsed.only or w.name in parsed.only)]
     if parsed.quick:
         chosen = [w for w in chosen if w.is_quick]

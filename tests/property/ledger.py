@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from millstream.core.events import (
+    DagPaused,
+    DagUnpaused,
     DagVersionSubmitted,
     Event,
     PoolDeleted,
@@ -43,6 +45,7 @@ class Ledger:
     pools: dict[str, PoolSet] = field(
         default_factory=lambda: {"default_pool": PoolSet(name="default_pool", slots=128)}
     )
+    paused: dict[str, None] = field(default_factory=dict)
     active: dict[Key, None] = field(default_factory=dict)
     waiting: dict[Key, None] = field(default_factory=dict)
     deferred: dict[Key, None] = field(default_factory=dict)
@@ -59,6 +62,10 @@ class Ledger:
                 self.specs[where.dag_id] = decode_spec(bytes(data.spec))
             case RunCreated():
                 self.runs[run] = self.specs[where.dag_id]
+            case DagPaused():
+                self.paused[where.dag_id] = None
+            case DagUnpaused():
+                self.paused.pop(where.dag_id, None)
             case PoolSet():
                 self.pools[data.name] = data
             case PoolDeleted():
@@ -126,7 +133,7 @@ class Ledger:
         """Would one more, this one, break no limit?"""
         task, spec = self.task(key), self.runs[key[:2]]
         pool = self.pools.get(task.pool)
-        if pool is None:
+        if pool is None or key[0] in self.paused:
             return False
         taken = self.occupied(task.pool)
         if pool.include_deferred:

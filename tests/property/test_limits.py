@@ -15,6 +15,7 @@ from millstream.core.commands import (
     FailAttempt,
     LoseAttempt,
     RetryAttempt,
+    SetDagPaused,
     SetPool,
     SkipAttempt,
     StartAttempt,
@@ -142,11 +143,20 @@ class World:
         included = order.random() < 0.5
         self.do(SetPool, namespace="default", name=name, slots=slots, include_deferred=included)
 
+    def pause(self, order: Random) -> None:
+        """A DAG is paused, or goes on; always so that nothing under way is waited for in vain."""
+        dag_id = order.choice(list(self.ledger.specs))
+        is_paused = dag_id not in self.ledger.paused and bool(self.open_attempts())
+        self.do(SetDagPaused, namespace="default", dag_id=dag_id, is_paused=is_paused)
+
     def run_to_the_end(self, order: Random, *, with_changes: bool) -> None:
         for _ in range(MOST_STEPS):
             if not self.shard.state.runs:
                 return
             under_way = self.open_attempts()
+            if with_changes and (order.random() < 0.05 or (not under_way and self.ledger.paused)):
+                self.pause(order)
+                continue
             if not under_way or (with_changes and order.random() < 0.05):
                 self.change_pools(order)
             else:

@@ -72,9 +72,11 @@ from millstream.core.events import (
 from millstream.core.graph import Graph
 from millstream.core.mapping import note_length
 from millstream.core.memo import restore
+from millstream.core.past import Past
 from millstream.core.spec import decode_spec
 from millstream.core.state import (
     LARGEST_REPEATED_CONF_BYTES,
+    DagKey,
     Instance,
     Run,
     State,
@@ -272,6 +274,18 @@ def _add_version(state: State, where: Where, data: DagVersionSubmitted) -> None:
     version = DagVersion(data.version, spec, data.bundle, Graph(spec), bytes(data.spec))
     state.dags.setdefault((where.namespace, where.dag_id), Dag()).versions[data.version] = version
     state.assets.take_spec(where.namespace, spec)
+    if any(task.depends_on_past for task in spec.tasks):
+        _remember_past(state, (where.namespace, where.dag_id))
+
+
+def _remember_past(state: State, key: DagKey) -> None:
+    """From its first task that depends on the past on, the runs of a DAG are remembered."""
+    if key not in state.pasts:
+        past = state.pasts[key] = Past()
+        for run_id in state.dags[key].runs:
+            run = state.runs[*key, run_id]
+            run.past = past
+            past.add(run)
 
 
 def _change_secret(
@@ -325,6 +339,9 @@ def _create_run(state: State, event: Event, data: RunCreated, number: int) -> Ru
         position=event.position,
     )
     limits.seat_run(state, run)
+    run.past = state.pasts.get(key[:2])
+    if run.past is not None:
+        run.past.add(run)
     return run
 
 
@@ -349,6 +366,8 @@ def _forget_run(state: State, event: Event, status: RunStatus) -> None:
         for task, tree in zip(run.version.graph.tasks, run.instances, strict=True):
             for path, _ in tree.leaves():
                 state.ready.pop((*run.key, task.task_id, path), None)
+    if run.past is not None:
+        run.past.close(run)
     limits.unseat_run(state, run)
 
 

@@ -28,6 +28,24 @@ from millstream.core.state import Instance, Run, State, run_key
 from millstream.core.statuses import TASK_TRANSITIONS, TaskStatus
 
 
+def ready_alone(state: State, fact: Fact) -> Fact | None:
+    """The attempt of one instance if it has room and its task no limit of its own; None if all has
+    to be looked at."""
+    run = state.runs[run_key(fact.where)]
+    found = run.find(fact.where.task_id, fact.where.map_index)
+    assert found is not None, "react speaks of what is there"
+    number, node = found
+    graph, seats = run.version.graph, run.seats
+    if state.limits.openings or graph.limited or node.elements:
+        return None
+    if node.status not in TASK_TRANSITIONS[TaskScheduled] or not seats.is_open:
+        return None
+    task = graph.tasks[number]
+    if task.pool_slots > seats.pools[task.pool].room:
+        return None
+    return make_ready(run, number, node, fact.where.map_index)
+
+
 def has_room(state: State, facts: Sequence[Fact]) -> bool:
     """May all that these say may run become ready at once? Not if somebody who waits could take
     the room that there is."""

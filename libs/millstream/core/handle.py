@@ -120,6 +120,10 @@ def settle(state: State, events: list[Event], cause: Cause, done: list[Event]) -
 def _pass_gate(state: State, facts: list[Fact], cause: Cause, done: list[Event]) -> None:
     """Fold facts; those that say that a task may run become attempts if there is room for all."""
     begun = [fact for fact in facts if type(fact.data) is TaskScheduled]
+    alone = gate.ready_alone(state, begun[0]) if len(begun) == 1 else None
+    if alone is not None:  # what is most frequent is said shortly
+        done.extend(_fold(state, alone if fact is begun[0] else fact, cause) for fact in facts)
+        return
     at_once = bool(begun) and gate.has_room(state, begun)
     for fact in facts:
         if type(fact.data) is TaskScheduled and not gate.is_news(state, fact):

@@ -215,7 +215,7 @@ def moved(
     seats = run.seats
     task = run.version.graph.tasks[number]
     pool = seats.pools[task.pool]
-    was_open = seats.is_open
+    was_open = seats.waiting and seats.is_open
     if old == _ACTIVE:
         seats.active -= 1
         pool.active -= task.pool_slots

@@ -43,6 +43,7 @@ from millstream.core.events import (
 )
 from millstream.core.graph import Level
 from millstream.core.mapping import map_length
+from millstream.core.past import Past, waiting_for
 from millstream.core.run_queue import follow_dag
 from millstream.core.spec import EmptyAction, TaskSpec, TriggerRule
 from millstream.core.state import Instance, Run, State, run_key
@@ -122,6 +123,8 @@ def _in_run(state: State, event: Event, now: datetime) -> Iterator[Fact]:
             if run.status is RunStatus.RUNNING:
                 yield from _follow(run, event, now)
             yield from _end_run(state, run)
+    if run.past is not None and next_status(event.data) in FINISHED_TASK:
+        yield from _follow_past(run, run.past, event.where.task_id, now)
 
 
 def _update_assets(state: State, run: Run, where: Where, data: TaskSucceeded) -> Iterator[Fact]:
@@ -199,6 +202,25 @@ def _follow(run: Run, event: Event, now: datetime) -> Iterator[Fact]:
             yield from _begin(run, other, path[:shared], now)
 
 
+def _follow_past(run: Run, past: Past, task_id: str, now: datetime) -> Iterator[Fact]:
+    """What waited in later runs for the end of a task in this one."""
+    if not run.instances[run.version.graph.number[task_id]].is_over:
+        return
+    for later in past.after(run):
+        if later.status is RunStatus.RUNNING:
+            for number in waiting_for(later.version.graph, task_id):
+                yield from _begin(later, number, (), now)
+
+
+def _mind_past(run: Run, number: int, verdict: Verdict) -> Verdict:
+    """What may begin waits if it depends on the past and that is not over yet."""
+    if run.past is None or verdict in (Verdict.WAIT, Verdict.UPSTREAM_FAILED):
+        return verdict
+    task = run.version.graph.tasks[number]
+    waits = verdict is Verdict.RUN or task.wait_for_past_depends_before_skipping
+    return Verdict.WAIT if waits and run.past.missing(run, number) else verdict
+
+
 def make_ready(run: Run, number: int, instance: Instance, map_index: Path) -> Fact:
     """The next attempt of a task; for one that is ready already, the same attempt again."""
     task = run.version.graph.tasks[number]
@@ -269,6 +291,7 @@ def _begin_below(
     if is_last and graph.finest[number] <= len(path):
         # All instances wait for the same: what is decided about one is decided about all.
         verdict, reason = _verdict(graph.tasks[number], view)
+        verdict = _mind_past(run, number, verdict)
         if verdict is Verdict.WAIT or all(
             element.status is not TaskStatus.NONE for element in node.elements
         ):
@@ -324,7 +347,7 @@ def _begin_one(
                 return  # the instances begin when they are there
             if verdict is Verdict.RUN:
                 verdict, reason = _nothing_to_map(run, number, level, path, length)
-    if verdict is not Verdict.WAIT:
+    if _mind_past(run, number, verdict) is not Verdict.WAIT:
         yield _decided(run, number, instance, path, verdict, reason, now)
 
 

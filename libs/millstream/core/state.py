@@ -23,6 +23,7 @@ from millstream.core.events import (
     Where,
 )
 from millstream.core.limits import Limits, Seats
+from millstream.core.past import Past
 from millstream.core.spec import CallbackAction
 from millstream.core.statuses import BEGUN_TASK, FINISHED_TASK, RunStatus, TaskStatus
 from millstream.core.wire import GENESIS
@@ -160,6 +161,8 @@ class Run:
     is_reopened: bool = False
     was_cleared: bool = False
     seats: Seats = field(init=False, repr=False)
+    # None unless some task of the DAG depends on the past.
+    past: Past | None = field(default=None, repr=False)
 
     def find(self, task_id: str, map_index: tuple[int, ...] = ()) -> tuple[int, Instance] | None:
         """The number and the state of an instance of a task; None if there is none such."""
@@ -217,6 +220,7 @@ class State:
     connections: dict[NameKey, int] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     callbacks: dict[InstanceKey, Callback] = field(default_factory=dict)
+    pasts: dict[DagKey, Past] = field(default_factory=dict)
 
     def latest(self, namespace: str, dag_id: str) -> DagVersion | None:
         dag = self.dags.get((namespace, dag_id))

@@ -1,0 +1,142 @@
+"""What tasks that depend on the past look at: how the same task ended in the run before.
+
+Source: Airflow 3.3, ``ti_deps/deps/prev_dagrun_dep.py``. The run before is the one with the latest
+earlier logical date; in a DAG with ``catchup`` the latest one that nobody started by hand. Only
+``evolve`` changes what is here. A run that is over leaves only the names of what did not end well.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from millstream.core.graph import Graph
+from millstream.core.statuses import TaskStatus
+
+if TYPE_CHECKING:
+    from millstream.core.state import Instance, Run
+
+MANUAL = "manual"
+WELL = frozenset({TaskStatus.SUCCESS, TaskStatus.SKIPPED})
+
+
+@dataclass(slots=True, eq=False)
+class PastRun:
+    """A run with a logical date. ``run`` is there while it goes on, ``bad`` when it is over."""
+
+    graph: Graph
+    is_manual: bool
+    run: Run | None = field(default=None, repr=False)
+    bad: frozenset[str] = frozenset()
+
+    def has(self, task_id: str) -> bool:
+        return task_id in self.graph.number
+
+    def ended_well(self, task_id: str) -> bool:
+        """Did a task, with all its instances, succeed or was it skipped?"""
+        if self.run is None:
+            return task_id not in self.bad
+        return ended_well(self.run.instances[self.graph.number[task_id]])
+
+
+def ended_well(tree: Instance) -> bool:
+    return tree.is_over and all(one.status in WELL for _, one in tree.leaves())
+
+
+@dataclass(slots=True, eq=False)
+class Past:
+    """The runs of one DAG by their logical dates; ``firsts`` names the first run of each
+    backfill."""
+
+    dates: list[datetime] = field(default_factory=list)
+    runs: dict[datetime, PastRun] = field(default_factory=dict)
+    firsts: dict[str, str] = field(default_factory=dict)
+
+    # --- what evolve does
+
+    def add(self, run: Run) -> None:
+        """A run was created, or reopened."""
+        created = run.created
+        if created.backfill_id:
+            self.firsts.setdefault(created.backfill_id, run.key[2])
+        date = created.logical_date
+        if date is None:
+            return
+        if date not in self.runs:
+            self.dates.insert(bisect_left(self.dates, date), date)
+        self.runs[date] = PastRun(run.version.graph, created.run_type == MANUAL, run)
+
+    def close(self, run: Run) -> None:
+        """A run is over."""
+        date = run.created.logical_date
+        known = self.runs.get(date) if date is not None else None
+        if known is not None and known.run is run:
+            known.bad = frozenset(
+                task.task_id
+                for task, tree in zip(known.graph.tasks, run.instances, strict=True)
+                if not ended_well(tree)
+            )
+            known.run = None
+
+    # --- what react asks
+
+    def missing(self, run: Run, number: int) -> str:
+        """What a task still waits for in the run before; "" if it may begin."""
+        created, graph = run.created, run.version.graph
+        task, date = graph.tasks[number], created.logical_date
+        if not task.depends_on_past or date is None:
+            return ""
+        if created.backfill_id and self.firsts.get(created.backfill_id) == run.key[2]:
+            return ""
+        before = self._before(date, with_manual=not run.version.spec.catchup)
+        if before is None:
+            return ""
+        if not before.has(task.task_id):
+            if task.ignore_first_depends_on_past and not self._ever_had(task.task_id, date):
+                return ""
+            return f"task {task.task_id!r} is not in the run before"
+        if not before.ended_well(task.task_id):
+            return f"task {task.task_id!r} has not ended well in the run before"
+        for child in graph.downstream[number] if task.wait_for_downstream else ():
+            name = graph.tasks[child].task_id
+            if before.has(name) and not before.ended_well(name):
+                return f"task {name!r}, downstream, has not ended well in the run before"
+        return ""
+
+    def after(self, run: Run) -> Iterator[Run]:
+        """The runs under way for which this run may be the run before."""
+        date = run.created.logical_date
+        if date is None:
+            return
+        for later in self.dates[bisect_right(self.dates, date) :]:
+            known = self.runs[later]
+            if known.run is not None:
+                yield known.run
+            if not known.is_manual:
+                return
+
+    def _before(self, date: datetime, *, with_manual: bool) -> PastRun | None:
+        for index in range(bisect_left(self.dates, date) - 1, -1, -1):
+            known = self.runs[self.dates[index]]
+            if with_manual or not known.is_manual:
+                return known
+        return None
+
+    def _ever_had(self, task_id: str, date: datetime) -> bool:
+        end = bisect_left(self.dates, date)
+        return any(self.runs[earlier].has(task_id) for earlier in self.dates[:end])
+
+
+def waiting_for(graph: Graph, task_id: str) -> Iterator[int]:
+    """The tasks of a later run that may wait for the end of task ``task_id`` in an earlier one."""
+    number = graph.number.get(task_id)
+    if number is None:
+        return
+    if graph.tasks[number].depends_on_past:
+        yield number
+    for parent in graph.upstream[number]:
+        if graph.tasks[parent].wait_for_downstream:
+            yield parent
