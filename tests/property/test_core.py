@@ -279,6 +279,8 @@ FIELDS = RUN_FIELDS | {
     "next": TIMES,
     "times_out_at": st.none() | INSTANTS,
     "include_deferred": st.booleans(),
+    "is_first": st.booleans(),
+    "bad": st.lists(TEXT, max_size=2).map(tuple),
     "is_mapped_over": st.booleans(),
     "key": TEXT,
     "length": st.integers(0, 5),

@@ -551,6 +551,20 @@ class TaskMarked(EventData, frozen=True, kw_only=True):
     note: str = ""
 
 
+class OutcomeRemembered(EventData, frozen=True, kw_only=True):
+    """How a run ended, for the tasks of later runs that depend on the past. It is about the DAG, so
+    it stays when the run is forgotten. ``bad``: the tasks that neither succeeded nor were skipped;
+    ``is_first``: it was the first run of its backfill."""
+
+    run_id: str
+    version: int
+    run_type: str
+    logical_date: datetime | None
+    bad: tuple[str, ...] = ()
+    backfill_id: str = ""
+    is_first: bool = False
+
+
 class PoolSet(EventData, frozen=True, kw_only=True):
     """A pool was made or changed. ``slots`` of -1: as many as anybody wants. Queued and running
     attempts take slots, deferred ones too with ``include_deferred``."""
@@ -614,6 +628,7 @@ Data = (
     | TaskStopped
     | TaskCleared
     | TaskMarked
+    | OutcomeRemembered
     | PoolSet
     | PoolDeleted
 )

@@ -37,6 +37,7 @@ from millstream.core.events import (
     EpochStarted,
     Event,
     NextRunPlanned,
+    OutcomeRemembered,
     PoolDeleted,
     PoolSet,
     RunCreated,
@@ -157,6 +158,8 @@ def _apply(state: State, event: Event) -> None:
             restore(run, tasks)
         case TasksRecalled(tasks=tasks):
             restore(state.runs[run_key(event.where)], tasks)
+        case OutcomeRemembered():
+            _remember_outcome(state, event.where, event.data)
         case PoolSet():
             limits.set_pool(state, event.where, event.data)
         case PoolDeleted():
@@ -186,6 +189,10 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
     match data:
         case EpochStarted() | AssetUpdated() | PoolSet():
             return True
+        case OutcomeRemembered():
+            dag = state.dags.get((where.namespace, where.dag_id))
+            is_known = dag is not None and data.version in dag.versions
+            return is_known and data.logical_date is not None
         case PoolDeleted():
             return state.limits.exists(where.namespace, data.name)
         case DagVersionSubmitted():
@@ -276,6 +283,12 @@ def _add_version(state: State, where: Where, data: DagVersionSubmitted) -> None:
     state.assets.take_spec(where.namespace, spec)
     if any(task.depends_on_past for task in spec.tasks):
         _remember_past(state, (where.namespace, where.dag_id))
+
+
+def _remember_outcome(state: State, where: Where, data: OutcomeRemembered) -> None:
+    key = (where.namespace, where.dag_id)
+    _remember_past(state, key)
+    state.pasts[key].remember(data, state.dags[key].versions[data.version].graph)
 
 
 def _remember_past(state: State, key: DagKey) -> None:

@@ -2,7 +2,8 @@
 
 Source: Airflow 3.3, ``ti_deps/deps/prev_dagrun_dep.py``. The run before is the one with the latest
 earlier logical date; in a DAG with ``catchup`` the latest one that nobody started by hand. Only
-``evolve`` changes what is here. A run that is over leaves only the names of what did not end well.
+``evolve`` changes what is here. A run that is over leaves only the names of what did not end well,
+in an event of the DAG: who starts later does not read the events of runs that are over.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from millstream.core.events import OutcomeRemembered
 from millstream.core.graph import Graph
 from millstream.core.statuses import TaskStatus
 
@@ -30,7 +32,7 @@ class PastRun:
     graph: Graph
     is_manual: bool
     run: Run | None = field(default=None, repr=False)
-    bad: frozenset[str] = frozenset()
+    bad: tuple[str, ...] = ()
 
     def has(self, task_id: str) -> bool:
         return task_id in self.graph.number
@@ -54,6 +56,8 @@ class Past:
     dates: list[datetime] = field(default_factory=list)
     runs: dict[datetime, PastRun] = field(default_factory=dict)
     firsts: dict[str, str] = field(default_factory=dict)
+    # How the run that ended last did so, until that is an event of its own.
+    ended: tuple[str, OutcomeRemembered] | None = None
 
     # --- what evolve does
 
@@ -62,24 +66,47 @@ class Past:
         created = run.created
         if created.backfill_id:
             self.firsts.setdefault(created.backfill_id, run.key[2])
-        date = created.logical_date
-        if date is None:
-            return
+        if created.logical_date is not None:
+            self._put(
+                created.logical_date, PastRun(run.version.graph, created.run_type == MANUAL, run)
+            )
+
+    def _put(self, date: datetime, known: PastRun) -> None:
         if date not in self.runs:
             self.dates.insert(bisect_left(self.dates, date), date)
-        self.runs[date] = PastRun(run.version.graph, created.run_type == MANUAL, run)
+        self.runs[date] = known
 
     def close(self, run: Run) -> None:
         """A run is over."""
-        date = run.created.logical_date
+        created, run_id = run.created, run.key[2]
+        date = created.logical_date
         known = self.runs.get(date) if date is not None else None
-        if known is not None and known.run is run:
-            known.bad = frozenset(
-                task.task_id
-                for task, tree in zip(known.graph.tasks, run.instances, strict=True)
-                if not ended_well(tree)
-            )
-            known.run = None
+        if date is None or known is None or known.run is not run:
+            return
+        known.bad = tuple(
+            task.task_id
+            for task, tree in zip(known.graph.tasks, run.instances, strict=True)
+            if not ended_well(tree)
+        )
+        known.run = None
+        outcome = OutcomeRemembered(
+            run_id=run_id,
+            version=run.version.version,
+            run_type=created.run_type,
+            logical_date=date,
+            bad=known.bad,
+            backfill_id=created.backfill_id,
+            is_first=bool(created.backfill_id) and self.firsts[created.backfill_id] == run_id,
+        )
+        self.ended = (run_id, outcome)
+
+    def remember(self, data: OutcomeRemembered, graph: Graph) -> None:
+        """How a run ended, whether or not it was seen here."""
+        self.ended = None
+        if data.is_first:
+            self.firsts[data.backfill_id] = data.run_id
+        assert data.logical_date is not None, "is_legal looked"
+        self._put(data.logical_date, PastRun(graph, data.run_type == MANUAL, None, data.bad))
 
     # --- what react asks
 

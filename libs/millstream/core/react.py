@@ -81,6 +81,7 @@ def react(state: State, event: Event, now: datetime) -> Iterator[Fact]:
     if not event.where.task_id:
         yield from set_deadlines(state, event)
         yield from follow_dag(state, event, now)
+        yield from _remember_end(state, event.where)
     yield from _in_run(state, event, now)
     if state.callbacks:
         yield from callbacks.begin(state, event)
@@ -200,6 +201,13 @@ def _follow(run: Run, event: Event, now: datetime) -> Iterator[Fact]:
     for other, shared in graph.feeds[number]:
         if run.nearest(number, path[:shared])[0].is_over:
             yield from _begin(run, other, path[:shared], now)
+
+
+def _remember_end(state: State, where: Where) -> Iterator[Fact]:
+    """A run that ended in a DAG whose tasks depend on the past."""
+    past = state.pasts.get((where.namespace, where.dag_id))
+    if past is not None and past.ended is not None and past.ended[0] == where.run_id:
+        yield Fact(Where(where.namespace, where.dag_id), past.ended[1])
 
 
 def _follow_past(run: Run, past: Past, task_id: str, now: datetime) -> Iterator[Fact]:

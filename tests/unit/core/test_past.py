@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from millstream.core.commands import ClearTasks, FailAttempt, SkipAttempt, SucceedAttempt
-from millstream.core.events import Event, Where
+from millstream.core.events import Event, OutcomeRemembered, Where
 from millstream.core.spec import DagSpec, MapSource, TriggerRule
 from shard import T0, Shard, dag, dump, fold, kinds, ready_names, task
 
@@ -153,3 +153,22 @@ def test_a_clear_of_the_run_before_lets_the_next_one_go_on(shard: Shard) -> None
     cleared = ClearTasks(id="clear", namespace="default", dag_id="etl", run_id="d1")
     assert begun(shard.handle(cleared))[-1] == "d1.a"
     assert begun(end(shard, SucceedAttempt, 1, "a"))[-1] == "d2.a"
+
+
+def test_who_starts_later_knows_the_runs_that_are_over(shard: Shard) -> None:
+    """Only events of DAGs and of open runs are read at a start."""
+    shard.submit(PAST)
+    run_on(shard, 1)
+    events = end(shard, FailAttempt, 1, "a")
+    assert kinds(events)[-2:] == ["RunFailed", "OutcomeRemembered"]
+    outcome = events[-1].data
+    assert isinstance(outcome, OutcomeRemembered)
+    assert outcome.bad == ("a", "b")
+    run_on(shard, 2)
+    kept = [e for e in shard.log if e.where.run_id != "d1"]
+    shard.state = fold(kept)
+    assert ready_names(run_on(shard, 3)) == []
+    assert ("default", "etl", "d2") in shard.state.runs
+    cleared = ClearTasks(id="clear", namespace="default", dag_id="etl", run_id="d1")
+    assert begun(shard.handle(cleared))[-1] == "d1.a"
+    assert begun(end(shard, SucceedAttempt, 1, "a"))[-2:] == ["d1.b", "d2.a"]
