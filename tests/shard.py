@@ -29,7 +29,8 @@ from millstream.core.commands import (
     WakeTask,
 )
 from millstream.core.errors import NotRecalled, Refused
-from millstream.core.events import Event, TaskReady, Where
+from millstream.core.event_parts import Where
+from millstream.core.events import Event, TaskReady
 from millstream.core.evolve import evolve
 from millstream.core.handle import handle
 from millstream.core.recall import Recall

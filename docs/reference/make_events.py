@@ -58,6 +58,7 @@ def _type_name(annotation: Any) -> str:
     name = getattr(annotation, "__name__", "") if isinstance(annotation, type) else ""
     text = name if name and not get_args(annotation) else str(annotation)
     for prefix in (
+        "millstream.core.event_parts.",
         "millstream.core.events.",
         "millstream.core.spec.",
         "millstream.core.deferral.",

@@ -9,7 +9,7 @@ import msgspec
 from millstream.core.commands import AnswerTask
 from millstream.core.deferral import Answer, AssignedUser, InputRequest
 from millstream.core.errors import NotFound
-from millstream.core.events import Where
+from millstream.core.event_parts import Where
 from millstream.rpc.convert import dict_from, struct_from, timestamp_from
 from millstream.rpc.v1 import human_input_pb2, human_input_pb2_grpc
 from millstream.sdk.schema import Violation, check

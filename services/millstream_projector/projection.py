@@ -14,6 +14,7 @@ from millstream.core.asset_conditions import AssetRef
 from millstream.core.assets import refs_of
 from millstream.core.callbacks import is_callback, task_of
 from millstream.core.deferral import Answer
+from millstream.core.event_parts import Where, XCom
 from millstream.core.events import (
     AssetUpdated,
     ConnectionDeleted,
@@ -55,8 +56,6 @@ from millstream.core.events import (
     TriggerStarted,
     VariableDeleted,
     VariableSet,
-    Where,
-    XCom,
 )
 from millstream.core.spec import decode_spec
 from millstream.core.state import RunKey, run_key

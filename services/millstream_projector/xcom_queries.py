@@ -9,7 +9,7 @@ import msgspec
 
 from millstream.adapters.lookup import XComQuestion
 from millstream.adapters.postgres import Connection
-from millstream.core.events import XCom
+from millstream.core.event_parts import XCom
 from millstream.core.xcoms import FoundXCom, MapIndex, XComQuery
 
 MOST_ROWS = 5000

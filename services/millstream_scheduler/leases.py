@@ -19,7 +19,8 @@ from millstream.adapters.heartbeat import Heartbeat, decode_heartbeat, encode_cl
 from millstream.adapters.streams import closed_subject, heartbeat_subject
 from millstream.core.commands import LoseAttempt, TimerCommand
 from millstream.core.errors import Unavailable
-from millstream.core.events import Event, TaskStarted, TriggerStarted, Where
+from millstream.core.event_parts import Where
+from millstream.core.events import Event, TaskStarted, TriggerStarted
 from millstream.core.state import State
 from millstream.core.statuses import TaskStatus, next_status
 

@@ -35,7 +35,8 @@ from millstream.core.commands import (
     SucceedAttempt,
 )
 from millstream.core.errors import MillstreamError, Unavailable
-from millstream.core.events import TaskReady, Where, XCom
+from millstream.core.event_parts import Where, XCom
+from millstream.core.events import TaskReady
 from millstream.core.mapping import length_of_json, why_not_mappable
 from millstream.core.xcoms import XComPull
 from millstream.sdk.execution import Attempt, Outcome

@@ -11,7 +11,7 @@ import msgspec
 
 from millstream.core.asset_events import AssetEventsQuestion
 from millstream.core.deferral import TriggerCall
-from millstream.core.events import Where
+from millstream.core.event_parts import Where
 from millstream.core.xcoms import XComPull
 from millstream.sdk.execution import Attempt, Outcome
 from millstream.sdk.triggers.running import Firing

@@ -21,8 +21,8 @@ from millstream.core.commands import (
     SucceedAttempt,
     TriggerRun,
 )
+from millstream.core.event_parts import Choice, Where, XCom
 from millstream.core.events import (
-    Choice,
     Event,
     RunFailed,
     RunQuarantined,
@@ -31,8 +31,6 @@ from millstream.core.events import (
     TaskReady,
     TaskStarted,
     TaskSucceeded,
-    Where,
-    XCom,
 )
 from millstream.core.handle import Cause, begin, handle, settle
 from millstream.core.spec import BashAction, DagSpec, EmptyAction, MapSource, TaskSpec, TriggerRule

@@ -23,7 +23,8 @@ from millstream.core.commands import (
     SucceedAttempt,
     TriggerRun,
 )
-from millstream.core.events import TaskFailed, TaskSkipped, TaskSucceeded, Where
+from millstream.core.event_parts import Where
+from millstream.core.events import TaskFailed, TaskSkipped, TaskSucceeded
 from millstream.core.handle import handle
 from millstream.core.state import State
 from millstream.core.statuses import next_status

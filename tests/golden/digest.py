@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from millstream.core.commands import BeginEpoch
-from millstream.core.events import XCom
+from millstream.core.event_parts import XCom
 from millstream.core.evolve import evolve
 from millstream.core.spec import EmptyAction, TriggerRule
 from millstream.core.state import State

@@ -40,7 +40,7 @@ from millstream.core.commands import (
     TriggerRun,
 )
 from millstream.core.errors import Refused
-from millstream.core.events import Where, XCom
+from millstream.core.event_parts import Where, XCom
 from millstream.embedded.pids import identify
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

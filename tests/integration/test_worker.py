@@ -30,7 +30,7 @@ from millstream.adapters.log_lines import decode_log_lines
 from millstream.adapters.streams import log_subject
 from millstream.client import Client, RunRef, TaskInstance
 from millstream.core.commands import StartAttempt
-from millstream.core.events import Where
+from millstream.core.event_parts import Where
 from millstream.core.spec import TriggerRule
 from millstream.embedded.pids import identify
 

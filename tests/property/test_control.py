@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from millstream.core.commands import TaskRef
 from millstream.core.counting import new_instance
 from millstream.core.errors import Refused
-from millstream.core.events import Choice, TaskReady, XCom
+from millstream.core.event_parts import Choice, XCom
+from millstream.core.events import TaskReady
 from millstream.core.evolve import evolve, is_legal
 from millstream.core.memo import memos_of, restore
 from millstream.core.spec import DagSpec, EmptyAction, GroupSpec, MapSource, TaskSpec, TriggerRule

@@ -15,19 +15,8 @@ from hypothesis import strategies as st
 
 from millstream.core.deferral import Cause, InputRequest, Resume, TriggerCall
 from millstream.core.errors import Refused
-from millstream.core.events import (
-    AssetEmission,
-    Choice,
-    Event,
-    RunCreated,
-    RunInfo,
-    TaskMemo,
-    TaskReady,
-    TaskStarted,
-    Where,
-    XCom,
-    type_registry,
-)
+from millstream.core.event_parts import AssetEmission, Choice, RunInfo, TaskMemo, Where, XCom
+from millstream.core.events import Event, RunCreated, TaskReady, TaskStarted, type_registry
 from millstream.core.evolve import evolve, is_legal
 from millstream.core.spec import (
     BashAction,

@@ -21,7 +21,8 @@ from millstream.core.commands import (
     StartAttempt,
     SucceedAttempt,
 )
-from millstream.core.events import Event, Where
+from millstream.core.event_parts import Where
+from millstream.core.events import Event
 from millstream.core.spec import BashAction, DagSpec, EmptyAction, MapSource, WeightRule
 from millstream.core.statuses import TaskStatus
 from property.ledger import Ledger

@@ -18,7 +18,8 @@ from millstream.core.commands import (
     SucceedAttempt,
     TaskRef,
 )
-from millstream.core.events import Choice, TaskReady, Where, XCom
+from millstream.core.event_parts import Choice, Where, XCom
+from millstream.core.events import TaskReady
 from millstream.core.spec import DagSpec, GroupSpec, MapSource, TriggerRule
 from millstream.core.state import Run
 from millstream.core.statuses import FINISHED_TASK, TaskStatus, next_status

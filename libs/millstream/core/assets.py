@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from millstream.core.asset_conditions import AliasRef, AllOf, AnyOf, AssetCondition, AssetRef
-from millstream.core.events import AssetEmission, AssetUpdated, Event
+from millstream.core.event_parts import AssetEmission
+from millstream.core.events import AssetUpdated, Event
 from millstream.core.spec import DagSpec, TaskSpec
 from millstream.core.timetable import AssetOrTimeSchedule, AssetSchedule
 

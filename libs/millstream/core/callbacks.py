@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from millstream.core.event_parts import Where
 from millstream.core.events import (
     Data,
     DeadlineMissed,
@@ -26,7 +27,6 @@ from millstream.core.events import (
     TaskSkipped,
     TaskStarted,
     TaskSucceeded,
-    Where,
 )
 from millstream.core.spec import CallbackAction, CallbackKind
 from millstream.core.state import Callback, Instance, Run, State, instance_key

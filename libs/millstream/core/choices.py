@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from millstream.core.events import Choice
+from millstream.core.event_parts import Choice
 from millstream.core.graph import Edge, Graph
 
 

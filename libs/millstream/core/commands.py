@@ -13,7 +13,7 @@ import msgspec
 
 from millstream.core.backfills import Behavior, Existing
 from millstream.core.deferral import NO_KWARGS, NO_VALUE, Cause, InputRequest, TriggerCall
-from millstream.core.events import AssetEmission, Choice, Where, XCom
+from millstream.core.event_parts import AssetEmission, Choice, Where, XCom
 from millstream.core.spec import DagSpec
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from millstream.core.choices import tasks_cut_off
-from millstream.core.events import Choice
+from millstream.core.event_parts import Choice
 from millstream.core.graph import Graph
 from millstream.core.mapping import forget_length
 from millstream.core.spec import TaskSpec

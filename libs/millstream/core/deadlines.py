@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from millstream.core.commands import MissDeadline
-from millstream.core.events import DeadlineMissed, DeadlineSet, Event, Fact, RunCreated, Where
+from millstream.core.event_parts import Where
+from millstream.core.events import DeadlineMissed, DeadlineSet, Event, Fact, RunCreated
 from millstream.core.spec import DagSpec, DeadlineSpec
 from millstream.core.state import Run, State, run_key
 

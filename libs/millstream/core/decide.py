@@ -62,7 +62,8 @@ from millstream.core.decisions import (
     secrets,
     waiting,
 )
-from millstream.core.events import EpochStarted, Fact, Where
+from millstream.core.event_parts import Where
+from millstream.core.events import EpochStarted, Fact
 from millstream.core.state import Run, State
 
 

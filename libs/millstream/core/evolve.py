@@ -18,6 +18,7 @@ from millstream.core.counting import (
 )
 from millstream.core.dags import Dag, DagVersion, fold_dag
 from millstream.core.deadlines import note_runtime
+from millstream.core.event_parts import RunInfo, Where
 from millstream.core.events import (
     AssetUpdated,
     BackfillAdvanced,
@@ -42,7 +43,6 @@ from millstream.core.events import (
     PoolSet,
     RunCreated,
     RunFailed,
-    RunInfo,
     RunMarked,
     RunQuarantined,
     RunReopened,
@@ -68,7 +68,6 @@ from millstream.core.events import (
     TriggerStarted,
     VariableDeleted,
     VariableSet,
-    Where,
 )
 from millstream.core.graph import Graph
 from millstream.core.mapping import note_length

@@ -21,6 +21,7 @@ from millstream.core.commands import (
 )
 from millstream.core.decide import decide
 from millstream.core.errors import Refused
+from millstream.core.event_parts import Where
 from millstream.core.events import (
     AssetUpdated,
     BackfillCreated,
@@ -33,7 +34,6 @@ from millstream.core.events import (
     RunQuarantined,
     TaskScheduled,
     VariableSet,
-    Where,
 )
 from millstream.core.evolve import fold_legal, is_legal
 from millstream.core.react import make_ready, react

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
-from millstream.core.events import PoolSet, Where
+from millstream.core.event_parts import Where
+from millstream.core.events import PoolSet
 from millstream.core.pools import (
     DEFAULT_POOL,
     DEFAULT_SLOTS,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from millstream.core.counting import Path, count_end, expand, note_choice
-from millstream.core.events import Fact, RunReopened, TaskMemo, TasksRecalled, Where
+from millstream.core.event_parts import TaskMemo, Where
+from millstream.core.events import Fact, RunReopened, TasksRecalled
 from millstream.core.mapping import note_length
 from millstream.core.state import Instance, Run
 from millstream.core.statuses import FINISHED_TASK, TaskStatus

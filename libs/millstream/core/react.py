@@ -16,6 +16,7 @@ from millstream.core import callbacks, waiting
 from millstream.core.assets import updates_of
 from millstream.core.choices import tasks_cut_off
 from millstream.core.deadlines import set_deadlines
+from millstream.core.event_parts import Where
 from millstream.core.events import (
     AssetUpdated,
     Event,
@@ -39,7 +40,6 @@ from millstream.core.events import (
     TaskSucceeded,
     TaskUpstreamFailed,
     TriggerLost,
-    Where,
 )
 from millstream.core.graph import Level
 from millstream.core.mapping import map_length

@@ -7,7 +7,7 @@ import hashlib
 import math
 from datetime import datetime, timedelta
 
-from millstream.core.events import Where
+from millstream.core.event_parts import Where
 from millstream.core.spec import TaskSpec
 
 LONGEST_DELAY_S = 86_400.0

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from millstream.core.backfills import is_over, wants_more
 from millstream.core.commands import AdvanceBackfill, CreateScheduledRun, StartRuns, TimeOutRun
 from millstream.core.dags import SCHEDULED, Dag, next_times, times_of
+from millstream.core.event_parts import Where
 from millstream.core.events import (
     BackfillAdvanced,
     BackfillCompleted,
@@ -26,7 +27,6 @@ from millstream.core.events import (
     RunReopened,
     RunStarted,
     RunSucceeded,
-    Where,
 )
 from millstream.core.state import DagKey, Run, State
 from millstream.core.timetables.run_times import RunTimes

@@ -13,15 +13,8 @@ from datetime import datetime
 from millstream.core.assets import Assets
 from millstream.core.dags import Dag, DagVersion
 from millstream.core.deferral import Resume
-from millstream.core.events import (
-    Choice,
-    RunCreated,
-    RunInfo,
-    RunMarked,
-    TaskAwaitsInput,
-    TaskDeferred,
-    Where,
-)
+from millstream.core.event_parts import Choice, RunInfo, Where
+from millstream.core.events import RunCreated, RunMarked, TaskAwaitsInput, TaskDeferred
 from millstream.core.limits import Limits, Seats
 from millstream.core.past import Past
 from millstream.core.spec import CallbackAction

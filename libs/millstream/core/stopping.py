@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+from millstream.core.event_parts import Where
 from millstream.core.events import (
     Fact,
     RunMarked,
@@ -15,7 +16,6 @@ from millstream.core.events import (
     TaskMarked,
     TaskSkipped,
     TaskStopped,
-    Where,
 )
 from millstream.core.state import Instance, Run
 from millstream.core.statuses import BEGUN_TASK, FINISHED_TASK, STARTED_TASK, TaskStatus

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from millstream.core.commands import ReadyAgain, RetryAttempt, TimeOutWait, TimerCommand, WakeTask
 from millstream.core.deadlines import deadline_timer, deadline_timers
+from millstream.core.event_parts import Where
 from millstream.core.events import (
     DeadlineSet,
     Event,
@@ -14,7 +15,6 @@ from millstream.core.events import (
     TaskDeferred,
     TaskFailed,
     TaskRescheduled,
-    Where,
 )
 from millstream.core.run_queue import dag_timer, dag_timers
 from millstream.core.state import State

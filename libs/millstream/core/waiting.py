@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from millstream.core.deferral import Resume
+from millstream.core.event_parts import Where
 from millstream.core.events import (
     Data,
     Event,
@@ -20,7 +21,6 @@ from millstream.core.events import (
     TriggerLost,
     TriggerReady,
     TriggerStarted,
-    Where,
 )
 from millstream.core.state import Instance, Run, State, Waiting, instance_key
 from millstream.core.statuses import FINISHED_TASK

@@ -13,7 +13,8 @@ from datetime import datetime
 import msgspec
 
 from millstream.core.errors import ChainBroken, MillstreamError
-from millstream.core.events import Data, Event, Where, type_registry
+from millstream.core.event_parts import Where
+from millstream.core.events import Data, Event, type_registry
 
 GENESIS = bytes(32)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from millstream.core.events import XCom
+from millstream.core.event_parts import XCom
 
 RETURN_VALUE = "return_value"
 MapIndex = tuple[int, ...]

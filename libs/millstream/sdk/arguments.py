@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
+from millstream.core.spec import TriggerRule
 from millstream.sdk.errors import NotSupportedYet
 
 # Accepted and ignored: contact data, looks, and names of Airflow 1 and 2 that lost their meaning.
@@ -129,3 +130,42 @@ def seconds(name: str, value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     raise TypeError(f"{name} is {value!r}; pass a datetime.timedelta or a number of seconds")
+
+
+def count(name: str, value: Any) -> int:
+    """A whole number; None means 0."""
+    if value is None:
+        return 0
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}; it must be a whole number")
+    return int(value)
+
+
+def hook(name: str, hook: Any) -> Any:
+    """A function, or None."""
+    if hook is not None and not callable(hook):
+        raise TypeError(f"{name} is {hook!r}; pass a function, without ()")
+    return hook
+
+
+def multiplier(backoff: bool | float) -> float:
+    """True means 2; False and 0 mean that the delay stays the same."""
+    if isinstance(backoff, bool):
+        return 2.0 if backoff else 1.0
+    return seconds("retry_exponential_backoff", backoff) or 1.0
+
+
+def optional_seconds(name: str, value: timedelta | float | None) -> float | None:
+    """A duration in seconds, or None."""
+    return None if value is None else seconds(name, value)
+
+
+def trigger_rule_of(value: TriggerRule | str) -> TriggerRule:
+    """The rule of this name. Raises ``ValueError`` naming the nearest."""
+    try:
+        return TriggerRule(value)
+    except ValueError:
+        known = [rule.value for rule in TriggerRule]
+        near = nearest(str(value), known)
+        hint = f"did you mean {near!r}?" if near else f"use one of {', '.join(known)}"
+        raise ValueError(f"trigger_rule {value!r} is unknown; {hint}") from None

@@ -11,7 +11,7 @@ from typing import Any
 import pendulum
 
 from millstream.core.asset_events import AssetEventRecord, AssetEventsQuestion
-from millstream.core.events import AssetEmission
+from millstream.core.event_parts import AssetEmission
 from millstream.sdk.assets import Asset, AssetAlias, AssetRef, Ref, plain_extra
 from millstream.sdk.dates import in_utc
 from millstream.sdk.errors import AirflowException

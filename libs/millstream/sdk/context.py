@@ -19,7 +19,7 @@ import pendulum
 
 from millstream.core.commands import RunRequest
 from millstream.core.deferral import Resume
-from millstream.core.events import AssetEmission, Choice, RunInfo, XCom
+from millstream.core.event_parts import AssetEmission, Choice, RunInfo, XCom
 from millstream.core.spec import Action, CallbackAction
 from millstream.core.xcoms import XComPull, XComQuery
 from millstream.sdk.codecs.scope import SIZE_SETTING, most_bytes

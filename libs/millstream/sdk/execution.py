@@ -18,7 +18,7 @@ import msgspec
 from millstream.core.asset_events import AssetEventsQuestion
 from millstream.core.commands import RunRequest
 from millstream.core.deferral import TriggerCall
-from millstream.core.events import AssetEmission, Choice, XCom
+from millstream.core.event_parts import AssetEmission, Choice, XCom
 from millstream.core.spec import BashAction, CallbackAction, EmptyAction
 from millstream.core.xcoms import XComQuery
 from millstream.sdk.asset_events import InletEvents, OutletEvents, TriggeringAssetEvents

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+from millstream.core.event_parts import Where
 from millstream.core.events import (
     Event,
     RunCreated,
@@ -23,7 +24,6 @@ from millstream.core.events import (
     TaskStarted,
     TaskSucceeded,
     TaskUpstreamFailed,
-    Where,
 )
 from millstream.core.spec import DagSpec
 from millstream.sdk.codecs import readable

@@ -44,6 +44,7 @@ from millstream.core.commands import (
     WakeTask,
 )
 from millstream.core.errors import InvalidDag, MillstreamError
+from millstream.core.event_parts import Where, XCom
 from millstream.core.events import (
     AssetUpdated,
     Event,
@@ -55,8 +56,6 @@ from millstream.core.events import (
     TaskResumed,
     TaskStopped,
     TriggerReady,
-    Where,
-    XCom,
 )
 from millstream.core.handle import handle
 from millstream.core.mapping import length_of_json, why_not_mappable

@@ -12,6 +12,7 @@ from millstream.core.spec import Action, EmptyAction, TaskSpec
 from millstream.core.xcoms import XComQuery
 from millstream.sdk import arguments
 from millstream.sdk.authoring import current_dag
+from millstream.sdk.creation import INSTANCE_OF
 from millstream.sdk.mapping import (
     Dicts,
     Expansion,
@@ -19,7 +20,7 @@ from millstream.sdk.mapping import (
     Product,
     length_of,
 )
-from millstream.sdk.operator import INSTANCE_OF, BaseOperator
+from millstream.sdk.operator import BaseOperator
 from millstream.sdk.xcom import XComArg, references
 
 if TYPE_CHECKING:

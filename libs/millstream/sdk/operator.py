@@ -6,19 +6,17 @@ Arguments are keyword only and fall back to the DAG's ``default_args`` one by on
 
 from __future__ import annotations
 
-import functools
-import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 from millstream.core.spec import Action, PythonAction, TaskSpec, TriggerRule, WeightRule
 from millstream.sdk import arguments, limits
 from millstream.sdk.assets import asset_list
-from millstream.sdk.authoring import author_place, current_dag, current_group
 from millstream.sdk.callbacks import callbacks_of
+from millstream.sdk.creation import Creation, with_defaults
 from millstream.sdk.edges import Node
 from millstream.sdk.errors import (
     AirflowException,
@@ -44,97 +42,13 @@ if TYPE_CHECKING:
     from millstream.sdk.context import Context
     from millstream.sdk.dag import DAG
     from millstream.sdk.mapped_operator import OperatorPartial
-    from millstream.sdk.taskgroup import TaskGroup
     from millstream.sdk.triggers.trigger import BaseTrigger, StartTriggerArgs
 
-Init = Callable[..., None]
 # What ``resume_execution`` is called with where the wait ended badly (Airflow's words).
 FAIL = "__fail__"
 TRIGGER_TIMEOUT = "Trigger timeout"
 PreExecute = Callable[[dict[str, Any]], None]
 PostExecute = Callable[[dict[str, Any], Any], None]
-
-
-# The argument by which a mapped task makes the operator of one of its instances.
-INSTANCE_OF = "__instance_of"
-
-
-class _Creation(NamedTuple):
-    """What holds for all the ``__init__`` calls that make one operator. An instance of a mapped
-    task is in no DAG: the mapped task is."""
-
-    dag: DAG | None
-    group: TaskGroup | None
-    defaults: Mapping[str, Any]
-    line: int
-    is_instance: bool = False
-
-
-def _with_defaults(init: Init) -> Init:
-    """``init``, with what the caller left out taken from ``default_args``."""
-    parameters = [
-        parameter
-        for parameter in list(inspect.signature(init).parameters.values())[1:]
-        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    ]
-
-    @functools.wraps(init)
-    def initialize(self: BaseOperator, /, *args: Any, **kwargs: Any) -> None:
-        callee = type(self).__name__
-        if args:
-            raise TypeError(f"{callee}() takes keyword arguments only, such as task_id='fetch'")
-        outermost = "_creation" not in self.__dict__
-        if outermost:
-            self._creation = _begin(kwargs)
-        defaults = self._creation.defaults
-        for parameter in parameters:
-            name = parameter.name
-            if name not in kwargs and name in defaults:
-                kwargs[name] = defaults[name]
-            if name not in kwargs and parameter.default is parameter.empty:
-                near = _misspelt(type(self), name, kwargs)
-                hint = f"; you wrote {near!r}" if near else ""
-                raise TypeError(f"{callee}() needs the argument {name!r}{hint}")
-        init(self, **kwargs)
-        if outermost and not self._creation.is_instance:
-            self._finish()
-
-    initialize.__dict__["knows"] = frozenset(parameter.name for parameter in parameters)
-    initialize.__dict__["needs"] = frozenset(
-        parameter.name for parameter in parameters if parameter.default is parameter.empty
-    )
-    return initialize
-
-
-def _begin(kwargs: dict[str, Any]) -> _Creation:
-    if kwargs.pop(INSTANCE_OF, None) is not None:
-        return _Creation(None, None, kwargs.pop("default_args"), 0, is_instance=True)
-    dag, group = _place(kwargs)
-    defaults = {
-        **(dag.default_args if dag else {}),
-        **(group.default_args if group else {}),
-        **(kwargs.pop("default_args", None) or {}),
-    }
-    return _Creation(dag, group, defaults, author_place()[1])
-
-
-def _place(kwargs: dict[str, Any]) -> tuple[DAG | None, TaskGroup | None]:
-    """The DAG and the group that the arguments name, or that are open."""
-    dag, group = kwargs.pop("dag", None), kwargs.pop("task_group", None)
-    if group is None:
-        dag = dag or current_dag()
-        return dag, current_group(dag)
-    if dag not in (None, group.dag):
-        raise AirflowException(
-            f"task_group {group.group_id!r} belongs to DAG {group.dag.dag_id!r}, not to "
-            f"{dag.dag_id!r}"
-        )
-    return group.dag, group
-
-
-def _misspelt(cls: type[BaseOperator], name: str, kwargs: Mapping[str, Any]) -> str | None:
-    known = cls.known_arguments()
-    return arguments.nearest(name, [given for given in kwargs if given not in known])
 
 
 class BaseOperator(Node):
@@ -150,7 +64,7 @@ class BaseOperator(Node):
     template_ext: Sequence[str] = ()
     operator_name: ClassVar[str] = ""
     is_mapped: ClassVar[bool] = False
-    _creation: _Creation
+    _creation: Creation
 
     prepares_template: ClassVar[bool] = False
     # Whether ``params`` are a form that a person fills in, not values that the task is given.
@@ -169,7 +83,7 @@ class BaseOperator(Node):
                 )
         cls.prepares_template = cls.prepare_template is not BaseOperator.prepare_template
         if "__init__" in cls.__dict__:
-            cls.__init__ = _with_defaults(cls.__init__)  # type: ignore[method-assign]
+            cls.__init__ = with_defaults(cls.__init__)  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -234,12 +148,14 @@ class BaseOperator(Node):
         group = self._creation.group
         self.task_id = group.child_id(task_id) if group else task_id
         self.task_group = group
-        self.retries = _count("retries", retries)
+        self.retries = arguments.count("retries", retries)
         self.retry_delay_s = arguments.seconds("retry_delay", retry_delay)
-        self.retry_multiplier = _multiplier(retry_exponential_backoff)
-        self.max_retry_delay_s = _optional_seconds("max_retry_delay", max_retry_delay)
-        self.execution_timeout_s = _optional_seconds("execution_timeout", execution_timeout)
-        self.trigger_rule = _trigger_rule(trigger_rule)
+        self.retry_multiplier = arguments.multiplier(retry_exponential_backoff)
+        self.max_retry_delay_s = arguments.optional_seconds("max_retry_delay", max_retry_delay)
+        self.execution_timeout_s = arguments.optional_seconds(
+            "execution_timeout", execution_timeout
+        )
+        self.trigger_rule = arguments.trigger_rule_of(trigger_rule)
         self.queue = queue
         self.exclusive = exclusive
         self.do_xcom_push = do_xcom_push
@@ -299,8 +215,8 @@ class BaseOperator(Node):
         self._add_mails(email, email_on_failure, email_on_retry)
         if sla is not None:
             arguments.warn_of_sla(f"task {task_id!r}")
-        self.pre_execute_hook = _hook("pre_execute", pre_execute)
-        self.post_execute_hook = _hook("post_execute", post_execute)
+        self.pre_execute_hook = arguments.hook("pre_execute", pre_execute)
+        self.post_execute_hook = arguments.hook("post_execute", post_execute)
         self._is_setup = self._is_teardown = False
         self.on_failure_fail_dagrun = False
         self.dag: DAG | None = None
@@ -614,39 +530,4 @@ class BaseOperator(Node):
         return f"<{type(self).__name__} {self.task_id!r}>"
 
 
-BaseOperator.__init__ = _with_defaults(BaseOperator.__init__)  # type: ignore[method-assign]
-
-
-def _count(name: str, value: Any) -> int:
-    if value is None:
-        return 0
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}; it must be a whole number")
-    return int(value)
-
-
-def _hook(name: str, hook: Any) -> Any:
-    if hook is not None and not callable(hook):
-        raise TypeError(f"{name} is {hook!r}; pass a function, without ()")
-    return hook
-
-
-def _multiplier(backoff: bool | float) -> float:
-    """True means 2; False and 0 mean that the delay stays the same."""
-    if isinstance(backoff, bool):
-        return 2.0 if backoff else 1.0
-    return arguments.seconds("retry_exponential_backoff", backoff) or 1.0
-
-
-def _optional_seconds(name: str, value: timedelta | float | None) -> float | None:
-    return None if value is None else arguments.seconds(name, value)
-
-
-def _trigger_rule(value: TriggerRule | str) -> TriggerRule:
-    try:
-        return TriggerRule(value)
-    except ValueError:
-        known = [rule.value for rule in TriggerRule]
-        near = arguments.nearest(str(value), known)
-        hint = f"did you mean {near!r}?" if near else f"use one of {', '.join(known)}"
-        raise ValueError(f"trigger_rule {value!r} is unknown; {hint}") from None
+BaseOperator.__init__ = with_defaults(BaseOperator.__init__)  # type: ignore[method-assign]

@@ -10,7 +10,7 @@ from typing import Any, Protocol, overload
 import msgspec
 
 from millstream.core.asset_events import AssetEventRecord, AssetEventsQuestion
-from millstream.core.events import XCom
+from millstream.core.event_parts import XCom
 from millstream.core.xcoms import FoundXCom, MapIndex, Place, XComAnswer, XComPull, XComQuery
 from millstream.sdk.codecs import Encoded, decode
 from millstream.sdk.codecs.plain import WrittenAsList

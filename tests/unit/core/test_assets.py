@@ -9,7 +9,8 @@ import pytest
 from millstream.core.asset_conditions import AliasRef, AllOf, AnyOf, AssetCondition, AssetRef
 from millstream.core.commands import EmitAssetEvent, SetDagPaused
 from millstream.core.errors import Refused
-from millstream.core.events import AssetEmission, AssetUpdated, Event, RunCreated
+from millstream.core.event_parts import AssetEmission
+from millstream.core.events import AssetUpdated, Event, RunCreated
 from millstream.core.spec import EmptyAction
 from millstream.core.timetable import AssetOrTimeSchedule, AssetSchedule, schedule_of
 from shard import Shard, dag, dump, fold, task

@@ -18,7 +18,8 @@ from millstream.core.commands import (
 )
 from millstream.core.decisions.callbacks import MAX_LOSSES
 from millstream.core.errors import InvalidDag
-from millstream.core.events import DeadlineSet, Event, TaskReady, TaskSucceeded, Where
+from millstream.core.event_parts import Where
+from millstream.core.events import DeadlineSet, Event, TaskReady, TaskSucceeded
 from millstream.core.spec import (
     BashAction,
     CallbackAction,

@@ -9,7 +9,8 @@ import pytest
 
 from millstream.core.choices import tasks_cut_off
 from millstream.core.commands import FailAttempt, SubmitDag, SucceedAttempt, TriggerRun
-from millstream.core.events import Choice, Event, TaskReady, TaskSkipped
+from millstream.core.event_parts import Choice
+from millstream.core.events import Event, TaskReady, TaskSkipped
 from millstream.core.graph import Graph
 from millstream.core.handle import handle
 from millstream.core.spec import BashAction, DagSpec, TaskSpec, TriggerRule

@@ -44,7 +44,7 @@ from millstream.core.commands import (
     encode_receipts,
 )
 from millstream.core.deferral import TriggerCall
-from millstream.core.events import XCom
+from millstream.core.event_parts import XCom
 from shard import RUN, RUN_NAMES, T0, dag, task
 
 CLAIM: dict[str, Any] = {

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from millstream.core.commands import ClearTasks, MarkRun, TaskRef
+from millstream.core.event_parts import Choice, XCom
 from millstream.core.events import (
-    Choice,
     RunFailed,
     RunReopened,
     TaskCleared,
@@ -17,7 +17,6 @@ from millstream.core.events import (
     TaskReady,
     TaskSkipped,
     TaskStopped,
-    XCom,
 )
 from millstream.core.spec import EmptyAction, MapSource, TriggerRule
 from shard import RUN_NAMES, Shard, dag, dump, fold, kind, kinds, ready_names, task

@@ -12,6 +12,7 @@ import pytest
 from millstream.core import handle as handle_module
 from millstream.core.commands import BeginEpoch, Receipt, StartAttempt, SubmitDag, TriggerRun
 from millstream.core.decisions.attempts import MAX_LOSSES
+from millstream.core.event_parts import XCom
 from millstream.core.events import (
     DagVersionSubmitted,
     Event,
@@ -24,7 +25,6 @@ from millstream.core.events import (
     TaskReady,
     TaskStarted,
     TaskSucceeded,
-    XCom,
 )
 from millstream.core.handle import receipt, repeated_receipt
 from millstream.core.react import react

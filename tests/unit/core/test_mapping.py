@@ -21,7 +21,8 @@ from millstream.core.commands import (
     TriggerRun,
 )
 from millstream.core.errors import InvalidDag, Refused
-from millstream.core.events import Choice, Event, TaskExpanded, TaskReady, TaskStarted, XCom
+from millstream.core.event_parts import Choice, XCom
+from millstream.core.events import Event, TaskExpanded, TaskReady, TaskStarted
 from millstream.core.handle import handle
 from millstream.core.spec import (
     BashAction,

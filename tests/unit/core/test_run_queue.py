@@ -13,13 +13,7 @@ from millstream.core.commands import (
     CreateScheduledRun,
     StartRuns,
 )
-from millstream.core.events import (
-    DagPaused,
-    NextRunPlanned,
-    RunCreated,
-    RunStarted,
-    RunSucceeded,
-)
+from millstream.core.events import DagPaused, NextRunPlanned, RunCreated, RunStarted, RunSucceeded
 from millstream.core.evolve import evolve
 from millstream.core.spec import DagSpec, EmptyAction
 from millstream.core.state import State

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from millstream.core.errors import ChainBroken
-from millstream.core.events import Event, RunQuarantined, TaskSkipped, TaskSucceeded, XCom
+from millstream.core.event_parts import XCom
+from millstream.core.events import Event, RunQuarantined, TaskSkipped, TaskSucceeded
 from millstream.core.wire import (
     GENESIS,
     Published,

@@ -27,7 +27,8 @@ from millstream.core.commands import (
     SucceedAttempt,
     TriggerRun,
 )
-from millstream.core.events import AssetEmission, Event, XCom
+from millstream.core.event_parts import AssetEmission, XCom
+from millstream.core.events import Event
 from millstream.core.spec import DagSpec, DeadlineSpec
 from millstream_projector.projection import Projection, reopened
 from millstream_projector.rows import (

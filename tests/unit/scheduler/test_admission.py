@@ -23,7 +23,7 @@ from millstream.core.commands import (
 )
 from millstream.core.deferral import TriggerCall
 from millstream.core.errors import Refused
-from millstream.core.events import Where, XCom
+from millstream.core.event_parts import Where, XCom
 from millstream_scheduler.admission import UNKNOWN, Sender, admit, read_sender
 from shard import dag, task
 

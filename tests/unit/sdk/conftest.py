@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from millstream.core.asset_events import AssetEventRecord, AssetEventsQuestion
-from millstream.core.events import RunInfo, XCom
+from millstream.core.event_parts import RunInfo, XCom
 from millstream.core.run_states import StatesAnswer, StatesQuestion
 from millstream.core.spec import Action
 from millstream.core.xcoms import FoundXCom, Place, XComAnswer, XComPull

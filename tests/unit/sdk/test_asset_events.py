@@ -11,7 +11,7 @@ import pytest
 
 from millstream import DAG, Asset, AssetAlias, Metadata, PythonOperator, asset, task
 from millstream.core.asset_events import AssetEventRecord, AssetEventsQuestion
-from millstream.core.events import AssetEmission, RunInfo
+from millstream.core.event_parts import AssetEmission, RunInfo
 from millstream.sdk.assets import AssetRef
 from millstream.sdk.execution import Outcome
 

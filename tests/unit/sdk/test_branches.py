@@ -15,7 +15,7 @@ from millstream import (
     TaskGroup,
     task,
 )
-from millstream.core.events import Choice
+from millstream.core.event_parts import Choice
 
 
 def branching(chosen: object) -> DAG:

@@ -16,7 +16,7 @@ from millstream import (
     LatestOnlyOperator,
     WeekDay,
 )
-from millstream.core.events import RunInfo
+from millstream.core.event_parts import RunInfo
 from millstream.sdk.errors import AirflowException
 from millstream.sdk.execution import Attempt, Outcome, run_attempt
 

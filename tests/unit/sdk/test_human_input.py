@@ -19,7 +19,7 @@ from millstream import (
     Param,
 )
 from millstream.core.deferral import Answer, AssignedUser, Resume
-from millstream.core.events import Choice
+from millstream.core.event_parts import Choice
 from millstream.sdk.execution import Outcome
 
 Run = Callable[..., Outcome]

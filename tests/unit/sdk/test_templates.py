@@ -9,7 +9,7 @@ import jinja2
 import pytest
 
 from millstream import DAG, AirflowSkipException, BaseOperator, PythonOperator, literal
-from millstream.core.events import RunInfo
+from millstream.core.event_parts import RunInfo
 from millstream.sdk.codecs import readable
 
 

@@ -19,7 +19,7 @@ from millstream import (
     PythonVirtualenvOperator,
     task,
 )
-from millstream.core.events import Choice
+from millstream.core.event_parts import Choice
 from millstream.sdk.environments import INSTALLER, Recipe, environment
 from millstream.sdk.errors import AirflowException
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from millstream.adapters.log_lines import LogLine, decode_log_lines
 from millstream.core.errors import MillstreamError
-from millstream.core.events import RunInfo
+from millstream.core.event_parts import RunInfo
 from millstream.core.spec import EmptyAction
 from millstream.sdk.execution import Attempt, Outcome
 from millstream_worker.child import Channel

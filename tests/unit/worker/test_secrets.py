@@ -12,7 +12,7 @@ from millstream.adapters.lookup import SecretAnswer, encode_answer
 from millstream.adapters.secret_box import SecretBox, new_key
 from millstream.core.commands import Claim, DeleteVariable, Receipt, SetVariable
 from millstream.core.errors import Unavailable
-from millstream.core.events import Where
+from millstream.core.event_parts import Where
 from millstream_worker.frames import Change, Find, Told
 from millstream_worker.secrets import Secrets
 

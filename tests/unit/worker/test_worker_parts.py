@@ -23,7 +23,7 @@ from millstream.adapters.pull import Puller
 from millstream.adapters.settings import Settings
 from millstream.core.commands import Receipt, StartAttempt, SucceedAttempt, encode_receipts
 from millstream.core.errors import Unavailable
-from millstream.core.events import Where
+from millstream.core.event_parts import Where
 from millstream.embedded.pids import identify, wait_until_gone
 from millstream_worker.frames import (
     LENGTH,

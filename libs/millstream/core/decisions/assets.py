@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from millstream.core.commands import EmitAssetEvent
 from millstream.core.errors import Refused
-from millstream.core.events import AssetUpdated, Fact, Where
+from millstream.core.event_parts import Where
+from millstream.core.events import AssetUpdated, Fact
 from millstream.core.state import State
 
 

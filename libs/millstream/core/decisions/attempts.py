@@ -22,6 +22,7 @@ from millstream.core.commands import (
 )
 from millstream.core.decisions import triggering, waiting
 from millstream.core.errors import Refused
+from millstream.core.event_parts import Where
 from millstream.core.events import (
     Fact,
     TaskFailed,
@@ -29,7 +30,6 @@ from millstream.core.events import (
     TaskSkipped,
     TaskStarted,
     TaskSucceeded,
-    Where,
 )
 from millstream.core.react import begin_again, make_ready
 from millstream.core.retry import retry_delay

@@ -25,6 +25,7 @@ from millstream.core.commands import (
 from millstream.core.dags import Dag
 from millstream.core.decisions.dags import find_dag
 from millstream.core.errors import InvalidArgument, Refused
+from millstream.core.event_parts import Where
 from millstream.core.events import (
     BackfillAdvanced,
     BackfillCancelled,
@@ -33,7 +34,6 @@ from millstream.core.events import (
     BackfillUnpaused,
     Fact,
     RunCreated,
-    Where,
 )
 from millstream.core.memo import reopen
 from millstream.core.spec import DagSpec

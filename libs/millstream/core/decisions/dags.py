@@ -10,13 +10,8 @@ import msgspec
 from millstream.core.commands import SetDagPaused, SubmitDag
 from millstream.core.dags import Dag
 from millstream.core.errors import InvalidDag, Refused
-from millstream.core.events import (
-    DagPaused,
-    DagUnpaused,
-    DagVersionSubmitted,
-    Fact,
-    Where,
-)
+from millstream.core.event_parts import Where
+from millstream.core.events import DagPaused, DagUnpaused, DagVersionSubmitted, Fact
 from millstream.core.run_queue import plan
 from millstream.core.spec import DagSpec, encode_spec
 from millstream.core.state import State

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from millstream.core.commands import DeletePool, SetPool
 from millstream.core.errors import Refused
-from millstream.core.events import Fact, PoolDeleted, PoolSet, Where
+from millstream.core.event_parts import Where
+from millstream.core.events import Fact, PoolDeleted, PoolSet
 from millstream.core.pools import DEFAULT_POOL, DEFAULT_SLOTS, Pool
 from millstream.core.state import State
 from millstream.core.validate import check_id, check_pool

@@ -9,7 +9,8 @@ from millstream.core.commands import CreateScheduledRun, StartRuns, TimeOutRun, 
 from millstream.core.dags import SCHEDULED, Dag, next_times, schedule_in
 from millstream.core.decisions.dags import find_dag
 from millstream.core.errors import InvalidArgument, Refused
-from millstream.core.events import DagUnpaused, Fact, NextRunPlanned, RunCreated, Where
+from millstream.core.event_parts import Where
+from millstream.core.events import DagUnpaused, Fact, NextRunPlanned, RunCreated
 from millstream.core.run_queue import start_runs
 from millstream.core.state import State, run_key
 from millstream.core.stopping import end_as

@@ -12,13 +12,13 @@ from millstream.core.commands import (
     SetVariable,
 )
 from millstream.core.errors import Refused
+from millstream.core.event_parts import Where
 from millstream.core.events import (
     ConnectionDeleted,
     ConnectionSet,
     Fact,
     VariableDeleted,
     VariableSet,
-    Where,
 )
 from millstream.core.state import State, run_key
 from millstream.core.statuses import TaskStatus

@@ -10,7 +10,8 @@ import msgspec
 from millstream.core.commands import DeferAttempt, FailAttempt, RunRequest, SucceedAttempt
 from millstream.core.dags import Dag, schedule_in
 from millstream.core.errors import InvalidArgument
-from millstream.core.events import Fact, RunCreated, TaskSkipped, Where, XCom
+from millstream.core.event_parts import Where, XCom
+from millstream.core.events import Fact, RunCreated, TaskSkipped
 from millstream.core.state import State, run_key
 from millstream.core.timetable import timetable_of
 from millstream.core.timetables.run_times import Exhausted

@@ -21,6 +21,7 @@ from millstream.core.commands import (
 )
 from millstream.core.deferral import Answer, AssignedUser, InputRequest
 from millstream.core.errors import Refused
+from millstream.core.event_parts import Where
 from millstream.core.events import (
     Data,
     Fact,
@@ -30,7 +31,6 @@ from millstream.core.events import (
     TaskResumed,
     TriggerLost,
     TriggerStarted,
-    Where,
 )
 from millstream.core.react import begin_again
 from millstream.core.state import Instance, Run, State, Waiting, run_key

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from millstream.core.events import Choice
+from millstream.core.event_parts import Choice
 from millstream.sdk.errors import AirflowException
 from millstream.sdk.operator import BaseOperator
 from millstream.sdk.operators.python import PythonOperator

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypedDict
 
 from millstream.core.deferral import AssignedUser, InputRequest
-from millstream.core.events import Choice
+from millstream.core.event_parts import Choice
 from millstream.sdk import arguments
 from millstream.sdk.errors import (
     HITLRejectException,
@@ -72,7 +72,7 @@ class HITLOperator(BaseOperator):
         users = [assigned_users] if isinstance(assigned_users, dict) else assigned_users
         self.assigned_users = users
         self.response_timeout = response_timeout
-        self._timeout_s = _optional_seconds("response_timeout", response_timeout)
+        self._timeout_s = arguments.optional_seconds("response_timeout", response_timeout)
         if self._timeout_s is None and self.execution_timeout_s is not None:
             # As in Airflow: the limit is meant for the person, not for asking.
             self._timeout_s, self.execution_timeout_s = self.execution_timeout_s, None
@@ -249,7 +249,3 @@ def _users(users: Sequence[HITLUser] | None) -> tuple[AssignedUser, ...]:
             )
         found.append(AssignedUser(id=str(user["id"]), name=str(user.get("name") or "")))
     return tuple(found)
-
-
-def _optional_seconds(name: str, value: timedelta | float | None) -> float | None:
-    return None if value is None else arguments.seconds(name, value)
