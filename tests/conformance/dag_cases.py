@@ -7,7 +7,6 @@ left the run and its tasks.
 from __future__ import annotations
 
 import json
-from collections import deque
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,10 +31,10 @@ from millstream.core.events import (
     TaskStarted,
     TaskSucceeded,
 )
-from millstream.core.handle import Cause, begin, handle, settle
+from millstream.core.handle import Cause, begin, follow
 from millstream.core.spec import BashAction, DagSpec, EmptyAction, MapSource, TaskSpec, TriggerRule
 from millstream.core.state import State
-from millstream.core.statuses import next_status
+from millstream.core.statuses import FINISHED_TASK, next_status
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MOST_STEPS = 10_000
@@ -64,27 +63,36 @@ class _Player:
         self.tasks = {task["id"]: task for task in case["tasks"]}
         self.state = State()
         self.count = 0
-        self.waiting: deque[Event] = deque()
+        self.waiting: list[Event] = []
         self.states: dict[tuple[str, tuple[int, ...]], str] = {}
         self.tries: dict[tuple[str, tuple[int, ...]], int] = {}
         self.run_state = "stuck"
 
     def run(self) -> None:
-        self._do(SubmitDag(id=self._id(), namespace="n", spec=spec_of(self.case), bundle="b"))
-        self._do(TriggerRun(id=self._id(), namespace="n", dag_id=self.case["id"]))
+        """Airflow decided, ran all that was ready to its end, decided again, and so on. What it
+        had decided about other tasks it saw only the next time (``cases/README.md``)."""
+        self._begin(SubmitDag(id=self._id(), namespace="n", spec=spec_of(self.case), bundle="b"))
+        news = self._begin(TriggerRun(id=self._id(), namespace="n", dag_id=self.case["id"]))
         for _ in range(MOST_STEPS):
-            if not self.waiting:
-                return
-            # Airflow ran what was ready at the same time and decided when all of it had ended.
-            ready, self.waiting = self.waiting, deque()
-            cause = Cause(self._id(), "", "player", NOW, 1)
-            ended: list[Event] = []
+            news = self._decide(news)
+            ready, self.waiting = self.waiting, []
             for event in ready:
-                begin(self.state, self._report(event), cause, ended)
-            followed: list[Event] = []
-            settle(self.state, ended, cause, followed)
-            for event in [*ended, *followed]:
+                news += self._begin(self._report(event))
+            if not news:
+                return
+
+    def _decide(self, news: list[Event]) -> list[Event]:
+        """What follows now; returns the ends of tasks among it, from which more will follow."""
+        ends: list[Event] = []
+        while news:
+            done: list[Event] = []
+            followed = follow(self.state, news, self._cause(), done)
+            for event in done:
                 self._note(event)
+            ended = [next_status(event.data) in FINISHED_TASK for event in followed]
+            ends += [event for event, is_end in zip(followed, ended, strict=True) if is_end]
+            news = [event for event, is_end in zip(followed, ended, strict=True) if not is_end]
+        return ends
 
     def mismatches(self) -> list[Mismatch]:
         expected, name = self.case["expected"], self.case["id"]
@@ -130,9 +138,16 @@ class _Player:
             return SkipAttempt(**about, reason="as scripted")
         return SucceedAttempt(**about, choice=_choice(task), xcoms=_xcoms(task))
 
-    def _do(self, command: Any) -> None:
-        for event in handle(self.state, command, "player", NOW, 1):
+    def _begin(self, command: Any) -> list[Event]:
+        """What the command itself says."""
+        events: list[Event] = []
+        begin(self.state, command, self._cause(), events)
+        for event in events:
             self._note(event)
+        return events
+
+    def _cause(self) -> Cause:
+        return Cause(self._id(), "", "player", NOW, 1)
 
     def _note(self, event: Event) -> None:
         key = (event.where.task_id, event.where.map_index)
@@ -151,7 +166,7 @@ class _Player:
         if status is not None:
             self.states[key] = status.value
         if isinstance(event.data, TaskFailed) and event.data.retry_at is not None:
-            self._do(RetryAttempt(id=self._id(), where=event.where))
+            self._begin(RetryAttempt(id=self._id(), where=event.where))
 
     def _id(self) -> str:
         self.count += 1

@@ -12,7 +12,8 @@ def tasks_cut_off(graph: Graph, number: int, choice: Choice) -> list[Edge]:
 
     A branch cuts off only tasks directly downstream, and not those that can also be reached from a
     task that it follows. Nothing cuts off a teardown. What one instance of a mapped group decides
-    goes no further than the group, but for tasks directly downstream.
+    goes no further than the group, but for tasks directly downstream. Further down a short circuit
+    does not reach what is expanded before the run: that only its trigger rule decides.
     """
     if choice.follow is not None:
         followed = [graph.number[name] for name in choice.follow if name in graph.number]
@@ -26,7 +27,8 @@ def tasks_cut_off(graph: Graph, number: int, choice: Choice) -> list[Edge]:
     cut_off = []
     for other in graph.descendants([number]):
         shared = graph.shared(number, other)
-        is_near = shared == levels or other in graph.downstream[number]
-        if is_near and not graph.tasks[other].is_teardown:
+        is_near = other in graph.downstream[number]
+        is_reached = shared == levels and (levels or not graph.is_expanded_early(other))
+        if (is_near or is_reached) and not graph.tasks[other].is_teardown:
             cut_off.append((other, shared))
     return cut_off

@@ -133,6 +133,10 @@ class Graph:
             count += 1
         return count
 
+    def is_expanded_early(self, number: int) -> bool:
+        """Is a task expanded before the run: over what is known by then, and is not empty?"""
+        return self.known[number] and all(map(known_length, self.levels[number][0].over))
+
     def group_levels(self, number: int) -> int:
         """In how many mapped groups a task is."""
         return len(self._groups[number])
@@ -199,6 +203,19 @@ def source_tasks(source: MapSource) -> Iterator[str]:
         yield source.task_id
     for part in source.of:
         yield from source_tasks(part)
+
+
+def known_length(source: MapSource) -> int:
+    """How many values a source has in which no results of tasks are."""
+    match source.how:
+        case "zip":
+            return min(map(known_length, source.of), default=0)
+        case "zip_longest":
+            return max(map(known_length, source.of), default=0)
+        case "concat":
+            return sum(map(known_length, source.of))
+        case _:
+            return source.length
 
 
 def group_chains(spec: DagSpec) -> dict[str, tuple[str, ...]]:

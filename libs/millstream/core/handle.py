@@ -33,10 +33,11 @@ from millstream.core.events import (
     Fact,
     RunQuarantined,
     TaskScheduled,
+    TaskSucceeded,
     VariableSet,
 )
 from millstream.core.evolve import fold_legal, is_legal
-from millstream.core.react import make_ready, react
+from millstream.core.react import cut_off, make_ready, react
 from millstream.core.state import Instance, Run, State, instance_key, run_key
 
 
@@ -95,26 +96,36 @@ def begin(
 
 
 def settle(state: State, events: list[Event], cause: Cause, done: list[Event]) -> None:
-    """All that follows from events that are folded already.
-
-    It goes in rounds, as in Airflow: what follows from the events of one round is judged as things
-    stand at its end, so that the order of those events does not matter; then all of it is folded.
-    """
+    """All that follows from events that are folded already, round by round, and then those that
+    waited for room."""
     while True:
         while events:
-            facts: dict[tuple[Where, type, int], Fact] = {}
-            for event in events:
-                for fact in react(state, event, cause.now):
-                    # A task may update one asset twice; all else happens once to what it is about.
-                    again = len(facts) if isinstance(fact.data, AssetUpdated) else 0
-                    facts.setdefault((fact.where, type(fact.data), again), fact)
-            before = len(done)
-            _pass_gate(state, list(facts.values()), cause, done)
-            events = done[before:]
+            events = follow(state, events, cause, done)
         first = gate.first(state)
         if first is None:
             return
         events = _let_in(state, *first, cause, done)
+
+
+def follow(state: State, events: list[Event], cause: Cause, done: list[Event]) -> list[Event]:
+    """One round, as in Airflow: what follows from events that are folded already is judged as
+    things stand now, so that the order of these events does not matter; then all of it is folded.
+    What a branch cuts off is folded before the rest is judged. Returns the events of this round
+    from which more follows."""
+    first = len(done)
+    for event in events:
+        if type(event.data) is TaskSucceeded and event.data.choice is not None:
+            _pass_gate(state, list(cut_off(state, event, cause.now)), cause, done)
+    events = [*events, *done[first:]]
+    facts: dict[tuple[Where, type, int], Fact] = {}
+    for event in events:
+        for fact in react(state, event, cause.now):
+            # A task may update one asset twice; all else happens once to what it is about.
+            again = len(facts) if isinstance(fact.data, AssetUpdated) else 0
+            facts.setdefault((fact.where, type(fact.data), again), fact)
+    before = len(done)
+    _pass_gate(state, list(facts.values()), cause, done)
+    return done[before:]
 
 
 def _pass_gate(state: State, facts: list[Fact], cause: Cause, done: list[Event]) -> None:

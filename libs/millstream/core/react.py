@@ -188,11 +188,8 @@ def _follow(run: Run, event: Event, now: datetime) -> Iterator[Fact]:
     graph, path, data = run.version.graph, event.where.map_index, event.data
     number = graph.number[event.where.task_id]
     if isinstance(data, TaskSucceeded) and data.choice is not None:
-        cut_off = tasks_cut_off(graph, number, data.choice)
-        for other, shared in cut_off:
+        for other, shared in tasks_cut_off(graph, number, data.choice):
             yield from _begin(run, other, path[:shared], now)
-        for other, shared in cut_off:
-            yield from _skip_hopeless(run, other, path[:shared])
     for edges in (graph.below[number], graph.informs[number]):
         for other, shared in edges:
             node, _ = run.nearest(other, path[:shared])
@@ -201,6 +198,22 @@ def _follow(run: Run, event: Event, now: datetime) -> Iterator[Fact]:
     for other, shared in graph.feeds[number]:
         if run.nearest(number, path[:shared])[0].is_over:
             yield from _begin(run, other, path[:shared], now)
+
+
+def cut_off(state: State, event: Event, now: datetime) -> Iterator[Fact]:
+    """What a branch or a short circuit skips at once, before anything else is judged. Instances of
+    what is expanded are not among it: they are judged like the others."""
+    data, path = event.data, event.where.map_index
+    run = state.runs.get(run_key(event.where))
+    if type(data) is not TaskSucceeded or data.choice is None or run is None:
+        return
+    if run.status is not RunStatus.RUNNING:
+        return
+    graph = run.version.graph
+    for other, shared in tasks_cut_off(graph, graph.number[event.where.task_id], data.choice):
+        if shared or not run.instances[other].elements:
+            yield from _begin(run, other, path[:shared], now)
+            yield from _skip_hopeless(run, other, path[:shared])
 
 
 def _remember_end(state: State, where: Where) -> Iterator[Fact]:
@@ -342,7 +355,7 @@ def _begin_one(
     verdict, reason = _verdict(graph.tasks[number], view)
     if len(path) < len(graph.levels[number]):
         level = graph.levels[number][len(path)]
-        if not view.cut_by:
+        if not view.cut_by and verdict is not Verdict.UPSTREAM_FAILED:
             verdict, reason = _verdict_of_sources(run, level, path) or (verdict, reason)
         # A group is expanded as soon as it can be, all of its tasks at once.
         is_early = level.is_group or not level.sources
@@ -354,7 +367,7 @@ def _begin_one(
                 )
                 return  # the instances begin when they are there
             if verdict is Verdict.RUN:
-                verdict, reason = _nothing_to_map(run, number, level, path, length)
+                verdict, reason = _nothing_to_map(run, level, path, length)
     if _mind_past(run, number, verdict) is not Verdict.WAIT:
         yield _decided(run, number, instance, path, verdict, reason, now)
 
@@ -371,12 +384,10 @@ def _verdict_of_sources(run: Run, level: Level, path: Path) -> tuple[Verdict, st
     return None
 
 
-def _nothing_to_map(
-    run: Run, number: int, level: Level, path: Path, length: int | None
-) -> tuple[Verdict, str]:
-    # The rule `always` waits for nothing, not even for the values: then, as in Airflow, it fails.
-    waits = level.is_group or run.version.graph.tasks[number].trigger_rule is not TriggerRule.ALWAYS
-    if waits and any(
+def _nothing_to_map(run: Run, level: Level, path: Path, length: int | None) -> tuple[Verdict, str]:
+    # A rule that does not wait for all upstream tasks does not wait for the values either: if they
+    # are not there yet the task fails, as in Airflow.
+    if level.is_group and any(
         not run.nearest(source, path[:shared])[0].is_over for source, shared in level.sources
     ):
         return Verdict.WAIT, ""

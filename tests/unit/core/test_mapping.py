@@ -510,15 +510,63 @@ def test_several_things_in_one(how: Any, length: int) -> None:
     assert played.states("m") == {(i,): "queued" for i in range(length)}
 
 
-def test_an_early_rule_waits_for_all_of_a_map_that_it_is_mapped_over() -> None:
+@pytest.mark.parametrize("rule", ["one_success", "one_done", "always"])
+def test_a_rule_that_does_not_wait_for_all_does_not_wait_for_the_values(rule: str) -> None:
+    played = Played(
+        task("quick"),
+        task("source"),
+        task("m", "quick", "source", mapped_over=over("source"), trigger_rule=TriggerRule(rule)),
+    )
+    played.end("quick")
+    assert played.states("m") == {(): "upstream_failed"}
+
+
+def test_an_early_rule_does_not_wait_for_all_of_a_map_that_it_is_mapped_over() -> None:
     played = Played(
         task("m", mapped_over=over(2)),
         task("n", "m", mapped_over=over("m"), trigger_rule=TriggerRule.ONE_SUCCESS),
     )
     played.end("m", 0)
-    assert played.states("n") == {}
-    played.end("m", 1)
-    assert played.states("n") == {(0,): "queued", (1,): "queued"}
+    assert played.states("n") == {(): "upstream_failed"}
+
+
+def test_what_cannot_run_is_not_skipped_for_a_skipped_source() -> None:
+    played = Played(
+        task("bad"), task("source"), task("m", "bad", "source", mapped_over=over("source"))
+    )
+    played.end("source", is_skipped=True)
+    assert played.states("m") == {(): "skipped"}
+    played = Played(
+        task("bad"), task("source"), task("m", "bad", "source", mapped_over=over("source"))
+    )
+    played.end("bad", is_bad=True)
+    played.end("source", is_skipped=True)
+    assert played.states("m") == {(): "upstream_failed"}
+
+
+@pytest.mark.parametrize("values", [0, 2, MapSource(how="zip", of=over(2, 0))])
+def test_a_short_circuit_does_not_reach_far_into_what_is_expanded(values: int | MapSource) -> None:
+    """What is expanded before the run is decided by its rule, but for what follows directly."""
+    played = Played(
+        task("gate"),
+        task("near", "gate", mapped_over=over(2), trigger_rule=TriggerRule.ALL_DONE),
+        task("next", "gate"),
+        task("far", "next", mapped_over=over(values), trigger_rule=TriggerRule.ALL_DONE),
+    )
+    played.end("gate", choice=Choice(skip="all"))
+    assert played.states("near") == {(0,): "skipped", (1,): "skipped"}
+    expanded = {(0,): "queued", (1,): "queued"} if values == 2 else {(): "skipped"}
+    assert played.states("far") == expanded
+
+
+def test_instances_that_cannot_run_are_not_skipped_by_a_branch() -> None:
+    """Of what is not expanded its word is the last, of instances it is not."""
+    bad = task("bad"), task("fork")
+    for mapped_over, status in ((), "skipped"), (over(1), "upstream_failed"):
+        played = Played(*bad, task("join", "bad", "fork", mapped_over=mapped_over))
+        played.end("bad", is_bad=True)
+        played.end("fork", choice=Choice(follow=()))
+        assert set(played.states("join").values()) == {status}
 
 
 @pytest.mark.parametrize(
