@@ -28,6 +28,7 @@ from millstream.core.commands import (
     TriggerRun,
     WakeTask,
 )
+from millstream.core.decisions.triggering import run_to_recall
 from millstream.core.errors import NotRecalled, Refused
 from millstream.core.event_parts import Where
 from millstream.core.events import Event, TaskReady
@@ -35,7 +36,7 @@ from millstream.core.evolve import evolve
 from millstream.core.handle import handle
 from millstream.core.recall import Recall
 from millstream.core.spec import BashAction, DagSpec, TaskSpec, TriggerRule
-from millstream.core.state import State, run_key
+from millstream.core.state import Run, RunKey, State, run_key
 from millstream.core.statuses import TaskStatus
 
 T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -69,17 +70,23 @@ class Shard:
 
     def handle(self, command: AnyCommand, actor: str = "test") -> list[Event]:
         self.now += timedelta(seconds=1)
+        key = run_to_recall(self.state, command)
+        recalled = None if key is None else self.recall(key)
         try:
-            events = handle(self.state, command, actor, self.now, 1)
+            events = handle(self.state, command, actor, self.now, 1, recalled)
         except NotRecalled:
-            where = command.where  # type: ignore[union-attr]
-            recall = Recall(self.state, run_key(where))
-            for event in self.log:
-                if run_key(event.where) == run_key(where):
-                    recall.fold(event)
-            events = handle(self.state, command, actor, self.now, 1, recall.run)
+            recalled = self.recall(run_key(command.where))  # type: ignore[union-attr]
+            events = handle(self.state, command, actor, self.now, 1, recalled)
         self.log += events
         return events
+
+    def recall(self, key: RunKey) -> Run | None:
+        """A run as the log has it."""
+        recall = Recall(self.state, key)
+        for event in self.log:
+            if run_key(event.where) == key:
+                recall.fold(event)
+        return recall.run
 
     def id(self) -> str:
         self._count += 1

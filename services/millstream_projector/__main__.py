@@ -7,6 +7,7 @@ import sys
 from millstream.adapters.bus import Bus
 from millstream.adapters.service import Service, run_service, run_until_stopped
 from millstream.adapters.shard_lock import ShardLock
+from millstream_projector.changes import Changes
 from millstream_projector.projector import Projector
 
 
@@ -23,6 +24,7 @@ async def main(service: Service) -> None:
         await projector.states.listen()
         projector.lookups.advance(feed.position)
         projector.lookups.wrote(feed.position)
+        projector.states.wrote(Changes(), feed.position)
         service.ready()
         await run_until_stopped(
             service,

@@ -112,7 +112,7 @@ class Projector:
         changes = self._projection.take_changes()
         await self._write(changes, before, feed)
         self.lookups.wrote(feed.position)
-        self.states.wrote(changes)
+        self.states.wrote(changes, feed.position)
         await self._tell(feed.position)
 
     async def _rows_of(self, run: RunKey) -> list[Row]:

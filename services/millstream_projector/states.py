@@ -30,6 +30,15 @@ LONGEST_HOLD_S = 30.0
 TICK_S = 0.25
 _decoder = msgspec.json.Decoder(StatesQuestion)
 _encoder = msgspec.json.Encoder()
+_BY_ID = (
+    "SELECT run_id, logical_date, state FROM dag_run WHERE namespace = $1 AND dag_id = $2 "
+    "AND run_id = ANY($3) ORDER BY run_id"
+)
+_BY_DATE = (
+    "SELECT run_id, logical_date, state FROM dag_run WHERE namespace = $1 AND dag_id = $2 "
+    "AND coalesce(logical_date, run_after) = ANY($3) AND logical_date = ANY($3) "
+    "ORDER BY logical_date, run_id"
+)
 
 DagKey = tuple[str, str]
 
@@ -60,15 +69,23 @@ class States:
         self._held: dict[DagKey, dict[_Held, None]] = {}
         self._count = 0
         self._due: dict[_Held, None] = {}
+        # Those that want to know of events which are not in the tables yet.
+        self._early: dict[_Held, None] = {}
+        self._position = 0
         self._wake = asyncio.Event()
 
     async def listen(self) -> None:
         await self._bus.listen(states_subject(self._shard), self._on_question, queue="projector")
 
-    def wrote(self, changes: Changes) -> None:
-        """These rows are in the tables now."""
+    def wrote(self, changes: Changes, position: int) -> None:
+        """These rows are in the tables now, which know of every event up to ``position``."""
+        self._position = position
         if not self._held:
             return
+        if self._early:
+            self._due |= self._early
+            self._early.clear()
+            self._wake.set()
         for row_type in (RunRow, TaskRow, DagVersionRow):
             for row in changes.rows.get(row_type, {}).values():
                 assert isinstance(row, RunRow | TaskRow | DagVersionRow)
@@ -105,7 +122,12 @@ class States:
         self._wake.set()
 
     async def _look(self, one: _Held, now: float) -> None:
+        if self._position < one.question.min_position and now < one.until:
+            self._early[one] = None
+            return
         try:
+            if self._position < one.question.min_position:
+                raise Unavailable("the tables are far behind the events")
             async with self._database.use() as connection:
                 answer = await read_states(connection, one.question)
             if answer.digest == one.question.seen and now < one.until:
@@ -130,12 +152,10 @@ async def read_states(connection: Connection, question: StatesQuestion) -> State
     )
     task_ids, missing = _named(question, None if spec is None else decode_spec(spec))
     runs = await connection.fetch(
-        "SELECT run_id, logical_date, state FROM dag_run WHERE namespace = $1 AND dag_id = $2 "
-        "AND coalesce(logical_date, run_after) = ANY($3) AND logical_date = ANY($3) "
-        "ORDER BY logical_date, run_id",
+        _BY_ID if question.run_ids else _BY_DATE,
         question.namespace,
         question.dag_id,
-        list(question.logical_dates),
+        list(question.run_ids or question.logical_dates),
     )
     counts: dict[str, dict[str, dict[str, int]]] = {}
     if runs and task_ids:

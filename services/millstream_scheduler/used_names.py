@@ -24,6 +24,7 @@ from millstream.core.commands import (
 )
 from millstream.core.decisions.backfills import backfill_run_id, next_date
 from millstream.core.decisions.runs import date_taken, id_taken, wanted_run
+from millstream.core.decisions.triggering import run_id_of
 from millstream.core.errors import Refused, Unavailable
 from millstream.core.events import Event, RunCreated
 from millstream.core.state import State
@@ -70,7 +71,7 @@ class UsedNames:
     async def inform_report(self, command: SucceedAttempt | DeferAttempt) -> tuple[RunRequest, ...]:
         """The runs that a task asks for, with whether there were such runs before."""
         namespace = command.where.namespace
-        ids = [(namespace, r.dag_id, r.run_id) for r in command.runs if r.run_id]
+        ids = [(namespace, r.dag_id, run_id_of(r)) for r in command.runs if run_id_of(r)]
         dates = [
             (namespace, r.dag_id, r.logical_date.astimezone(UTC))
             for r in command.runs
@@ -81,12 +82,14 @@ class UsedNames:
         return tuple(
             msgspec.structs.replace(
                 request,
-                is_taken=(namespace, request.dag_id, request.run_id) in used_ids
+                is_taken=is_id_taken
                 or any(
                     date == (namespace, request.dag_id, request.logical_date) for date in used_dates
                 ),
+                is_id_taken=is_id_taken,
             )
             for request in command.runs
+            for is_id_taken in [(namespace, request.dag_id, run_id_of(request)) in used_ids]
         )
 
     async def inform(self, state: State, command: TimerCommand) -> TimerCommand:

@@ -37,6 +37,7 @@ from millstream.core.commands import (
     TimerCommand,
     TriggerRun,
 )
+from millstream.core.decisions import triggering
 from millstream.core.decisions.backfills import is_too_early, run_to_recall
 from millstream.core.errors import Fenced, Refused, Unavailable
 from millstream.core.events import Event
@@ -265,7 +266,10 @@ class Writer:
                 return
         recalled = None
         if isinstance(asked.command, RunCommand):
-            key = run_key(asked.command.where)
+            key: RunKey | None = run_key(asked.command.where)
+        else:
+            key = triggering.run_to_recall(self._state, asked.command)
+        if key is not None:
             if self._must_wait(batch, asked, key):
                 return
             recalled = self._past.take(key)

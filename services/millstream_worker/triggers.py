@@ -57,6 +57,8 @@ class _Open:
     token: str
     started_at: datetime
     folder: str
+    # Of the event that made it ready: what was decided before, it must not miss.
+    position: int
 
 
 @dataclass(slots=True)
@@ -233,7 +235,7 @@ class Triggers:
         self._say(delivery, b"+ACK")
         if receipt.is_refused:
             return
-        one = _Open(event.where, ready, token, started_at, "")
+        one = _Open(event.where, ready, token, started_at, "", event.position)
         bundle = self._bundles.setdefault(ready.bundle, _Bundle(idle_since=time.monotonic()))
         bundle.open[token] = one
         self._bundle_of[token] = ready.bundle
@@ -300,7 +302,11 @@ class Triggers:
             return
         try:
             value = await find_states(
-                self._tools.bus, self._tools.shard, one.where.namespace, question.question
+                self._tools.bus,
+                self._tools.shard,
+                one.where.namespace,
+                question.question,
+                one.position,
             )
             told = Told(value.decode())
         except (MillstreamError, msgspec.MsgspecError) as error:

@@ -231,8 +231,9 @@ class FinishAttempt(Command, frozen=True, kw_only=True):
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A run that a task asks for. ``logical_date`` None: without one. ``is_taken``, said by the
-    scheduler alone: there was a run of that id or date before, which is over."""
+    """A run that a task asks for. ``logical_date`` None: without one. ``reset``: a run of that id
+    that is there is cleared instead, and runs again. ``is_taken`` and ``is_id_taken``, said by the
+    scheduler alone: there was a run of that id or date, or of that id, before."""
 
     dag_id: Label
     run_id: Label = ""
@@ -243,6 +244,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     skip_when_already_exists: bool = False
     fail_when_dag_is_paused: bool = False
     is_taken: bool = False
+    is_id_taken: bool = False
+    reset: bool = False
 
 
 class SucceedAttempt(FinishAttempt, frozen=True, kw_only=True):

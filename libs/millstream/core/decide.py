@@ -122,7 +122,7 @@ def decide(
         case (
             SucceedAttempt() | SkipAttempt() | FailAttempt() | RescheduleAttempt() | DeferAttempt()
         ):
-            return attempts.finish(state, command, now)
+            return attempts.finish(state, command, now, recalled)
         case FireTrigger():
             return waiting.fire(state, command)
         case AnswerTask():

@@ -9,11 +9,11 @@ import msgspec
 
 
 class StatesQuestion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The runs of ``dag_id`` with one of ``logical_dates``, and of those the tasks ``task_ids``, or
-    all tasks in the group ``group_id``.
+    """The runs of ``dag_id`` with one of ``run_ids``, else of ``logical_dates``, and of those the
+    tasks ``task_ids``, or all tasks in the group ``group_id``.
 
     An answer whose digest is ``seen`` says nothing new: it is held back until something has
-    changed, ``wait_s`` seconds at most.
+    changed, ``wait_s`` seconds at most. No answer is older than the position ``min_position``.
     """
 
     dag_id: str
@@ -23,6 +23,8 @@ class StatesQuestion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     namespace: str = ""
     seen: str = ""
     wait_s: float = 0.0
+    run_ids: tuple[str, ...] = ()
+    min_position: int = 0
 
 
 class RunStates(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +32,7 @@ class RunStates(msgspec.Struct, frozen=True, kw_only=True):
     state; a task that has not begun is missing."""
 
     run_id: str
-    logical_date: datetime
+    logical_date: datetime | None
     state: str
     tasks: dict[str, dict[str, int]] = {}
 

@@ -48,12 +48,10 @@ def judge(question: StatesQuestion, answer: StatesAnswer, wanted: Wanted) -> str
     if wanted.skipped and _any(question, answer, wanted.skipped):
         return "skipped"
     dates = {date.timestamp() for date in question.logical_dates}
-    done = {
-        run.logical_date.timestamp()
-        for run in answer.runs
-        if _is_all(question, answer, run, wanted.allowed)
-    }
-    return "success" if dates <= done else ""
+    done = [run for run in answer.runs if _is_all(question, answer, run, wanted.allowed)]
+    done_dates = {run.logical_date.timestamp() for run in done if run.logical_date is not None}
+    is_done = dates <= done_dates and set(question.run_ids) <= {run.run_id for run in done}
+    return "success" if is_done else ""
 
 
 def _any(question: StatesQuestion, answer: StatesAnswer, states: Collection[str]) -> bool:

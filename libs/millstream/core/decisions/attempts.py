@@ -95,21 +95,23 @@ def finish(
     state: State,
     command: SucceedAttempt | SkipAttempt | FailAttempt | RescheduleAttempt | DeferAttempt,
     now: datetime,
+    recalled: Run | None = None,
 ) -> Iterator[Fact]:
+    """``recalled``: the run that the report wants to run again, should that be over."""
     run, instance, is_new = _claim(state, command)
     if is_new:
         yield _started(command)
-    created: list[Fact] = []
+    asked: list[triggering.Requested] = []
     if isinstance(command, SucceedAttempt | DeferAttempt) and command.runs:
         try:
-            created = triggering.requested_runs(state, command, now)
+            asked = triggering.requested_runs(state, command, now, recalled)
         except triggering.AlreadyThere as error:
             yield from triggering.skipped(command, error)
             return
         except triggering.NotTriggered as error:
             yield _failed(run, instance, triggering.not_triggered(command, error), now)
             return
-        xcoms = triggering.with_run_id(command.xcoms, created)
+        xcoms = triggering.with_run_id(command.xcoms, asked)
         command = msgspec.structs.replace(command, xcoms=xcoms)
     match command:
         case SucceedAttempt():
@@ -143,7 +145,8 @@ def finish(
             yield waiting.stopped(command, now)
         case _:
             assert_never(command)
-    yield from created
+    for requested in asked:
+        yield from requested.facts
 
 
 def _failed(run: Run, instance: Instance, command: FailAttempt, now: datetime) -> Fact:

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from millstream.core.commands import RunRequest
+from millstream.core.run_ids import operator_run_id
 from millstream.sdk.dates import instant, stdlib_utc
-from millstream.sdk.errors import AirflowException, NotSupportedYet
+from millstream.sdk.errors import AirflowException
 from millstream.sdk.operator import BaseOperator
 from millstream.sdk.triggers.external_task import DagStateTrigger
 
@@ -26,8 +27,9 @@ class TriggerDagRunOperator(BaseOperator):
 
     ``logical_date``: now unless given; None for a run without one. With ``wait_for_completion`` the
     task waits, without a slot, until the run is in one of ``allowed_states``, and fails for one of
-    ``failed_states``. A run that is there already fails the task, or with
-    ``skip_when_already_exists`` skips it. The XCom ``trigger_run_id`` is the id of the run.
+    ``failed_states``. A run that is there already fails the task; with
+    ``skip_when_already_exists`` it skips it, and with ``reset_dag_run`` the run of that id is
+    cleared and runs again, as it was made. The XCom ``trigger_run_id`` is the id of the run.
     """
 
     template_fields: Sequence[str] = (
@@ -59,11 +61,8 @@ class TriggerDagRunOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if reset_dag_run:
-            raise NotSupportedYet(
-                f"task {self.task_id!r}: reset_dag_run=True is not supported yet; clear the run "
-                f"with: millstream clear"
-            )
+        if not isinstance(reset_dag_run, bool):
+            raise TypeError(f"reset_dag_run is {reset_dag_run!r}; pass True or False")
         if logical_date is None and wait_for_completion:
             raise AirflowException(
                 f"task {self.task_id!r} waits for the run, so it needs a logical_date"
@@ -76,6 +75,7 @@ class TriggerDagRunOperator(BaseOperator):
         self.conf = conf
         # A template field: what stands for "now" must be plain data.
         self.logical_date: Any = "" if logical_date is _NOW else logical_date
+        self.reset_dag_run = reset_dag_run
         self.wait_for_completion = wait_for_completion
         self.poke_interval = poke_interval
         self.allowed_states = _states("allowed_states", allowed_states, ["success"])
@@ -104,6 +104,7 @@ class TriggerDagRunOperator(BaseOperator):
                 note=self.note,
                 skip_when_already_exists=bool(self.skip_when_already_exists),
                 fail_when_dag_is_paused=self.fail_when_dag_is_paused,
+                reset=self.reset_dag_run,
             ),
         )
         context["ti"].xcom_push("trigger_dag_id", self.trigger_dag_id)
@@ -113,7 +114,8 @@ class TriggerDagRunOperator(BaseOperator):
             self.defer(
                 trigger=DagStateTrigger(
                     dag_id=self.trigger_dag_id,
-                    execution_dates=[date],
+                    # A run that is reset has the date that it was made with.
+                    run_ids=[str(self.trigger_run_id or "") or operator_run_id(date)],
                     states=self.allowed_states,
                     failed_states=self.failed_states,
                     check_existence=False,

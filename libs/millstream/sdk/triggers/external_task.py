@@ -22,9 +22,9 @@ LONGEST_HOLD_S = 20.0
 
 class WorkflowTrigger(BaseTrigger):
     """Fires with ``{"status": "success"}``, "failed" or "skipped" when the tasks, or else the runs,
-    of ``external_dag_id`` with ``logical_dates`` are in such states; with "error" if what it waits
-    for does not exist and ``check_existence`` is set. The other arguments are as in
-    ``ExternalTaskSensor``."""
+    of ``external_dag_id`` with ``run_ids``, or else ``logical_dates``, are in such states; with
+    "error" if what it waits for does not exist and ``check_existence`` is set. The other arguments
+    are as in ``ExternalTaskSensor``."""
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class WorkflowTrigger(BaseTrigger):
         skipped_states: Collection[str] | None = None,
         poke_interval: float = 2.0,
         check_existence: bool = False,
+        run_ids: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
         self.external_dag_id = external_dag_id
@@ -48,6 +49,7 @@ class WorkflowTrigger(BaseTrigger):
         self.skipped_states = list(skipped_states or ())
         self.poke_interval = poke_interval
         self.check_existence = check_existence
+        self.run_ids = list(run_ids or ())
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         return (
@@ -62,12 +64,14 @@ class WorkflowTrigger(BaseTrigger):
             failed=tuple(self.failed_states),
             skipped=tuple(self.skipped_states),
         )
+        dates = () if self.run_ids else self.logical_dates
         question = StatesQuestion(
             dag_id=self.external_dag_id,
-            logical_dates=tuple(stdlib_utc(instant("date", d)) for d in self.logical_dates),
+            logical_dates=tuple(stdlib_utc(instant("date", d)) for d in dates),
             task_ids=tuple(self.external_task_ids or ()),
             group_id=self.external_task_group_id or "",
             wait_s=LONGEST_HOLD_S,
+            run_ids=tuple(self.run_ids),
         )
         while True:
             answer = decode_answer(await channel.find_states(encode_question(question)))
@@ -88,7 +92,8 @@ class ExternalTaskTrigger(WorkflowTrigger):
 
 
 class DagStateTrigger(WorkflowTrigger):
-    """Waits for the runs ``execution_dates`` of ``dag_id`` to be in one of ``states``."""
+    """Waits for the runs ``run_ids``, or else ``execution_dates``, of ``dag_id`` to be in one of
+    ``states``."""
 
     def __init__(
         self,
