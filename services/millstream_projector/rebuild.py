@@ -233,7 +233,7 @@ def _as_json(result: Result) -> dict[str, object]:
 
 
 def _print(result: Result, is_verify: bool) -> None:
-    rows = ", ".join(f"{count} {table}" for table, count in result.rows.items())
+    rows = ", ".join(f"{count} {table}" for table, count in result.rows.items() if count)
     print(
         f"Folded {result.events} events up to position {result.position} in {result.seconds:.2f} "
         f"s: {rows}."

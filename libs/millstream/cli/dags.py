@@ -66,6 +66,7 @@ def show(
     from rich.text import Text
 
     from millstream.cli.output import cell, local_time, make_console, make_table, print_json
+    from millstream.core.schedule_text import describe
 
     with connect(address, data_dir, namespace) as client:
         found = client.get_dag(dag)
@@ -77,7 +78,7 @@ def show(
     console.print(Text.assemble((found.dag_id, "bold"), f" v{found.latest_version}"))
     facts = [
         f"submitted {local_time(found.submitted_at)}",
-        f"schedule {_schedule(found)}, next run {_next_run(found)}",
+        f"schedule {describe(found.spec.schedule)}, next run {_next_run(found)}",
     ]
     if found.is_paused:
         facts.append(f"go on with: millstream dags unpause {found.dag_id}")
@@ -126,13 +127,3 @@ def _next_run(dag: Dag) -> str:
     if dag.is_paused:
         return f"paused ({dag.pause_reason})" if dag.pause_reason else "paused"
     return local_time(dag.next_run.run_after) if dag.next_run else "-"
-
-
-def _schedule(dag: Dag) -> str:
-    import msgspec
-
-    assert dag.spec is not None
-    schedule = dag.spec.schedule
-    if schedule is None or isinstance(schedule, str):
-        return schedule or "none"
-    return msgspec.json.encode(schedule).decode()
