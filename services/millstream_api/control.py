@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from millstream.core.clearing import (
 from millstream.core.commands import ClearTasks, MarkRun, MarkTasks, RunCommand, TaskRef
 from millstream.core.errors import Refused
 from millstream.core.graph import Graph
+from millstream.core.markers import ClearedMarker, markers_among
 from millstream.core.spec import DagSpec, decode_spec
 from millstream.core.statuses import OPEN_RUN, TaskStatus
 from millstream.rpc.v1 import runs_pb2
@@ -27,6 +27,7 @@ from millstream_api.commands import Commands
 from millstream_api.errors import FieldProblem
 from millstream_api.hub import Scope
 from millstream_api.interceptor import Context
+from millstream_api.markers import Marked, follow, id_for, named
 from millstream_api.run_rows import find_run, read_spec
 from millstream_api.snapshot import Row, Rows, Snapshots
 
@@ -58,6 +59,8 @@ class Plan(NamedTuple):
 
     command: ClearTasks | MarkTasks
     tasks: Controlled
+    spec: DagSpec
+    run: Row
 
 
 class Control:
@@ -74,16 +77,19 @@ class Control:
     async def clear(
         self, request: runs_pb2.ClearTasksRequest, context: Context
     ) -> runs_pb2.ClearTasksResponse:
-        plans = await self._plan(request, context)
+        plans, left = await self._plan(request, context)
+        not_followed = [named(marker) for marker in left]
         if _given(request, "dry_run", True):
-            return runs_pb2.ClearTasksResponse(tasks=_tasks_of(plans))
+            return runs_pb2.ClearTasksResponse(tasks=_tasks_of(plans), not_followed=not_followed)
         tasks, position = await self._carry_out(plans, "TaskCleared", context)
-        return runs_pb2.ClearTasksResponse(tasks=tasks, position=position)
+        return runs_pb2.ClearTasksResponse(
+            tasks=tasks, position=position, not_followed=not_followed
+        )
 
     async def mark_tasks(
         self, request: runs_pb2.MarkTasksRequest, context: Context
     ) -> runs_pb2.MarkTasksResponse:
-        plans = await self._plan(request, context)
+        plans, _ = await self._plan(request, context)
         if request.dry_run:
             return runs_pb2.MarkTasksResponse(tasks=_tasks_of(plans))
         tasks, position = await self._carry_out(plans, "TaskMarked", context)
@@ -111,13 +117,48 @@ class Control:
         )
         return runs_pb2.MarkRunResponse(position=receipt.position)
 
-    async def _plan(self, request: Request, context: Context) -> list[Plan]:
+    async def _plan(
+        self, request: Request, context: Context
+    ) -> tuple[list[Plan], list[ClearedMarker]]:
+        """What is done to each run; and the markers that should be followed and cannot be."""
         command = _command_of(request)
         scope = _scope_of(request)
         async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
             first = await find_run(rows, scope)
             runs = [first, *await _runs_around(rows, first, request)]
-            return [await _plan_of(rows, run, command, run is first) for run in runs]
+            plans = [await _plan_of(rows, run, command, run is first) for run in runs]
+            if isinstance(command, ClearTasks):
+                return await self._follow(rows, plans, command)
+            return plans, []
+
+    async def _follow(
+        self, rows: Rows, plans: list[Plan], command: ClearTasks
+    ) -> tuple[list[Plan], list[ClearedMarker]]:
+        """Add the runs of other DAGs that the markers among the cleared tasks name."""
+
+        async def markers_of(marked: Marked) -> list[ClearedMarker] | None:
+            plan = await _marked_plan(rows, marked)
+            return None if plan is None else await self._markers_of(plan)
+
+        first = [marker for plan in plans for marker in await self._markers_of(plan)]
+        found = await follow(rows, command, first, markers_of, MOST_RUNS)
+        planned = {_run_of(plan): set(map(_instance, plan.tasks)) for plan in plans}
+        for marked in found.marked:
+            plan = await _marked_plan(rows, marked)
+            if plan is None:
+                continue
+            already = planned.get(_run_of(plan))
+            if already is None or any(_instance(task) not in already for task in plan.tasks):
+                plans.append(plan)
+        return plans, found.not_followed
+
+    async def _markers_of(self, plan: Plan) -> list[ClearedMarker]:
+        """The markers among the tasks that are cleared: now, or when the same was asked before."""
+        if not any(task.marks for task in plan.spec.tasks):
+            return []
+        cleared = {task.task_id for task in plan.tasks}
+        cleared.update(task.task_id for task in await self._done(plan.command, "TaskCleared"))
+        return markers_among(plan.spec, plan.run["run_id"], plan.run["logical_date"], cleared)
 
     async def _carry_out(
         self, plans: Sequence[Plan], kind: str, context: Context
@@ -138,6 +179,7 @@ class Control:
         caused = await self._log.caused_by([command.id], [command.run_id])
         return [
             runs_pb2.ControlledTask(
+                dag_id=stored.record.dag_id,
                 run_id=stored.record.run_id,
                 task_id=stored.record.task_id,
                 map_index=stored.record.map_index,
@@ -164,12 +206,27 @@ async def _runs_around(rows: Rows, run: Row, request: Request) -> list[Row]:
 
 
 async def _plan_of(rows: Rows, run: Row, command: ClearTasks | MarkTasks, is_first: bool) -> Plan:
+    """The request's command for one of the runs of its DAG."""
     own = msgspec.structs.replace(
         command,
-        id=command.id if is_first else _id_for(command.id, run["run_id"]),
+        id=command.id if is_first else id_for(command.id, run["run_id"]),
         dag_id=run["dag_id"],
         run_id=run["run_id"],
     )
+    return await _planned(rows, run, own)
+
+
+async def _marked_plan(rows: Rows, marked: Marked) -> Plan | None:
+    """None where the run has no such task: there is nothing to clear."""
+    try:
+        return await _planned(rows, marked.run, marked.command)
+    except Refused as refusal:
+        if refusal.reason != "TASK_NOT_FOUND":
+            raise
+        return None
+
+
+async def _planned(rows: Rows, run: Row, own: ClearTasks | MarkTasks) -> Plan:
     is_over = run["state"] not in OPEN_RUN
     if isinstance(own, ClearTasks) and own.run_on_latest_version and is_over:
         spec = await _latest_spec(rows, run)
@@ -182,7 +239,7 @@ async def _plan_of(rows: Rows, run: Row, command: ClearTasks | MarkTasks, is_fir
             chosen = {}
     else:
         chosen = tasks_to_mark(spec, graph, own)
-    return Plan(own, await _affected(rows, run, spec, chosen, own))
+    return Plan(own, await _affected(rows, run, spec, chosen, own), spec, run)
 
 
 async def _affected(
@@ -201,7 +258,9 @@ async def _affected(
         for path, status in sorted(states.get(name, [((), TaskStatus.NONE)])):
             if is_meant(paths, path) and _is_changed(status, command):
                 affected.append(
-                    runs_pb2.ControlledTask(run_id=run["run_id"], task_id=name, map_index=path)
+                    runs_pb2.ControlledTask(
+                        dag_id=run["dag_id"], run_id=run["run_id"], task_id=name, map_index=path
+                    )
                 )
     return affected
 
@@ -294,10 +353,13 @@ def _note(note: str) -> str:
     return note
 
 
-def _id_for(request_id: str, run_id: str) -> str:
-    """One request, several runs: each has its own command, the same whenever it is asked again."""
-    return f"{request_id[:160]}/{hashlib.sha256(run_id.encode()).hexdigest()[:24]}"
-
-
 def _tasks_of(plans: Iterable[Plan]) -> Controlled:
     return [task for plan in plans for task in plan.tasks]
+
+
+def _run_of(plan: Plan) -> tuple[str, str]:
+    return plan.command.dag_id, plan.command.run_id
+
+
+def _instance(task: runs_pb2.ControlledTask) -> tuple[str, tuple[int, ...]]:
+    return task.task_id, tuple(task.map_index)

@@ -180,10 +180,18 @@ def _mark_run(
 
 
 def _tell(controlled: Controlled, what: str, run_id: str) -> None:
+    for marker in controlled.not_followed:
+        typer.echo(
+            f"Not followed: marker {marker.name} of run {marker.run_id}; what it names is a "
+            f"template, so clear that by hand.",
+            err=True,
+        )
     if not controlled.tasks:
         typer.echo(f"No task of run {run_id} is concerned.")
         return
+    own_dag = controlled.tasks[0].dag_id  # the run's own tasks come first
     for task in controlled.tasks:
-        typer.echo(f"{task.run_id}  {task.name}")
+        elsewhere = "" if task.dag_id == own_dag else f"  (DAG {task.dag_id})"
+        typer.echo(f"{task.run_id}  {task.name}{elsewhere}")
     count = len(controlled.tasks)
     typer.echo(f"{count} task{'s' if count > 1 else ''} {what}.")

@@ -21,6 +21,7 @@ class ControlledTask(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
     task_id: str
     map_index: tuple[int, ...] = ()
+    dag_id: str = ""
 
     @property
     def name(self) -> str:
@@ -30,10 +31,12 @@ class ControlledTask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Controlled(msgspec.Struct, frozen=True, kw_only=True):
-    """What a clear or a mark did; ``position`` is 0 for a dry run."""
+    """What a clear or a mark did; ``position`` is 0 for a dry run. ``not_followed`` are markers of
+    tasks of other DAGs (``ExternalTaskMarker``) that a clear met and could not follow."""
 
     tasks: tuple[ControlledTask, ...]
     position: int = 0
+    not_followed: tuple[ControlledTask, ...] = ()
 
 
 def selectors(names: Iterable[str]) -> list[runs_pb2.TaskSelector]:
@@ -53,12 +56,20 @@ def selectors(names: Iterable[str]) -> list[runs_pb2.TaskSelector]:
 def controlled_from(
     answer: runs_pb2.ClearTasksResponse | runs_pb2.MarkTasksResponse,
 ) -> Controlled:
+    left = answer.not_followed if isinstance(answer, runs_pb2.ClearTasksResponse) else ()
     return Controlled(
-        tasks=tuple(
-            ControlledTask(run_id=t.run_id, task_id=t.task_id, map_index=tuple(t.map_index))
-            for t in answer.tasks
-        ),
+        tasks=tuple(map(_task_from, answer.tasks)),
         position=answer.position,
+        not_followed=tuple(map(_task_from, left)),
+    )
+
+
+def _task_from(task: runs_pb2.ControlledTask) -> ControlledTask:
+    return ControlledTask(
+        run_id=task.run_id,
+        task_id=task.task_id,
+        map_index=tuple(task.map_index),
+        dag_id=task.dag_id,
     )
 
 

@@ -327,14 +327,16 @@ class TaskSelector(_message.Message):
     def __init__(self, task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ControlledTask(_message.Message):
-    __slots__ = ("run_id", "task_id", "map_index")
+    __slots__ = ("run_id", "task_id", "map_index", "dag_id")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     MAP_INDEX_FIELD_NUMBER: _ClassVar[int]
+    DAG_ID_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     task_id: str
     map_index: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, run_id: _Optional[str] = ..., task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ...) -> None: ...
+    dag_id: str
+    def __init__(self, run_id: _Optional[str] = ..., task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ..., dag_id: _Optional[str] = ...) -> None: ...
 
 class ClearTasksRequest(_message.Message):
     __slots__ = ("request_id", "namespace", "dag_id", "run_id", "tasks", "include_upstream", "include_downstream", "include_past", "include_future", "only_failed", "only_running", "reset_dag_runs", "run_on_latest_version", "dry_run", "min_position")
@@ -371,12 +373,14 @@ class ClearTasksRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., tasks: _Optional[_Iterable[_Union[TaskSelector, _Mapping]]] = ..., include_upstream: _Optional[bool] = ..., include_downstream: _Optional[bool] = ..., include_past: _Optional[bool] = ..., include_future: _Optional[bool] = ..., only_failed: _Optional[bool] = ..., only_running: _Optional[bool] = ..., reset_dag_runs: _Optional[bool] = ..., run_on_latest_version: _Optional[bool] = ..., dry_run: _Optional[bool] = ..., min_position: _Optional[int] = ...) -> None: ...
 
 class ClearTasksResponse(_message.Message):
-    __slots__ = ("tasks", "position")
+    __slots__ = ("tasks", "position", "not_followed")
     TASKS_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
+    NOT_FOLLOWED_FIELD_NUMBER: _ClassVar[int]
     tasks: _containers.RepeatedCompositeFieldContainer[ControlledTask]
     position: int
-    def __init__(self, tasks: _Optional[_Iterable[_Union[ControlledTask, _Mapping]]] = ..., position: _Optional[int] = ...) -> None: ...
+    not_followed: _containers.RepeatedCompositeFieldContainer[ControlledTask]
+    def __init__(self, tasks: _Optional[_Iterable[_Union[ControlledTask, _Mapping]]] = ..., position: _Optional[int] = ..., not_followed: _Optional[_Iterable[_Union[ControlledTask, _Mapping]]] = ...) -> None: ...
 
 class MarkTasksRequest(_message.Message):
     __slots__ = ("request_id", "namespace", "dag_id", "run_id", "tasks", "state", "include_upstream", "include_downstream", "include_past", "include_future", "note", "dry_run", "min_position")
