@@ -70,8 +70,8 @@ class World:
         self.shard.log += events
         for event in events:
             timer = timer_after(event)
-            after = [(event.recorded_at, command) for command in commands_after(self.state, event)]
-            for instant, asked in ([timer] if timer else []) + after:
+            asked_for = [*([timer] if timer else []), *commands_after(self.state, event)]
+            for instant, asked in asked_for:
                 self.count += 1
                 self.timers.append((instant, self.count, asked))
         return events

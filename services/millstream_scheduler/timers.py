@@ -25,6 +25,8 @@ class Timers:
         self._state = state
         self._ready_again_after = timedelta(seconds=ready_again_after_s)
         self._heap: list[tuple[datetime, int, TimerCommand]] = []
+        # The same timer may be asked for after each of many events.
+        self._pending: set[str] = set()
         self._count = 0
         self._earlier = asyncio.Event()
         for instant, command in timers_of(state):
@@ -32,8 +34,8 @@ class Timers:
 
     def note(self, event: Event) -> None:
         """Set the timers that an event asks for, now that all of its batch is folded."""
-        for follow_up in commands_after(self._state, event):
-            self._push(event.recorded_at, follow_up)
+        for instant, follow_up in commands_after(self._state, event):
+            self._push(instant, follow_up)
         timer = timer_after(event)
         if timer is not None:
             self._push(*timer)
@@ -46,7 +48,9 @@ class Timers:
             self._earlier.clear()
             now = datetime.now(UTC)
             while self._heap and self._heap[0][0] <= now:
-                submit(heapq.heappop(self._heap)[2])
+                command = heapq.heappop(self._heap)[2]
+                self._pending.discard(command.id)
+                submit(command)
             if loop.time() >= next_stale_check:
                 next_stale_check = loop.time() + STALE_CHECK_S
                 for command in stale_ready(self._state, now - self._ready_again_after):
@@ -61,6 +65,9 @@ class Timers:
                 pass
 
     def _push(self, instant: datetime, command: TimerCommand) -> None:
+        if command.id in self._pending:
+            return
+        self._pending.add(command.id)
         self._count += 1
         is_first = not self._heap or instant < self._heap[0][0]
         heapq.heappush(self._heap, (instant, self._count, command))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from millstream.core.events import RunCreated, RunFailed, RunStarted, RunSucceeded
@@ -70,6 +70,8 @@ def expected(schedule: Schedule | str, start_s: int, end_s: int | None) -> list[
     st.integers(1, 3),
     st.booleans(),
 )
+@example("3,4,50 * * * *", 0, None, [(240, "set back")], 1, False)
+@example("*/7 * * * *", 0, None, [(420, "set back")], 1, False)
 def test_each_instant_has_one_run_and_no_limit_is_exceeded(
     schedule: Schedule | str,
     start_s: int,

@@ -78,9 +78,10 @@ def _complete(key: DagKey, dag: Dag, backfill_ids: Iterable[str]) -> Iterator[Fa
 OwnCommand = CreateScheduledRun | StartRuns | AdvanceBackfill
 
 
-def commands_after(state: State, event: Event) -> Iterator[OwnCommand]:
+def commands_after(state: State, event: Event) -> Iterator[tuple[datetime, OwnCommand]]:
     """What the scheduler asks itself after an event that freed a place, if somebody waits for one
-    still."""
+    still, and when. A planned run that found no place is asked for again when it is due: its timer
+    has fired, and the clock may have been set back since."""
     match event.data:
         case (
             RunSucceeded()
@@ -92,7 +93,8 @@ def commands_after(state: State, event: Event) -> Iterator[OwnCommand]:
         ):
             key = (event.where.namespace, event.where.dag_id)
             if key in state.dags:
-                yield from _advances(key, state.dags[key])
+                for step in _advances(key, state.dags[key]):
+                    yield event.recorded_at, step
     match event.data:
         case RunSucceeded() | RunFailed() | RunQuarantined() | DagVersionSubmitted():
             key = (event.where.namespace, event.where.dag_id)
@@ -101,9 +103,10 @@ def commands_after(state: State, event: Event) -> Iterator[OwnCommand]:
                 return
             at = event.recorded_at
             if next(dag.startable(at), None) is not None:
-                yield start_of(key, at)
-            if dag.planned is not None and dag.planned.run_after <= at and dag.has_room(at):
-                yield creation_of(key, dag.planned.run_after)
+                yield at, start_of(key, at)
+            if dag.planned is not None and dag.has_room(at):
+                due = dag.planned.run_after
+                yield max(at, due), creation_of(key, due)
 
 
 def _advances(key: DagKey, dag: Dag) -> Iterator[AdvanceBackfill]:

@@ -78,3 +78,11 @@ async def test_what_nobody_claims_is_made_ready_again() -> None:
     commands = await fired(Timers(shard.state, 1.0), 1)
     assert tasks_of(commands) == ["b"]
     assert isinstance(commands[0], ReadyAgain)
+
+
+async def test_what_is_asked_for_twice_fires_once() -> None:
+    shard = failing_shard("a", "b")
+    timers = Timers(State(), 1e9)
+    for event in [*shard.fail("a"), *shard.log[-1:], *shard.fail("b")]:
+        timers.note(event)
+    assert tasks_of(await fired(timers, 2)) == ["a", "b"]
