@@ -4,96 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import structlog
 
 from millstream.adapters import telemetry
-from millstream.adapters.blobs import FsspecBlobs
-from millstream.adapters.bus import Bus, TooLarge
-from millstream.adapters.lookup import (
-    AssetQuestion,
-    ConfAnswer,
-    ConfQuestion,
-    XComQuestion,
-    encode_question,
-)
-from millstream.adapters.streams import log_subject, lookup_subject
-from millstream.core.asset_events import AssetEventsQuestion
-from millstream.core.commands import (
-    Claim,
-    DeferAttempt,
-    FailAttempt,
-    Receipt,
-    RescheduleAttempt,
-    SkipAttempt,
-    StartAttempt,
-    SucceedAttempt,
-)
+from millstream.adapters.bus import TooLarge
+from millstream.adapters.streams import log_subject
+from millstream.core.commands import FailAttempt, Receipt, StartAttempt
 from millstream.core.errors import MillstreamError, Unavailable
-from millstream.core.event_parts import Where, XCom
+from millstream.core.event_parts import Where
 from millstream.core.events import TaskReady
-from millstream.core.mapping import length_of_json, why_not_mappable
-from millstream.core.xcoms import XComPull
-from millstream.sdk.execution import Attempt, Outcome
-from millstream_worker.ask_states import find_states
-from millstream_worker.bundles import Bundles
-from millstream_worker.children import Child, ChildDied, Children
-from millstream_worker.frames import (
-    Answer,
-    AskAssets,
-    AskStates,
-    Change,
-    Done,
-    Fetch,
-    Fetched,
-    Find,
-    Pull,
-    Pulled,
-    Question,
-    Run,
-    Store,
-    Told,
-    ToldAssets,
-)
+from millstream.sdk.execution import Attempt
+from millstream_worker.answers import Answers
+from millstream_worker.children import Child, ChildDied
+from millstream_worker.frames import Done, Run
 from millstream_worker.output import Output
-from millstream_worker.reports import Reports
-from millstream_worker.secrets import Secrets
-
-FinishReport = SucceedAttempt | SkipAttempt | FailAttempt | RescheduleAttempt | DeferAttempt
+from millstream_worker.results import FinishReport, Results
+from millstream_worker.tools import Tools
 
 log = structlog.get_logger(__name__)
 
 EARLY_S = 0.003
 FLUSH_S = 0.1
-LOOKUP_TIMEOUT_S = 2.0
-LOOKUP_TRIES = 30
-MOST_INLINE_TOTAL_BYTES = 256 * 1024
-
-RETURN_VALUE = "return_value"
-
-_conf_decoder = msgspec.json.Decoder(ConfAnswer)
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What attempts share."""
-
-    bus: Bus
-    shard: int
-    worker: str
-    children: Children
-    bundles: Bundles
-    blobs: FsspecBlobs
-    reports: Reports
-    kill_grace_s: float
-    scratch: Path
-    secrets: Secrets
-    max_map_length: int
 
 
 class _Abandoned(Exception):
@@ -119,7 +53,6 @@ class Running:
         self.is_exclusive = ready.exclusive
         self._tools = tools
         self._ready = ready
-        self._position = position
         self._trace = trace
         self._on_decided = on_decided
         self._started_at = datetime.now(UTC)
@@ -132,7 +65,8 @@ class Running:
         self._checks = 0
         self._killed_because = ""
         self._output = Output()
-        self._changes = 0
+        self._answers = Answers(tools, where, ready.run, position, token, self._held_claim)
+        self._results = Results(tools, where, ready, token)
         self._flushing: asyncio.TimerHandle | None = None
 
     def kill(self, because: str) -> None:
@@ -167,7 +101,7 @@ class Running:
             if self.is_exclusive:
                 self._child.kill()
             else:
-                self._child.stop(self._tools.kill_grace_s)
+                self._child.stop(self._tools.settings.kill_grace_s)
 
     def claim_again(self) -> None:
         """Make sure that the attempt is still open; it is stopped if not."""
@@ -217,12 +151,18 @@ class Running:
                 attempt=where.attempt,
             )
 
+    def _failed(self, error_type: str, message: str) -> FailAttempt:
+        return self._results.failed(error_type, message, self._started_at)
+
     # --- the claim
 
     async def _claim_first(self) -> bool:
         """Wait until the claim is accepted: for exclusive tasks, and for events that may be old."""
         claim = self._start_report()
         return not (await claim).is_refused
+
+    def _held_claim(self) -> asyncio.Future[Receipt]:
+        return self._claim or self._start_report()
 
     def _start_report(self) -> asyncio.Future[Receipt]:
         self._claim = self._tools.reports.send(self._start_attempt("start"))
@@ -255,7 +195,7 @@ class Running:
                 if tools.bundles.has(ready.bundle)
                 else await tools.bundles.fetch(ready.bundle)
             )
-        conf = ready.run.conf if ready.run.conf is not None else await self._conf()
+        conf = ready.run.conf if ready.run.conf is not None else await self._answers.conf()
         run = Run(self._attempt(conf), folder, ready.file)
         self._raise_if_stopped()
         self._child = await tools.children.acquire(ready.bundle)
@@ -279,7 +219,7 @@ class Running:
             tools.children.release(child)
         if self._is_stopped and done.outcome.kind == "failed":
             raise _Abandoned  # that is how it was stopped
-        return await self._report(done)
+        return await self._results.of(done)
 
     def _raise_if_stopped(self) -> None:
         if self._is_stopped:
@@ -287,7 +227,7 @@ class Running:
 
     async def _run_in_child(self, child: Child, run: Run) -> Done:
         """A short attempt needs no claim of its own: its result claims it as well."""
-        running = asyncio.ensure_future(child.run(run, self._answer, self._feed))
+        running = asyncio.ensure_future(child.run(run, self._answers.answer, self._feed))
         try:
             if self._claim is None:
                 await asyncio.wait((running,), timeout=EARLY_S)
@@ -322,187 +262,9 @@ class Running:
             first_started_at=ready.first_started_at,
         )
 
-    # --- the result
-
-    async def _report(self, done: Done) -> FinishReport:
-        outcome = done.outcome
-        xcoms = {}
-        total = 0
-        is_mapped_over = self._ready.is_mapped_over
-        for key, text in outcome.xcoms.items():
-            length = length_of_json(text) if is_mapped_over and key == RETURN_VALUE else -1
-            xcoms[key] = XCom(value=msgspec.Raw(text), size=len(text), length=length)
-        for key, xcom in outcome.coded.items():
-            is_counted = is_mapped_over and key == RETURN_VALUE
-            xcoms[key] = xcom if is_counted else msgspec.structs.replace(xcom, length=-1)
-        if is_mapped_over and RETURN_VALUE in xcoms:
-            problem = why_not_mappable(xcoms[RETURN_VALUE].length, self._tools.max_map_length)
-            if problem:
-                return self._failed("NotMappable", problem)
-        for key, xcom in xcoms.items():
-            total += 0 if xcom.blob else xcom.size
-            if total > MOST_INLINE_TOTAL_BYTES and not xcom.blob:
-                blob = await self._tools.blobs.put(bytes(xcom.value))
-                xcoms[key] = XCom(blob=blob, size=xcom.size, length=xcom.length, codec=xcom.codec)
-        if self._ready.is_mapped_over and outcome.kind == "success" and RETURN_VALUE not in xcoms:
-            problem = why_not_mappable(-1, self._tools.max_map_length)
-            return self._failed("NotMappable", problem)
-        return self._finished(outcome, done, xcoms)
-
-    def _finished(self, outcome: Outcome, done: Done, xcoms: dict[str, XCom]) -> FinishReport:
-        about: dict[str, Any] = {
-            "id": f"{self.token}/end",
-            "where": self.where,
-            "worker": self._tools.worker,
-            "token": self.token,
-            "started_at": done.started_at,
-            "ended_at": done.ended_at,
-            "xcoms": xcoms,
-            "map_name": outcome.map_name,
-        }
-        match outcome.kind:
-            case "success":
-                return SucceedAttempt(
-                    **about, choice=outcome.choice, assets=outcome.assets, runs=outcome.runs
-                )
-            case "skipped":
-                return SkipAttempt(**about, reason=outcome.message)
-            case "rescheduled":
-                assert outcome.until is not None
-                return RescheduleAttempt(**about, until=outcome.until)
-            case "deferred":
-                assert outcome.pause is not None
-                report = outcome.pause.report(about)
-                return msgspec.structs.replace(report, runs=outcome.runs)
-            case "failed":
-                return FailAttempt(
-                    **about,
-                    error_type=outcome.error_type,
-                    message=outcome.message,
-                    traceback=outcome.traceback,
-                    may_retry=outcome.may_retry,
-                    retry_delay_s=outcome.retry_delay_s,
-                )
-
-    def _failed(self, error_type: str, message: str) -> FailAttempt:
-        return FailAttempt(
-            id=f"{self.token}/end",
-            where=self.where,
-            worker=self._tools.worker,
-            token=self.token,
-            started_at=self._started_at,
-            ended_at=datetime.now(UTC),
-            error_type=error_type,
-            message=message,
-        )
-
     # --- what the task asks for and prints
 
-    async def _conf(self) -> dict[str, Any]:
-        where = self.where
-        question = ConfQuestion(
-            namespace=where.namespace,
-            dag_id=where.dag_id,
-            run_id=where.run_id,
-            position=self._position,
-        )
-        answer = _conf_decoder.decode(await self._look_up("conf", encode_question(question)))
-        conf: dict[str, Any] = msgspec.json.decode(answer.conf)
-        return conf
-
-    async def _answer(self, question: Question) -> Answer:
-        """What the task asks for; it must get an answer whatever happens."""
-        match question:
-            case Pull(pull):
-                try:
-                    return Pulled(msgspec.Raw(await self._pull(pull)))
-                except MillstreamError as error:
-                    names = ", ".join(dict.fromkeys(query.task_id for query in pull.queries))
-                    return Pulled(
-                        msgspec.Raw(b"null"), f"the XComs of {names} could not be read: {error}"
-                    )
-            case Fetch(key):
-                try:
-                    path, is_new = await self._tools.blobs.get_file(key, self._tools.scratch)
-                    return Fetched(path, is_new)
-                except MillstreamError as error:
-                    return Fetched("", error=f"an XCom could not be read: {error}")
-            case Store(name):
-                try:
-                    return Told(await self._store(name))
-                except MillstreamError as error:
-                    return Told(error=f"an XCom could not be stored: {error}")
-            case AskAssets(asked):
-                try:
-                    return ToldAssets(msgspec.Raw(await self._asset_events(asked)))
-                except MillstreamError as error:
-                    return ToldAssets(
-                        msgspec.Raw(b"null"), f"updates of assets could not be read: {error}"
-                    )
-            case Find():
-                return await self._tools.secrets.find(question, self.where.namespace, self._look_up)
-            case Change():
-                return await self._change(question)
-            case AskStates(question=data):
-                tools = self._tools
-                try:
-                    found = await find_states(tools.bus, tools.shard, self.where.namespace, data)
-                    return Told(found.decode())
-                except msgspec.MsgspecError as error:
-                    return Told(error=str(error))
-            case _:
-                return Told()
-
-    async def _store(self, name: str) -> str:
-        path = self._tools.scratch / Path(name).name
-        try:
-            return await self._tools.blobs.put_file(path)
-        finally:
-            path.unlink(missing_ok=True)
-
-    async def _asset_events(self, asked: AssetEventsQuestion) -> bytes:
-        where = self.where
-        question = AssetQuestion(
-            namespace=where.namespace,
-            dag_id=where.dag_id,
-            run_id=where.run_id,
-            asked=asked,
-            position=self._position,
-        )
-        return await self._look_up("assets", encode_question(question))
-
-    async def _change(self, change: Change) -> Told:
-        """Only the attempt that runs may change something, so its claim comes first."""
-        claim = self._claim or self._start_report()
-        if (await claim).is_refused:
-            return Told(error="another worker has the attempt")
-        self._changes += 1
-        command_id = f"{self.token}/variable/{self._changes}"
-        held = Claim(where=self.where, worker=self._tools.worker, token=self.token)
-        return await self._tools.secrets.change(change, held, command_id)
-
-    async def _pull(self, pull: XComPull) -> bytes:
-        where, run = self.where, self._ready.run
-        is_dated = pull.include_prior_dates and pull.run_id in ("", where.run_id)
-        question = XComQuestion(
-            namespace=where.namespace,
-            dag_id=pull.dag_id or where.dag_id,
-            run_id=pull.run_id or where.run_id,
-            pull=pull,
-            position=self._position,
-            until=(run.logical_date or run.run_after) if is_dated else None,
-        )
-        return await self._look_up("xcom", encode_question(question))
-
-    async def _look_up(self, what: str, question: bytes) -> bytes:
-        """Ask the projector, patiently: it may be restarting."""
-        subject = lookup_subject(self._tools.shard, what)
-        for _ in range(LOOKUP_TRIES - 1):
-            try:
-                return await self._tools.bus.ask(subject, question, LOOKUP_TIMEOUT_S)
-            except Unavailable:
-                await asyncio.sleep(0.2)
-        return await self._tools.bus.ask(subject, question, LOOKUP_TIMEOUT_S)
+    # --- what the task prints
 
     def _feed(self, source: str, data: bytes) -> None:
         self._output.feed(source, data)

@@ -23,7 +23,6 @@ from millstream.core.events import Event, TriggerReady
 from millstream.core.wire import UnknownEvent, read_published, to_event
 from millstream.sdk.triggers.running import Firing
 from millstream_worker.ask_states import find_states
-from millstream_worker.attempt import Tools
 from millstream_worker.children import Child, Children
 from millstream_worker.frames import (
     Answered,
@@ -36,6 +35,7 @@ from millstream_worker.frames import (
     Said,
     Told,
 )
+from millstream_worker.tools import Tools
 
 log = structlog.get_logger(__name__)
 

@@ -35,12 +35,13 @@ from millstream.core.errors import Unavailable
 from millstream.core.events import TaskReady, TaskStopped
 from millstream.core.state import InstanceKey, instance_key
 from millstream.core.wire import UnknownEvent, read_published, to_event
-from millstream_worker.attempt import Running, Tools
+from millstream_worker.attempt import Running
 from millstream_worker.blob_files import empty_scratch
 from millstream_worker.bundles import Bundles
 from millstream_worker.children import Children
 from millstream_worker.reports import Reports
 from millstream_worker.secrets import Secrets
+from millstream_worker.tools import Tools
 from millstream_worker.triggers import Triggers
 
 log = structlog.get_logger(__name__)
@@ -79,17 +80,14 @@ class Worker:
         )
         blobs = FsspecBlobs(settings.blob_url)
         self._tools = Tools(
-            bus,
-            settings.shard,
-            settings.instance,
-            self.children,
-            Bundles(blobs, state_dir / "bundles"),
-            blobs,
-            self.reports,
-            settings.kill_grace_s,
-            scratch,
-            Secrets(SecretBox.from_settings(settings), self.reports),
-            settings.max_map_length,
+            bus=bus,
+            settings=settings,
+            children=self.children,
+            bundles=Bundles(blobs, state_dir / "bundles"),
+            blobs=blobs,
+            reports=self.reports,
+            scratch=scratch,
+            secrets=Secrets(SecretBox.from_settings(settings), self.reports),
         )
         self.triggers = Triggers(self._tools, settings.trigger_capacity, self._new_token, self._say)
         self._waiting: deque[_Waiting] = deque()
