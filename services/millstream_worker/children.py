@@ -87,14 +87,17 @@ class _Link(asyncio.Protocol):
 
 class Child:
     """One child process. ``bundle`` is the bundle it has imported; None as long as it is free for
-    any."""
+    any. ``python`` is the interpreter that it runs; "": the worker's own."""
 
     MODULE = "millstream_worker.child"
 
-    def __init__(self, scratch: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, scratch: Path, environment: Mapping[str, str], python: str = "") -> None:
         self._scratch = scratch
         self._environment = environment
+        self.python = python
         self.bundle: str | None = None
+        # For one attempt alone: it is ended after that.
+        self.is_fresh = False
         self.ending = ""
         self.masker = Masker()
         self._process: asyncio.subprocess.Process | None = None
@@ -134,7 +137,7 @@ class Child:
             environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, parts))
         write_ends = {name: self._open_pipe(name) for name in ("stdout", "stderr")}
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
+            self.python or sys.executable,
             "-m",
             self.MODULE,
             str(theirs.fileno()),
@@ -283,50 +286,87 @@ def _how_it_ended(code: int) -> str:
 
 class Children:
     """The children of a worker: at most ``slots`` at work, and some idle ones kept for their
-    bundles."""
+    bundles and interpreters."""
 
     def __init__(self, slots: int, scratch: Path, environment: Mapping[str, str]) -> None:
         self.scratch = scratch
         self.environment = environment
+        self._slots = slots
         self._most = max(slots * 2, slots + 2)
         self._idle: list[Child] = []
         self._busy: set[Child] = set()
+        self._refilling: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     async def warm(self, count: int) -> None:
         """Start children that are free for any bundle."""
         for _ in range(count):
-            child = Child(self.scratch, self.environment)
-            await child.start()
+            child = await self._start("")
+            if self._is_closed:
+                child.kill()
             self._idle.append(child)
 
-    async def acquire(self, bundle: str) -> Child:
-        """A child for a bundle ("": none needed): one that has it, a free one, or a new one."""
+    async def acquire(self, bundle: str, python: str = "", fresh: bool = False) -> Child:
+        """A child for a bundle ("": none needed) under an interpreter ("": the worker's own): one
+        that has it, a free one, or a new one. A ``fresh`` one has run nothing before, and will run
+        nothing after."""
         self._idle = [child for child in self._idle if child.is_alive]
-        child = next((c for c in reversed(self._idle) if c.bundle == bundle), None)
+        child = None
+        if not fresh:
+            child = next(
+                (c for c in reversed(self._idle) if c.bundle == bundle and c.python == python), None
+            )
         if child is None:
-            child = next((c for c in self._idle if c.bundle is None), None)
+            child = next((c for c in self._idle if c.bundle is None and c.python == python), None)
         if child is not None:
             self._idle.remove(child)
         else:
             if len(self._idle) + len(self._busy) >= self._most and self._idle:
                 self._idle.pop(0).kill()
-            child = Child(self.scratch, self.environment)
-            await child.start()
+            child = await self._start(python)
         child.bundle = bundle
+        child.is_fresh = fresh
         self._busy.add(child)
+        if fresh and not python:
+            self._refill()
         return child
 
     def release(self, child: Child) -> None:
         """Give a child back; a dead one is forgotten."""
         self._busy.discard(child)
-        if child.is_alive:
+        if child.is_alive and not child.is_fresh:
             self._idle.append(child)
         else:
             child.kill()  # one that was stopped may be about to end, or not
 
     async def close(self) -> None:
         """Kill all of them and wait."""
+        self._is_closed = True
+        if self._refilling is not None:
+            await asyncio.gather(self._refilling, return_exceptions=True)
         everyone = [*self._idle, *self._busy]
         for child in everyone:
             child.kill()
         await asyncio.gather(*(child.ended() for child in everyone))
+
+    async def _start(self, python: str) -> Child:
+        child = Child(self.scratch, self.environment, python)
+        await child.start()
+        return child
+
+    def _refill(self) -> None:
+        """The next attempt that wants a fresh child finds one that has started already."""
+        if self._refilling is None or self._refilling.done():
+            self._refilling = asyncio.ensure_future(self._start_spare())
+
+    async def _start_spare(self) -> None:
+        spare = sum(child.bundle is None and child.is_alive for child in self._idle)
+        while not self._is_closed and spare < self._slots:
+            if len(self._idle) + len(self._busy) >= self._most:
+                return
+            try:
+                await self.warm(1)
+            except OSError as error:
+                log.warning("child_not_started", error=str(error))
+                return
+            spare += 1
