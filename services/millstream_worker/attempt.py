@@ -11,7 +11,7 @@ import structlog
 
 from millstream.adapters import telemetry
 from millstream.adapters.bus import TooLarge
-from millstream.adapters.streams import log_subject
+from millstream.adapters.log_lines import log_subject
 from millstream.core.commands import FailAttempt, Receipt, StartAttempt
 from millstream.core.errors import MillstreamError, Unavailable
 from millstream.core.event_parts import Where
@@ -64,7 +64,7 @@ class Running:
         self._check: asyncio.Future[Receipt] | None = None
         self._checks = 0
         self._killed_because = ""
-        self._output = Output()
+        self._output = Output(token)
         self._answers = Answers(tools, where, ready.run, position, token, self._held_claim)
         self._results = Results(tools, where, ready, token)
         self._flushing: asyncio.TimerHandle | None = None
@@ -280,10 +280,9 @@ class Running:
         if is_last and self._flushing is not None:
             self._flushing.cancel()
             self._flushing = None
-        where = self.where
-        for message in self._output.take(is_last):
-            subject = log_subject(where.run_id, where.task_id, where.map_index, where.attempt)
+        for header, message in self._output.take(is_last):
+            subject = log_subject(self._tools.shard, self.where)
             try:
-                self._tools.bus.send(subject, message)
+                self._tools.bus.send(subject, message, headers=header.encode())
             except Unavailable:
                 log.warning("log_lines_lost", task_id=self.where.task_id)

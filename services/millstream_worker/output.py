@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from millstream.adapters.log_lines import LogLine, encode_log_lines
+from millstream.adapters.log_lines import MOST_LINES, LogHeader, LogLine, encode_log_lines
 from millstream.sdk.masking import Masker
 
-FLUSH_LINES = 200
 MOST_BYTES = 8 * 1024 * 1024
 LONGEST_LINE = 16 * 1024
 
@@ -17,7 +16,9 @@ class Output:
     note says that the rest was dropped. What ``masker`` knows is masked, in whole lines, so that
     it may come in pieces."""
 
-    def __init__(self) -> None:
+    def __init__(self, claim: str = "") -> None:
+        self._claim = claim
+        self._published = 0
         self.masker = Masker()
         self._partial = {"stdout": b"", "stderr": b""}
         self._lines: list[LogLine] = []
@@ -41,7 +42,7 @@ class Output:
         if self._bytes > MOST_BYTES:
             self._add("millstream", b"the task printed more than 8 MiB; the rest is not kept")
 
-    def take(self, is_last: bool = False) -> list[bytes]:
+    def take(self, is_last: bool = False) -> list[tuple[LogHeader, bytes]]:
         """The messages for LOGS, oldest first; with ``is_last`` the unfinished lines too."""
         if is_last:
             for source, rest in self._partial.items():
@@ -49,10 +50,16 @@ class Output:
                     self._add(source, rest)
                     self._partial[source] = b""
         lines, self._lines = self._lines, []
-        return [
-            encode_log_lines(lines[start : start + FLUSH_LINES])
-            for start in range(0, len(lines), FLUSH_LINES)
-        ]
+        messages = []
+        for start in range(0, len(lines), MOST_LINES):
+            part = lines[start : start + MOST_LINES]
+            is_end = is_last and start + MOST_LINES >= len(lines)
+            header = LogHeader(self._published, is_end, self._claim)
+            messages.append((header, encode_log_lines(part)))
+            self._published += len(part)
+        if is_last and not lines and self._published:
+            messages.append((LogHeader(self._published, True, self._claim), encode_log_lines([])))
+        return messages
 
     def _add(self, source: str, line: bytes) -> None:
         text = self.masker.mask_bytes(line)[:LONGEST_LINE].decode("utf-8", "replace").rstrip("\r")

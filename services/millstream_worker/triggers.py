@@ -13,8 +13,8 @@ import msgspec
 import structlog
 
 from millstream.adapters.bus_client import Delivery
-from millstream.adapters.log_lines import LogLine, encode_log_lines
-from millstream.adapters.streams import log_subject, lookup_subject
+from millstream.adapters.log_lines import LogHeader, LogLine, encode_log_lines, log_subject
+from millstream.adapters.streams import lookup_subject
 from millstream.core.commands import FireTrigger, StartAttempt
 from millstream.core.deferral import Cause
 from millstream.core.errors import MillstreamError, Unavailable
@@ -59,6 +59,7 @@ class _Open:
     folder: str
     # Of the event that made it ready: what was decided before, it must not miss.
     position: int
+    lines: int = 0
 
 
 @dataclass(slots=True)
@@ -288,7 +289,7 @@ class Triggers:
             case Said(token=token, text=text):
                 one = self._find(token)
                 if one is not None:
-                    self._publish_line(one.where, text)
+                    self._publish_line(one, text)
             case Asked(token=token):
                 one = self._find(token)
                 if one is not None:
@@ -373,13 +374,15 @@ class Triggers:
         if bundle is not None:
             bundle.open.pop(token, None)
 
-    def _publish_line(self, where: Where, text: str) -> None:
-        subject = log_subject(where.run_id, where.task_id, where.map_index, where.attempt)
+    def _publish_line(self, one: _Open, text: str) -> None:
+        subject = log_subject(self._tools.shard, one.where)
+        header = LogHeader(one.lines, claim=one.token)
+        one.lines += 1
         line = LogLine(at=datetime.now(UTC), source="stdout", text=text)
         try:
-            self._tools.bus.send(subject, encode_log_lines([line]))
+            self._tools.bus.send(subject, encode_log_lines([line]), headers=header.encode())
         except Unavailable:
-            log.warning("log_lines_lost", task_id=where.task_id)
+            log.warning("log_lines_lost", task_id=one.where.task_id)
 
     def _spawn(self, coroutine: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine)

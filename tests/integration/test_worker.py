@@ -26,8 +26,7 @@ from integration.running_stack import (
 from integration.test_scheduler import report
 from integration.verify import verify_log, verify_success
 from millstream.adapters.bus import Bus
-from millstream.adapters.log_lines import decode_log_lines
-from millstream.adapters.streams import log_subject
+from millstream.adapters.log_lines import decode_log_lines, log_subject
 from millstream.client import Client, RunRef, TaskInstance
 from millstream.core.commands import StartAttempt
 from millstream.core.event_parts import Where
@@ -220,7 +219,8 @@ class TestLargeValues:
     ) -> None:
         run = submitted.trigger("prints")
         assert_success(submitted, run)
-        lines = asyncio.run(read_lines(stack.nats_url, log_subject(run.run_id, "t", (), 1), 3))
+        where = Where("default", "prints", run.run_id, "t", (), 1)
+        lines = asyncio.run(read_lines(stack.nats_url, log_subject(0, where), 3))
         assert ("stdout", "to stdout") in lines
         assert ("stderr", "to stderr") in lines
         assert ("stdout", "no end of line") in lines

@@ -16,6 +16,7 @@ import fsspec
 from millstream.core.errors import MillstreamError, NotFound, Unavailable
 
 _KEY = re.compile(r"[0-9a-f]{64}")
+_NAMED = re.compile(r"logs(/[A-Za-z0-9_=-][A-Za-z0-9_=.-]*)+")
 
 
 class BlobDamaged(MillstreamError):
@@ -89,6 +90,49 @@ class FsspecBlobs:
         except OSError as error:
             raise Unavailable(f"The blob store does not take the blob: {error}") from error
         return key
+
+    async def put_named(self, name: str, file: Path, *, is_kept: bool = False) -> None:
+        """Stores a copy of a local file under a name such as ``logs/a/b.gz``: whole, or not at
+        all. What has the name already is replaced, or kept with ``is_kept``. Raises
+        :class:`Unavailable`."""
+        await asyncio.to_thread(self._put_named, name, file, is_kept)
+
+    def _put_named(self, name: str, file: Path, is_kept: bool) -> None:
+        target = self._named(name)
+        try:
+            if is_kept and self._fs.exists(target):
+                return
+            if self._is_local:
+                temporary = f"{target}.{os.getpid()}.{id(file):x}.tmp"
+                try:
+                    self._fs.put_file(str(file), temporary)
+                    self._fs.mv(temporary, target)
+                except OSError:
+                    if self._fs.exists(temporary):
+                        self._fs.rm_file(temporary)
+                    raise
+            else:
+                self._fs.put_file(str(file), target)
+        except OSError as error:
+            raise Unavailable(f"The blob store does not take {name}: {error}") from error
+
+    async def get_named(self, name: str) -> bytes:
+        """What `put_named` stored. Raises NotFound or Unavailable."""
+        return await asyncio.to_thread(self._get_named, name)
+
+    def _get_named(self, name: str) -> bytes:
+        try:
+            data: bytes = self._fs.cat_file(self._named(name))
+        except FileNotFoundError as error:
+            raise NotFound(f"{name} is not in the blob store.") from error
+        except OSError as error:
+            raise Unavailable(f"The blob store does not answer: {error}") from error
+        return data
+
+    def _named(self, name: str) -> str:
+        if not _NAMED.fullmatch(name):
+            raise NotFound(f"{name[:200]!r} is no name in the blob store.")
+        return f"{self._root}/{name}"
 
     async def exists(self, key: str) -> bool:
         return bool(await asyncio.to_thread(self._fs.exists, self._path(key)))

@@ -78,20 +78,6 @@ def trigger_consumer(queue: str) -> str:
     return f"trigger-{queue}"
 
 
-def log_subject(run_id: str, task_id: str, map_index: tuple[int, ...], attempt: int) -> str:
-    """``ms.log.<run>.<task>.<map>.<attempt>``; ``map`` is ``_`` for a task that is not mapped."""
-    path = "-".join(map(str, map_index)) or "_"
-    return f"ms.log.{_token(run_id)}.{_token(task_id)}.{path}.{attempt}"
-
-
-def _token(text: str) -> str:
-    """A subject token: everything but letters, digits, ``_`` and ``-`` becomes ``=`` and its
-    code."""
-    return "".join(
-        c if c.isascii() and (c.isalnum() or c in "_-") else f"={ord(c):x}=" for c in text
-    )
-
-
 async def provision(bus: Bus, settings: Settings) -> None:
     """Create the streams INBOX and LOGS and the scheduler's consumer, where they do not exist.
 

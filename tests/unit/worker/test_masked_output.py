@@ -48,7 +48,8 @@ A_RUN = Run(
 
 
 def lines(output: Output) -> list[LogLine]:
-    return [line for message in output.take(is_last=True) for line in decode_log_lines(message)]
+    taken = output.take(is_last=True)
+    return [line for _, message in taken for line in decode_log_lines(message)]
 
 
 @given(

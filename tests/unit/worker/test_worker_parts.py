@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import millstream_worker.worker as worker_module
 from millstream.adapters.bus import Bus, TooLarge
 from millstream.adapters.bus_client import Delivery
-from millstream.adapters.log_lines import LogLine, decode_log_lines
+from millstream.adapters.log_lines import LogHeader, LogLine, decode_log_lines
 from millstream.adapters.pull import Puller
 from millstream.adapters.settings import Settings
 from millstream.core.commands import Receipt, StartAttempt, SucceedAttempt, encode_receipts
@@ -62,8 +62,8 @@ def test_an_endless_frame_is_an_error() -> None:
         list(FrameReader().feed(LENGTH.pack(MAX_FRAME_BYTES + 1)))
 
 
-def lines(messages: list[bytes]) -> list[LogLine]:
-    return [line for message in messages for line in decode_log_lines(message)]
+def lines(messages: list[tuple[LogHeader, bytes]]) -> list[LogLine]:
+    return [line for _, message in messages for line in decode_log_lines(message)]
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\n\r", codec="utf-8"))), ORDERS)
@@ -81,7 +81,7 @@ def test_an_unfinished_line_waits_for_its_end_or_the_end_of_all() -> None:
     assert [(line.source, line.text) for line in lines(output.take())] == [("stderr", "other")]
     output.feed("stdout", b" and half")
     assert [line.text for line in lines(output.take(is_last=True))] == ["half and half"]
-    assert output.take(is_last=True) == []
+    assert lines(output.take(is_last=True)) == []
 
 
 def test_output_without_line_ends_is_cut_and_bounded() -> None:
