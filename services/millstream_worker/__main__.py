@@ -16,7 +16,7 @@ async def main(service: Service) -> None:
         await worker.start()
         service.ready()
         await run_until_stopped(
-            service, worker.pull(), worker.run(), worker.reports.run(), bus.wait_closed()
+            service, worker.intake.run(), worker.run(), worker.reports.run(), bus.wait_closed()
         )
         # the loops that re-send are gone: drain sends once more itself
         await worker.drain(DRAIN_GRACE_S)

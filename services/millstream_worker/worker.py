@@ -6,9 +6,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,17 +18,14 @@ from millstream.adapters.blobs import FsspecBlobs
 from millstream.adapters.bus import Bus
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.heartbeat import Heartbeat, decode_closed, encode_heartbeat
-from millstream.adapters.pull import Puller, read_meta
+from millstream.adapters.pull import read_meta
 from millstream.adapters.secret_box import SecretBox
 from millstream.adapters.settings import Settings
 from millstream.adapters.streams import (
     LATE_HEADER,
     closed_subject,
     event_subject,
-    events_stream,
     heartbeat_subject,
-    trigger_consumer,
-    worker_consumer,
 )
 from millstream.core.errors import Unavailable
 from millstream.core.events import TaskReady, TaskStopped
@@ -39,6 +35,7 @@ from millstream_worker.attempt import Running
 from millstream_worker.blob_files import empty_scratch
 from millstream_worker.bundles import Bundles
 from millstream_worker.children import Children
+from millstream_worker.intake import Intake
 from millstream_worker.reports import Reports
 from millstream_worker.secrets import Secrets
 from millstream_worker.tools import Tools
@@ -46,21 +43,11 @@ from millstream_worker.triggers import Triggers
 
 log = structlog.get_logger(__name__)
 
-SHORT_ATTEMPT_S = 0.05
-PREFETCH_PER_SLOT = 8
-LONGEST_PREFETCH_S = 0.5
 STILL_WORKING_S = 2.0
-MOST_UNREPORTED = 4096
 MOST_STOPPED = 10_000
 # Of a heartbeat: some 50 bytes each.
 MOST_TOKENS = 4000
 CLOCK_MARGIN = timedelta(seconds=1)
-
-
-@dataclass(slots=True)
-class _Waiting:
-    delivery: Delivery
-    since: float
 
 
 class Worker:
@@ -90,23 +77,12 @@ class Worker:
             secrets=Secrets(SecretBox.from_settings(settings), self.reports),
         )
         self.triggers = Triggers(self._tools, settings.trigger_capacity, self._new_token, self._say)
-        self._waiting: deque[_Waiting] = deque()
         self._running: dict[InstanceKey, Running] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
         self._unclaimed: dict[str, Delivery] = {}
         self._stopped: OrderedDict[tuple[InstanceKey, int], None] = OrderedDict()
-        self._short_s = 1.0
-        self._is_draining = False
         self._last_contact = time.monotonic()
         self._connected_at = datetime.now(UTC)
-        self._pullers = [
-            Puller(bus, events_stream(settings.shard), worker_consumer(queue), self._on_message)
-            for queue in settings.queues
-        ]
-        self._trigger_pullers = [
-            Puller(bus, events_stream(settings.shard), trigger_consumer(queue), self._on_trigger)
-            for queue in settings.queues
-        ]
+        self.intake = Intake(self._tools, self._slots, self.triggers, self._take, self._say)
         bus.when_reconnected(self._on_reconnect)
 
     async def start(self) -> None:
@@ -118,13 +94,7 @@ class Worker:
         await self._bus.listen(closed_subject(me), self._on_closed)
         log.info("worker_started", slots=self._slots, queues=self._settings.queues, spooled=left)
         await self._beat()
-        self._tune()
-
-    async def pull(self) -> None:
-        """Keep ready events coming, forever."""
-        async with asyncio.TaskGroup() as group:
-            for puller in [*self._pullers, *self._trigger_pullers]:
-                group.create_task(puller.run())
+        self.intake.tune()
 
     async def run(self) -> None:
         """Heartbeats, and the care for what waits, forever."""
@@ -137,8 +107,7 @@ class Worker:
                 next_beat = now + beat_every_s
                 await self._beat()
             self._kill_exclusive_without_contact(now)
-            self._give_back(now, LONGEST_PREFETCH_S)
-            self._tune()  # receipts came in: after an outage nothing else would say so
+            self.intake.tend(now)
             if now >= next_word:
                 next_word = now + STILL_WORKING_S
                 for delivery in list(self._unclaimed.values()):
@@ -148,15 +117,11 @@ class Worker:
 
     async def drain(self, grace_s: float) -> None:
         """Stop pulling, hand back what did not start, let what runs end, deliver the reports."""
-        self._is_draining = True
-        self._tune()
-        self._give_back(time.monotonic(), -1.0)
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace_s)
+        self.intake.close()
+        await self.intake.settle(grace_s)
         for running in list(self._running.values()):
             running.abandon()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=2)
+        await self.intake.settle(2)
         await self.triggers.close()
         await self.reports.settle(2)
         await self._say_goodbye()
@@ -172,50 +137,9 @@ class Worker:
 
     # --- from a message to a running attempt
 
-    def _on_message(self, delivery: Delivery) -> None:
-        self._waiting.append(_Waiting(delivery, time.monotonic()))
-        self._pump()
-
-    def _on_trigger(self, delivery: Delivery) -> None:
-        self.triggers.take(delivery)
-        self._tune_triggers()
-
     def _new_token(self) -> str:
         self._count += 1
         return f"{self._incarnation}-{self._count:x}"
-
-    def _pump(self) -> None:
-        """Start what waits, as far as there are slots."""
-        while self._waiting and len(self._tasks) < self._slots and not self._is_draining:
-            task = asyncio.ensure_future(self._take(self._waiting.popleft().delivery))
-            self._tasks.add(task)
-            task.add_done_callback(self._on_task_done)
-        self._tune()
-
-    def _on_task_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("attempt_failed_inside", exc_info=task.exception())
-        self._pump()
-
-    def _tune(self) -> None:
-        """Ask for as many as can start, and a few more when attempts are short."""
-        free = self._slots - len(self._tasks)
-        ahead = PREFETCH_PER_SLOT * self._slots if self._short_s < SHORT_ATTEMPT_S else 0
-        want = max(free + ahead - len(self._waiting), 0)
-        if self._is_draining or len(self.reports) > MOST_UNREPORTED:
-            want = 0
-        self._tune_triggers()
-        share = -(-want // len(self._pullers))
-        for puller in self._pullers:
-            puller.set_want(share, max(share - ahead // 2, min(share, 1)))
-
-    def _tune_triggers(self) -> None:
-        """Triggers take no slots: as many as may run at all are asked for, some at a time."""
-        is_full = self._is_draining or len(self.reports) > MOST_UNREPORTED
-        share = 0 if is_full else -(-self.triggers.want // len(self._trigger_pullers))
-        for puller in self._trigger_pullers:
-            puller.set_want(share, share // 2)
 
     async def _take(self, delivery: Delivery) -> None:
         try:
@@ -254,7 +178,7 @@ class Worker:
         finally:
             if self._running.get(key) is running:
                 del self._running[key]
-            self._short_s += (time.monotonic() - began - self._short_s) / 8
+            self.intake.note_length(time.monotonic() - began)
 
     def _may_be_old(self, delivery: Delivery, recorded_at: datetime) -> bool:
         """An event that was delivered before, relayed again, or is older than this connection may
@@ -278,12 +202,6 @@ class Worker:
             self._bus.send(delivery.reply, word)
         except Unavailable:
             pass  # it will be delivered again
-
-    def _give_back(self, now: float, longest_s: float) -> None:
-        """Hand back what waits for longer than ``longest_s``: another worker may be free."""
-        while self._waiting and now - self._waiting[0].since > longest_s:
-            self._say(self._waiting.popleft().delivery, b"-NAK")
-            self._short_s = 1.0
 
     # --- attempts that are stopped
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import millstream_worker.intake as intake_module
 import millstream_worker.worker as worker_module
 from millstream.adapters.bus import Bus, TooLarge
 from millstream.adapters.bus_client import Delivery
@@ -310,7 +311,7 @@ async def test_a_worker_pulls_again_when_its_reports_are_delivered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After an outage all slots are free, and nothing but the receipts says that it is over."""
-    monkeypatch.setattr(worker_module, "MOST_UNREPORTED", 0)
+    monkeypatch.setattr(intake_module, "MOST_UNREPORTED", 0)
     bus = FakeBus()
     settings = Settings(blob_url=str(tmp_path), state_dir=str(tmp_path), instance="w", slots=2)
     worker = worker_module.Worker(cast(Bus, bus), settings)
@@ -331,10 +332,10 @@ async def test_a_worker_pulls_again_when_its_reports_are_delivered(
         if want:
             pulls_again.set()
 
-    monkeypatch.setattr(worker._pullers[0], "set_want", set_want)
+    monkeypatch.setattr(worker.intake._pullers[0], "set_want", set_want)
     running = asyncio.create_task(worker.run())
     try:
-        worker._tune()
+        worker.intake.tune()
         assert wants == [0]
         bus.answer(Receipt(id="r1", position=1))
         async with asyncio.timeout(10):
