@@ -198,7 +198,7 @@ class Running:
         conf = ready.run.conf if ready.run.conf is not None else await self._answers.conf()
         run = Run(self._attempt(conf), folder, ready.file)
         self._raise_if_stopped()
-        self._child = await tools.children.acquire(ready.bundle)
+        self._child = await tools.children.acquire(ready.bundle, fresh=ready.isolation == "fresh")
         self._output.masker = self._child.masker
         if self._killed_because:
             self._child.kill()

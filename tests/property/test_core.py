@@ -284,6 +284,7 @@ FIELDS = RUN_FIELDS | {
     "queue": TEXT,
     "cause": st.sampled_from(get_args(Cause)),
     "first_started_at": st.none() | INSTANTS,
+    "isolation": st.sampled_from(["shared", "fresh"]),
     "kwargs": RAWS,
     "method": TEXT,
     "payload": RAWS,

@@ -21,7 +21,7 @@ from millstream.core.deferral import (
     TriggerCall,
 )
 from millstream.core.event_parts import AssetEmission, Choice, RunInfo, TaskMemo, Where, XCom
-from millstream.core.spec import Action, CallbackAction
+from millstream.core.spec import Action, CallbackAction, Isolation
 from millstream.core.timetables.run_times import RunTimes
 
 type_registry: dict[str, type[EventData]] = {}
@@ -223,7 +223,8 @@ class TaskReady(EventData, frozen=True, kw_only=True):
     """An attempt may start: the only thing that makes a worker act. It carries all that the worker
     needs. ``is_mapped_over``: other tasks have one instance for each item of the result. ``tries``
     is the number of attempts that used up a try before, plus one. ``resume``: the task goes on
-    where it stopped to wait; ``first_started_at``: when a rescheduled task first began."""
+    where it stopped to wait; ``first_started_at``: when a rescheduled task first began;
+    ``isolation`` "fresh": in a process that has run nothing before."""
 
     queue: str
     version: int
@@ -241,6 +242,7 @@ class TaskReady(EventData, frozen=True, kw_only=True):
     first_started_at: datetime | None = None
     pool: str = "default_pool"
     pool_slots: int = 1
+    isolation: Isolation = "shared"
 
 
 class TaskStarted(EventData, frozen=True, kw_only=True):

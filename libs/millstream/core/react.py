@@ -267,6 +267,7 @@ def make_ready(run: Run, number: int, instance: Instance, map_index: Path) -> Fa
             first_started_at=before.first_started_at if before else None,
             pool=task.pool,
             pool_slots=task.pool_slots,
+            isolation=task.isolation,
         ),
     )
 

@@ -141,6 +141,8 @@ class DeadlineSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 Action = PythonAction | BashAction | EmptyAction
+# "fresh": each attempt has a process of its own, that has run nothing before.
+Isolation = Literal["shared", "fresh"]
 
 
 class MarkedTask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -200,6 +202,7 @@ class TaskSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     # What it returns is the result of the run.
     returns_dag_result: bool = False
     marks: MarkedTask | None = None
+    isolation: Isolation = "shared"
 
 
 class DagSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -200,6 +200,7 @@ def _task_to_proto(task: TaskSpec) -> dags_pb2.TaskSpec:
         outlets=map(asset_to_proto, task.outlets),
         returns_dag_result=task.returns_dag_result,
         marks=None if task.marks is None else _marks_to_proto(task.marks),
+        isolation=task.isolation,
     )
     match task.action:
         case BashAction() as bash:
@@ -270,6 +271,9 @@ def _task_from_proto(task: dags_pb2.TaskSpec) -> TaskSpec:
         outlets=tuple(asset_from_proto(asset, task.task_id) for asset in task.outlets),
         returns_dag_result=task.returns_dag_result,
         marks=_marks_from_proto(task.marks) if task.HasField("marks") else None,
+        isolation=_one_of(
+            task.isolation or "shared", f"isolation of task {task.task_id!r}", ("shared", "fresh")
+        ),
     )
 
 

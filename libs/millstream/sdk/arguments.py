@@ -10,9 +10,9 @@ import difflib
 import warnings
 from collections.abc import Collection, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast, get_args
 
-from millstream.core.spec import TriggerRule
+from millstream.core.spec import Isolation, TriggerRule
 from millstream.sdk.errors import NotSupportedYet
 
 # Accepted and ignored: contact data, looks, and names of Airflow 1 and 2 that lost their meaning.
@@ -158,6 +158,15 @@ def multiplier(backoff: bool | float) -> float:
 def optional_seconds(name: str, value: timedelta | float | None) -> float | None:
     """A duration in seconds, or None."""
     return None if value is None else seconds(name, value)
+
+
+def isolation_of(value: object) -> Isolation:
+    """How a task is kept apart from others."""
+    if value not in get_args(Isolation):
+        known = " or ".join(map(repr, get_args(Isolation)))
+        kind = ValueError if isinstance(value, str) else TypeError
+        raise kind(f"isolation is {value!r}; it must be {known}")
+    return cast(Isolation, value)
 
 
 def trigger_rule_of(value: TriggerRule | str) -> TriggerRule:

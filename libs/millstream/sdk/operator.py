@@ -12,7 +12,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
-from millstream.core.spec import Action, PythonAction, TaskSpec, TriggerRule, WeightRule
+from millstream.core.spec import Action, Isolation, PythonAction, TaskSpec, TriggerRule, WeightRule
 from millstream.sdk import arguments, limits
 from millstream.sdk.assets import asset_list
 from millstream.sdk.callbacks import callbacks_of
@@ -56,8 +56,10 @@ class BaseOperator(Node):
 
     Durations are timedeltas or seconds. ``retry_exponential_backoff``: False, True (factor 2) or
     the factor itself. ``exclusive``: never two attempts of it at the same time, not even when a
-    worker is cut off. ``pre_execute`` and ``post_execute`` are functions that are called like, and
-    before, the methods of these names. The other arguments mean what they mean in Airflow 3.
+    worker is cut off. ``isolation``: "shared", in a process that has run other tasks of its bundle
+    before, or "fresh", in one of its own. ``pre_execute`` and ``post_execute`` are functions that
+    are called like, and before, the methods of these names. The other arguments mean what they mean
+    in Airflow 3.
     """
 
     template_fields: Sequence[str] = ()
@@ -97,6 +99,7 @@ class BaseOperator(Node):
         trigger_rule: TriggerRule | str = TriggerRule.ALL_SUCCESS,
         queue: str = "default",
         exclusive: bool = False,
+        isolation: Isolation = "shared",
         do_xcom_push: bool = True,
         params: Mapping[str, Any] | None = None,
         doc: str | None = None,
@@ -158,6 +161,7 @@ class BaseOperator(Node):
         self.trigger_rule = arguments.trigger_rule_of(trigger_rule)
         self.queue = queue
         self.exclusive = exclusive
+        self.isolation = arguments.isolation_of(isolation)
         self.do_xcom_push = do_xcom_push
         self.params = ParamsDict(params, f"task {task_id!r}")
         self.doc_md = doc_md or doc or doc_rst or doc_yaml or doc_json or ""
@@ -495,6 +499,7 @@ class BaseOperator(Node):
             execution_timeout_s=self.execution_timeout_s,
             queue=self.queue,
             exclusive=self.exclusive,
+            isolation=self.isolation,
             do_xcom_push=self.do_xcom_push,
             doc=self.doc_md,
             line=self.line,

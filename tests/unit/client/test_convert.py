@@ -138,6 +138,7 @@ tasks = st.builds(
     execution_timeout_s=st.none() | seconds,
     queue=texts.filter(bool),
     exclusive=st.booleans(),
+    isolation=st.sampled_from(["shared", "fresh"]),
     do_xcom_push=st.booleans(),
     doc=texts,
     line=st.integers(0, 10**6),
@@ -260,6 +261,10 @@ def test_defaults_that_a_foreign_client_leaves_out() -> None:
         (
             dags_pb2.TaskSpec(task_id="t", empty=dags_pb2.EmptyAction(), trigger_rule="often"),
             "trigger rule 'often' is unknown",
+        ),
+        (
+            dags_pb2.TaskSpec(task_id="t", empty=dags_pb2.EmptyAction(), isolation="own"),
+            "isolation of task 't' 'own' is unknown; use one of shared, fresh",
         ),
     ],
 )

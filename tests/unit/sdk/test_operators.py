@@ -32,12 +32,15 @@ def test_all_settings_reach_the_spec() -> None:
         trigger_rule=TriggerRule.ONE_SUCCESS,
         queue="q",
         exclusive=True,
+        isolation="fresh",
         do_xcom_push=False,
     ).to_spec()
     assert (spec.retries, spec.retry_delay_s, spec.retry_multiplier) == (2, 60.0, 2.0)
     assert (spec.max_retry_delay_s, spec.execution_timeout_s) == (600.0, 3600.0)
     assert (spec.trigger_rule, spec.queue) == (TriggerRule.ONE_SUCCESS, "q")
     assert (spec.exclusive, spec.do_xcom_push) == (True, False)
+    assert spec.isolation == "fresh"
+    assert EmptyOperator(task_id="t").to_spec().isolation == "shared"
 
 
 @pytest.mark.parametrize(("given", "factor"), [(True, 2.0), (False, 1.0), (3, 3.0), (0, 1.0)])
@@ -53,6 +56,7 @@ def test_backoff(given: bool | float, factor: float) -> None:
         ({"retries": 1.5}, "retries is 1.5"),
         ({"retries": True}, "retries is True"),
         ({"task_id": 5}, "task_id is 5"),
+        ({"isolation": None}, "isolation is None; it must be"),
         ({"bash_comand": "x"}, "unknown argument 'bash_comand'; did you mean 'bash_command'"),
         ({"bash_command": 5}, "bash_command is 5"),
     ],
@@ -60,6 +64,17 @@ def test_backoff(given: bool | float, factor: float) -> None:
 def test_bad_arguments_say_what_to_pass(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(TypeError, match=message):
         BashOperator(**{"task_id": "t", "bash_command": "true", **arguments})
+
+
+def test_an_unknown_isolation_says_what_there_is() -> None:
+    with pytest.raises(ValueError, match="isolation is 'thread'; it must be 'shared' or 'fresh'"):
+        EmptyOperator(task_id="t", isolation="thread")  # type: ignore[arg-type]
+
+    @task(isolation="own")
+    def work() -> None: ...
+
+    with pytest.raises(ValueError, match="isolation is 'own'"):
+        work()
 
 
 def test_missing_and_positional_arguments() -> None:
