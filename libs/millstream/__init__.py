@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from millstream.sdk.asset_events import Metadata
     from millstream.sdk.asset_watcher import AssetWatcher
     from millstream.sdk.assets import Asset, AssetAlias, AssetAll, AssetAny, Dataset
+    from millstream.sdk.async_operator import BaseAsyncOperator
     from millstream.sdk.connection import Connection
     from millstream.sdk.context import get_current_context
     from millstream.sdk.dag import DAG, dag
@@ -130,6 +131,7 @@ __all__ = [
     "AssetOrTimeSchedule",
     "AssetWatcher",
     "AsyncCallback",
+    "BaseAsyncOperator",
     "BaseBranchOperator",
     "BaseHook",
     "BaseNotifier",
@@ -231,6 +233,7 @@ _HOMES = {
     "AssetWatcher": "sdk.asset_watcher",
     "AssetOrTimeSchedule": "sdk.timetables",
     "AsyncCallback": "sdk.deadline",
+    "BaseAsyncOperator": "sdk.async_operator",
     "BaseBranchOperator": "sdk.operators.branch",
     "BaseHook": "sdk.hook",
     "BaseNotifier": "sdk.notifier",

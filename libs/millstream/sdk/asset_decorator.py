@@ -25,12 +25,12 @@ class AssetOperator(PythonOperator):
         self.reads = dict(reads)
         super().__init__(inlets=list(reads.values()), **kwargs)
 
-    def execute(self, context: Any) -> Any:
+    def call_function(self, context: Any) -> Any:
         """Calls the function."""
         offered = {"self": self.own_asset, "context": context, **self.reads}
         names = inspect.signature(self.python_callable).parameters
         self.op_kwargs = {name: offered[name] for name in names if name in offered}
-        return super().execute(context)
+        return super().call_function(context)
 
 
 class AssetDefinition(Asset):

@@ -323,6 +323,12 @@ def running(context: Context) -> Iterator[None]:
         _current.reset(token)
 
 
+def enter(context: Context) -> None:
+    """From now on :func:`get_current_context` gives this where this is called: the coroutine of an
+    async task."""
+    _current.set(context)
+
+
 def get_current_context() -> Context:
     """The context of the task that is running. Raises ``RuntimeError`` outside of one."""
     context = _current.get()

@@ -7,6 +7,7 @@ It knows of no socket; a :class:`TaskChannel` fetches XComs, and the caller carr
 from __future__ import annotations
 
 import copy
+import inspect
 import traceback
 from collections.abc import Iterator
 from datetime import datetime
@@ -22,6 +23,7 @@ from millstream.core.event_parts import AssetEmission, Choice, XCom
 from millstream.core.spec import BashAction, CallbackAction, EmptyAction
 from millstream.core.xcoms import XComQuery
 from millstream.sdk.asset_events import InletEvents, OutletEvents, TriggeringAssetEvents
+from millstream.sdk.async_operator import run_to_end
 from millstream.sdk.callbacks import call_all, run_callbacks
 from millstream.sdk.codecs.scope import scope_of
 from millstream.sdk.context import Attempt, Context, build_context, get_current_context, running
@@ -91,25 +93,36 @@ def run_attempt(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Outc
     context: Context = {}
     try:
         context = build_context(attempt, dag, channel)
-        with asking(channel), scope_of(*_places(dag)):
+        with asking(channel), scope_of(*places(dag)):
             if isinstance(attempt.action, CallbackAction):
                 run_callbacks(attempt, dag, channel)
             else:
                 _run(attempt, dag, context, channel)
-    except AirflowRescheduleException as error:
-        return _rescheduled(error, context)
-    except (TaskDeferred, TaskAwaitingInput) as deferred:
-        return _deferred(deferred, attempt, context)
-    except AirflowSkipException as error:
-        return Outcome(
-            kind="skipped",
-            **_pushed(context),
-            message=_shown(_text(error), MAX_MESSAGE_BYTES),
-            map_name=_map_name(context),
-        )
     except BaseException as error:
-        outcome = _failed(error, _pushed(context), _map_name(context))
-        return _judged(outcome, error, context)
+        return ended_with(error, attempt, context)
+    return succeeded(context)
+
+
+def ended_with(error: BaseException, attempt: Attempt, context: Context) -> Outcome:
+    """The outcome of an attempt that raised this. ``context`` is empty if it did not get far."""
+    match error:
+        case AirflowRescheduleException():
+            return _rescheduled(error, context)
+        case TaskDeferred() | TaskAwaitingInput():
+            return _deferred(error, attempt, context)
+        case AirflowSkipException():
+            return Outcome(
+                kind="skipped",
+                **_pushed(context),
+                message=_shown(_text(error), MAX_MESSAGE_BYTES),
+                map_name=_map_name(context),
+            )
+    outcome = _failed(error, _pushed(context), _map_name(context))
+    return _judged(outcome, error, context)
+
+
+def succeeded(context: Context) -> Outcome:
+    """The outcome of an attempt that ended well."""
     return Outcome(
         kind="success",
         **_pushed(context),
@@ -137,7 +150,7 @@ def _map_name(context: Context) -> str:
     return bounded_text(context["ti"].map_name, MAX_MAP_NAME_BYTES) if "ti" in context else ""
 
 
-def _places(dag: DAG | None) -> tuple[str, str]:
+def places(dag: DAG | None) -> tuple[str, str]:
     """The DAG file, and the directory of its bundle."""
     return (dag.fileloc, dag.bundle_dir) if dag else ("", "")
 
@@ -167,6 +180,18 @@ def _pushed(context: Context) -> dict[str, Any]:
 
 
 def _run(attempt: Attempt, dag: DAG | None, context: Context, channel: TaskChannel) -> None:
+    introduce_task(attempt, dag, context, channel)
+    with running(context):
+        task = make_ready(dag, context)
+        result = _execute(task, attempt, context)
+        wind_up(result, context)
+    hand_on(result, attempt, context)
+
+
+def introduce_task(
+    attempt: Attempt, dag: DAG | None, context: Context, channel: TaskChannel
+) -> None:
+    """Puts the task into its context, and what belongs to it."""
     task = copy.copy(_task(attempt, dag))
     instance = context["ti"]
     context["task"] = instance.task = task
@@ -176,23 +201,38 @@ def _run(attempt: Attempt, dag: DAG | None, context: Context, channel: TaskChann
         {} if task.params_are_asked else task.params,
         instance.dag_run.conf,
     )
-    with running(context):
-        instance.prefetch(_queries(task, context))
-        task, as_they_are = _of_instance(task, context)
-        instance.name_instance(context, is_done=False)
-        render_fields(task, dag, context, as_they_are)
-        if task.pre_execute_hook is not None:
-            task.pre_execute_hook(context)
-        task.pre_execute(context)
-        call_all(task.callbacks["execute"], context)
-        result = _execute(task, attempt, context)
-        if task.post_execute_hook is not None:
-            task.post_execute_hook(context, result)
-        task.post_execute(context, result)
-        instance.name_instance(context, is_done=True)
+
+
+def make_ready(dag: DAG | None, context: Context) -> BaseOperator:
+    """All that comes before ``execute``: arguments, templates and hooks. Returns the operator that
+    is to run."""
+    instance = context["ti"]
+    task: BaseOperator = context["task"]
+    instance.prefetch(_queries(task, context))
+    task, as_they_are = _of_instance(task, context)
+    instance.name_instance(context, is_done=False)
+    render_fields(task, dag, context, as_they_are)
+    if task.pre_execute_hook is not None:
+        task.pre_execute_hook(context)
+    task.pre_execute(context)
+    call_all(task.callbacks["execute"], context)
+    return task
+
+
+def wind_up(result: Any, context: Context) -> None:
+    """What comes after ``execute``."""
+    task: BaseOperator = context["task"]
+    if task.post_execute_hook is not None:
+        task.post_execute_hook(context, result)
+    task.post_execute(context, result)
+    context["ti"].name_instance(context, is_done=True)
+
+
+def hand_on(result: Any, attempt: Attempt, context: Context) -> None:
+    """Keeps the result and the updates of assets for the report."""
     if result is not None and attempt.do_xcom_push:
-        instance.keep(XCOM_RETURN_KEY, result)
-    instance.assets = context["outlet_events"].emissions()
+        context["ti"].keep(XCOM_RETURN_KEY, result)
+    context["ti"].assets = context["outlet_events"].emissions()
 
 
 def _add_assets(context: Context, task: BaseOperator, channel: TaskChannel) -> None:
@@ -227,19 +267,33 @@ def _of_instance(task: BaseOperator, context: Context) -> tuple[BaseOperator, li
 
 
 def _execute(task: BaseOperator, attempt: Attempt, context: Context) -> Any:
+    if is_plain_start(task, attempt):
+        return task.execute(context)
+    result = go_on(task, attempt, context)
+    return run_to_end(result) if inspect.iscoroutine(result) else result
+
+
+def is_plain_start(task: BaseOperator, attempt: Attempt) -> bool:
+    """Whether the attempt begins with ``execute``."""
+    return attempt.resume is None and not (
+        task.start_from_trigger and task.start_trigger_args is not None
+    )
+
+
+def go_on(task: BaseOperator, attempt: Attempt, context: Context) -> Any:
+    """In place of ``execute``: a deferred task goes on, or defers before it does anything."""
     if attempt.resume is not None:
         return resume(task, attempt.resume, context)
     start = task.start_trigger_args
-    if task.start_from_trigger and start is not None:
-        kwargs = msgspec.Raw(encode_value(start.trigger_kwargs or {}, attempt.task_id))
-        module = type(task).__module__
-        raise TaskDeferred(
-            trigger=make_trigger(TriggerCall(classpath=start.trigger_cls, kwargs=kwargs), module),
-            method_name=start.next_method,
-            kwargs=start.next_kwargs,
-            timeout=start.timeout,
-        )
-    return task.execute(context)
+    assert start is not None, "else it is a plain start"
+    kwargs = msgspec.Raw(encode_value(start.trigger_kwargs or {}, attempt.task_id))
+    module = type(task).__module__
+    raise TaskDeferred(
+        trigger=make_trigger(TriggerCall(classpath=start.trigger_cls, kwargs=kwargs), module),
+        method_name=start.next_method,
+        kwargs=start.next_kwargs,
+        timeout=start.timeout,
+    )
 
 
 def _task(attempt: Attempt, dag: DAG | None) -> BaseOperator:

@@ -11,6 +11,7 @@ import msgspec
 from millstream.core.spec import Action, EmptyAction, TaskSpec
 from millstream.core.xcoms import XComQuery
 from millstream.sdk import arguments
+from millstream.sdk.async_operator import BaseAsyncOperator, awaits, is_async_callable
 from millstream.sdk.authoring import current_dag
 from millstream.sdk.creation import INSTANCE_OF
 from millstream.sdk.mapping import (
@@ -21,6 +22,8 @@ from millstream.sdk.mapping import (
     length_of,
 )
 from millstream.sdk.operator import BaseOperator
+from millstream.sdk.operators.empty import EmptyOperator
+from millstream.sdk.operators.python import PythonOperator
 from millstream.sdk.xcom import XComArg, references
 
 if TYPE_CHECKING:
@@ -62,10 +65,21 @@ class MappedOperator(BaseOperator):
             for operator in reference.operators():
                 self.add_upstream(operator)
 
+    @property
+    def is_async(self) -> bool:
+        """As far as that is the same for all instances."""
+        kind, given = self.operator_class, self.partial_arguments
+        if kind.is_async is BaseAsyncOperator.is_async:
+            return True
+        function = given.get("python_callable")
+        return issubclass(kind, PythonOperator) and is_async_callable(function)
+
+    @property
+    def shares_loop(self) -> bool:
+        return self.is_async and awaits(self.operator_class)
+
     def action(self) -> Action:
         """The operator itself is made where the DAG file is loaded."""
-        from millstream.sdk.operators.empty import EmptyOperator
-
         if self.operator_class is EmptyOperator and not self.has_hooks:
             return EmptyAction()
         return super().action()
@@ -273,8 +287,6 @@ def with_elements(
 
 
 def _read_element(task_id: str, value: MappedArgument, place: Mapping[str, Any]) -> XComArg:
-    from millstream.sdk.operators.python import PythonOperator
-
     return PythonOperator(
         task_id=task_id,
         python_callable=_element,

@@ -402,6 +402,16 @@ class BaseOperator(Node):
         return any(hook is not None for hook in hooks) or bool(self.callbacks["execute"])
 
     @property
+    def is_async(self) -> bool:
+        """Whether its work is a coroutine, as in :class:`BaseAsyncOperator`."""
+        return False
+
+    @property
+    def shares_loop(self) -> bool:
+        """Whether a worker may run it in the event loop that the async tasks of a bundle share."""
+        return False
+
+    @property
     def log(self) -> logging.Logger:
         """The task's logger."""
         return logging.getLogger(f"millstream.task.{type(self).__name__}")

@@ -40,9 +40,9 @@ class DecoratedOperator(PythonOperator):
         self.multiple_outputs = multiple_outputs
         super().__init__(**kwargs)
 
-    def execute(self, context: Context) -> Any:
-        """Calls the function, and pushes its outputs."""
-        result = super().execute(context)
+    def take_result(self, result: Any, context: Context) -> Any:
+        """Pushes the outputs."""
+        result = super().take_result(result, context)
         if self.multiple_outputs and self.do_xcom_push and result is not None:
             if not isinstance(result, dict):
                 raise AirflowException(
@@ -64,9 +64,9 @@ class DecoratedBranch(DecoratedOperator):
 
     operator_name: ClassVar[str] = "@task.branch"
 
-    def execute(self, context: Context) -> Any:
-        """Calls the function, and follows what it returns."""
-        chosen = super().execute(context)
+    def take_result(self, result: Any, context: Context) -> Any:
+        """Follows what the function returned."""
+        chosen = super().take_result(result, context)
         follow(self, chosen, context)
         return chosen
 
@@ -80,9 +80,9 @@ class DecoratedShortCircuit(DecoratedOperator):
         self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
         super().__init__(**kwargs)
 
-    def execute(self, context: Context) -> Any:
-        """Calls the function; its result is the XCom."""
-        condition = super().execute(context)
+    def take_result(self, result: Any, context: Context) -> Any:
+        """Stops what comes after, or not; the function's result is the XCom."""
+        condition = super().take_result(result, context)
         if not condition:
             cut_off(self.ignore_downstream_trigger_rules, context)
         return condition

@@ -17,6 +17,7 @@ import sys
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import msgspec
@@ -103,9 +104,19 @@ def most_bytes() -> int:
 _current = Scope()
 
 
+# Of an async task: it shares its process with others, and its threads are those of
+# asyncio.to_thread, which keep the context.
+_own: ContextVar[Scope | None] = ContextVar("own_scope", default=None)
+
+
 def current_scope() -> Scope:
     """That of the task that runs."""
-    return _current
+    return _own.get() or _current
+
+
+def keep_own_scope(dag_file: str, bundle_dir: str) -> None:
+    """From now on, in this context, classes are looked for from this DAG file."""
+    _own.set(Scope(dag_file, bundle_dir))
 
 
 @contextmanager

@@ -34,9 +34,9 @@ class BaseBranchOperator(BaseOperator):
 class BranchPythonOperator(PythonOperator):
     """A branch whose choice a function returns."""
 
-    def execute(self, context: Context) -> Any:
-        """Calls the function, and follows what it returns."""
-        chosen = super().execute(context)
+    def take_result(self, result: Any, context: Context) -> Any:
+        """Follows what the function returned."""
+        chosen = super().take_result(result, context)
         follow(self, chosen, context)
         return chosen if chosen is None or isinstance(chosen, str) else list(chosen)
 
@@ -53,9 +53,9 @@ class ShortCircuitOperator(PythonOperator):
         self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
         super().__init__(**kwargs)
 
-    def execute(self, context: Context) -> Any:
-        """Calls the function; its result is the XCom."""
-        condition = super().execute(context)
+    def take_result(self, result: Any, context: Context) -> Any:
+        """Stops what comes after, or not; the function's result is the XCom."""
+        condition = super().take_result(result, context)
         if not condition:
             cut_off(self.ignore_downstream_trigger_rules, context)
         return condition

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from millstream.sdk.asset_events import Metadata
-from millstream.sdk.operator import BaseOperator
+from millstream.sdk.async_operator import BaseAsyncOperator, is_async_callable, run_to_end
 
 if TYPE_CHECKING:
     from millstream.sdk.context import Context
 
 
-class PythonOperator(BaseOperator):
+class PythonOperator(BaseAsyncOperator):
     """Calls ``python_callable(*op_args, **op_kwargs)``; its return value is the XCom.
 
     Arguments of the function that are named like a context key (``ti``, ``ds``, ``params``, ...)
-    are filled in, and ``**kwargs`` gets the whole context. An ``async def`` is run to its end.
-    Arguments that end in one of ``templates_exts`` are template files.
+    are filled in, and ``**kwargs`` gets the whole context. Arguments that end in one of
+    ``templates_exts`` are template files. An ``async def`` runs as those of
+    :class:`BaseAsyncOperator` do.
     """
 
     template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
@@ -46,19 +46,36 @@ class PythonOperator(BaseOperator):
             self.template_ext = tuple(templates_exts)
         super().__init__(**kwargs)
 
+    @property
+    def is_async(self) -> bool:
+        return is_async_callable(self.python_callable)
+
     def execute(self, context: Context) -> Any:
         """Calls the function."""
+        if self.is_async:
+            return super().execute(context)
+        result = self.call_function(context)
+        if inspect.isgeneratorfunction(self.python_callable):
+            result = _take_metadata(result, context)
+        elif inspect.iscoroutine(result):
+            result = run_to_end(result)
+        return self.take_result(result, context)
+
+    async def aexecute(self, context: Context) -> Any:
+        """Calls the function, and awaits it."""
+        return self.take_result(await self.call_function(context), context)
+
+    def take_result(self, result: Any, context: Context) -> Any:
+        """What follows from the function's result; returns the task's."""
+        return result
+
+    def call_function(self, context: Context) -> Any:
+        """Calls the function with the arguments that it takes."""
         if self.templates_dict is not None:
             context["templates_dict"] = self.templates_dict
         args = tuple(self.op_args)
         kwargs = call_arguments(self.python_callable, args, {**context, **self.op_kwargs})
-        result = self.python_callable(*args, **kwargs)
-        if inspect.isgeneratorfunction(self.python_callable):
-            return _take_metadata(result, context)
-        if inspect.iscoroutine(result):
-            with asyncio.Runner() as runner:
-                return runner.run(result)
-        return result
+        return self.python_callable(*args, **kwargs)
 
 
 def _take_metadata(yields: Generator[Any, None, Any], context: Context) -> Any:

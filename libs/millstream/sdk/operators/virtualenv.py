@@ -135,7 +135,7 @@ class IsolatedPython(PythonOperator):
                 os.getcwd(),
             )
             self._judge(code, Path(files[2]))
-            return self._result(pickling, Path(files[1]))
+            return self.take_result(self._result(pickling, Path(files[1])), context)
 
     def _pickling(self) -> Any:
         try:
