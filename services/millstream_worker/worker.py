@@ -70,7 +70,7 @@ class Worker:
             bus=bus,
             settings=settings,
             children=self.children,
-            bundles=Bundles(blobs, state_dir / "bundles"),
+            bundles=Bundles(blobs, state_dir / "bundles", settings.bundle_cache_mb << 20),
             blobs=blobs,
             reports=self.reports,
             scratch=scratch,

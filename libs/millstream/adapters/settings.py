@@ -42,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``dags_are_paused_at_creation``: whether a new DAG with a schedule begins paused, unless it
     says itself (of the api). ``xcom_classes`` are modules whose classes values may name, ``*`` for
     any part of a name; ``xcom_pickle`` lets tasks hand on any Python object (of workers).
+    ``bundle_cache_mb``: how much a worker keeps of bundles, in MiB, 0 for any amount.
     """
 
     nats_url: str = ""
@@ -71,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     xcom_max_bytes: int = 1024**3
     xcom_classes: tuple[str, ...] = ()
     xcom_pickle: bool = False
+    bundle_cache_mb: int = 2048
     log_level: str = "INFO"
     log_format: str = ""
     ready_fd: int = -1
