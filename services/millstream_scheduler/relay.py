@@ -24,7 +24,6 @@ from millstream.adapters.streams import (
     LATE_HEADER,
     NO_MESSAGE,
     create_events,
-    ensure_queue,
     event_subject,
     events_stream,
     provision,
@@ -33,9 +32,11 @@ from millstream.adapters.streams import (
 )
 from millstream.core.commands import Receipt, encode_receipts
 from millstream.core.errors import MillstreamError, StoreBehindStream, Unavailable
+from millstream.core.lanes import lane_name
 from millstream.core.state import State
 from millstream.core.wire import canonical_bytes, published_bytes, read_published
 from millstream_scheduler.admission import Sender
+from millstream_scheduler.lanes import Lanes
 
 log = structlog.get_logger(__name__)
 
@@ -98,7 +99,7 @@ class Relay:
         self._wake = asyncio.Event()
         # Not before the stream was seen to be ours: what is refused must not commit either.
         self._has_room = asyncio.Event()
-        self._queues: set[str] = set()
+        self._lanes = Lanes(bus, settings.shard, state)
         self._is_disturbed = False
         bus.when_reconnected(self.disturb)
 
@@ -106,23 +107,24 @@ class Relay:
         """Wait until the relay is not too far behind the commits."""
         await self._has_room.wait()
 
-    async def prepare_queues(self, queues: set[str]) -> None:
-        """Create the consumers of new queues, before the events that name them are committed. A
+    async def prepare_lanes(self, lanes: set[str]) -> None:
+        """Create the consumers of new lanes, before the events that name them are committed. A
         failure is left to the recovery."""
-        for queue in sorted(queues - self._queues):
-            try:
-                await ensure_queue(self._bus, self._shard, queue)
-                self._queues.add(queue)
-            except (Unavailable, JetStreamError):
-                self.disturb()
+        try:
+            await self._lanes.make(lanes)
+        except (Unavailable, JetStreamError):
+            self.disturb()
 
     def push(self, batch: list[Stored], payloads: list[bytes], settlement: Settlement) -> None:
         """Hand over a committed batch (possibly empty) and what to say when it is relayed."""
         for stored, payload in zip(batch, payloads, strict=True):
             record = stored.record
-            queue = _queue_of(record.data) if record.type in FOR_WORKERS else "_"
+            lane = "_"
+            if record.type in FOR_WORKERS:
+                lane = _lane_of(record.data)
+                self._lanes.note(lane)
             self._pending.append(
-                (record.position, event_subject(self._shard, record.type, queue), payload)
+                (record.position, event_subject(self._shard, record.type, lane), payload)
             )
         if batch:
             self._committed = batch[-1].record.position
@@ -173,11 +175,7 @@ class Relay:
         else:
             last = int(end["last_seq"])
             await self._check_history(last, int(end["messages"]))
-        self._queues.clear()
-        queues = self._state.queues() | {"default"}
-        for queue in sorted(queues):
-            await ensure_queue(self._bus, self._shard, queue)
-        self._queues |= queues
+        await self._lanes.recover()
         self._acked = self._published = last
         while self._pending and self._pending[0][0] <= last:
             self._pending.popleft()
@@ -222,10 +220,10 @@ class Relay:
         log.info("relay_from_postgres", first=first, last=last)
         async for stored in self._log.read_all(first, last):
             record = stored.record
-            queue = _queue_of(record.data) if record.type in FOR_WORKERS else "_"
+            lane = _lane_of(record.data) if record.type in FOR_WORKERS else "_"
             self._publish(
                 record.position,
-                event_subject(self._shard, record.type, queue),
+                event_subject(self._shard, record.type, lane),
                 published_bytes(canonical_bytes(record), stored.digest),
                 record.position == last or record.position % ACK_EVERY == 0,
             )
@@ -246,6 +244,8 @@ class Relay:
             if len(self._pending) <= MOST_KEPT:
                 self._has_room.set()
             self._settle()
+            if self._lanes.is_any_missing:
+                await self._lanes.make()
             until = min(len(self._pending), MOST_IN_FLIGHT)
             while sent < until:
                 position, subject, payload = self._pending[sent]
@@ -262,14 +262,12 @@ class Relay:
                     await self._idle()
 
     async def _idle(self) -> None:
-        """Wait for work. Now and then make sure that the queues' consumers are still there: where
-        somebody deleted one, its workers wait and cannot say so."""
+        """Wait for work."""
         try:
             async with asyncio.timeout(CONSUMER_CHECK_S):
                 await self._wake.wait()
         except TimeoutError:
-            for queue in sorted(self._queues):
-                await ensure_queue(self._bus, self._shard, queue)
+            await self._lanes.check()
 
     def _publish(self, position: int, subject: str, payload: bytes, is_asked: bool) -> None:
         """``is_asked``: the stream shall acknowledge. Each message names the sequence before it, so
@@ -336,12 +334,14 @@ class Relay:
         self._wake.set()
 
 
-class _Queue(msgspec.Struct):
+class _Ready(msgspec.Struct):
     queue: str
+    resources: dict[str, int] = {}
 
 
-_queue_decoder = msgspec.json.Decoder(_Queue)
+_ready_decoder = msgspec.json.Decoder(_Ready)
 
 
-def _queue_of(data: msgspec.Raw) -> str:
-    return _queue_decoder.decode(data).queue
+def _lane_of(data: msgspec.Raw) -> str:
+    ready = _ready_decoder.decode(data)
+    return lane_name(ready.queue, ready.resources)

@@ -42,6 +42,7 @@ from millstream.core.decisions.backfills import is_too_early, run_to_recall
 from millstream.core.errors import Fenced, Refused, Unavailable
 from millstream.core.events import Event
 from millstream.core.handle import handle, receipt, repeated_receipt
+from millstream.core.lanes import lanes_of
 from millstream.core.state import Run, RunKey, State, run_key
 from millstream.core.wire import canonical_bytes, chain_digest, published_bytes, to_event, to_record
 from millstream_scheduler.admission import UNKNOWN, Sender, admit, read_sender
@@ -172,7 +173,7 @@ class Writer:
         await self._recall_refused(batch)
         stored, payloads = self._chain(batch.events)
         if stored:
-            await self._relay.prepare_queues(_queues_of(batch))
+            await self._relay.prepare_lanes(_lanes_of(batch))
             await self._commit(stored, batch.secrets)
         elif batch.acks:
             # No commit would tell that another one has taken over, and a writer that was fenced
@@ -400,7 +401,7 @@ class Writer:
                 await asyncio.sleep(RETRY_AFTER_S)
 
 
-def _queues_of(batch: _Batch) -> set[str]:
-    """The queues that newly submitted DAGs name."""
+def _lanes_of(batch: _Batch) -> set[str]:
+    """The lanes of newly submitted DAGs."""
     submitted = [a.command for a in batch.asked if isinstance(a.command, SubmitDag)]
-    return {task.queue for command in submitted for task in command.spec.tasks}
+    return {lane for command in submitted for lane in lanes_of(command.spec)}

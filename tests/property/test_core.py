@@ -282,6 +282,7 @@ FIELDS = RUN_FIELDS | {
     "pool": st.sampled_from(["default_pool", "gpu"]),
     "pool_slots": st.integers(1, 3),
     "queue": TEXT,
+    "resources": st.dictionaries(TEXT, st.integers(1, 9), max_size=2),
     "cause": st.sampled_from(get_args(Cause)),
     "first_started_at": st.none() | INSTANTS,
     "isolation": st.sampled_from(["shared", "fresh"]),

@@ -9,6 +9,7 @@ import structlog
 
 from millstream.adapters.bus import Bus, JetStreamError
 from millstream.adapters.settings import Settings
+from millstream.core.lanes import asks
 
 log = structlog.get_logger(__name__)
 
@@ -20,6 +21,7 @@ NO_MESSAGE = 10037
 # first.
 LATE_HEADER = b"Ms-Late"
 _SECOND = 1_000_000_000
+_WORKER = "worker-"
 INBOX_ACK_WAIT_S = 5
 # What a worker took and died with is given to another after this time; one that lives says so.
 READY_ACK_WAIT_S = 6
@@ -35,8 +37,8 @@ def inbox_subject(shard: int, role: str, principal: str) -> str:
     return f"ms.in.{shard}.{role}.{principal}"
 
 
-def event_subject(shard: int, event_type: str, queue: str = "_") -> str:
-    return f"ms.ev.{shard}.{event_type}.{queue}"
+def event_subject(shard: int, event_type: str, lane: str = "_") -> str:
+    return f"ms.ev.{shard}.{event_type}.{lane}"
 
 
 def receipt_subject(role: str, principal: str) -> str:
@@ -70,8 +72,18 @@ def scheduler_consumer(shard: int) -> str:
     return f"scheduler-{shard}"
 
 
-def worker_consumer(queue: str) -> str:
-    return f"worker-{queue}"
+def lane_subject(shard: int) -> str:
+    """Where the relay says which lanes it has made consumers for."""
+    return f"ms.lane.{shard}"
+
+
+def worker_consumer(lane: str) -> str:
+    return f"{_WORKER}{lane}"
+
+
+def worker_lane(consumer: str) -> str:
+    """The lane of a consumer, "" for one that is none of a lane's."""
+    return consumer.removeprefix(_WORKER) if consumer.startswith(_WORKER) else ""
 
 
 def trigger_consumer(queue: str) -> str:
@@ -144,19 +156,22 @@ async def create_events(bus: Bus, settings: Settings, first_sequence: int) -> No
     )
 
 
-async def ensure_queue(bus: Bus, shard: int, queue: str) -> None:
-    """Create the consumers from which the workers of a queue pull, where they do not exist: tasks,
-    for which they need slots, and triggers, for which they need none."""
-    for event_type, name in (
-        ("TaskReady", worker_consumer(queue)),
-        ("TriggerReady", trigger_consumer(queue)),
-    ):
+def lane_consumers(lane: str) -> list[tuple[str, str]]:
+    """The consumers that a lane needs, each with the type of the events that it is for."""
+    consumers = [("TaskReady", worker_consumer(lane))]
+    return consumers if asks(lane) else [*consumers, ("TriggerReady", trigger_consumer(lane))]
+
+
+async def ensure_lane(bus: Bus, shard: int, lane: str) -> None:
+    """Create the consumers from which the workers of a lane pull, where they do not exist: of a
+    queue's plain lane also the one for its triggers, which ask for nothing."""
+    for event_type, name in lane_consumers(lane):
         await _ensure_consumer(
             bus,
             events_stream(shard),
             {
                 "durable_name": name,
-                "filter_subject": event_subject(shard, event_type, queue),
+                "filter_subject": event_subject(shard, event_type, lane),
                 "ack_policy": "explicit",
                 "ack_wait": READY_ACK_WAIT_S * _SECOND,
                 "max_ack_pending": MOST_UNACKNOWLEDGED,
@@ -164,6 +179,30 @@ async def ensure_queue(bus: Bus, shard: int, queue: str) -> None:
                 "deliver_policy": "all",
             },
         )
+
+
+async def consumer_names(bus: Bus, shard: int) -> set[str]:
+    """The names of all consumers of ready events. Raises :class:`JetStreamError` where there is no
+    stream."""
+    names: set[str] = set()
+    offset, total = 0, 1
+    while offset < total:
+        page = await bus.jetstream(f"CONSUMER.NAMES.{events_stream(shard)}", {"offset": offset})
+        found = page.get("consumers") or []
+        names.update(found)
+        offset, total = offset + len(found), page["total"] if found else 0
+    return names
+
+
+async def lane_is_idle(bus: Bus, shard: int, lane: str) -> bool:
+    """Does nothing wait in a lane? What was pulled and is not acknowledged counts as waiting."""
+    info = await bus.jetstream(f"CONSUMER.INFO.{events_stream(shard)}.{worker_consumer(lane)}")
+    return not info["num_pending"] and not info["num_ack_pending"]
+
+
+async def remove_lane(bus: Bus, shard: int, lane: str) -> None:
+    """Delete the consumer of a lane that nobody needs any more."""
+    await bus.jetstream(f"CONSUMER.DELETE.{events_stream(shard)}.{worker_consumer(lane)}")
 
 
 async def stream_state(bus: Bus, stream: str) -> dict[str, Any] | None:

@@ -224,7 +224,8 @@ class TaskReady(EventData, frozen=True, kw_only=True):
     needs. ``is_mapped_over``: other tasks have one instance for each item of the result. ``tries``
     is the number of attempts that used up a try before, plus one. ``resume``: the task goes on
     where it stopped to wait; ``first_started_at``: when a rescheduled task first began;
-    ``isolation`` "fresh": in a process that has run nothing before."""
+    ``isolation`` "fresh": in a process that has run nothing before; ``resources``: what a worker
+    must have free for it, by name."""
 
     queue: str
     version: int
@@ -243,6 +244,7 @@ class TaskReady(EventData, frozen=True, kw_only=True):
     pool: str = "default_pool"
     pool_slots: int = 1
     isolation: Isolation = "shared"
+    resources: dict[str, int] = {}
 
 
 class TaskStarted(EventData, frozen=True, kw_only=True):

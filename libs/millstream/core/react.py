@@ -268,6 +268,7 @@ def make_ready(run: Run, number: int, instance: Instance, map_index: Path) -> Fa
             pool=task.pool,
             pool_slots=task.pool_slots,
             isolation=task.isolation,
+            resources=task.resources,
         ),
     )
 

@@ -203,6 +203,8 @@ class TaskSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     returns_dag_result: bool = False
     marks: MarkedTask | None = None
     isolation: Isolation = "shared"
+    # What a worker must have free for it, by name.
+    resources: dict[str, int] = {}
 
 
 class DagSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -15,6 +15,7 @@ from millstream.core.dags import Dag, DagVersion
 from millstream.core.deferral import Resume
 from millstream.core.event_parts import Choice, RunInfo, Where
 from millstream.core.events import RunCreated, RunMarked, TaskAwaitsInput, TaskDeferred
+from millstream.core.lanes import lanes_of
 from millstream.core.limits import Limits, Seats
 from millstream.core.past import Past
 from millstream.core.spec import CallbackAction
@@ -242,11 +243,11 @@ class State:
         found = run.find(key[3], key[4]) if run is not None else None
         return None if found is None else found[1]
 
-    def queues(self) -> set[str]:
-        """Every queue that some DAG version names."""
-        return {
-            task.queue
-            for dag in self.dags.values()
-            for version in dag.versions.values()
-            for task in version.spec.tasks
-        }
+    def lanes(self) -> set[str]:
+        """The lanes in which something may become ready: those of the latest DAG versions and of
+        live runs. An older version that comes back brings its own with it."""
+        specs = [dag.latest.spec for dag in self.dags.values() if dag.versions]
+        versions = {id(run.version): run.version for run in self.runs.values()}
+        specs += [version.spec for version in versions.values()]
+        lanes = {lane for spec in specs for lane in lanes_of(spec)}
+        return lanes | {callback.queue for callback in self.callbacks.values()}

@@ -11,6 +11,14 @@ from zoneinfo import ZoneInfo
 from millstream.core.deadlines import check_deadlines
 from millstream.core.errors import InvalidArgument, InvalidDag
 from millstream.core.graph import find_cycle, group_chains, source_tasks
+from millstream.core.lanes import (
+    LONGEST_LANE,
+    MOST_LANES,
+    asks,
+    check_resources,
+    lane_name,
+    lanes_of,
+)
 from millstream.core.spec import (
     BashAction,
     DagSpec,
@@ -83,13 +91,24 @@ def check_dag(spec: DagSpec) -> None:
     for task in spec.tasks:
         problems += [_at(task, problem) for problem in _check_task(spec, task)]
     problems += _check_edges(spec) + _check_groups(spec) + _check_mapped_groups(spec)
-    problems += check_deadlines(spec) + _check_callbacks(spec)
+    problems += check_deadlines(spec) + _check_callbacks(spec) + _check_lanes(spec)
     if problems:
         raise InvalidDag(spec.dag_id, problems)
 
 
 def _at(task: TaskSpec, problem: str) -> str:
     return f"line {task.line}: {problem}" if task.line else problem
+
+
+def _check_lanes(spec: DagSpec) -> list[str]:
+    """Each lane has a consumer of its own, and each worker looks after all of its queues'."""
+    asked = [lane for lane in lanes_of(spec) if asks(lane)]
+    if len(asked) <= MOST_LANES:
+        return []
+    return [
+        f"its tasks ask for {len(asked)} different combinations of queue and resources; at most "
+        f"{MOST_LANES} are allowed: round the counts up to a few sizes"
+    ]
 
 
 def _check_callbacks(spec: DagSpec) -> list[str]:
@@ -199,6 +218,13 @@ def _check_task(spec: DagSpec, task: TaskSpec) -> list[str]:
             f"task {task.task_id!r}: queue {task.queue!r} may hold only ASCII letters, digits, "
             f"'_' and '-'"
         )
+    asked = [f"task {task.task_id!r}: {problem}" for problem in check_resources(task.resources)]
+    if not asked and len(lane_name(task.queue, task.resources)) > LONGEST_LANE:
+        asked.append(
+            f"task {task.task_id!r}: its queue and resources have more than {LONGEST_LANE} "
+            f"characters together"
+        )
+    problems += asked
     problems += [
         f"task {task.task_id!r} is mapped over {name!r}, which must be upstream of it"
         for source in task.mapped_over

@@ -201,6 +201,7 @@ def _task_to_proto(task: TaskSpec) -> dags_pb2.TaskSpec:
         returns_dag_result=task.returns_dag_result,
         marks=None if task.marks is None else _marks_to_proto(task.marks),
         isolation=task.isolation,
+        resources=task.resources,
     )
     match task.action:
         case BashAction() as bash:
@@ -274,6 +275,7 @@ def _task_from_proto(task: dags_pb2.TaskSpec) -> TaskSpec:
         isolation=_one_of(
             task.isolation or "shared", f"isolation of task {task.task_id!r}", ("shared", "fresh")
         ),
+        resources=dict(sorted(task.resources.items())),
     )
 
 

@@ -34,7 +34,6 @@ IGNORED_DAG_ARGUMENTS = frozenset(
 _NOTHING: tuple[Any, ...] = (None, [], ())
 PLANNED_TASK_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "end_date": (None,),
-    "resources": (None,),
     "executor": (None,),
     "executor_config": (None, {}),
     "allow_nested_operators": (None, True),

@@ -27,6 +27,7 @@ from millstream.sdk.errors import (
 )
 from millstream.sdk.limits import PriorityWeightStrategy
 from millstream.sdk.params import ParamsDict
+from millstream.sdk.resources import resources_of
 from millstream.sdk.retry_policy import RetryPolicy
 from millstream.sdk.setup_teardown import (
     SetupTeardownScope,
@@ -55,11 +56,12 @@ class BaseOperator(Node):
     """One task of a DAG. Subclasses implement ``execute(context)``, whose return value is the XCom.
 
     Durations are timedeltas or seconds. ``retry_exponential_backoff``: False, True (factor 2) or
-    the factor itself. ``exclusive``: never two attempts of it at the same time, not even when a
-    worker is cut off. ``isolation``: "shared", in a process that has run other tasks of its bundle
-    before, or "fresh", in one of its own. ``pre_execute`` and ``post_execute`` are functions that
-    are called like, and before, the methods of these names. The other arguments mean what they mean
-    in Airflow 3.
+    the factor itself. ``resources``: what a worker must have free for it, such as ``{"cpu": 2,
+    "memory": 4000, "gpu": 1}``, memory in MB. ``exclusive``: never two attempts of it at the same
+    time, not even when a worker is cut off. ``isolation``: "shared", in a process that has run
+    other tasks of its bundle before, or "fresh", in one of its own. ``pre_execute`` and
+    ``post_execute`` are functions that are called like, and before, the methods of these names. The
+    other arguments mean what they mean in Airflow 3.
     """
 
     template_fields: Sequence[str] = ()
@@ -98,6 +100,7 @@ class BaseOperator(Node):
         execution_timeout: timedelta | float | None = None,
         trigger_rule: TriggerRule | str = TriggerRule.ALL_SUCCESS,
         queue: str = "default",
+        resources: Mapping[str, int] | None = None,
         exclusive: bool = False,
         isolation: Isolation = "shared",
         do_xcom_push: bool = True,
@@ -160,6 +163,7 @@ class BaseOperator(Node):
         )
         self.trigger_rule = arguments.trigger_rule_of(trigger_rule)
         self.queue = queue
+        self.resources = resources_of(resources)
         self.exclusive = exclusive
         self.isolation = arguments.isolation_of(isolation)
         self.do_xcom_push = do_xcom_push
@@ -508,6 +512,7 @@ class BaseOperator(Node):
             max_retry_delay_s=self.max_retry_delay_s,
             execution_timeout_s=self.execution_timeout_s,
             queue=self.queue,
+            resources=self.resources,
             exclusive=self.exclusive,
             isolation=self.isolation,
             do_xcom_push=self.do_xcom_push,

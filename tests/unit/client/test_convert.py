@@ -166,6 +166,7 @@ tasks = st.builds(
     marks=st.none()
     | st.builds(MarkedTask, dag_id=texts, task_id=texts, recursion_depth=st.integers(1, 20)),
     returns_dag_result=st.booleans(),
+    resources=st.dictionaries(texts, st.integers(-9, 2**31 - 1), max_size=3),
 )
 specs = st.builds(
     DagSpec,

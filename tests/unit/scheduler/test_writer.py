@@ -72,7 +72,7 @@ class FakeRelay:
     def disturb(self) -> None:
         pass
 
-    async def prepare_queues(self, queues: set[str]) -> None:
+    async def prepare_lanes(self, lanes: set[str]) -> None:
         pass
 
     def push(self, batch: list[Stored], payloads: list[bytes], settlement: Settlement) -> None:

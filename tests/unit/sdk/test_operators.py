@@ -99,7 +99,7 @@ def test_harmless_arguments_are_accepted_and_planned_ones_refused() -> None:
     EmptyOperator(
         task_id="t", owner="me", email_on_failure=True, provide_context=True, pool_slots=1
     )
-    for planned in ({"executor": "mine"}, {"resources": {"cpu": 1}}):
+    for planned in ({"executor": "mine"}, {"end_date": "2026-01-01"}):
         with pytest.raises(NotSupportedYet, match=r"EmptyOperator: .* is not supported yet"):
             EmptyOperator(task_id="t", **planned)
 

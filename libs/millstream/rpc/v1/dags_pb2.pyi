@@ -258,7 +258,7 @@ class DeadlineSpec(_message.Message):
     def __init__(self, name: _Optional[str] = ..., reference: _Optional[str] = ..., interval_s: _Optional[float] = ..., at: _Optional[str] = ..., max_runs: _Optional[int] = ..., min_runs: _Optional[int] = ...) -> None: ...
 
 class TaskSpec(_message.Message):
-    __slots__ = ("task_id", "bash", "python", "empty", "operator", "upstream", "trigger_rule", "retries", "retry_delay_s", "retry_multiplier", "max_retry_delay_s", "execution_timeout_s", "queue", "exclusive", "do_xcom_push", "doc", "line", "is_setup", "is_teardown", "on_failure_fail_dagrun", "mapped_over", "group", "edge_labels", "display_name", "owner", "pool", "pool_slots", "priority_weight", "weight_rule", "max_active_tis_per_dag", "max_active_tis_per_dagrun", "depends_on_past", "wait_for_downstream", "ignore_first_depends_on_past", "wait_for_past_depends_before_skipping", "callbacks", "inlets", "outlets", "returns_dag_result", "marks", "isolation")
+    __slots__ = ("task_id", "bash", "python", "empty", "operator", "upstream", "trigger_rule", "retries", "retry_delay_s", "retry_multiplier", "max_retry_delay_s", "execution_timeout_s", "queue", "exclusive", "do_xcom_push", "doc", "line", "is_setup", "is_teardown", "on_failure_fail_dagrun", "mapped_over", "group", "edge_labels", "display_name", "owner", "pool", "pool_slots", "priority_weight", "weight_rule", "max_active_tis_per_dag", "max_active_tis_per_dagrun", "depends_on_past", "wait_for_downstream", "ignore_first_depends_on_past", "wait_for_past_depends_before_skipping", "callbacks", "inlets", "outlets", "returns_dag_result", "marks", "isolation", "resources")
     class EdgeLabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -266,6 +266,13 @@ class TaskSpec(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class ResourcesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     BASH_FIELD_NUMBER: _ClassVar[int]
     PYTHON_FIELD_NUMBER: _ClassVar[int]
@@ -307,6 +314,7 @@ class TaskSpec(_message.Message):
     RETURNS_DAG_RESULT_FIELD_NUMBER: _ClassVar[int]
     MARKS_FIELD_NUMBER: _ClassVar[int]
     ISOLATION_FIELD_NUMBER: _ClassVar[int]
+    RESOURCES_FIELD_NUMBER: _ClassVar[int]
     task_id: str
     bash: BashAction
     python: PythonAction
@@ -348,7 +356,8 @@ class TaskSpec(_message.Message):
     returns_dag_result: bool
     marks: MarkedTask
     isolation: str
-    def __init__(self, task_id: _Optional[str] = ..., bash: _Optional[_Union[BashAction, _Mapping]] = ..., python: _Optional[_Union[PythonAction, _Mapping]] = ..., empty: _Optional[_Union[EmptyAction, _Mapping]] = ..., operator: _Optional[str] = ..., upstream: _Optional[_Iterable[str]] = ..., trigger_rule: _Optional[str] = ..., retries: _Optional[int] = ..., retry_delay_s: _Optional[float] = ..., retry_multiplier: _Optional[float] = ..., max_retry_delay_s: _Optional[float] = ..., execution_timeout_s: _Optional[float] = ..., queue: _Optional[str] = ..., exclusive: _Optional[bool] = ..., do_xcom_push: _Optional[bool] = ..., doc: _Optional[str] = ..., line: _Optional[int] = ..., is_setup: _Optional[bool] = ..., is_teardown: _Optional[bool] = ..., on_failure_fail_dagrun: _Optional[bool] = ..., mapped_over: _Optional[_Iterable[_Union[MapSource, _Mapping]]] = ..., group: _Optional[str] = ..., edge_labels: _Optional[_Mapping[str, str]] = ..., display_name: _Optional[str] = ..., owner: _Optional[str] = ..., pool: _Optional[str] = ..., pool_slots: _Optional[int] = ..., priority_weight: _Optional[int] = ..., weight_rule: _Optional[str] = ..., max_active_tis_per_dag: _Optional[int] = ..., max_active_tis_per_dagrun: _Optional[int] = ..., depends_on_past: _Optional[bool] = ..., wait_for_downstream: _Optional[bool] = ..., ignore_first_depends_on_past: _Optional[bool] = ..., wait_for_past_depends_before_skipping: _Optional[bool] = ..., callbacks: _Optional[_Iterable[str]] = ..., inlets: _Optional[_Iterable[_Union[AssetOrAlias, _Mapping]]] = ..., outlets: _Optional[_Iterable[_Union[AssetOrAlias, _Mapping]]] = ..., returns_dag_result: _Optional[bool] = ..., marks: _Optional[_Union[MarkedTask, _Mapping]] = ..., isolation: _Optional[str] = ...) -> None: ...
+    resources: _containers.ScalarMap[str, int]
+    def __init__(self, task_id: _Optional[str] = ..., bash: _Optional[_Union[BashAction, _Mapping]] = ..., python: _Optional[_Union[PythonAction, _Mapping]] = ..., empty: _Optional[_Union[EmptyAction, _Mapping]] = ..., operator: _Optional[str] = ..., upstream: _Optional[_Iterable[str]] = ..., trigger_rule: _Optional[str] = ..., retries: _Optional[int] = ..., retry_delay_s: _Optional[float] = ..., retry_multiplier: _Optional[float] = ..., max_retry_delay_s: _Optional[float] = ..., execution_timeout_s: _Optional[float] = ..., queue: _Optional[str] = ..., exclusive: _Optional[bool] = ..., do_xcom_push: _Optional[bool] = ..., doc: _Optional[str] = ..., line: _Optional[int] = ..., is_setup: _Optional[bool] = ..., is_teardown: _Optional[bool] = ..., on_failure_fail_dagrun: _Optional[bool] = ..., mapped_over: _Optional[_Iterable[_Union[MapSource, _Mapping]]] = ..., group: _Optional[str] = ..., edge_labels: _Optional[_Mapping[str, str]] = ..., display_name: _Optional[str] = ..., owner: _Optional[str] = ..., pool: _Optional[str] = ..., pool_slots: _Optional[int] = ..., priority_weight: _Optional[int] = ..., weight_rule: _Optional[str] = ..., max_active_tis_per_dag: _Optional[int] = ..., max_active_tis_per_dagrun: _Optional[int] = ..., depends_on_past: _Optional[bool] = ..., wait_for_downstream: _Optional[bool] = ..., ignore_first_depends_on_past: _Optional[bool] = ..., wait_for_past_depends_before_skipping: _Optional[bool] = ..., callbacks: _Optional[_Iterable[str]] = ..., inlets: _Optional[_Iterable[_Union[AssetOrAlias, _Mapping]]] = ..., outlets: _Optional[_Iterable[_Union[AssetOrAlias, _Mapping]]] = ..., returns_dag_result: _Optional[bool] = ..., marks: _Optional[_Union[MarkedTask, _Mapping]] = ..., isolation: _Optional[str] = ..., resources: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class MarkedTask(_message.Message):
     __slots__ = ("dag_id", "task_id", "logical_date", "recursion_depth")
