@@ -14,17 +14,12 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-import msgspec
-
-from millstream.core.asset_events import AssetAnswer, AssetEventRecord, AssetEventsQuestion
 from millstream.core.errors import MillstreamError
 from millstream.core.spec import CallbackAction, PythonAction
-from millstream.core.xcoms import XComAnswer, XComPull
 from millstream.sdk.dag import DAG
 from millstream.sdk.errors import AirflowTaskTerminated
 from millstream.sdk.execution import (
@@ -38,46 +33,37 @@ from millstream.sdk.execution import (
 from millstream.sdk.load import load_dags
 from millstream.sdk.masking import masker
 from millstream.sdk.stores import asking
-from millstream_worker.blob_files import read_blob_file, write_blob_file
 from millstream_worker.frames import (
     LENGTH,
     Answer,
-    AskAssets,
-    AskStates,
-    Change,
     Done,
-    Fetch,
     Fetched,
-    Find,
     FromChild,
     Mask,
-    Pull,
     Pulled,
     Question,
     Run,
-    Store,
     ToChild,
     Told,
     ToldAssets,
     encode_frame,
     to_child_decoder,
 )
+from millstream_worker.task_line import TaskLine
 
 _PR_SET_PDEATHSIG = 1
-_answer_decoder = msgspec.json.Decoder(XComAnswer)
-_asset_decoder = msgspec.json.Decoder(AssetAnswer)
 
 
 class WorkerGone(Exception):
     """The socket to the worker is closed: nobody wants the result."""
 
 
-class Channel:
+class Channel(TaskLine):
     """The socket to the worker; what a task asks for goes through it."""
 
     def __init__(self, connection: socket.socket, scratch: Path) -> None:
+        super().__init__(scratch)
         self._connection = connection
-        self._scratch = scratch
         self._asking = threading.Lock()  # a task may ask from several threads
         self._is_open = False
         self._is_waiting = 0
@@ -107,59 +93,15 @@ class Channel:
         (length,) = LENGTH.unpack(self._read(LENGTH.size))
         return to_child_decoder.decode(self._read(length))
 
-    def pull_xcoms(self, pull: XComPull) -> XComAnswer:
-        """As :class:`TaskChannel` says. Raises :class:`MillstreamError`."""
-        answer = self._ask(Pull(pull))
-        assert isinstance(answer, Pulled)
-        return _answer_decoder.decode(answer.answer)
-
-    def get_blob(self, key: str) -> bytes:
-        """As :class:`TaskChannel` says. Raises :class:`MillstreamError`."""
-        answer = self._ask(Fetch(key))
-        assert isinstance(answer, Fetched)
-        return read_blob_file(answer.path, key, answer.is_yours)
-
-    def put_blob(self, buffers: Sequence[bytes | memoryview]) -> str:
-        """As :class:`TaskChannel` says. Raises :class:`MillstreamError`."""
-        key = self._told(Store(write_blob_file(self._scratch, buffers)))
-        assert key is not None
-        return key
-
-    def find_asset_events(self, asked: AssetEventsQuestion) -> list[AssetEventRecord]:
-        """As :class:`TaskChannel` says. Raises :class:`MillstreamError`."""
-        answer = self._ask(AskAssets(asked))
-        assert isinstance(answer, ToldAssets)
-        return list(_asset_decoder.decode(answer.answer).events)
-
-    def find_variable(self, key: str) -> str | None:
-        return self._told(Find("variable", key))
-
-    def find_connection(self, conn_id: str) -> str | None:
-        return self._told(Find("connection", conn_id))
-
-    def set_variable(self, key: str, value: str, description: str) -> None:
-        self._told(Change(key, value, description))
-
-    def delete_variable(self, key: str) -> bool:
-        return self._told(Change(key, None)) is not None
-
-    def find_states(self, question: bytes) -> bytes:
-        """As :class:`TaskChannel` says."""
-        return (self._told(AskStates(question)) or "").encode()
-
     def mask(self, values: list[str]) -> None:
         """Returns when the worker masks them: what is printed after that comes later."""
         self._untold += values
         if self._is_open and os.getpid() == self._pid:
-            self._told(Mask(self._untold))
+            self.told(Mask(self._untold))
             self._untold = []
 
-    def _told(self, question: Store | Find | Change | Mask | AskStates) -> str | None:
-        answer = self._ask(question)
-        assert isinstance(answer, Told)
-        return answer.value
-
-    def _ask(self, question: Question) -> Answer:
+    def ask(self, question: Question) -> Answer:
+        """As :class:`TaskLine` says."""
         if self._is_waiting == threading.get_ident():
             raise MillstreamError("the task was stopped while it waited for an answer")
         with self._asking:

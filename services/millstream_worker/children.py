@@ -21,10 +21,12 @@ from millstream_worker.frames import (
     Answer,
     Asked,
     Done,
+    Ended,
     Fired,
     FrameReader,
     FromChild,
     Mask,
+    Printed,
     Question,
     Run,
     Said,
@@ -215,7 +217,7 @@ class Child:
             case Mask(values=values):
                 self.masker.add(values)
                 self.write(Told())
-            case Fired() | Said() | Asked():
+            case Fired() | Said() | Asked() | Printed() | Ended():
                 pass  # the words of another kind of process
             case _:
                 asking = asyncio.ensure_future(self._ask(message))

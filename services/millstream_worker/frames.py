@@ -112,6 +112,10 @@ class AskStates(msgspec.Struct, frozen=True, tag_field="kind", tag="ask_states")
     question: bytes
 
 
+Question = Pull | Fetch | Store | AskAssets | AskStates | Find | Change | Mask
+Answer = Pulled | Fetched | ToldAssets | Told
+
+
 class RunTrigger(msgspec.Struct, frozen=True, tag_field="kind", tag="run_trigger"):
     """Run a trigger until it fires. After ``timeout_at`` nobody waits for it any more."""
 
@@ -145,18 +149,43 @@ class Said(msgspec.Struct, frozen=True, tag_field="kind", tag="said"):
 
 
 class Asked(msgspec.Struct, frozen=True, tag_field="kind", tag="asked"):
-    """A trigger's question. The answer bears the same number."""
+    """A question of a trigger or of an async task. The answer bears the same number."""
 
     number: int
     token: str
-    question: AskStates | Find
+    question: Question
 
 
 class Answered(msgspec.Struct, frozen=True, tag_field="kind", tag="answered"):
     """The answer to `Asked`."""
 
     number: int
-    answer: Told
+    answer: Answer
+
+
+class RunTask(msgspec.Struct, frozen=True, tag_field="kind", tag="run_task"):
+    """Run an attempt of an async task beside others."""
+
+    token: str
+    run: Run
+
+
+class StopTask(msgspec.Struct, frozen=True, tag_field="kind", tag="stop_task"):
+    """End it: with ``on_kill`` and a cancellation, and after ``grace_s`` in any case. ``why`` is
+    what its error says; ``is_timeout``: its ``execution_timeout`` is over."""
+
+    token: str
+    why: str
+    is_timeout: bool = False
+    grace_s: float = 0.0
+
+
+class Printed(msgspec.Struct, frozen=True, tag_field="kind", tag="printed"):
+    """An async task wrote this to ``stdout`` or ``stderr``."""
+
+    token: str
+    source: str
+    data: bytes
 
 
 class Done(msgspec.Struct, frozen=True, tag_field="kind", tag="done"):
@@ -167,10 +196,15 @@ class Done(msgspec.Struct, frozen=True, tag_field="kind", tag="done"):
     ended_at: datetime
 
 
-Question = Pull | Fetch | Store | AskAssets | AskStates | Find | Change | Mask
-Answer = Pulled | Fetched | ToldAssets | Told
-ToChild = Run | Answer | RunTrigger | CancelTrigger | Answered
-FromChild = Question | Done | Fired | Said | Asked
+class Ended(msgspec.Struct, frozen=True, tag_field="kind", tag="ended"):
+    """An async task is over."""
+
+    token: str
+    done: Done
+
+
+ToChild = Run | Answer | RunTrigger | CancelTrigger | Answered | RunTask | StopTask
+FromChild = Question | Done | Fired | Said | Asked | Printed | Ended
 
 _encoder = msgspec.json.Encoder()
 to_child_decoder: msgspec.json.Decoder[ToChild] = msgspec.json.Decoder(ToChild)

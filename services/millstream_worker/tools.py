@@ -10,6 +10,7 @@ from millstream.adapters.bus import Bus
 from millstream.adapters.settings import Settings
 from millstream_worker.bundles import Bundles
 from millstream_worker.children import Children
+from millstream_worker.hosts import Hosts
 from millstream_worker.reports import Reports
 from millstream_worker.secrets import Secrets
 
@@ -21,6 +22,7 @@ class Tools:
     bus: Bus
     settings: Settings
     children: Children
+    hosts: Hosts
     bundles: Bundles
     blobs: FsspecBlobs
     reports: Reports

@@ -1,5 +1,5 @@
-"""The process that runs the triggers of one bundle: an event loop, and a thread that watches
-whether somebody blocks it.
+"""The process that runs the triggers and the async tasks of one bundle: an event loop, and a thread
+that watches whether somebody blocks it.
 
 Like a task's process it holds no credentials and no connection but the socket to its worker.
 """
@@ -7,6 +7,7 @@ Like a task's process it holds no credentials and no connection but the socket t
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import ctypes
 import faulthandler
 import logging
@@ -17,11 +18,11 @@ import sys
 import threading
 import time
 import traceback
-from contextvars import ContextVar
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import IO
-
-import msgspec
+from pathlib import Path
+from typing import IO, Any
 
 from millstream.core.errors import MillstreamError
 from millstream.sdk.deferral import dag_module
@@ -30,120 +31,136 @@ from millstream.sdk.masking import masker
 from millstream.sdk.stores import asking
 from millstream.sdk.triggers.running import KILLED, Firing, run_trigger
 from millstream_worker.frames import (
-    Answered,
-    Asked,
     AskStates,
     CancelTrigger,
     Find,
     Fired,
-    FrameReader,
-    FromChild,
+    Mask,
+    Question,
+    RunTask,
     RunTrigger,
     Said,
+    StopTask,
     ToChild,
-    encode_frame,
-    to_child_decoder,
+    Told,
 )
+from millstream_worker.host_link import HostLink
+from millstream_worker.host_output import HostOutput, HostStream
+from millstream_worker.host_tasks import HostTasks
+from millstream_worker.stepping import Mark, Steps, TaskFactory, current_token
+from millstream_worker.task_line import TaskLine
 
+# Where the worker looks for the one who was on the loop when this process died.
+MARK_SETTING = "MILLSTREAM_HOST_MARK"
 _PR_SET_PDEATHSIG = 1
 BEAT_S = 0.1
 BLOCKED_S = 1.0
+# Nobody else gets on: then the process ends, and who blocked it is to blame.
+MOST_BLOCKED_S = 60.0
+BLOCKED_EXIT = 75
 # The scheduler's own timer ends a wait; this is for the case that its word did not get here.
 GRACE_S = 5.0
 LONGEST_LINE = 16 * 1024
-
-_token: ContextVar[str] = ContextVar("trigger_token", default="")
+# Of asyncio.to_thread and of run_in_executor, for all tasks and triggers together.
+THREADS = 64
 
 
 class _Line:
     """One trigger's line to the worker."""
 
-    def __init__(self, host: Host, token: str) -> None:
-        self._host = host
+    def __init__(self, link: HostLink, token: str) -> None:
+        self._link = link
         self._token = token
 
     async def find_states(self, question: bytes) -> bytes:
-        return (await self._host.ask(self._token, AskStates(question)) or "").encode()
+        answer = await self._link.ask_soon(self._token, AskStates(question))
+        assert isinstance(answer, Told)
+        return (answer.value or "").encode()
+
+
+class _TriggerStore(TaskLine):
+    """Variables and connections for triggers. Those who ask wait, so they ask in a thread."""
+
+    def __init__(self, link: HostLink, scratch: Path) -> None:
+        super().__init__(scratch)
+        self._link = link
+
+    def ask(self, question: Question) -> Any:
+        if not isinstance(question, Find):
+            raise MillstreamError("a trigger cannot set or delete variables; its task can")
+        if threading.current_thread() is threading.main_thread():
+            raise MillstreamError(
+                f"{question.what} {question.name!r}: asking for it would block all triggers; ask "
+                f"in a thread: await asyncio.to_thread(...)"
+            )
+        return self._link.ask(current_token.get(), question)
 
 
 class _Store:
-    """Variables and connections for triggers. Those who ask wait, so they ask in a thread."""
+    """The store of whoever asks."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, tasks: HostTasks, triggers: _TriggerStore) -> None:
+        self._tasks = tasks
+        self._triggers = triggers
 
     def find_variable(self, key: str) -> str | None:
-        return self._find(Find("variable", key))
+        return self._line().find_variable(key)
 
     def find_connection(self, conn_id: str) -> str | None:
-        return self._find(Find("connection", conn_id))
+        return self._line().find_connection(conn_id)
 
     def set_variable(self, key: str, value: str, description: str) -> None:
-        raise MillstreamError(f"variable {key!r}: a trigger cannot set variables; its task can")
+        self._line().set_variable(key, value, description)
 
     def delete_variable(self, key: str) -> bool:
-        raise MillstreamError(f"variable {key!r}: a trigger cannot delete variables; its task can")
+        return self._line().delete_variable(key)
 
-    def _find(self, find: Find) -> str | None:
-        if threading.current_thread() is threading.main_thread():
+    def _line(self) -> TaskLine:
+        token = current_token.get()
+        if not token:
             raise MillstreamError(
-                f"{find.what} {find.name!r}: asking for it would block all triggers; ask in a "
-                f"thread: await asyncio.to_thread(...)"
+                "variables and connections cannot be asked for in a thread of its own, since async "
+                "tasks share a process; use asyncio.to_thread, or ask before"
             )
-        asking = self._host.ask(_token.get(), find)
-        return asyncio.run_coroutine_threadsafe(asking, self._loop).result()
+        return self._tasks.line(token) or self._triggers
 
 
 class Host:
     """The triggers that run, by the token of their claim."""
 
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
-        self._writer = writer
+    def __init__(self, link: HostLink, factory: TaskFactory, mark: Mark) -> None:
+        self._link = link
+        self._factory = factory
+        self._mark = mark
         self._running: dict[str, asyncio.Task[None]] = {}
         self._abouts: dict[str, str] = {}
-        self._answers: dict[int, asyncio.Future[str | None]] = {}
-        self._asked = 0
         self._modules: dict[str, str] = {}
         self._loading = asyncio.Lock()
         self.beat = time.monotonic()
 
-    def take(self, message: ToChild) -> None:
+    def __contains__(self, token: str) -> bool:
+        return token in self._running
+
+    def take(self, message: RunTrigger | CancelTrigger) -> None:
         """What the worker says."""
-        match message:
-            case RunTrigger():
-                self._abouts[message.token] = _about(message)
-                task = asyncio.get_running_loop().create_task(
-                    self._run(message), name=message.token
-                )
-                self._running[message.token] = task
-            case CancelTrigger(token=token, is_killed=is_killed):
-                running = self._running.get(token)
-                if running is not None:
-                    running.cancel(KILLED if is_killed else None)
-            case Answered(number=number, answer=answer):
-                future = self._answers.pop(number, None)
-                if future is not None and not future.done():
-                    if answer.error:
-                        future.set_exception(MillstreamError(answer.error))
-                    else:
-                        future.set_result(answer.value)
+        token = message.token
+        if isinstance(message, CancelTrigger):
+            running = self._running.get(token)
+            if running is not None:
+                running.cancel(KILLED if message.is_killed else None)
+            return
+        self._abouts[token] = _about(message)
+        context = contextvars.copy_context()
+        context.run(current_token.set, token)
+        self._factory.steps[token] = Steps(token, self._mark)
+        self._running[token] = asyncio.get_running_loop().create_task(
+            self._run(message), name=token, context=context
+        )
 
     def say(self, token: str, text: str) -> None:
         """A line for the log of the trigger's task."""
         for line in masker.mask(text).splitlines():
-            self._send(Said(token, line[:LONGEST_LINE]))
-
-    async def ask(self, token: str, question: AskStates | Find) -> str | None:
-        self._asked += 1
-        number = self._asked
-        future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        self._answers[number] = future
-        self._send(Asked(number, token, question))
-        try:
-            return await future
-        finally:
-            self._answers.pop(number, None)
+            self._link.send(Said(token, line[:LONGEST_LINE]))
 
     def about(self, token: str) -> str:
         return self._abouts.get(token, "")
@@ -154,7 +171,6 @@ class Host:
             await asyncio.sleep(BEAT_S)
 
     async def _run(self, run: RunTrigger) -> None:
-        _token.set(run.token)
         firing: Firing | None = None
         try:
             left_s = None
@@ -163,7 +179,7 @@ class Host:
             async with asyncio.timeout(left_s):
                 module = await self._module(run)
                 firing = await run_trigger(
-                    run.trigger, run.where.task_id, module, _Line(self, run.token)
+                    run.trigger, run.where.task_id, module, _Line(self._link, run.token)
                 )
         except TimeoutError:
             pass  # the task goes on without it
@@ -172,7 +188,8 @@ class Host:
         finally:
             self._running.pop(run.token, None)
             self._abouts.pop(run.token, None)
-            self._send(Fired(run.token, firing))
+            self._factory.steps.pop(run.token, None)
+            self._link.send(Fired(run.token, firing))
 
     async def _module(self, run: RunTrigger) -> str:
         """The module of the DAG file, if the trigger is defined in it. Raises
@@ -188,14 +205,12 @@ class Host:
                 self._modules[path] = await asyncio.to_thread(_load, path, run.bundle_dir)
         return self._modules[path]
 
-    def _send(self, message: FromChild) -> None:
-        if not self._writer.is_closing():
-            self._writer.write(encode_frame(message))
-
 
 def _load(path: str, bundle_dir: str) -> str:
-    load_dags(path, bundle_dir)
-    return dag_module(os.path.realpath(path))
+    real = os.path.realpath(path)
+    if not dag_module(real):  # else an async task needed it before
+        load_dags(path, bundle_dir)
+    return dag_module(real)
 
 
 def _about(run: RunTrigger) -> str:
@@ -208,12 +223,21 @@ def _about(run: RunTrigger) -> str:
 
 
 class Watch(threading.Thread):
-    """Says which trigger holds up all others, while it does."""
+    """Says who holds up all others, while it does, and ends the process if it goes on."""
 
-    def __init__(self, host: Host, loop: asyncio.AbstractEventLoop, out: IO[str]) -> None:
+    def __init__(
+        self,
+        host: Host,
+        mark: Mark,
+        about: Callable[[str], str],
+        say: Callable[[str, str], None],
+        out: IO[str],
+    ) -> None:
         super().__init__(daemon=True)
         self._host = host
-        self._loop = loop
+        self._mark = mark
+        self._about = about
+        self._say = say
         self._out = out
         self._main = threading.get_ident()
         self._said_at = 0.0
@@ -222,87 +246,110 @@ class Watch(threading.Thread):
         while True:
             time.sleep(BLOCKED_S / 4)
             beat = self._host.beat
-            if time.monotonic() - beat > BLOCKED_S and beat != self._said_at:
+            blocked_s = time.monotonic() - beat
+            if blocked_s > BLOCKED_S and beat != self._said_at:
                 self._said_at = beat
                 self._tell()
+            if blocked_s > MOST_BLOCKED_S:
+                self._end()
 
     def _tell(self) -> None:
-        task = asyncio.current_task(self._loop)
-        token = task.get_name() if task is not None else ""
-        frame = sys._current_frames().get(self._main)
-        place = "".join(traceback.format_stack(frame)[-1:]).strip() if frame else ""
-        about = self._host.about(token) or "something"
+        token = self._mark.read()
         text = (
-            f"{about} blocks the event loop of all triggers for more than {BLOCKED_S:g} s, at "
-            f"{' '.join(place.split())}: await what takes time, or use asyncio.to_thread"
+            f"{self._about(token) or 'something'} blocks the event loop of all triggers and async "
+            f"tasks for more than {BLOCKED_S:g} s, at {self._place()}: await what takes time, or "
+            f"use asyncio.to_thread"
         )
-        self._out.write(text + "\n")  # at once: the loop cannot say it
+        self._out.write(text + "\n")
         self._out.flush()
         if token:
-            self._loop.call_soon_threadsafe(self._host.say, token, text)
+            self._say(token, text)
+
+    def _end(self) -> None:
+        token = self._mark.read()
+        if not token:
+            return
+        text = f"the process ends, since it was blocked for {MOST_BLOCKED_S:g} s, at "
+        self._say(token, text + self._place())
+        os._exit(BLOCKED_EXIT)
+
+    def _place(self) -> str:
+        frame = sys._current_frames().get(self._main)
+        place = "".join(traceback.format_stack(frame)[-1:]).strip() if frame else ""
+        return " ".join(place.split())
 
 
-class _Log(logging.Handler):
-    """Log lines of a trigger go to the log of its task."""
+class _Executor(ThreadPoolExecutor):
+    """Threads that keep the context, so that what they print has an owner."""
+
+    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        return super().submit(contextvars.copy_context().run, function, *args, **kwargs)
+
+
+class _Lines:
+    """The lines of triggers: what they print, put together."""
 
     def __init__(self, host: Host) -> None:
-        super().__init__()
         self._host = host
-        self._loop = asyncio.get_running_loop()
-        self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        self._partial: dict[tuple[str, str], str] = {}
 
-    def emit(self, record: logging.LogRecord) -> None:
-        token = _token.get()
-        if token:
-            self._loop.call_soon_threadsafe(self._host.say, token, self.format(record))
-
-
-class _Printed:
-    """``sys.stdout`` of triggers: whole lines go to the log of the task that prints them."""
-
-    def __init__(self, host: Host) -> None:
-        self._host = host
-        self._loop = asyncio.get_running_loop()
-        self._partial: dict[str, str] = {}
-
-    def write(self, text: str) -> int:
-        token = _token.get()
-        *lines, rest = (self._partial.pop(token, "") + text).split("\n")
+    def put(self, token: str, source: str, data: bytes) -> None:
+        text = data.decode("utf-8", "replace")
+        *lines, rest = (self._partial.pop((token, source), "") + text).split("\n")
         if rest:
-            self._partial[token] = rest
+            self._partial[token, source] = rest
         for line in lines:
-            if token and line:
-                self._loop.call_soon_threadsafe(self._host.say, token, line)
-        return len(text)
-
-    def flush(self) -> None:
-        pass
-
-    def isatty(self) -> bool:
-        return False
+            if line:
+                self._host.say(token, line)
 
 
-async def serve(connection: socket.socket) -> None:
-    """Run triggers until the worker closes the socket."""
-    reader, writer = await asyncio.open_unix_connection(sock=connection)
-    host = Host(writer)
-    logging.basicConfig(level=logging.INFO, handlers=[_Log(host)])
-    Watch(host, asyncio.get_running_loop(), sys.stderr).start()
-    sys.stdout = _Printed(host)
+async def serve(connection: socket.socket, scratch: Path, mark: Mark) -> None:
+    """Run triggers and async tasks until the worker closes the socket."""
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(_Executor(THREADS, "to_thread"))
+    factory = TaskFactory()
+    loop.set_task_factory(factory)
+    closed = asyncio.Event()
+
+    def take(message: ToChild) -> None:
+        match message:
+            case RunTrigger() | CancelTrigger():
+                host.take(message)
+            case RunTask():
+                tasks.start(message)
+            case StopTask():
+                tasks.stop(message)
+
+    link = HostLink(connection, take, closed.set)
+    output = HostOutput(link, loop)
+    host = Host(link, factory, mark)
+    tasks = HostTasks(link, output, factory, mark, scratch)
+    lines = _Lines(host)
+    own_error = sys.stderr
+
+    def put(token: str, source: str, data: bytes) -> bool:
+        if token in tasks:
+            output.put(token, source, data)
+        elif token in host:
+            lines.put(token, source, data)
+        else:
+            return False
+        return True
+
+    def say(token: str, text: str) -> None:
+        put(token, "stderr", text.encode() + b"\n")
+
+    masker.tell(lambda values: link.send(Mask(values)))
+    sys.stdout = HostStream(sys.stdout, "stdout", put)
+    sys.stderr = HostStream(own_error, "stderr", put)
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stdout, format="%(levelname)s %(name)s: %(message)s"
+    )
+    Watch(host, mark, lambda token: tasks.about(token) or host.about(token), say, own_error).start()
     beating = asyncio.create_task(host.keep_beating())
-    frames = FrameReader()
-    try:
-        with asking(_Store(host)):
-            await _read(reader, frames, host)
-    except (ConnectionError, msgspec.MsgspecError):
-        pass
+    with asking(_Store(tasks, _TriggerStore(link, scratch))):
+        await closed.wait()
     beating.cancel()
-
-
-async def _read(reader: asyncio.StreamReader, frames: FrameReader, host: Host) -> None:
-    while data := await reader.read(1 << 16):
-        for body in frames.feed(data):
-            host.take(to_child_decoder.decode(body))
 
 
 def main() -> None:
@@ -312,12 +359,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
     connection = socket.socket(fileno=int(sys.argv[1]))
-    connection.setblocking(False)
     os.set_inheritable(connection.fileno(), False)
-    asyncio.run(serve(connection))
+    asyncio.run(serve(connection, Path(sys.argv[3]), Mark(Path(os.environ.pop(MARK_SETTING)))))
 
 
 if __name__ == "__main__":
     main()
-    sys.stderr.flush()
-    os._exit(0)  # threads of triggers would keep the process alive
+    os._exit(0)  # threads of tasks and triggers would keep the process alive

@@ -1,12 +1,11 @@
-"""The triggers of deferred tasks that this worker runs: one process for all of a bundle, however
+"""The triggers of deferred tasks that this worker runs, in the process of their bundle, however
 many they are. They take no slots."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
@@ -23,10 +22,10 @@ from millstream.core.events import Event, TriggerReady
 from millstream.core.wire import UnknownEvent, read_published, to_event
 from millstream.sdk.triggers.running import Firing
 from millstream_worker.ask_states import find_states
-from millstream_worker.children import Child, Children
 from millstream_worker.frames import (
     Answered,
     Asked,
+    AskStates,
     CancelTrigger,
     Find,
     Fired,
@@ -35,17 +34,15 @@ from millstream_worker.frames import (
     Said,
     Told,
 )
+from millstream_worker.hosts import HostProcess, Key
 from millstream_worker.tools import Tools
 
 log = structlog.get_logger(__name__)
 
 MOST_WANTED = 256
-IDLE_S = 60.0
-CALM_S = 60.0
 # A process that dies so often without a calm minute takes its triggers with it.
 MOST_CRASHES = 3
 LOOKUP_TIMEOUT_S = 2.0
-RESTART_AFTER_S = 0.5
 
 
 @dataclass(slots=True, eq=False)
@@ -60,50 +57,8 @@ class _Open:
     # Of the event that made it ready: what was decided before, it must not miss.
     position: int
     lines: int = 0
-
-
-@dataclass(slots=True)
-class _Bundle:
-    """The triggers of one bundle and the process that runs them."""
-
-    open: dict[str, _Open] = field(default_factory=dict)
+    python: str = ""
     host: HostProcess | None = None
-    starting: asyncio.Task[None] | None = None
-    crashes: int = 0
-    crashed_at: float = 0.0
-    idle_since: float = 0.0
-
-
-class HostProcess(Child):
-    """A process that runs triggers. What it writes to stderr goes to the worker's log."""
-
-    MODULE = "millstream_worker.trigger_host"
-
-    def __init__(
-        self,
-        children: Children,
-        on_said: Callable[[FromChild], None],
-        on_ended: Callable[[HostProcess], None],
-    ) -> None:
-        super().__init__(children.scratch, children.environment)
-        self._on_said = on_said
-        self._on_ended = on_ended
-        self._on_output = self._print
-
-    def tell(self, message: RunTrigger | CancelTrigger | Answered) -> None:
-        self.write(message)
-
-    async def watch(self) -> None:
-        """Wait for its end."""
-        await self.ended()
-        self._on_ended(self)
-
-    def _on_message(self, message: FromChild) -> None:
-        self._on_said(message)
-
-    def _print(self, source: str, data: bytes) -> None:
-        for line in data.decode("utf-8", "replace").splitlines():
-            log.warning("trigger_process_says", text=line[:2000])
 
 
 class Triggers:
@@ -121,12 +76,15 @@ class Triggers:
         self._new_token = new_token
         self._say = say
         self._unclaimed: dict[str, tuple[Where, Delivery]] = {}
-        self._bundle_of: dict[str, str] = {}
-        self._bundles: dict[str, _Bundle] = {}
+        self._open: dict[str, _Open] = {}
+        self._hosts = tools.hosts
+        self._hosts.on_said = self._on_message
+        self._hosts.on_died = self._on_died
+        self._hosts.needed = self._needed
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
-        return len(self._bundle_of) + len(self._unclaimed)
+        return len(self._open) + len(self._unclaimed)
 
     @property
     def want(self) -> int:
@@ -136,11 +94,7 @@ class Triggers:
     @property
     def tokens(self) -> list[str]:
         """The claims on triggers that run or are about to."""
-        return [*self._bundle_of, *self._unclaimed]
-
-    @property
-    def processes(self) -> int:
-        return sum(bundle.host is not None for bundle in self._bundles.values())
+        return [*self._open, *self._unclaimed]
 
     def take(self, delivery: Delivery) -> None:
         """A trigger of our queues is ready."""
@@ -166,19 +120,18 @@ class Triggers:
     @property
     def claimed(self) -> list[str]:
         """Those of ``tokens`` whose claim was accepted."""
-        return list(self._bundle_of)
+        return list(self._open)
 
     def stop(self, where: Where) -> None:
         """Somebody ended the task: its trigger is killed, and says nothing any more."""
-        for bundle in self._bundles.values():
-            for one in list(bundle.open.values()):
-                if one.where == where:
-                    self._cancel(one, is_killed=True)
+        for one in list(self._open.values()):
+            if one.where == where:
+                self._cancel(one, is_killed=True)
 
     def claim_again(self, tokens: set[str]) -> None:
         """The scheduler seems to have forgotten these claims: the tasks may have gone on."""
         for token in tokens:
-            one = self._find(token)
+            one = self._open.get(token)
             if one is not None:
                 self._spawn(self._check(one))
 
@@ -193,34 +146,18 @@ class Triggers:
         )
 
     def _cancel(self, one: _Open, *, is_killed: bool) -> None:
-        self._forget(one.token)
+        self._open.pop(one.token, None)
         self._tell(one, CancelTrigger(one.token, is_killed))
 
-    def tend(self) -> None:
-        """End processes that have had nothing to do for a while."""
-        now = time.monotonic()
-        for name, bundle in list(self._bundles.items()):
-            if bundle.open or bundle.starting is not None:
-                bundle.idle_since = now
-            elif now - bundle.idle_since > IDLE_S:
-                del self._bundles[name]
-                if bundle.host is not None:
-                    host, bundle.host = bundle.host, None
-                    host.kill()
-
     async def close(self) -> None:
-        """Kill all processes and wait."""
-        hosts = [bundle.host for bundle in self._bundles.values() if bundle.host is not None]
-        for bundle in self._bundles.values():
-            bundle.host = None
-        self._bundles.clear()
-        self._bundle_of.clear()
+        """They run no more."""
+        self._open.clear()
         self._unclaimed.clear()
         for task in list(self._tasks):
             task.cancel()
-        for host in hosts:
-            host.kill()
-        await asyncio.gather(*(host.ended() for host in hosts))
+
+    def _needed(self) -> set[Key]:
+        return {(one.ready.bundle, one.python) for one in self._open.values()}
 
     # --- from an event to a trigger that runs
 
@@ -237,61 +174,43 @@ class Triggers:
         if receipt.is_refused:
             return
         one = _Open(event.where, ready, token, started_at, "", event.position)
-        bundle = self._bundles.setdefault(ready.bundle, _Bundle(idle_since=time.monotonic()))
-        bundle.open[token] = one
-        self._bundle_of[token] = ready.bundle
+        self._open[token] = one
         try:
             if ready.bundle:
                 one.folder = str(await self._tools.bundles.fetch(ready.bundle))
         except MillstreamError as error:
             self._fire(one, Firing(cause="error", message=f"{type(error).__name__}: {error}"))
             return
-        if bundle.host is not None:
-            self._run(bundle.host, one)
-        elif bundle.starting is None:
-            bundle.starting = self._spawn(self._start_host(bundle, 0.0))
+        await self._run(one)
 
-    async def _start_host(self, bundle: _Bundle, after_s: float) -> None:
-        await asyncio.sleep(after_s)
-        host = HostProcess(self._tools.children, self._on_message, self._on_ended)
-        try:
-            await host.start()
-        except OSError as error:
-            log.error("trigger_process_not_started", error=str(error))
-            bundle.starting = self._spawn(self._start_host(bundle, after_s * 2 or RESTART_AFTER_S))
-            return
-        bundle.host, bundle.starting = host, None
-        self._spawn(host.watch())
-        for one in list(bundle.open.values()):
-            if one.folder or not one.ready.bundle:
-                self._run(host, one)
-
-    def _run(self, host: HostProcess, one: _Open) -> None:
+    async def _run(self, one: _Open) -> None:
         ready = one.ready
-        host.tell(
-            RunTrigger(
-                one.token, one.where, ready.trigger, one.folder, ready.file, ready.timeout_at
+        one.host = await self._hosts.get(ready.bundle, one.python)
+        if one.token in self._open:
+            one.host.tell(
+                RunTrigger(
+                    one.token, one.where, ready.trigger, one.folder, ready.file, ready.timeout_at
+                )
             )
-        )
 
     # --- what the process says
 
-    def _on_message(self, message: FromChild) -> None:
+    def _on_message(self, host: HostProcess, message: FromChild) -> None:
         match message:
             case Fired(token=token, firing=firing):
-                one = self._find(token)
+                one = self._open.get(token)
                 if one is None:
                     return
                 if firing is None:  # nobody waits for it any more
-                    self._forget(token)
+                    self._open.pop(token, None)
                 else:
                     self._fire(one, firing)
             case Said(token=token, text=text):
-                one = self._find(token)
+                one = self._open.get(token)
                 if one is not None:
                     self._publish_line(one, text)
             case Asked(token=token):
-                one = self._find(token)
+                one = self._open.get(token)
                 if one is not None:
                     self._spawn(self._answer(one, message))
 
@@ -300,6 +219,9 @@ class Triggers:
         if isinstance(question, Find):
             told = await self._tools.secrets.find(question, one.where.namespace, self._look_up)
             self._tell(one, Answered(asked.number, told))
+            return
+        if not isinstance(question, AskStates):
+            self._tell(one, Answered(asked.number, Told(error="a trigger cannot ask for that")))
             return
         try:
             value = await find_states(
@@ -324,32 +246,21 @@ class Triggers:
                 await asyncio.sleep(0.2)
 
     def _tell(self, one: _Open, message: CancelTrigger | Answered) -> None:
-        bundle = self._bundles.get(one.ready.bundle)
-        if bundle is not None and bundle.host is not None:
-            bundle.host.tell(message)
+        if one.host is not None:
+            one.host.tell(message)
 
-    def _on_ended(self, host: HostProcess) -> None:
+    def _on_died(self, host: HostProcess, crashes: int, culprit: str) -> None:
         """The process died: its triggers are run again, unless it does nothing but die."""
-        bundle = next((b for b in self._bundles.values() if b.host is host), None)
-        if bundle is None:
-            return
-        bundle.host = None
-        now = time.monotonic()
-        bundle.crashes = 1 if now - bundle.crashed_at > CALM_S else bundle.crashes + 1
-        bundle.crashed_at = now
-        log.error("trigger_process_died", how=host.ending, triggers=len(bundle.open))
-        if bundle.crashes >= MOST_CRASHES:
-            bundle.crashes = 0
-            why = f"the process of the triggers died {MOST_CRASHES} times: {host.ending}"
-            for one in list(bundle.open.values()):
+        for one in [each for each in self._open.values() if each.host is host]:
+            one.host = None
+            if crashes >= MOST_CRASHES and culprit in ("", one.token):
+                why = f"the process of the triggers died {crashes} times: {host.ending}"
                 self._fire(one, Firing(cause="error", message=why))
-        elif bundle.open:
-            bundle.starting = self._spawn(
-                self._start_host(bundle, RESTART_AFTER_S * 2**bundle.crashes)
-            )
+            else:
+                self._spawn(self._run(one))
 
     def _fire(self, one: _Open, firing: Firing) -> None:
-        self._forget(one.token)
+        self._open.pop(one.token, None)
         cause: Cause = firing.cause
         self._tools.reports.send(
             FireTrigger(
@@ -364,15 +275,6 @@ class Triggers:
                 traceback=firing.traceback,
             )
         )
-
-    def _find(self, token: str) -> _Open | None:
-        bundle = self._bundles.get(self._bundle_of.get(token, ""))
-        return None if bundle is None else bundle.open.get(token)
-
-    def _forget(self, token: str) -> None:
-        bundle = self._bundles.get(self._bundle_of.pop(token, ""))
-        if bundle is not None:
-            bundle.open.pop(token, None)
 
     def _publish_line(self, one: _Open, text: str) -> None:
         subject = log_subject(self._tools.shard, one.where)

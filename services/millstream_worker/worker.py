@@ -35,6 +35,7 @@ from millstream_worker.attempt import Running
 from millstream_worker.blob_files import empty_scratch
 from millstream_worker.bundles import Bundles
 from millstream_worker.children import Children
+from millstream_worker.hosts import Hosts
 from millstream_worker.intake import Intake
 from millstream_worker.reports import Reports
 from millstream_worker.secrets import Secrets
@@ -70,6 +71,7 @@ class Worker:
             bus=bus,
             settings=settings,
             children=self.children,
+            hosts=Hosts(self.children),
             bundles=Bundles(blobs, state_dir / "bundles", settings.bundle_cache_mb << 20),
             blobs=blobs,
             reports=self.reports,
@@ -113,7 +115,7 @@ class Worker:
                 for delivery in list(self._unclaimed.values()):
                     self._say(delivery, b"+WPI")
                 self.triggers.still_working()
-                self.triggers.tend()
+                self._tools.hosts.tend()
 
     async def drain(self, grace_s: float) -> None:
         """Stop pulling, hand back what did not start, let what runs end, deliver the reports."""
@@ -123,6 +125,7 @@ class Worker:
             running.abandon()
         await self.intake.settle(2)
         await self.triggers.close()
+        await self._tools.hosts.close()
         await self.reports.settle(2)
         await self._say_goodbye()
         await self.children.close()
