@@ -24,6 +24,7 @@ from millstream_api.events import EventService
 from millstream_api.heartbeats import Workers
 from millstream_api.hub import Hub
 from millstream_api.human_input import HumanInputService
+from millstream_api.logs import LogService
 from millstream_api.pools import PoolService
 from millstream_api.progress import Progress
 from millstream_api.runs import RunService
@@ -64,6 +65,7 @@ async def main(service: Service) -> None:
         ConnectionService(commands, snapshots, secrets, box, timeout_s),
         AssetService(commands, snapshots, timeout_s),
         HumanInputService(commands, snapshots, timeout_s),
+        LogService(bus, blobs, pool, snapshots, hub, settings.shard),
         PoolService(commands, snapshots, timeout_s),
         BackfillService(commands, snapshots, timeout_s),
         SystemService(bus, event_log, snapshots, workers),

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import fsspec
 
 from millstream.core.errors import MillstreamError, NotFound, Unavailable
 
+READ_BYTES = 256 * 1024
 _KEY = re.compile(r"[0-9a-f]{64}")
 _NAMED = re.compile(r"logs(/[A-Za-z0-9_=-][A-Za-z0-9_=.-]*)+")
 
@@ -128,6 +130,21 @@ class FsspecBlobs:
         except OSError as error:
             raise Unavailable(f"The blob store does not answer: {error}") from error
         return data
+
+    async def read_named(self, name: str) -> AsyncGenerator[bytes, None]:
+        """What `put_named` stored, a piece at a time. Raises NotFound or Unavailable."""
+        path = self._named(name)
+        try:
+            file = await asyncio.to_thread(self._fs.open, path, "rb", block_size=READ_BYTES)
+            try:
+                while piece := await asyncio.to_thread(file.read, READ_BYTES):
+                    yield piece
+            finally:
+                await asyncio.to_thread(file.close)
+        except FileNotFoundError as error:
+            raise NotFound(f"{name} is not in the blob store.") from error
+        except OSError as error:
+            raise Unavailable(f"The blob store does not answer: {error}") from error
 
     def _named(self, name: str) -> str:
         if not _NAMED.fullmatch(name):

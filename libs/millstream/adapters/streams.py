@@ -117,6 +117,7 @@ async def provision(bus: Bus, settings: Settings) -> None:
             "discard": "old",
             "max_bytes": settings.stream_max_bytes,
             "max_age": LOG_RETENTION_S * _SECOND,
+            "allow_direct": True,
             "num_replicas": 1,
         },
     )
@@ -218,6 +219,12 @@ async def stream_state(bus: Bus, stream: str) -> dict[str, Any] | None:
     return state
 
 
+async def stream_identity(bus: Bus, stream: str) -> tuple[str, int]:
+    """When a stream was made, which tells it from another of its name, and its last sequence."""
+    info = await bus.jetstream(f"STREAM.INFO.{stream}")
+    return str(info["created"]), int(info["state"]["last_seq"])
+
+
 async def _ensure_stream(bus: Bus, config: dict[str, Any]) -> None:
     """Creates the stream, or says in the log where an existing one differs: an operator may have
     tuned it."""
@@ -238,6 +245,10 @@ async def _ensure_stream(bus: Bus, config: dict[str, Any]) -> None:
                 0,
                 f"{key} is {info['config'].get(key)!r}, not {config[key]!r}",
             )
+    if config.get("allow_direct") and not info["config"].get("allow_direct"):
+        # A stream that an older release made; what an operator has tuned stays.
+        await bus.jetstream(f"STREAM.UPDATE.{name}", info["config"] | {"allow_direct": True})
+        log.info("stream_updated", stream=name, allow_direct=True)
 
 
 async def _ensure_consumer(bus: Bus, stream: str, config: dict[str, Any]) -> None:

@@ -26,6 +26,19 @@ DataDir = Annotated[
 Namespace = Annotated[str, typer.Option(envvar="MILLSTREAM_NAMESPACE", help="The namespace.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 OfDag = Annotated[str, typer.Option("--dag", help="The DAG, where the run id is not unique.")]
+MapIndex = Annotated[
+    str, typer.Option(help="The instance of a mapped task: 3, or 3,0 for a map in a map.")
+]
+
+
+def map_path(text: str) -> tuple[int, ...]:
+    """The value of ``--map-index``."""
+    try:
+        return tuple(int(part) for part in text.split(",")) if text else ()
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no path of map indices: write 3, or 3,0", param_hint="--map-index"
+        ) from None
 
 
 def connect(address: str | None, data_dir: Path | None, namespace: str) -> Client:

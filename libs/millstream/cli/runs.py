@@ -140,8 +140,20 @@ def tell_failures(console: Console, run: Run, tasks: list[TaskInstance]) -> None
         console.print(f"\n{_name(task)}: {harmless(task.reason)}", style="red", markup=False)
         if task.traceback:
             console.print(harmless(task.traceback.rstrip()), style="dim", markup=False)
+        if task.started_at is not None:
+            console.print(f"Its log: {log_command(run, task)}", markup=False, soft_wrap=True)
     if len(failed) > MOST_TRACEBACKS:
         console.print(f"\n... and {len(failed) - MOST_TRACEBACKS} more failed tasks.")
+
+
+def log_command(run: Run, task: TaskInstance) -> str:
+    """How to see the log of a task's latest attempt."""
+    import shlex
+
+    words = ["millstream", "logs", run.run_id, task.task_id, "--dag", run.dag_id]
+    if task.map_index:
+        words += ["--map-index", ",".join(map(str, task.map_index))]
+    return shlex.join(words)
 
 
 def _name(task: TaskInstance) -> str:

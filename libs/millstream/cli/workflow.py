@@ -8,6 +8,7 @@ from millstream.cli.connections import app as connections
 from millstream.cli.control import cancel, clear, mark
 from millstream.cli.dags import dags
 from millstream.cli.events import events
+from millstream.cli.logs import logs
 from millstream.cli.rebuild import rebuild
 from millstream.cli.runs import run, runs
 from millstream.cli.submit import submit
@@ -18,7 +19,7 @@ from millstream.cli.xcom import xcom
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    for command in (submit, trigger, clear, mark, cancel, runs, run, xcom, events, rebuild):
+    for command in (submit, trigger, clear, mark, cancel, runs, run, logs, xcom, events, rebuild):
         app.command()(command)
     app.add_typer(dags, name="dags")
     for group in (variables, connections):

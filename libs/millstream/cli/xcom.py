@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import Address, DataDir, Json, Namespace, OfDag, connect
+from millstream.cli.options import (
+    Address,
+    DataDir,
+    Json,
+    MapIndex,
+    Namespace,
+    OfDag,
+    connect,
+    map_path,
+)
 
 if TYPE_CHECKING:
     from millstream.client import XCom
@@ -16,9 +25,7 @@ def xcom(
     run_id: Annotated[str, typer.Argument(help="The id of the run.")],
     task: Annotated[str, typer.Argument(help="The task; none: list all XComs.")] = "",
     key: Annotated[str, typer.Option(help="The key.")] = "return_value",
-    map_index: Annotated[
-        str, typer.Option(help="The instance of a mapped task: 3, or 3,0 for a map in a map.")
-    ] = "",
+    map_index: MapIndex = "",
     dag: OfDag = "",
     json: Json = False,
     address: Address = None,
@@ -34,7 +41,7 @@ def xcom(
     with connect(address, data_dir, namespace) as client:
         run = client.get_run(run_id, dag)
         if task:
-            found_one = client.get_xcom(run, task, key, map_index=_path(map_index))
+            found_one = client.get_xcom(run, task, key, map_index=map_path(map_index))
             if json:
                 print_json(_plain(found_one))
             elif found_one.value_json:
@@ -55,15 +62,6 @@ def xcom(
         for one in found
     ]
     make_console().print(make_table(("task", "map", "key", "bytes", "value"), rows))
-
-
-def _path(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(",")) if text else ()
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is no path of map indices: write 3, or 3,0", param_hint="--map-index"
-        ) from None
 
 
 def _value(xcom: XCom) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from millstream.client.client import Client
 from millstream.client.control import Controlled, ControlledTask
 from millstream.client.errors import RunFailed, WaitTimeout
+from millstream.client.logs import LogLine, LogReader
 from millstream.client.models import (
     Dag,
     Event,
@@ -26,6 +27,8 @@ __all__ = [
     "ControlledTask",
     "Dag",
     "Event",
+    "LogLine",
+    "LogReader",
     "Run",
     "RunFailed",
     "RunRef",

@@ -19,6 +19,7 @@ from millstream.rpc.v1 import (
     dags_pb2_grpc,
     events_pb2_grpc,
     human_input_pb2_grpc,
+    logs_pb2_grpc,
     pools_pb2_grpc,
     runs_pb2_grpc,
     system_pb2_grpc,
@@ -57,6 +58,7 @@ class Channel:
         self.runs: Any = runs_pb2_grpc.RunServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.pools: Any = pools_pb2_grpc.PoolServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.inputs: Any = human_input_pb2_grpc.HumanInputServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self.logs: Any = logs_pb2_grpc.LogServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.assets: Any = assets_pb2_grpc.AssetServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.backfills: Any = backfills_pb2_grpc.BackfillServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.events: Any = events_pb2_grpc.EventServiceStub(self._channel)  # type: ignore[no-untyped-call]
@@ -93,21 +95,34 @@ class Channel:
     ) -> Iterator[Any]:
         """The events of a stream from position ``first`` on. A lost stream is opened again after
         the last event seen. Raises :class:`WaitTimeout` after ``timeout_s``."""
+        upcoming = first
+
+        def following() -> Any:
+            return request(upcoming)
+
+        for answer in self.stream(method, following, timeout_s):
+            upcoming = answer.event.position + 1
+            yield answer.event
+
+    def stream(
+        self, method: Callable[..., Any], request: Callable[[], Any], timeout_s: float | None
+    ) -> Iterator[Any]:
+        """The answers of a stream. A lost stream is opened again with what ``request`` gives then,
+        which must ask for what follows the last answer. Raises :class:`WaitTimeout` after
+        ``timeout_s``."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         outage = Outage(self.timeout_s)
-        upcoming = first
         while True:
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 raise WaitTimeout(f"The time of {timeout_s:g} s is over.")
             opened = time.monotonic()
-            stream = method(request(upcoming), timeout=left)
+            stream = method(request(), timeout=left)
             try:
                 for answer in stream:
                     outage.end()
                     self._was_reached = True
-                    upcoming = answer.event.position + 1
-                    yield answer.event
+                    yield answer
                 return
             except grpc.RpcError as error:
                 if time.monotonic() - opened > HEALTHY_S:

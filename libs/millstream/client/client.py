@@ -24,6 +24,7 @@ from millstream.client.control import (
 )
 from millstream.client.dag_file import read_dag_file
 from millstream.client.errors import RunFailed, WaitTimeout
+from millstream.client.logs import Logs
 from millstream.client.models import (
     Dag,
     Event,
@@ -86,6 +87,7 @@ class Client:
         self.assets = Assets(self._channel, namespace)
         self.approvals = Approvals(self._channel, namespace)
         self.pools = Pools(self._channel, namespace)
+        self.logs = Logs(self._channel, namespace)
         self.backfills = Backfills(self._channel, namespace)
 
     def __enter__(self) -> Client:
