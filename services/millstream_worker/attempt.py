@@ -16,10 +16,12 @@ from millstream.core.commands import FailAttempt, Receipt, StartAttempt
 from millstream.core.errors import MillstreamError, Unavailable
 from millstream.core.event_parts import Where
 from millstream.core.events import TaskReady
+from millstream.core.lanes import ASYNC
 from millstream.sdk.execution import Attempt
 from millstream_worker.answers import Answers
 from millstream_worker.children import Child, ChildDied
 from millstream_worker.frames import Done, Run
+from millstream_worker.hosts import GivenBack, Seat
 from millstream_worker.output import Output
 from millstream_worker.results import FinishReport, Results
 from millstream_worker.tools import Tools
@@ -31,7 +33,7 @@ FLUSH_S = 0.1
 
 
 class _Abandoned(Exception):
-    """The worker stops: another attempt will be made, and this one says nothing."""
+    """Another attempt will be made, and this one says nothing: the worker stops, say."""
 
 
 class Running:
@@ -56,11 +58,13 @@ class Running:
         self._trace = trace
         self._on_decided = on_decided
         self._started_at = datetime.now(UTC)
-        self._child: Child | None = None
+        self._child: Child | Seat | None = None
         self._claim: asyncio.Future[Receipt] | None = None
         self._is_claim_lost = False
         self._is_abandoned = False
         self._is_stopped = False
+        # It ended through no fault of its own: the scheduler is to make another at once.
+        self.is_given_back = False
         self._check: asyncio.Future[Receipt] | None = None
         self._checks = 0
         self._killed_because = ""
@@ -198,7 +202,8 @@ class Running:
         conf = ready.run.conf if ready.run.conf is not None else await self._answers.conf()
         run = Run(self._attempt(conf), folder, ready.file)
         self._raise_if_stopped()
-        self._child = await tools.children.acquire(ready.bundle, fresh=ready.isolation == "fresh")
+        place = tools.hosts if ASYNC in ready.resources else tools.children
+        self._child = await place.acquire(ready.bundle, fresh=ready.isolation == "fresh")
         self._output.masker = self._child.masker
         if self._killed_because:
             self._child.kill()
@@ -210,13 +215,17 @@ class Running:
             if self._killed_because:
                 return self._failed("AttemptKilled", self._killed_because)
             return self._failed("ChildDied", str(error))
+        except GivenBack as error:
+            self.is_given_back = not self._is_abandoned
+            raise _Abandoned from error
         except TimeoutError:
             limit = ready.execution_timeout_s
             return self._failed("AirflowTaskTimeout", f"execution_timeout of {limit:g} s is over")
         finally:
             # From here on it is another attempt's: a late refusal of our claim must not kill it.
             child, self._child = self._child, None
-            tools.children.release(child)
+            if isinstance(child, Child):
+                tools.children.release(child)
         if self._is_stopped and done.outcome.kind == "failed":
             raise _Abandoned  # that is how it was stopped
         return await self._results.of(done)
@@ -225,7 +234,7 @@ class Running:
         if self._is_stopped:
             raise _Abandoned
 
-    async def _run_in_child(self, child: Child, run: Run) -> Done:
+    async def _run_in_child(self, child: Child | Seat, run: Run) -> Done:
         """A short attempt needs no claim of its own: its result claims it as well."""
         running = asyncio.ensure_future(child.run(run, self._answers.answer, self._feed))
         try:
@@ -236,12 +245,27 @@ class Running:
             async with asyncio.timeout(self._ready.execution_timeout_s):
                 return await asyncio.shield(running)
         except TimeoutError:
+            if isinstance(child, Seat):
+                return await self._time_out(child, running)
             child.kill()
             raise
         finally:
             if not running.done():
                 child.kill()
                 await asyncio.gather(running, return_exceptions=True)
+
+    async def _time_out(self, seat: Seat, running: asyncio.Future[Done]) -> Done:
+        """What it says of its time-out itself, if that is a failure; else raises TimeoutError."""
+        limit = self._ready.execution_timeout_s
+        grace_s = self._tools.settings.kill_grace_s
+        seat.stop(grace_s, f"execution_timeout of {limit:g} s is over", late=True)
+        try:
+            done = await asyncio.shield(running)
+        except MillstreamError as error:
+            raise TimeoutError from error
+        if done.outcome.kind != "failed":
+            raise TimeoutError
+        return done
 
     def _attempt(self, conf: dict[str, Any]) -> Attempt:
         where, ready = self.where, self._ready

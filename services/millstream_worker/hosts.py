@@ -190,9 +190,6 @@ class Seat:
         self._is_killed = True
         self.stop(0.0)
 
-    def release(self) -> None:
-        """It is used no more."""
-
     def _end_host(self) -> None:
         """It has not ended, so somebody blocks the loop: nobody in there gets on."""
         if self._done is not None and not self._done.done() and self._host.is_alive:
@@ -256,10 +253,6 @@ class Hosts:
     async def acquire(self, bundle: str, python: str = "", fresh: bool = False) -> Seat:
         """A place for an attempt; like that of :class:`Children`, ``fresh`` has no meaning."""
         return Seat(await self.get(bundle, python))
-
-    def release(self, seat: Seat) -> None:
-        """It is used no more."""
-        seat.release()
 
     async def get(self, bundle: str, python: str = "") -> HostProcess:
         """The host, started if there is none: once, however many wait for it."""
