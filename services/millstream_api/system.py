@@ -48,6 +48,7 @@ def _worker(heard: Heard) -> system_pb2.WorkerStatus:
         worker_id=heartbeat.worker,
         queues=heartbeat.queues,
         slots=heartbeat.slots,
+        resources=heartbeat.resources,
         busy=len(heartbeat.attempts),
         last_heartbeat=timestamp_from(heard.at),
     )

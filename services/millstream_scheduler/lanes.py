@@ -14,8 +14,8 @@ from millstream.adapters.streams import (
     consumer_names,
     ensure_lane,
     lane_consumers,
-    lane_is_idle,
     lane_subject,
+    lane_waits,
     remove_lane,
     worker_lane,
 )
@@ -84,7 +84,7 @@ class Lanes:
         exist = [lane for lane in map(worker_lane, sorted(names)) if asks(lane)]
         needed = self._state.lanes() | self._missing
         for lane in exist:
-            if lane in needed or not await lane_is_idle(self._bus, self._shard, lane):
+            if lane in needed or await lane_waits(self._bus, self._shard, lane, with_pulled=True):
                 continue
             await remove_lane(self._bus, self._shard, lane)
             self._made.discard(lane)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,7 +38,7 @@ class _Abandoned(Exception):
 
 class Running:
     """An attempt of this worker. ``on_decided`` is called once, when its claim is decided either
-    way."""
+    way. What has an ``environment`` of its own gets a process of its own."""
 
     def __init__(
         self,
@@ -49,10 +49,12 @@ class Running:
         trace: str,
         token: str,
         on_decided: Callable[[], None],
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.where = where
         self.token = token
         self.is_exclusive = ready.exclusive
+        self._environment = dict(environment or {})
         self._tools = tools
         self._ready = ready
         self._trace = trace
@@ -200,10 +202,11 @@ class Running:
                 else await tools.bundles.fetch(ready.bundle)
             )
         conf = ready.run.conf if ready.run.conf is not None else await self._answers.conf()
-        run = Run(self._attempt(conf), folder, ready.file)
+        run = Run(self._attempt(conf), folder, ready.file, self._environment)
         self._raise_if_stopped()
         place = tools.hosts if ASYNC in ready.resources else tools.children
-        self._child = await place.acquire(ready.bundle, fresh=ready.isolation == "fresh")
+        is_fresh = ready.isolation == "fresh" or bool(self._environment)
+        self._child = await place.acquire(ready.bundle, fresh=is_fresh)
         self._output.masker = self._child.masker
         if self._killed_because:
             self._child.kill()

@@ -164,6 +164,7 @@ def serve(connection: socket.socket, scratch: Path) -> None:
             run = channel.begin()
         except (WorkerGone, ConnectionError):
             return
+        os.environ.update(run.environment)
         started_at = datetime.now(UTC)
         outcome = _run(run.attempt, run, dags, channel)
         os.chdir(home)

@@ -22,11 +22,13 @@ MAX_FRAME_BYTES = 2**31
 
 class Run(msgspec.Struct, frozen=True, tag_field="kind", tag="run"):
     """Run an attempt. ``bundle_dir`` is the unpacked bundle and ``file`` the DAG file in it; both
-    are empty for an attempt that needs none."""
+    are empty for an attempt that needs none. ``environment`` is set in the process before the file
+    is loaded, and meant for one that runs nothing else."""
 
     attempt: Attempt
     bundle_dir: str
     file: str
+    environment: dict[str, str] = {}
 
 
 class Pulled(msgspec.Struct, frozen=True, tag_field="kind", tag="pulled"):

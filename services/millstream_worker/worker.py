@@ -34,6 +34,7 @@ from millstream.core.wire import UnknownEvent, read_published, to_event
 from millstream_worker.attempt import Running
 from millstream_worker.blob_files import empty_scratch
 from millstream_worker.bundles import Bundles
+from millstream_worker.capacity import Capacity, Grant
 from millstream_worker.children import Children
 from millstream_worker.hosts import Hosts
 from millstream_worker.intake import Intake
@@ -57,7 +58,8 @@ class Worker:
     def __init__(self, bus: Bus, settings: Settings) -> None:
         self._bus = bus
         self._settings = settings
-        self._slots = settings.slots or os.cpu_count() or 1
+        self.capacity = Capacity.from_settings(settings)
+        self._slots = self.capacity.slots
         self._incarnation = f"{settings.instance}-{os.getpid():x}{time.time_ns():x}"
         self._count = 0
         state_dir = Path(settings.state_dir).absolute()
@@ -84,7 +86,7 @@ class Worker:
         self._stopped: OrderedDict[tuple[InstanceKey, int], None] = OrderedDict()
         self._last_contact = time.monotonic()
         self._connected_at = datetime.now(UTC)
-        self.intake = Intake(self._tools, self._slots, self.triggers, self._take, self._say)
+        self.intake = Intake(self._tools, self.capacity, self.triggers, self._take, self._say)
         bus.when_reconnected(self._on_reconnect)
 
     async def start(self) -> None:
@@ -144,7 +146,7 @@ class Worker:
         self._count += 1
         return f"{self._incarnation}-{self._count:x}"
 
-    async def _take(self, delivery: Delivery) -> None:
+    async def _take(self, delivery: Delivery, grant: Grant) -> None:
         try:
             record, _ = read_published(delivery.data)
             event = to_event(record)
@@ -173,6 +175,7 @@ class Worker:
             event.trace,
             token,
             self._decided(token),
+            grant.environment,
         )
         self._running[key] = running
         began = time.monotonic()
@@ -181,7 +184,7 @@ class Worker:
         finally:
             if self._running.get(key) is running:
                 del self._running[key]
-            self.intake.note_length(time.monotonic() - began)
+            self.intake.note_length(grant, time.monotonic() - began)
 
     def _may_be_old(self, delivery: Delivery, recorded_at: datetime) -> bool:
         """An event that was delivered before, relayed again, or is older than this connection may
@@ -255,6 +258,7 @@ class Worker:
                     incarnation=self._incarnation,
                     queues=self._settings.queues,
                     slots=self._slots,
+                    resources=self.capacity.offered,
                     attempts=tuple(dict.fromkeys([*part, *reported])),
                     claimed=tuple(token for token in part if token in claimed),
                 )

@@ -8,7 +8,8 @@ import msgspec
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """``incarnation`` is new with each start of the process and begins each of its claim tokens;
     ``attempts`` are the tokens of the claims that it runs or whose results it still has to
-    deliver; of those it runs, ``claimed`` are the ones whose claim was accepted."""
+    deliver; of those it runs, ``claimed`` are the ones whose claim was accepted. ``resources`` is
+    what it offers to the tasks that ask for some."""
 
     worker: str
     incarnation: str
@@ -16,6 +17,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     slots: int
     attempts: tuple[str, ...]
     claimed: tuple[str, ...] = ()
+    resources: dict[str, int] = {}
 
 
 _encoder = msgspec.json.Encoder()

@@ -17,9 +17,11 @@ from pathlib import Path
 import msgspec
 
 from millstream.core.errors import MillstreamError
+from millstream.core.lanes import ASYNC, check_resources
 from millstream.core.validate import MAX_MAP_LENGTH
 
 PREFIX = "MILLSTREAM_"
+_COUNTS = ("resources", "queue_slots")
 _LISTS = ("queues", "xcom_classes")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
@@ -35,7 +37,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     ``nats_url`` may carry credentials; ``blob_url`` is an fsspec URL or a directory; ``state_dir``
     is where a worker keeps its spool and its bundle cache. ``instance`` names this process on the
-    bus. ``trigger_capacity``: how many triggers of deferred tasks a worker runs at a time.
+    bus. ``slots``: how many attempts a worker runs at a time (0: one a CPU), and ``queue_slots``
+    how many of a queue's at most ("gpu=1,etl=4"). ``resources``: what it offers to the tasks that
+    ask for some ("gpu=2,license=1"); cpu and memory, in MB, are the machine's unless they are
+    named. ``async_capacity``: how many async tasks it runs at a time, and
+    ``trigger_capacity`` how many triggers of deferred tasks.
     ``max_map_length``: over how many elements a task or a group may be mapped.
     ``kill_grace_s``: how long a task that is stopped may clean up before it is killed.
     ``secret_key``: keys that encrypt variables and connections, the one in use first.
@@ -58,6 +64,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_address: str = ""
     queues: tuple[str, ...] = ("default",)
     slots: int = 0
+    queue_slots: dict[str, int] = {}
+    resources: dict[str, int] = {}
+    async_capacity: int = 1000
     trigger_capacity: int = 10_000
     lease_s: float = 15.0
     kill_grace_s: float = 10.0
@@ -101,9 +110,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     for field in msgspec.structs.fields(Settings):
         text = environ.get(f"{PREFIX}{field.name.upper()}")
         if text is not None:
-            values[field.name] = (
-                [part for part in text.split(",") if part] if field.name in _LISTS else text
-            )
+            values[field.name] = _parsed(field.name, text)
     values.setdefault(
         "instance", re.sub(r"[^A-Za-z0-9_-]", "-", f"{socket.gethostname()[:60]}-{os.getpid()}")
     )
@@ -118,4 +125,44 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
             raise InvalidSettings(
                 f"{name!r} cannot name an instance or a queue: use letters, digits, '_' and '-'."
             )
+    _check_counts(settings)
     return settings
+
+
+def _parsed(name: str, text: str) -> object:
+    if name in _LISTS:
+        return [part for part in text.split(",") if part]
+    if name not in _COUNTS:
+        return text
+    counts = {}
+    for part in text.replace(" ", "").split(","):
+        key, _, count = part.partition("=")
+        if part and not (key and count.isdecimal()):
+            raise InvalidSettings(
+                f"{PREFIX}{name.upper()}={text!r}: {part!r} is no name with a count; write it like "
+                f"gpu=2,license=1"
+            )
+        if part:
+            counts[key] = int(count)
+    return counts
+
+
+def _check_counts(settings: Settings) -> None:
+    """``gpu=0`` is allowed: the worker offers none."""
+    positive = {name: count for name, count in settings.resources.items() if count}
+    problems = check_resources(positive)
+    problems += [
+        f"queue_slots gives the queue {queue!r} {count} slots; it must be 1 or more"
+        for queue, count in settings.queue_slots.items()
+        if count < 1
+    ]
+    problems += [
+        f"queue_slots names the queue {queue!r}, which is not among the queues "
+        f"{', '.join(settings.queues)}"
+        for queue in settings.queue_slots
+        if queue not in settings.queues
+    ]
+    if ASYNC in settings.resources:
+        problems.append(f"resources names {ASYNC!r}, for which there is {PREFIX}ASYNC_CAPACITY")
+    if problems:
+        raise InvalidSettings(f"A setting is wrong: {problems[0]}.")

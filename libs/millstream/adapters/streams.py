@@ -195,10 +195,12 @@ async def consumer_names(bus: Bus, shard: int) -> set[str]:
     return names
 
 
-async def lane_is_idle(bus: Bus, shard: int, lane: str) -> bool:
-    """Does nothing wait in a lane? What was pulled and is not acknowledged counts as waiting."""
+async def lane_waits(bus: Bus, shard: int, lane: str, *, with_pulled: bool) -> bool:
+    """Does something wait in a lane? ``with_pulled``: also what was pulled and is not
+    acknowledged, such as what was handed back. Raises :class:`JetStreamError` where there is no
+    such lane."""
     info = await bus.jetstream(f"CONSUMER.INFO.{events_stream(shard)}.{worker_consumer(lane)}")
-    return not info["num_pending"] and not info["num_ack_pending"]
+    return bool(info["num_pending"] or (with_pulled and info["num_ack_pending"]))
 
 
 async def remove_lane(bus: Bus, shard: int, lane: str) -> None:

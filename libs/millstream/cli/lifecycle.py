@@ -156,6 +156,7 @@ def _api_status(address: str) -> dict[str, Any] | None:
                 "queues": list(worker.queues),
                 "slots": worker.slots,
                 "busy": worker.busy,
+                "resources": dict(sorted(worker.resources.items())),
             }
             for worker in answer.workers
         ],

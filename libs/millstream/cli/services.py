@@ -63,6 +63,12 @@ def worker(
     blob_url: BlobUrl = None,
     queues: Annotated[str | None, typer.Option(help="Queues to serve: a,b,c")] = None,
     slots: Annotated[int | None, typer.Option(min=0, help="Tasks at once; 0: by CPUs.")] = None,
+    queue_slots: Annotated[
+        str | None, typer.Option(help="Of a queue's tasks at most so many at once: gpu=1,etl=4")
+    ] = None,
+    resources: Annotated[
+        str | None, typer.Option(help="What it offers to tasks: gpu=2,license=1")
+    ] = None,
     state_dir: Annotated[str | None, typer.Option(help="Its spool and its cache.")] = None,
     instance: Instance = None,
 ) -> None:

@@ -150,6 +150,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     slots: int
     busy: int
     last_heartbeat: datetime | None
+    resources: dict[str, int] = {}
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -272,6 +273,7 @@ def status_from(status: system_pb2.GetStatusResponse) -> Status:
                 worker_id=worker.worker_id,
                 queues=tuple(worker.queues),
                 slots=worker.slots,
+                resources=dict(sorted(worker.resources.items())),
                 busy=worker.busy,
                 last_heartbeat=datetime_from(worker, "last_heartbeat"),
             )

@@ -332,7 +332,7 @@ async def test_a_worker_pulls_again_when_its_reports_are_delivered(
         if want:
             pulls_again.set()
 
-    monkeypatch.setattr(worker.intake._pullers[0], "set_want", set_want)
+    monkeypatch.setattr(worker.intake._plain[0].puller, "set_want", set_want)
     running = asyncio.create_task(worker.run())
     try:
         worker.intake.tune()

@@ -25,19 +25,23 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emillstream/rpc/v1/system.proto\x12\x11millstream.rpc.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetStatusRequest\"\x82\x01\n\x0cWorkerStatus\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0e\n\x06queues\x18\x02 \x03(\t\x12\r\n\x05slots\x18\x03 \x01(\x05\x12\x0c\n\x04\x62usy\x18\x04 \x01(\x05\x12\x32\n\x0elast_heartbeat\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb2\x01\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x14\n\x0clog_position\x18\x02 \x01(\x03\x12\r\n\x05\x65poch\x18\x03 \x01(\x03\x12\x1a\n\x12projected_position\x18\x04 \x01(\x03\x12\x30\n\x07workers\x18\x05 \x03(\x0b\x32\x1f.millstream.rpc.v1.WorkerStatus\x12\x19\n\x11nats_is_connected\x18\x06 \x01(\x08\x32g\n\rSystemService\x12V\n\tGetStatus\x12#.millstream.rpc.v1.GetStatusRequest\x1a$.millstream.rpc.v1.GetStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emillstream/rpc/v1/system.proto\x12\x11millstream.rpc.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetStatusRequest\"\xf7\x01\n\x0cWorkerStatus\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0e\n\x06queues\x18\x02 \x03(\t\x12\r\n\x05slots\x18\x03 \x01(\x05\x12\x0c\n\x04\x62usy\x18\x04 \x01(\x05\x12\x32\n\x0elast_heartbeat\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x41\n\tresources\x18\x06 \x03(\x0b\x32..millstream.rpc.v1.WorkerStatus.ResourcesEntry\x1a\x30\n\x0eResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"\xb2\x01\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x14\n\x0clog_position\x18\x02 \x01(\x03\x12\r\n\x05\x65poch\x18\x03 \x01(\x03\x12\x1a\n\x12projected_position\x18\x04 \x01(\x03\x12\x30\n\x07workers\x18\x05 \x03(\x0b\x32\x1f.millstream.rpc.v1.WorkerStatus\x12\x19\n\x11nats_is_connected\x18\x06 \x01(\x08\x32g\n\rSystemService\x12V\n\tGetStatus\x12#.millstream.rpc.v1.GetStatusRequest\x1a$.millstream.rpc.v1.GetStatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'millstream.rpc.v1.system_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_WORKERSTATUS_RESOURCESENTRY']._loaded_options = None
+  _globals['_WORKERSTATUS_RESOURCESENTRY']._serialized_options = b'8\001'
   _globals['_GETSTATUSREQUEST']._serialized_start=86
   _globals['_GETSTATUSREQUEST']._serialized_end=104
   _globals['_WORKERSTATUS']._serialized_start=107
-  _globals['_WORKERSTATUS']._serialized_end=237
-  _globals['_GETSTATUSRESPONSE']._serialized_start=240
-  _globals['_GETSTATUSRESPONSE']._serialized_end=418
-  _globals['_SYSTEMSERVICE']._serialized_start=420
-  _globals['_SYSTEMSERVICE']._serialized_end=523
+  _globals['_WORKERSTATUS']._serialized_end=354
+  _globals['_WORKERSTATUS_RESOURCESENTRY']._serialized_start=306
+  _globals['_WORKERSTATUS_RESOURCESENTRY']._serialized_end=354
+  _globals['_GETSTATUSRESPONSE']._serialized_start=357
+  _globals['_GETSTATUSRESPONSE']._serialized_end=535
+  _globals['_SYSTEMSERVICE']._serialized_start=537
+  _globals['_SYSTEMSERVICE']._serialized_end=640
 # @@protoc_insertion_point(module_scope)
