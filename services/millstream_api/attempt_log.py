@@ -25,8 +25,10 @@ from millstream_api.log_rows import AttemptState
 
 log = structlog.get_logger(__name__)
 
-# How long after its end an attempt's last lines may still be on their way.
+# How long after an attempt is over its lines may still be on their way: the first ones, and the
+# last ones of a log that has begun; and after how long they no longer are.
 GRACE_S = 1.0
+END_GRACE_S = 5.0
 SETTLED_S = 30.0
 # How long a reader who does not follow waits for NATS.
 PATIENCE_S = 3.0
@@ -37,6 +39,7 @@ SOON_S = 0.05
 UNKNOWN_S = 10.0
 # How long a claim may be undecided before its lines are taken for those of a refused one.
 UNDECIDED_S = 2.0
+LOST = "lost"
 
 
 class Sources(msgspec.Struct, frozen=True):
@@ -79,8 +82,9 @@ class AttemptLog:
             async for lines in finished:
                 yield lines
         if self._merge.has_ended and not self._has_trigger:
-            if not self.state.is_over:
-                await self._look()
+            await self._settle()
+            if self.state.state == LOST:
+                yield [self._without_end()]
             return
         stream = LogStream(self._sources.bus, self._subject)
         try:
@@ -135,6 +139,7 @@ class AttemptLog:
                 await asyncio.sleep(RETRY_S)
                 continue
             if messages:
+                self._over_since = None
                 async with aclosing(self._take(messages)) as taken:
                     async for lines in taken:
                         yield lines
@@ -150,6 +155,7 @@ class AttemptLog:
     async def _last(self) -> AsyncGenerator[list[Numbered], None]:
         """What can be told after the stream has no more."""
         if self._merge.has_ended:
+            await self._settle()
             return
         # The worker may have put it there and taken it from the stream since.
         async with aclosing(self._finished()) as finished:
@@ -159,8 +165,10 @@ class AttemptLog:
             yield [self._without_end()]
 
     def _lacks_its_end(self) -> bool:
-        """A trigger never says that it has ended."""
-        return self.state.is_over and not self._merge.has_ended and not self._has_trigger
+        """A trigger never says that it has ended, and a lost worker not that there was more."""
+        if self._has_trigger or not self.state.is_over:
+            return False
+        return self.state.state == LOST or not self._merge.has_ended
 
     async def _take(self, messages: list[LogMessage]) -> AsyncGenerator[list[Numbered], None]:
         """The lines of messages that were read."""
@@ -209,7 +217,8 @@ class AttemptLog:
         self._over_since = self._over_since or now
         ended = self.state.ended_at
         is_old = ended is not None and datetime.now(UTC) - ended > timedelta(seconds=SETTLED_S)
-        return is_old or now - self._over_since > GRACE_S
+        is_there_more = self._merge.has_lines and self.state.state != LOST
+        return is_old or now - self._over_since > (END_GRACE_S if is_there_more else GRACE_S)
 
     async def _is_surely_ended(self, now: float) -> bool:
         """Has the log of the claim that was accepted had its end for long, although the result of
@@ -223,6 +232,13 @@ class AttemptLog:
         self._ended_since = now
         return self._merge.claim in await self._sources.claims(self._where)
 
+    async def _settle(self) -> None:
+        """The log has ended: how the attempt did is known in a moment."""
+        since = time.monotonic()
+        while not self.state.is_over and time.monotonic() - since < GRACE_S:
+            await asyncio.sleep(SOON_S)
+            await self._look()
+
     async def _look(self) -> None:
         self._looked_at = time.monotonic()
         try:
@@ -233,7 +249,7 @@ class AttemptLog:
     def _without_end(self) -> Numbered:
         """Why the log just stops."""
         state = self.state
-        if state.state == "lost":
+        if state.state == LOST:
             return note(
                 f"The worker {state.worker} was lost while it ran this attempt: what the attempt "
                 f"printed last may not be here."
