@@ -81,7 +81,7 @@ class AttemptLog:
         async with aclosing(self._finished()) as finished:
             async for lines in finished:
                 yield lines
-        if self._merge.has_ended and not self._has_trigger:
+        if self._merge.has_ended:
             await self._settle()
             if self.state.state == LOST:
                 yield [self._without_end()]
@@ -99,16 +99,10 @@ class AttemptLog:
     def _subject(self) -> str:
         return log_subject(self._sources.shard, self._where)
 
-    @property
-    def _has_trigger(self) -> bool:
-        """The blob store has only the attempt's own part; that of its trigger is on the stream."""
-        return self.state.state == "deferred" or self.state.task_state == "deferred"
-
     async def _finished(self) -> AsyncGenerator[list[Numbered], None]:
         """What the blob store has beyond the next line; nothing if it has no log."""
         name = log_path(self._sources.shard, self._where)
         pieces = self._sources.blobs.read_named(name)
-        number = 0
         try:
             async with aclosing(pieces), aclosing(read_finished(pieces, self.next_line)) as found:
                 async for lines, number in found:
@@ -117,9 +111,7 @@ class AttemptLog:
                         yield lines
         except NotFound:
             return
-        claims = await self._sources.claims(self._where) if self._has_trigger else []
-        self._merge.accept(claims)
-        self._merge.end_part(claims[0] if claims else self._merge.claim, number)
+        self._merge.has_ended = True
 
     async def _live(
         self, stream: LogStream, is_followed: bool
@@ -165,8 +157,8 @@ class AttemptLog:
             yield [self._without_end()]
 
     def _lacks_its_end(self) -> bool:
-        """A trigger never says that it has ended, and a lost worker not that there was more."""
-        if self._has_trigger or not self.state.is_over:
+        """A lost worker may have put there what it had, and there was more."""
+        if not self.state.is_over:
             return False
         return self.state.state == LOST or not self._merge.has_ended
 
@@ -223,7 +215,7 @@ class AttemptLog:
     async def _is_surely_ended(self, now: float) -> bool:
         """Has the log of the claim that was accepted had its end for long, although the result of
         the attempt is not known? The scheduler or the projector may be away."""
-        if not self._merge.has_ended or self._has_trigger:
+        if not self._merge.has_ended:
             self._ended_since = None
             return False
         self._ended_since = self._ended_since or now

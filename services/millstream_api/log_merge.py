@@ -42,53 +42,39 @@ class Filter(msgspec.Struct, frozen=True):
 
 class LogMerge:
     """Takes the messages in the order of the stream. ``next_line``: the number of the line that
-    comes next. ``has_ended``: the last message of the log so far was its end.
+    comes next. ``has_ended``: the last message of the log was there.
 
-    A log may have several *parts*, each from a claim of its own: those of the attempt and then of
-    its trigger, where it was deferred. The numbers go on from part to part. Other claims were
-    refused, and what they printed is no part of the log; who asks the event log which claims were
-    accepted says so with `accept`.
+    Two workers may have begun the attempt, each with a claim of its own. The lines of the one that
+    was refused are no part of the log; who asks the event log which claim was accepted says so with
+    `accept`.
     """
 
     def __init__(self, from_line: int = 0) -> None:
         self.next_line = self._from_line = from_line
         self.has_ended = False
         self.has_lines = False
-        self._claim: str | None = None
-        # The number of the first line of the part, and of the line behind its last one so far.
-        self._base = 0
-        self._end = 0
+        self.claim = ""
+        self._is_begun = False
         self._accepted: tuple[str, ...] = ()
         self._ignored: set[str] = set()
-
-    @property
-    def claim(self) -> str:
-        """Of the part that is being read; empty before the first message."""
-        return self._claim or ""
 
     def skip_to(self, line: int) -> None:
         """The log up to ``line`` was read elsewhere, where it is whole."""
         self.has_lines = True
         self.next_line = max(self.next_line, line)
 
-    def end_part(self, claim: str, lines: int) -> None:
-        """The first part, of this claim, was read elsewhere and has so many lines."""
-        self._claim, self._end, self.has_ended = claim, lines, True
-
     def unknown(self, claims: Iterable[str]) -> list[str]:
         """Those of which it must be known whether they were accepted, before their lines can be
         taken. The only claim on an attempt is taken for the right one."""
         named = dict.fromkeys(claims)
-        if self._claim is None:
-            is_only = len(named) == 1
-        else:
-            named.pop(self._claim, None)
-            is_only = False
-        known = (*self._accepted, *sorted(self._ignored))
-        return [] if is_only else [claim for claim in named if claim not in known]
+        if self._is_begun:
+            named.pop(self.claim, None)
+        elif len(named) == 1:
+            return []
+        return [one for one in named if one not in self._accepted and one not in self._ignored]
 
     def accept(self, claims: Sequence[str]) -> None:
-        """The claims on the attempt that the event log knows, in their order."""
+        """The claims on the attempt that the event log knows: one, or none yet."""
         self._accepted = tuple(claims)
         self._ignored.difference_update(claims)
 
@@ -98,52 +84,32 @@ class LogMerge:
 
     def gap(self, header: LogHeader) -> int:
         """How many lines are missing before those of this message."""
-        if header.claim in self._ignored or header.claim != (self._claim or header.claim):
-            return 0
-        return max(self._base + header.first_line - self.next_line, 0)
+        is_read = not self._is_begun or header.claim == self.claim
+        return max(header.first_line - self.next_line, 0) if is_read else 0
 
     def take(self, header: LogHeader, lines: Sequence[LogLine]) -> list[Numbered]:
         """The new lines of a message."""
         taken: list[Numbered] = []
         if header.claim in self._ignored:
             return taken
-        if self._claim is None:
-            self._claim = header.claim
-        elif header.claim != self._claim:
-            if self._is_before(header.claim):
-                return taken
-            taken += self._begin_part(header.claim)
+        if not self._is_begun:
+            self._is_begun, self.claim = True, header.claim
+        elif header.claim != self.claim:
+            taken += self._begin_again(header.claim)
         missing = self.gap(header)
         if missing:
             taken.append(note(f"{_count(missing)} not here: they were lost or are no longer kept."))
-        first = self._base + header.first_line
         self.has_lines = self.has_lines or bool(lines)
-        for number, line in enumerate(lines, first):
+        for number, line in enumerate(lines, header.first_line):
             if number >= self.next_line:
                 taken.append(Numbered(number, line))
-        self._end = max(self._end, first + len(lines))
-        self.next_line = max(self.next_line, self._end)
+        self.next_line = max(self.next_line, header.first_line + len(lines))
         self.has_ended = self.has_ended or header.is_end
         return taken
 
-    def _is_before(self, claim: str) -> bool:
-        """Is it of a part that is over? Its messages may come again."""
-        order = self._accepted
-        return (
-            self._claim in order
-            and claim in order
-            and order.index(claim) < order.index(self._claim)
-        )
-
-    def _begin_part(self, claim: str) -> list[Numbered]:
-        refused = self._claim if self._claim not in self._accepted else None
-        self._claim, self.has_ended = claim, False
-        if refused is None:
-            self._base = self._end
-            return []
-        self._ignored.add(refused)
-        self._end = self._base
-        self.next_line = max(self._base, self._from_line)
+    def _begin_again(self, claim: str) -> list[Numbered]:
+        self._ignored.add(self.claim)
+        self.claim, self.has_ended, self.next_line = claim, False, self._from_line
         text = "Two workers began this attempt; the claim of the one above was refused."
         return [note(text)] if self.has_lines else []
 

@@ -75,14 +75,17 @@ class AttemptState(msgspec.Struct, frozen=True, kw_only=True):
         """Nothing more comes into the attempt's log, but what is on its way."""
         if self.attempt < self.latest or self.is_task_over:
             return True
-        if self.task_state == "deferred":
-            return False  # its trigger runs, and prints
+        if self.state == "deferred":  # one that defers, or one whose trigger runs
+            return self.ended_at is not None
         return self.state not in ("queued", "running")
 
     @property
     def is_interrupted(self) -> bool:
         """The task goes on in its next attempt, as if it were one with this one."""
-        return self.state in INTERRUPTED and not (self.is_task_over and self.attempt >= self.latest)
+        if self.is_task_over and self.attempt >= self.latest:
+            return False
+        is_trigger_lost = self.state == "lost" and self.task_state == "deferred"
+        return self.state in INTERRUPTED or is_trigger_lost
 
 
 async def find_task(rows: Rows, scope: Scope, task_id: str, path: tuple[int, ...]) -> Where:
@@ -119,8 +122,7 @@ async def attempt_state(rows: Rows, where: Where, *, is_latest: bool) -> Attempt
 
 
 async def claims_of(connection: Any, where: Where) -> list[str]:
-    """The claims on an attempt that were accepted, in their order: the attempt's own and those of
-    its trigger. The log has them before the read tables."""
+    """The claims on an attempt that were accepted: one, or none yet."""
     found = await connection.fetch(_CLAIMS, *_key(where), where.attempt)
     return [str(row["token"]) for row in found]
 

@@ -110,25 +110,6 @@ class TestMerge:
         assert shown(rest) == [(0, "b0"), (1, "b1")]
         assert merge.take(LogHeader(3, claim="a"), part(3, 1, "a")) == []
 
-    def test_a_trigger_goes_on_with_the_numbers_of_its_task(self) -> None:
-        merge = LogMerge()
-        merge.take(LogHeader(0, True, "task"), part(0, 3, "task"))
-        merge.accept(["task", "trigger"])
-        taken = merge.take(LogHeader(0, claim="trigger"), part(0, 2, "trigger"))
-        assert shown(taken) == [(3, "trigger0"), (4, "trigger1")]
-        assert not merge.has_ended
-        # what comes again of the first part is known
-        assert merge.take(LogHeader(0, True, "task"), part(0, 3, "task")) == []
-        assert not merge.has_ended
-
-    def test_a_trigger_goes_on_behind_a_finished_log(self) -> None:
-        merge = LogMerge()
-        merge.accept(["task", "trigger"])
-        merge.skip_to(3)
-        merge.end_part("task", 3)
-        assert merge.take(LogHeader(0, True, "task"), part(0, 3)) == []
-        assert shown(merge.take(LogHeader(0, claim="trigger"), part(0, 1, "t"))) == [(3, "t0")]
-
 
 class TestFilter:
     LINES = (
@@ -267,9 +248,10 @@ class TestAttempts:
             ({"attempt": 1}, True),
             ({"task_state": "up_for_retry", "state": "failed"}, True),
             ({"task_state": "queued", "state": "queued"}, False),
-            ({"task_state": "deferred", "state": "deferred"}, False),
-            ({"task_state": "deferred", "state": "lost"}, False),
-            ({"task_state": "scheduled", "state": "deferred"}, True),
+            ({"task_state": "deferred", "state": "deferred"}, False),  # its trigger
+            ({"task_state": "deferred", "state": "deferred", "ended_at": NOW}, True),
+            ({"task_state": "deferred", "state": "lost"}, True),
+            ({"task_state": "scheduled", "state": "deferred", "ended_at": NOW}, True),
             ({"task_state": "success", "state": "success"}, True),
             ({"run_state": "failed", "task_state": "none", "state": "stopped"}, True),
         ],
@@ -283,6 +265,8 @@ class TestAttempts:
             ({"task_state": "success", "state": "success"}, False, False),
             ({"task_state": "up_for_retry", "state": "failed"}, False, True),
             ({"task_state": "scheduled", "state": "deferred"}, True, True),
+            ({"task_state": "deferred", "state": "lost"}, True, True),
+            ({"task_state": "up_for_retry", "state": "lost"}, False, True),
             ({"task_state": "up_for_reschedule", "state": "up_for_reschedule"}, True, True),
             ({"attempt": 1, "state": "failed"}, False, True),
             ({"attempt": 1, "state": "deferred", "task_state": "success"}, True, True),
