@@ -30,6 +30,7 @@ _COLOURS = {
     "ERROR": "red",
     "CRITICAL": "bright_red",
 }
+_DIM = typer.colors.BRIGHT_BLACK
 _WIDTH = 8
 # What is shown in the place of a level, where there is none.
 _SOURCES = {"stdout": "", "stderr": "stderr", "millstream": "note"}
@@ -107,39 +108,30 @@ def show_line(line: LogLine) -> None:
     """A line for people: its time here, its level, and the text without what terminals obey."""
     from millstream.cli.output import harmless
 
-    is_terminal = sys.stdout.isatty()
     at = line.at.astimezone().strftime("%H:%M:%S.%f")[:-3]
-    level = line.level if line.source != "millstream" else ""
-    mark = level or _SOURCES.get(line.source, line.source)
+    is_note = line.source == "millstream"
+    mark = "" if is_note else line.level
+    mark = f"{mark or _SOURCES.get(line.source, line.source):<{_WIDTH}}"
     text = harmless(_TERMINAL.sub("", line.text).rstrip("\r"))
     name = f"{harmless(line.logger)}: " if line.logger and line.logger != "root" else ""
-    if not is_terminal:
-        sys.stdout.write(f"{at} {mark:<{_WIDTH}} {name}{text}\n")
+    if not sys.stdout.isatty():
+        sys.stdout.write(f"{at} {mark} {name}{text}\n")
         return
-    colour = _COLOURS.get(level, "magenta" if line.source == "millstream" else "bright_black")
-    parts = [
-        _dim(at),
-        typer.style(f"{mark:<{_WIDTH}}", fg=colour, bold=level in ("ERROR", "CRITICAL")),
-        (_dim(name) if name else "") + _coloured(text, line),
-    ]
-    sys.stdout.write(" ".join(parts) + "\n")
-
-
-def _dim(text: str) -> str:
-    return typer.style(text, fg=typer.colors.BRIGHT_BLACK)
-
-
-def _coloured(text: str, line: LogLine) -> str:
-    if line.source == "millstream":
-        return typer.style(text, fg=typer.colors.MAGENTA)
-    return typer.style(text, fg=_COLOURS[line.level]) if line.level in LEVELS[2:] else text
+    colour = _COLOURS.get(line.level, _DIM)
+    is_bad = line.level in LEVELS[2:]
+    mark = typer.style(mark, fg=_DIM if is_note else colour, bold=line.level in LEVELS[3:])
+    if is_bad or is_note:
+        text = typer.style(text, fg=colour if is_bad else _DIM)
+    name = typer.style(name, fg=_DIM) if name else ""
+    sys.stdout.write(f"{typer.style(at, fg=_DIM)} {mark} {name}{text}\n")
 
 
 def _say_end(reader: LogReader, *, is_followed: bool) -> None:
     """How the attempt stands, where that is not plain."""
     from millstream.cli.output import harmless
 
-    because = f": {harmless(reader.reason)}" if reader.reason else ""
+    reason = harmless(reader.reason.partition("\n")[0])
+    because = f": {reason}" if reason else ""
     if reader.state in ("queued", "running") and not is_followed:
         _say(f"Attempt {reader.attempt} goes on; --follow shows what comes.")
     elif reader.state in ("failed", "lost", "stopped"):
@@ -151,7 +143,7 @@ def _say_end(reader: LogReader, *, is_followed: bool) -> None:
 _ENDED = {"failed": "failed", "lost": "was lost", "stopped": "was stopped"}
 
 
-def _say(text: str, colour: str = typer.colors.BRIGHT_BLACK) -> None:
+def _say(text: str, colour: str = _DIM) -> None:
     sys.stdout.flush()
     typer.secho(text, fg=colour, err=True)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -16,10 +18,19 @@ from millstream.core.errors import InvalidArgument, NotFound
 from millstream.core.event_parts import Where
 from millstream.rpc.v1 import logs_pb2
 from millstream_api import finished_logs
+from millstream_api.commands import Overloaded
 from millstream_api.finished_logs import read_finished
 from millstream_api.log_merge import NOTE, Filter, LogMerge, Numbered, note, wanted
 from millstream_api.log_rows import AttemptState, check_attempt
-from millstream_api.logs import MOST_LINES, MOST_TEXT, _filter, _goes_on, _parts
+from millstream_api.logs import (
+    MOST_LINES,
+    MOST_READERS,
+    MOST_TEXT,
+    LogService,
+    _filter,
+    _goes_on,
+    _parts,
+)
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 WHERE = Where("default", "etl", "r1", "load", (), 1)
@@ -142,6 +153,20 @@ class TestFilter:
     def test_what_is_no_filter(self, request_: logs_pb2.ReadLogRequest, said: str) -> None:
         with pytest.raises(InvalidArgument, match=said):
             _filter(request_)
+
+
+class TestReaders:
+    def test_one_too_many_is_told_to_come_later(self) -> None:
+        service = LogService(*[cast(Any, None)] * 6)
+        with contextlib.ExitStack() as readers:
+            for _ in range(MOST_READERS):
+                readers.enter_context(service._counted())
+            # many together ask Postgres no more often than a few
+            assert service._pause_s() > 2
+            with pytest.raises(Overloaded, match="try again later"), service._counted():
+                pass
+        with service._counted():
+            assert service._pause_s() == 0.5
 
 
 class TestAnswers:
