@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -53,6 +53,16 @@ def client(crowded: RunningStack) -> Client:
 
 def nap(task_id: str, *upstream: str, **options: object) -> TaskSpec:
     return bash(task_id, f"sleep {NAP_S}", *upstream, **options)
+
+
+def chains(
+    lines: int, length: int, command: Callable[[int], str], **options: object
+) -> list[TaskSpec]:
+    return [
+        bash(f"t{line}_{n}", command(line), *([f"t{line}_{n - 1}"] if n else []), **options)
+        for line in range(lines)
+        for n in range(length)
+    ]
 
 
 def gpu(task_id: str, count: int = 1, queue: str = "default") -> TaskSpec:
@@ -136,44 +146,34 @@ class TestResources:
             assert sum(asked[name] for name in running) <= 4, running
 
     def test_a_large_request_is_not_passed_over_for_ever(self, client: Client) -> None:
-        """Small ones that come all the time leave no room for it by themselves."""
-        lines, length = 4, 40
-        small = [
-            bash(
-                f"s{line}_{n}",
-                f"sleep {0.2 + 0.02 * line}",
-                *([f"s{line}_{n - 1}"] if n else []),
-                resources={"cpu": 1},
-            )
-            for line in range(lines)
-            for n in range(length)
-        ]
-        large = bash("large", "true", "s0_0", resources={"cpu": 4})
-        client.submit_spec(bash_dag("unfair", *small, large))
-        run = client.trigger("unfair")
-        wait_for_event(client, run, "TaskSucceeded", "large", timeout_s=30)
-        client.cancel(run)
-        assert client.wait(run, timeout_s=60).state == "failed"
-        states = [task.state for task in client.list_task_instances(run)]
-        assert 1 <= states.count("success") < lines * length
+        """Small ones that come all the time leave no room for it by themselves, and it was never
+        asked for: its lane is new."""
+        small = chains(4, 60, lambda line: f"sleep {0.2 + 0.03 * line}", resources={"cpu": 1})
+        client.submit_spec(bash_dag("small", *small))
+        crowd = client.trigger("small")
+        wait_for_event(client, crowd, "TaskStarted", count=8)
+        client.submit_spec(bash_dag("large", bash("t", "true", resources={"cpu": 4})))
+        assert_success(client, client.trigger("large"), timeout_s=30)
+        self._end_before_its_time(client, crowd, len(small))
 
     def test_tasks_that_ask_go_on_beside_short_ones_that_come_all_the_time(
         self, client: Client
     ) -> None:
         """Short attempts are pulled ahead and take each slot that becomes free."""
-        short = [
-            bash(f"s{line}_{n}", "true", *([f"s{line}_{n - 1}"] if n else []))
-            for line in range(12)
-            for n in range(100)
-        ]
-        asking = bash("asking", "true", "s0_9", resources={"license": 1})
-        client.submit_spec(bash_dag("short", *short, asking))
-        run = client.trigger("short")
-        wait_for_event(client, run, "TaskSucceeded", "asking", timeout_s=30)
+        short = chains(12, 300, lambda _: "true")
+        client.submit_spec(bash_dag("short", *short))
+        crowd = client.trigger("short")
+        wait_for_event(client, crowd, "TaskSucceeded", count=100)
+        asking = bash("t", "true", resources={"license": 1, "cpu": 1})
+        client.submit_spec(bash_dag("asking", asking))
+        assert_success(client, client.trigger("asking"), timeout_s=30)
+        self._end_before_its_time(client, crowd, len(short))
+
+    def _end_before_its_time(self, client: Client, run: RunRef, length: int) -> None:
         client.cancel(run)
-        client.wait(run, timeout_s=60)
+        assert client.wait(run, timeout_s=60).state == "failed"
         states = [task.state for task in client.list_task_instances(run)]
-        assert states.count("success") < len(short)
+        assert 1 <= states.count("success") < length - 12
 
     def test_what_nobody_offers_waits_for_a_worker_that_does(
         self, crowded: RunningStack, client: Client, tmp_path: Path
