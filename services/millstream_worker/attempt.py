@@ -11,9 +11,8 @@ import structlog
 
 from millstream.adapters import telemetry
 from millstream.adapters.bus import TooLarge
-from millstream.adapters.log_lines import log_subject
 from millstream.core.commands import FailAttempt, Receipt, StartAttempt
-from millstream.core.errors import MillstreamError, Unavailable
+from millstream.core.errors import MillstreamError
 from millstream.core.event_parts import Where
 from millstream.core.events import TaskReady
 from millstream.core.lanes import ASYNC
@@ -22,14 +21,12 @@ from millstream_worker.answers import Answers
 from millstream_worker.children import Child, ChildDied
 from millstream_worker.frames import Done, Run
 from millstream_worker.hosts import GivenBack, Seat
-from millstream_worker.output import Output
-from millstream_worker.results import FinishReport, Results
+from millstream_worker.results import FinishReport, Results, closing_words
 from millstream_worker.tools import Tools
 
 log = structlog.get_logger(__name__)
 
 EARLY_S = 0.003
-FLUSH_S = 0.1
 
 
 class _Abandoned(Exception):
@@ -70,10 +67,9 @@ class Running:
         self._check: asyncio.Future[Receipt] | None = None
         self._checks = 0
         self._killed_because = ""
-        self._output = Output(token)
+        self._log = tools.logs.open(where, token)
         self._answers = Answers(tools, where, ready.run, position, token, self._held_claim)
         self._results = Results(tools, where, ready, token)
-        self._flushing: asyncio.TimerHandle | None = None
 
     def kill(self, because: str) -> None:
         """End the attempt's child; the attempt is reported as failed for this reason."""
@@ -128,15 +124,15 @@ class Running:
         try:
             report = await self._outcome()
         except _Abandoned:
-            self._publish_output(is_last=True)
+            self._end_log(None)
             return
         except Exception as error:  # without a report nobody would ever try again
             if not isinstance(error, MillstreamError):
                 log.exception("attempt_failed_inside", task_id=self.where.task_id)
             report = self._failed(type(error).__name__, str(error))
-        self._publish_output(is_last=True)
         if not self._is_claim_lost:
             self._send(report)
+        self._end_log(report)
 
     def _send(self, report: FinishReport) -> None:
         try:
@@ -156,6 +152,16 @@ class Running:
                 run_id=where.run_id,
                 attempt=where.attempt,
             )
+
+    def _end_log(self, report: FinishReport | None) -> None:
+        """What is said about the end; nothing of an attempt that is well and printed nothing."""
+        if self._is_claim_lost:
+            self._log.discard()
+            return
+        if isinstance(report, FailAttempt) or not self._log.is_empty:
+            words = closing_words(report, self._killed_because)
+            self._log.note(*words)
+        self._log.finish()
 
     def _failed(self, error_type: str, message: str) -> FailAttempt:
         return self._results.failed(error_type, message, self._started_at)
@@ -207,7 +213,7 @@ class Running:
         place = tools.hosts if ASYNC in ready.resources else tools.children
         is_fresh = ready.isolation == "fresh" or bool(self._environment)
         self._child = await place.acquire(ready.bundle, fresh=is_fresh)
-        self._output.masker = self._child.masker
+        self._log.masker = self._child.masker
         if self._killed_because:
             self._child.kill()
         try:
@@ -239,7 +245,7 @@ class Running:
 
     async def _run_in_child(self, child: Child | Seat, run: Run) -> Done:
         """A short attempt needs no claim of its own: its result claims it as well."""
-        running = asyncio.ensure_future(child.run(run, self._answers.answer, self._feed))
+        running = asyncio.ensure_future(child.run(run, self._answers.answer, self._log.feed))
         try:
             if self._claim is None:
                 await asyncio.wait((running,), timeout=EARLY_S)
@@ -288,28 +294,3 @@ class Running:
             resume=ready.resume,
             first_started_at=ready.first_started_at,
         )
-
-    # --- what the task asks for and prints
-
-    # --- what the task prints
-
-    def _feed(self, source: str, data: bytes) -> None:
-        self._output.feed(source, data)
-        if self._flushing is None:
-            loop = asyncio.get_running_loop()
-            self._flushing = loop.call_later(FLUSH_S, self._flush)
-
-    def _flush(self) -> None:
-        self._flushing = None
-        self._publish_output(is_last=False)
-
-    def _publish_output(self, is_last: bool) -> None:
-        if is_last and self._flushing is not None:
-            self._flushing.cancel()
-            self._flushing = None
-        for header, message in self._output.take(is_last):
-            subject = log_subject(self._tools.shard, self.where)
-            try:
-                self._tools.bus.send(subject, message, headers=header.encode())
-            except Unavailable:
-                log.warning("log_lines_lost", task_id=self.where.task_id)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
-import logging
 import os
 import signal
 import socket
@@ -49,6 +48,7 @@ from millstream_worker.frames import (
     encode_frame,
     to_child_decoder,
 )
+from millstream_worker.log_records import log_to_worker
 from millstream_worker.task_line import TaskLine
 
 _PR_SET_PDEATHSIG = 1
@@ -208,9 +208,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _on_term)
     faulthandler.enable()
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stdout, format="%(levelname)s %(name)s: %(message)s"
-    )
+    log_to_worker()
     connection = socket.socket(fileno=int(sys.argv[1]))
     connection.setblocking(True)
     os.set_inheritable(connection.fileno(), False)

@@ -27,6 +27,28 @@ MOST_INLINE_TOTAL_BYTES = 256 * 1024
 RETURN_VALUE = "return_value"
 
 
+def closing_words(report: FinishReport | None, stopped_because: str) -> tuple[str, str]:
+    """What is said at the end of an attempt's log, and its level. None: it was stopped, and hands
+    in no report."""
+    match report:
+        case None:
+            return f"Stopped: {stopped_because}", "WARNING"
+        case FailAttempt():
+            text = report.traceback.rstrip() or f"{report.error_type}: {report.message}"
+            return f"{text}\nFailed after {_duration(report)}", "ERROR"
+        case SkipAttempt():
+            return f"Skipped after {_duration(report)}: {report.reason}".rstrip(": "), "INFO"
+        case RescheduleAttempt():
+            return f"Rescheduled to {report.until.isoformat()}", "INFO"
+        case DeferAttempt():
+            return f"Deferred after {_duration(report)}", "INFO"
+    return f"Succeeded after {_duration(report)}", "INFO"
+
+
+def _duration(report: FinishReport) -> str:
+    return f"{(report.ended_at - report.started_at).total_seconds():.3f} s"
+
+
 class Results:
     """Makes the report of one attempt, the one with the claim ``token``."""
 

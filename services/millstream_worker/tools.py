@@ -11,6 +11,7 @@ from millstream.adapters.settings import Settings
 from millstream_worker.bundles import Bundles
 from millstream_worker.children import Children
 from millstream_worker.hosts import Hosts
+from millstream_worker.log_files import LogFiles
 from millstream_worker.reports import Reports
 from millstream_worker.secrets import Secrets
 
@@ -28,6 +29,7 @@ class Tools:
     reports: Reports
     scratch: Path
     secrets: Secrets
+    logs: LogFiles
 
     @property
     def shard(self) -> int:

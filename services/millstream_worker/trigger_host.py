@@ -10,7 +10,6 @@ import asyncio
 import contextvars
 import ctypes
 import faulthandler
-import logging
 import os
 import signal
 import socket
@@ -47,6 +46,7 @@ from millstream_worker.frames import (
 from millstream_worker.host_link import HostLink
 from millstream_worker.host_output import HostOutput, HostStream
 from millstream_worker.host_tasks import HostTasks
+from millstream_worker.log_records import log_to_worker
 from millstream_worker.stepping import Mark, Steps, TaskFactory, current_token
 from millstream_worker.task_line import TaskLine
 
@@ -159,7 +159,7 @@ class Host:
 
     def say(self, token: str, text: str) -> None:
         """A line for the log of the trigger's task."""
-        for line in masker.mask(text).splitlines():
+        for line in masker.mask(text).split("\n"):
             self._link.send(Said(token, line[:LONGEST_LINE]))
 
     def about(self, token: str) -> str:
@@ -342,9 +342,7 @@ async def serve(connection: socket.socket, scratch: Path, mark: Mark) -> None:
     masker.tell(lambda values: link.send(Mask(values)))
     sys.stdout = HostStream(sys.stdout, "stdout", put)
     sys.stderr = HostStream(own_error, "stderr", put)
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stdout, format="%(levelname)s %(name)s: %(message)s"
-    )
+    log_to_worker(sys.stdout.write)
     Watch(host, mark, lambda token: tasks.about(token) or host.about(token), say, own_error).start()
     beating = asyncio.create_task(host.keep_beating())
     with asking(_Store(tasks, _TriggerStore(link, scratch))):

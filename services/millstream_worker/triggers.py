@@ -12,7 +12,6 @@ import msgspec
 import structlog
 
 from millstream.adapters.bus_client import Delivery
-from millstream.adapters.log_lines import LogHeader, LogLine, encode_log_lines, log_subject
 from millstream.adapters.streams import lookup_subject
 from millstream.core.commands import FireTrigger, StartAttempt
 from millstream.core.deferral import Cause
@@ -35,6 +34,7 @@ from millstream_worker.frames import (
     Told,
 )
 from millstream_worker.hosts import HostProcess, Key
+from millstream_worker.log_files import AttemptLog
 from millstream_worker.tools import Tools
 
 log = structlog.get_logger(__name__)
@@ -56,7 +56,7 @@ class _Open:
     folder: str
     # Of the event that made it ready: what was decided before, it must not miss.
     position: int
-    lines: int = 0
+    log: AttemptLog
     python: str = ""
     host: HostProcess | None = None
 
@@ -146,12 +146,13 @@ class Triggers:
         )
 
     def _cancel(self, one: _Open, *, is_killed: bool) -> None:
-        self._open.pop(one.token, None)
+        self._forget(one)
         self._tell(one, CancelTrigger(one.token, is_killed))
 
     async def close(self) -> None:
         """They run no more."""
-        self._open.clear()
+        for one in list(self._open.values()):
+            self._forget(one)
         self._unclaimed.clear()
         for task in list(self._tasks):
             task.cancel()
@@ -173,7 +174,8 @@ class Triggers:
         self._say(delivery, b"+ACK")
         if receipt.is_refused:
             return
-        one = _Open(event.where, ready, token, started_at, "", event.position)
+        attempt_log = self._tools.logs.open(event.where, token)
+        one = _Open(event.where, ready, token, started_at, "", event.position, attempt_log)
         self._open[token] = one
         try:
             if ready.bundle:
@@ -202,13 +204,13 @@ class Triggers:
                 if one is None:
                     return
                 if firing is None:  # nobody waits for it any more
-                    self._open.pop(token, None)
+                    self._forget(one)
                 else:
                     self._fire(one, firing)
             case Said(token=token, text=text):
                 one = self._open.get(token)
                 if one is not None:
-                    self._publish_line(one, text)
+                    one.log.feed("stdout", text.encode("utf-8", "replace") + b"\n")
             case Asked(token=token):
                 one = self._open.get(token)
                 if one is not None:
@@ -260,7 +262,9 @@ class Triggers:
                 self._spawn(self._run(one))
 
     def _fire(self, one: _Open, firing: Firing) -> None:
-        self._open.pop(one.token, None)
+        if firing.cause == "error":
+            one.log.note(firing.traceback.rstrip() or firing.message, "ERROR")
+        self._forget(one)
         cause: Cause = firing.cause
         self._tools.reports.send(
             FireTrigger(
@@ -276,15 +280,9 @@ class Triggers:
             )
         )
 
-    def _publish_line(self, one: _Open, text: str) -> None:
-        subject = log_subject(self._tools.shard, one.where)
-        header = LogHeader(one.lines, claim=one.token)
-        one.lines += 1
-        line = LogLine(at=datetime.now(UTC), source="stdout", text=text)
-        try:
-            self._tools.bus.send(subject, encode_log_lines([line]), headers=header.encode())
-        except Unavailable:
-            log.warning("log_lines_lost", task_id=one.where.task_id)
+    def _forget(self, one: _Open) -> None:
+        self._open.pop(one.token, None)
+        one.log.finish()
 
     def _spawn(self, coroutine: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine)

@@ -38,6 +38,7 @@ from millstream_worker.capacity import Capacity, Grant
 from millstream_worker.children import Children
 from millstream_worker.hosts import Hosts
 from millstream_worker.intake import Intake
+from millstream_worker.log_files import LogFiles
 from millstream_worker.reports import Reports
 from millstream_worker.secrets import Secrets
 from millstream_worker.tools import Tools
@@ -46,6 +47,7 @@ from millstream_worker.triggers import Triggers
 log = structlog.get_logger(__name__)
 
 STILL_WORKING_S = 2.0
+LOGS_GRACE_S = 2.0
 MOST_STOPPED = 10_000
 # Of a heartbeat: some 50 bytes each.
 MOST_TOKENS = 4000
@@ -69,6 +71,13 @@ class Worker:
             bus, settings.shard, settings.instance, state_dir / "spool" / settings.instance
         )
         blobs = FsspecBlobs(settings.blob_url)
+        self.logs = LogFiles(
+            bus,
+            blobs,
+            settings.shard,
+            state_dir / "logs" / settings.instance,
+            settings.log_max_bytes,
+        )
         self._tools = Tools(
             bus=bus,
             settings=settings,
@@ -79,6 +88,7 @@ class Worker:
             reports=self.reports,
             scratch=scratch,
             secrets=Secrets(SecretBox.from_settings(settings), self.reports),
+            logs=self.logs,
         )
         self.triggers = Triggers(self._tools, settings.trigger_capacity, self._new_token, self._say)
         self._running: dict[InstanceKey, Running] = {}
@@ -93,6 +103,7 @@ class Worker:
         """Warm children, and what an earlier life still has to report."""
         await self.children.warm(self._slots)
         left = await self.reports.start()
+        self.logs.start()
         shard, me = self._settings.shard, self._settings.instance
         await self._bus.listen(event_subject(shard, "TaskStopped", "*"), self._on_stopped)
         await self._bus.listen(closed_subject(me), self._on_closed)
@@ -129,6 +140,7 @@ class Worker:
         await self.triggers.close()
         await self._tools.hosts.close()
         await self.reports.settle(2)
+        await self.logs.close(LOGS_GRACE_S)
         await self._say_goodbye()
         await self.children.close()
 

@@ -97,9 +97,10 @@ class FsspecBlobs:
         """Stores a copy of a local file under a name such as ``logs/a/b.gz``: whole, or not at
         all. What has the name already is replaced, or kept with ``is_kept``. Raises
         :class:`Unavailable`."""
-        await asyncio.to_thread(self._put_named, name, file, is_kept)
+        await asyncio.to_thread(self.put_named_blocking, name, file, is_kept=is_kept)
 
-    def _put_named(self, name: str, file: Path, is_kept: bool) -> None:
+    def put_named_blocking(self, name: str, file: Path, *, is_kept: bool = False) -> None:
+        """As `put_named`, in a thread of the caller's."""
         target = self._named(name)
         try:
             if is_kept and self._fs.exists(target):

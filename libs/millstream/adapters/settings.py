@@ -43,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     named. ``async_capacity``: how many async tasks it runs at a time, and
     ``trigger_capacity`` how many triggers of deferred tasks.
     ``max_map_length``: over how many elements a task or a group may be mapped.
+    ``log_max_bytes``: so much of what an attempt prints is kept, and the last 64 KiB.
     ``kill_grace_s``: how long a task that is stopped may clean up before it is killed.
     ``secret_key``: keys that encrypt variables and connections, the one in use first.
     ``dags_are_paused_at_creation``: whether a new DAG with a schedule begins paused, unless it
@@ -78,6 +79,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     secret_key: str = ""
     secret_key_file: str = ""
     dags_are_paused_at_creation: bool = True
+    log_max_bytes: int = 16 * 1024**2
     xcom_max_bytes: int = 1024**3
     xcom_classes: tuple[str, ...] = ()
     xcom_pickle: bool = False

@@ -79,7 +79,8 @@ class Masker:
         """The same for UTF-8."""
         if not self._forms:
             return data
-        parts, end = [], 0
+        parts: list[bytes] = []
+        end = 0
         for start, stop in self._indexed.find(data):
             parts += (data[end:start], MASK.encode())
             end = stop

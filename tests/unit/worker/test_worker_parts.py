@@ -19,7 +19,6 @@ import millstream_worker.intake as intake_module
 import millstream_worker.worker as worker_module
 from millstream.adapters.bus import Bus, TooLarge
 from millstream.adapters.bus_client import Delivery
-from millstream.adapters.log_lines import LogHeader, LogLine, decode_log_lines
 from millstream.adapters.pull import Puller
 from millstream.adapters.settings import Settings
 from millstream.core.commands import Receipt, StartAttempt, SucceedAttempt, encode_receipts
@@ -34,7 +33,6 @@ from millstream_worker.frames import (
     encode_frame,
     to_child_decoder,
 )
-from millstream_worker.output import LONGEST_LINE, MOST_BYTES, Output
 from millstream_worker.reports import Reports
 from millstream_worker.sessions import kill_session
 
@@ -61,44 +59,6 @@ def test_frames_come_out_as_they_went_in(texts: list[str], order: Random) -> Non
 def test_an_endless_frame_is_an_error() -> None:
     with pytest.raises(ValueError, match="a frame of"):
         list(FrameReader().feed(LENGTH.pack(MAX_FRAME_BYTES + 1)))
-
-
-def lines(messages: list[tuple[LogHeader, bytes]]) -> list[LogLine]:
-    return [line for _, message in messages for line in decode_log_lines(message)]
-
-
-@given(st.lists(st.text(st.characters(exclude_characters="\n\r", codec="utf-8"))), ORDERS)
-def test_output_is_cut_at_line_ends_only(texts: list[str], order: Random) -> None:
-    output = Output()
-    for piece in pieces("".join(f"{text}\n" for text in texts).encode(), order):
-        output.feed("stdout", piece)
-    assert [line.text for line in lines(output.take(is_last=True))] == texts
-
-
-def test_an_unfinished_line_waits_for_its_end_or_the_end_of_all() -> None:
-    output = Output()
-    output.feed("stdout", b"half")
-    output.feed("stderr", b"other\n")
-    assert [(line.source, line.text) for line in lines(output.take())] == [("stderr", "other")]
-    output.feed("stdout", b" and half")
-    assert [line.text for line in lines(output.take(is_last=True))] == ["half and half"]
-    assert lines(output.take(is_last=True)) == []
-
-
-def test_output_without_line_ends_is_cut_and_bounded() -> None:
-    output = Output()
-    for _ in range(MOST_BYTES // 100_000 + 10):
-        output.feed("stdout", b"x" * 100_000)
-    got = lines(output.take(is_last=True))
-    assert max(len(line.text) for line in got) <= LONGEST_LINE
-    assert sum("the rest is not kept" in line.text for line in got) == 1
-    assert sum(len(line.text) for line in got) <= MOST_BYTES + 200_000
-
-
-def test_what_is_no_text_is_made_text() -> None:
-    output = Output()
-    output.feed("stdout", b"\xff\xfe\0\n")
-    assert [line.text for line in lines(output.take())] == ["\ufffd\ufffd\0"]
 
 
 def test_a_session_is_killed_whole() -> None:
