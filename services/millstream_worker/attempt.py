@@ -16,6 +16,7 @@ from millstream.core.errors import MillstreamError
 from millstream.core.event_parts import Where
 from millstream.core.events import TaskReady
 from millstream.core.lanes import ASYNC
+from millstream.core.spec import PythonAction
 from millstream.sdk.execution import Attempt
 from millstream_worker.answers import Answers
 from millstream_worker.children import Child, ChildDied
@@ -210,7 +211,7 @@ class Running:
         conf = ready.run.conf if ready.run.conf is not None else await self._answers.conf()
         run = Run(self._attempt(conf), folder, ready.file, self._environment)
         self._raise_if_stopped()
-        place = tools.hosts if ASYNC in ready.resources else tools.children
+        place = tools.hosts if self._shares_loop else tools.children
         is_fresh = ready.isolation == "fresh" or bool(self._environment)
         self._child = await place.acquire(ready.bundle, fresh=is_fresh)
         self._log.masker = self._child.masker
@@ -238,6 +239,13 @@ class Running:
         if self._is_stopped and done.outcome.kind == "failed":
             raise _Abandoned  # that is how it was stopped
         return await self._results.of(done)
+
+    @property
+    def _shares_loop(self) -> bool:
+        """Does it run beside others? What asks for more than that has a child of its own."""
+        ready = self._ready
+        is_alone = ready.exclusive or ready.isolation == "fresh" or len(ready.resources) > 1
+        return ASYNC in ready.resources and isinstance(ready.action, PythonAction) and not is_alone
 
     def _raise_if_stopped(self) -> None:
         if self._is_stopped:
@@ -267,7 +275,7 @@ class Running:
         """What it says of its time-out itself, if that is a failure; else raises TimeoutError."""
         limit = self._ready.execution_timeout_s
         grace_s = self._tools.settings.kill_grace_s
-        seat.stop(grace_s, f"execution_timeout of {limit:g} s is over", late=True)
+        seat.stop(grace_s, f"execution_timeout of {limit:g} s is over", is_timeout=True)
         try:
             done = await asyncio.shield(running)
         except MillstreamError as error:

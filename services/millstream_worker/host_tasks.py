@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -136,6 +137,9 @@ class HostTasks:
             outcome = await self._outcome(run, one)
         except asyncio.CancelledError:  # it is given up, whatever its threads still do
             outcome = _given_up(one)
+        except Exception as error:  # of ours; without a word the worker would wait for ever
+            traceback.print_exc()
+            outcome = Outcome(kind="failed", error_type=type(error).__name__, message=str(error))
         finally:
             self._factory.steps.pop(one.token, None)
             del self._hosted[one.token]

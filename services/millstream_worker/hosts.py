@@ -175,11 +175,11 @@ class Seat:
             self._host.idle_since = time.monotonic()
 
     def stop(
-        self, grace_s: float, why: str = "the task was stopped", *, late: bool = False
+        self, grace_s: float, message: str = "the worker stops", is_timeout: bool = False
     ) -> None:
-        """``on_kill``, a cancellation, and after that time an end in any case. ``late``: its
-        ``execution_timeout`` is over."""
-        self._host.tell(StopTask(self.token, why, late, grace_s))
+        """``on_kill``, a cancellation, and after that time an end in any case. The task sees
+        ``message``; ``is_timeout``: its time is over."""
+        self._host.tell(StopTask(self.token, message, is_timeout, grace_s))
         loop = asyncio.get_running_loop()
         loop.call_later(grace_s + MARGIN_S, self._end_host)
 

@@ -47,6 +47,7 @@ class Values(Mappable):
 
     def __init__(self, values: Sequence[Any] | Mapping[Any, Any]) -> None:
         self._items = list(values.items()) if isinstance(values, Mapping) else list(values)
+        self._references: list[Reference] | None = None
 
     def map_source(self) -> MapSource:
         return MapSource(length=len(self._items))
@@ -56,7 +57,9 @@ class Values(Mappable):
             yield from reference.operators()
 
     def queries(self, context: Context) -> Iterator[XComQuery]:
-        for reference in references(self._items):
+        if self._references is None:  # looked for once, not by each of many instances
+            self._references = list(references(self._items))
+        for reference in self._references:
             yield from reference.queries(context)
 
     def items(self, context: Context) -> Sequence[Any]:

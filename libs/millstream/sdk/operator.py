@@ -12,6 +12,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
+from millstream.core.lanes import ASYNC
 from millstream.core.spec import Action, Isolation, PythonAction, TaskSpec, TriggerRule, WeightRule
 from millstream.sdk import arguments, limits
 from millstream.sdk.assets import asset_list
@@ -512,7 +513,7 @@ class BaseOperator(Node):
             max_retry_delay_s=self.max_retry_delay_s,
             execution_timeout_s=self.execution_timeout_s,
             queue=self.queue,
-            resources=self.resources,
+            resources=self._asked_for(),
             exclusive=self.exclusive,
             isolation=self.isolation,
             do_xcom_push=self.do_xcom_push,
@@ -540,6 +541,11 @@ class BaseOperator(Node):
             is_teardown=self.is_teardown,
             on_failure_fail_dagrun=self.on_failure_fail_dagrun,
         )
+
+    def _asked_for(self) -> dict[str, int]:
+        """An async task waits beside others, unless it wants something for itself."""
+        is_alone = self.exclusive or self.isolation == "fresh" or bool(self.resources)
+        return {ASYNC: 1} if self.shares_loop and not is_alone else self.resources
 
     def _edge_labels(self) -> dict[str, str]:
         labels = self.dag.edge_labels if self.dag else {}
