@@ -47,7 +47,7 @@ async def main(service: Service) -> None:
     snapshots = Snapshots(pool, progress, settings.shard)
     commands = Commands(bus, settings.shard, settings.instance)
     hub = Hub(bus, event_log, settings.shard)
-    blobs = FsspecBlobs(settings.blob_url)
+    blobs = FsspecBlobs(settings.blob_url, settings.blob_options)
     timeout_s = settings.receipt_timeout_s
     secrets, box = SecretTable(pool, settings.shard), SecretBox.from_settings(settings)
     server = Server(
@@ -72,6 +72,7 @@ async def main(service: Service) -> None:
     )
     try:
         await commands.start()
+        blobs.check()
         await bus.listen(projected_subject(settings.shard), progress.on_message)
         await bus.listen(heartbeat_subject("*"), workers.on_message)
         try:

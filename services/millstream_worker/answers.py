@@ -66,6 +66,15 @@ class Answers:
         self._token = token
         self._claim = claim
         self._changes = 0
+        self._copies: list[str] = []
+        self._is_over = False
+
+    def close(self) -> None:
+        """The attempt is over: copies of blobs that it did not come to read are removed."""
+        self._is_over = True
+        for path in self._copies:
+            Path(path).unlink(missing_ok=True)
+        self._copies.clear()
 
     async def conf(self) -> dict[str, Any]:
         where = self._where
@@ -93,6 +102,10 @@ class Answers:
             case Fetch(key):
                 try:
                     path, is_new = await self._tools.blobs.get_file(key, self._tools.scratch)
+                    if is_new:
+                        self._copies.append(path)
+                    if self._is_over:
+                        self.close()
                     return Fetched(path, is_new)
                 except MillstreamError as error:
                     return Fetched("", error=f"an XCom could not be read: {error}")

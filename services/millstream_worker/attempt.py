@@ -234,6 +234,7 @@ class Running:
         finally:
             # From here on it is another attempt's: a late refusal of our claim must not kill it.
             child, self._child = self._child, None
+            self._answers.close()
             if isinstance(child, Child):
                 tools.children.release(child)
         if self._is_stopped and done.outcome.kind == "failed":

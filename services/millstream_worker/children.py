@@ -44,6 +44,7 @@ SECRET_SETTINGS = (
     "NATS_URL",
     "DATABASE_URL",
     "BLOB_URL",
+    "BLOB_OPTIONS",
     "CONFIG",
     "READY_FD",
     "PARENT_PID",
@@ -93,7 +94,9 @@ class Child:
 
     MODULE = "millstream_worker.child"
 
-    def __init__(self, scratch: Path, environment: Mapping[str, str], python: str = "") -> None:
+    def __init__(
+        self, scratch: Path, environment: Mapping[str, str | None], python: str = ""
+    ) -> None:
         self._scratch = scratch
         self._environment = environment
         self.python = python
@@ -127,12 +130,9 @@ class Child:
         """Start the process; it is usable at once, what it has to import it imports meanwhile."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in {f"MILLSTREAM_{secret}" for secret in SECRET_SETTINGS}
-        }
-        environment |= self._environment
+        hidden = dict.fromkeys(f"MILLSTREAM_{secret}" for secret in SECRET_SETTINGS)
+        told = {**os.environ, **hidden, **self._environment}
+        environment = {name: value for name, value in told.items() if value is not None}
         environment["PYTHONUNBUFFERED"] = "1"
         if "PYTHONPATH" in environment:  # the child runs in another directory
             parts = environment["PYTHONPATH"].split(os.pathsep)
@@ -290,7 +290,7 @@ class Children:
     """The children of a worker: at most ``slots`` at work, and some idle ones kept for their
     bundles and interpreters."""
 
-    def __init__(self, slots: int, scratch: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, slots: int, scratch: Path, environment: Mapping[str, str | None]) -> None:
         self.scratch = scratch
         self.environment = environment
         self._slots = slots

@@ -10,6 +10,7 @@ import msgspec
 
 from millstream.core.asset_events import AssetAnswer, AssetEventRecord, AssetEventsQuestion
 from millstream.core.xcoms import XComAnswer, XComPull
+from millstream.sdk.codecs import Part
 from millstream_worker.blob_files import read_blob_file, write_blob_file
 from millstream_worker.frames import (
     Answer,
@@ -48,13 +49,13 @@ class TaskLine(ABC):
         assert isinstance(answer, Pulled)
         return _answer_decoder.decode(answer.answer)
 
-    def get_blob(self, key: str) -> bytes:
+    def get_blob(self, key: str) -> bytes | memoryview:
         answer = self.ask(Fetch(key))
         assert isinstance(answer, Fetched)
         return read_blob_file(answer.path, key, answer.is_yours)
 
-    def put_blob(self, buffers: Sequence[bytes | memoryview]) -> str:
-        key = self.told(Store(write_blob_file(self._scratch, buffers)))
+    def put_blob(self, parts: Sequence[Part]) -> str:
+        key = self.told(Store(write_blob_file(self._scratch, parts)))
         assert key is not None
         return key
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from millstream.adapters.blob_bucket import credential_names
 from millstream.adapters.blobs import FsspecBlobs
 from millstream.adapters.bus import Bus
 from millstream.adapters.bus_client import Delivery
@@ -52,6 +53,8 @@ MOST_STOPPED = 10_000
 # Of a heartbeat: some 50 bytes each.
 MOST_TOKENS = 4000
 CLOCK_MARGIN = timedelta(seconds=1)
+# An attempt whose result cannot be stored fails: its work is worth some waiting.
+BLOB_PATIENCE_S = 60.0
 
 
 class Worker:
@@ -70,7 +73,7 @@ class Worker:
         self.reports = Reports(
             bus, settings.shard, settings.instance, state_dir / "spool" / settings.instance
         )
-        blobs = FsspecBlobs(settings.blob_url)
+        blobs = FsspecBlobs(settings.blob_url, settings.blob_options, BLOB_PATIENCE_S)
         self.logs = LogFiles(
             bus,
             blobs,
@@ -104,6 +107,7 @@ class Worker:
         await self.children.warm(self._slots)
         left = await self.reports.start()
         self.logs.start()
+        self._tools.blobs.check()
         shard, me = self._settings.shard, self._settings.instance
         await self._bus.listen(event_subject(shard, "TaskStopped", "*"), self._on_stopped)
         await self._bus.listen(closed_subject(me), self._on_closed)
@@ -293,9 +297,11 @@ class Worker:
         self._connected_at = datetime.now(UTC)
 
 
-def _environment(settings: Settings) -> dict[str, str]:
-    """What tasks are told of the settings, wherever these come from."""
+def _environment(settings: Settings) -> dict[str, str | None]:
+    """What tasks are told of the settings, wherever these come from; None: not even what the
+    worker's own environment says."""
     return {
+        **dict.fromkeys(credential_names(settings.blob_url, settings.blob_options)),
         "MILLSTREAM_XCOM_PICKLE": "1" if settings.xcom_pickle else "",
         "MILLSTREAM_XCOM_CLASSES": ",".join(settings.xcom_classes),
         "MILLSTREAM_XCOM_MAX_BYTES": str(settings.xcom_max_bytes),

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from integration.running_stack import RunningStack
+from integration.s3_server import S3Server
 from millstream.embedded.run import RunningServers, running_servers
 
 FAULT_LEASE_S = "3"
@@ -53,6 +54,14 @@ def class_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSta
         yield running
     finally:
         running.down()
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """One S3 server a pytest process."""
+    server = S3Server(tmp_path_factory.mktemp("s3"))
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="module")

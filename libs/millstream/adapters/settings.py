@@ -13,6 +13,7 @@ import socket
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -23,6 +24,7 @@ from millstream.core.validate import MAX_MAP_LENGTH
 PREFIX = "MILLSTREAM_"
 _COUNTS = ("resources", "queue_slots")
 _LISTS = ("queues", "xcom_classes")
+_OBJECTS = ("blob_options",)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
@@ -35,7 +37,8 @@ class InvalidSettings(MillstreamError):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Every service's settings. Times are in seconds, sizes in bytes.
 
-    ``nats_url`` may carry credentials; ``blob_url`` is an fsspec URL or a directory; ``state_dir``
+    ``nats_url`` may carry credentials; ``blob_url`` is an fsspec URL or a directory, and
+    ``blob_options`` are the options of its fsspec file system, as a JSON object; ``state_dir``
     is where a worker keeps its spool and its bundle cache. ``instance`` names this process on the
     bus. ``slots``: how many attempts a worker runs at a time (0: one a CPU), and ``queue_slots``
     how many of a queue's at most ("gpu=1,etl=4"). ``resources``: what it offers to the tasks that
@@ -55,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     nats_url: str = ""
     database_url: str = ""
     blob_url: str = ""
+    blob_options: dict[str, Any] = {}
     state_dir: str = ".millstream"
     instance: str = ""
     shard: int = 0
@@ -134,6 +138,8 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 def _parsed(name: str, text: str) -> object:
     if name in _LISTS:
         return [part for part in text.split(",") if part]
+    if name in _OBJECTS:
+        return _object(name, text)
     if name not in _COUNTS:
         return text
     counts = {}
@@ -147,6 +153,13 @@ def _parsed(name: str, text: str) -> object:
         if part:
             counts[key] = int(count)
     return counts
+
+
+def _object(name: str, text: str) -> object:
+    try:
+        return msgspec.json.decode(text or "{}", type=dict[str, Any])
+    except msgspec.MsgspecError as error:  # without the text, which may hold a secret
+        raise InvalidSettings(f"{PREFIX}{name.upper()} is no JSON object: {error}") from None
 
 
 def _check_counts(settings: Settings) -> None:

@@ -156,9 +156,9 @@ class TaskInstance:
                 f"{most_bytes()} are allowed. Write it to a file and return its path, or set "
                 f"{SIZE_SETTING} on the worker"
             )
-        if not encoded.codec and len(encoded.buffers[0]) <= MOST_INLINE_BYTES:
+        if not encoded.codec and encoded.size <= MOST_INLINE_BYTES:
             self.coded.pop(key, None)
-            self.pushed[key] = bytes(encoded.buffers[0])
+            self.pushed[key] = encoded.data()
         else:
             self.pushed.pop(key, None)
             self.coded[key] = store_xcom(encoded, self._channel)

@@ -65,7 +65,7 @@ from millstream.core.statuses import RunStatus, next_status
 from millstream.core.timers import timer_after
 from millstream.core.validate import MAX_MAP_LENGTH, check_dag, map_length_problems
 from millstream.core.xcoms import FoundXCom, XComAnswer, XComPull
-from millstream.sdk.codecs import decode
+from millstream.sdk.codecs import Part, decode, in_memory
 from millstream.sdk.codecs.scope import scope_of
 from millstream.sdk.deferral import dag_module
 from millstream.sdk.errors import AirflowException, AirflowTaskTimeout
@@ -483,9 +483,9 @@ class _Runner:
         """As :class:`TaskChannel` says."""
         return self._blobs[key]
 
-    def put_blob(self, buffers: Sequence[bytes | memoryview]) -> str:
+    def put_blob(self, parts: Sequence[Part]) -> str:
         """As :class:`TaskChannel` says: kept for this run."""
-        data = b"".join(buffers)
+        data = b"".join(map(in_memory, parts))
         key = hashlib.sha256(data).hexdigest()
         self._blobs[key] = data
         return key

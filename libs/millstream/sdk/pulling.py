@@ -12,7 +12,7 @@ import msgspec
 from millstream.core.asset_events import AssetEventRecord, AssetEventsQuestion
 from millstream.core.event_parts import XCom
 from millstream.core.xcoms import FoundXCom, MapIndex, Place, XComAnswer, XComPull, XComQuery
-from millstream.sdk.codecs import Encoded, decode
+from millstream.sdk.codecs import Encoded, Part, decode
 from millstream.sdk.codecs.plain import WrittenAsList
 from millstream.sdk.stores import Store
 
@@ -26,11 +26,11 @@ class TaskChannel(Store, Protocol):
         """What is known, or as much of it as fits into an answer."""
         ...
 
-    def get_blob(self, key: str) -> bytes:
-        """The bytes under a key of the blob store."""
+    def get_blob(self, key: str) -> bytes | memoryview:
+        """The bytes under a key of the blob store; they may lie in a file."""
         ...
 
-    def put_blob(self, buffers: Sequence[bytes | memoryview]) -> str:
+    def put_blob(self, parts: Sequence[Part]) -> str:
         """Puts bytes into the blob store, and returns their key."""
         ...
 
@@ -142,9 +142,9 @@ def store_xcom(encoded: Encoded, channel: TaskChannel) -> XCom:
     """As it goes into the result: the text itself, or the key of the blob that was made of it."""
     size = encoded.size
     if not encoded.codec.startswith("packed:") and size <= MOST_INLINE_BYTES:
-        text = msgspec.Raw(b"".join(encoded.buffers))
+        text = msgspec.Raw(encoded.data())
         return XCom(value=text, size=size, length=encoded.length, codec=encoded.codec)
-    blob = channel.put_blob(encoded.buffers)
+    blob = channel.put_blob(encoded.parts)
     return XCom(blob=blob, size=size, length=encoded.length, codec=encoded.codec)
 
 

@@ -16,6 +16,7 @@ from millstream.core.event_parts import RunInfo, XCom
 from millstream.core.run_states import StatesAnswer, StatesQuestion
 from millstream.core.spec import Action
 from millstream.core.xcoms import FoundXCom, Place, XComAnswer, XComPull
+from millstream.sdk.codecs import in_memory
 from millstream.sdk.dag import DAG
 from millstream.sdk.execution import Attempt, Outcome, run_attempt
 from millstream.sdk.load import load_dags
@@ -89,8 +90,8 @@ class MemoryChannel:
     def get_blob(self, key: str) -> bytes:
         return self.blobs[key]
 
-    def put_blob(self, buffers: Any) -> str:
-        data = b"".join(buffers)
+    def put_blob(self, parts: Any) -> str:
+        data = b"".join(map(in_memory, parts))
         key = hashlib.sha256(data).hexdigest()
         self.blobs[key] = data
         return key

@@ -49,7 +49,7 @@ TYPE_NAMES = sorted(_DECODERS)
 
 
 def data_of(encoded: Encoded) -> bytes:
-    return b"".join(encoded.buffers)
+    return encoded.data()
 
 
 def through(value: Any) -> Any:

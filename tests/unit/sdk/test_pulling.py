@@ -192,9 +192,9 @@ class TestLazyXComs:
     def test_it_is_handed_on_as_a_list(self, values: LazyXComs) -> None:
         encoded = encode_xcom(values, "t")
         assert (encoded.codec, encoded.length) == ("", 8)
-        assert encoded.buffers == (b"[0,1,4,9,16,25,36,49]",)
+        assert encoded.parts == (b"[0,1,4,9,16,25,36,49]",)
         encoded = encode_xcom({"all": values, "a": {1}}, "t")
-        assert decode(encoded.codec, encoded.buffers[0]) == {"all": list(values), "a": {1}}
+        assert decode(encoded.codec, encoded.data()) == {"all": list(values), "a": {1}}
 
     def test_it_is_a_sequence(self, values: LazyXComs) -> None:
         squares = [0, 1, 4, 9, 16, 25, 36, 49]

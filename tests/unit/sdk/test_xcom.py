@@ -31,7 +31,7 @@ class Ratio(float):
 def text_of(value: Any) -> bytes:
     encoded = encode_xcom(value, "t")
     assert encoded.codec == ""
-    return b"".join(encoded.buffers)
+    return encoded.data()
 
 
 @pytest.mark.parametrize(

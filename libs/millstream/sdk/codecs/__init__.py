@@ -14,6 +14,7 @@ at is made by :func:`readable`.
 
 from __future__ import annotations
 
+from millstream.sdk.codecs.packed import Part, in_memory
 from millstream.sdk.codecs.tree import Encoded, decode, encode, readable
 
-__all__ = ["Encoded", "decode", "encode", "readable"]
+__all__ = ["Encoded", "Part", "decode", "encode", "in_memory", "readable"]

@@ -63,8 +63,11 @@ def _read_array(decoder: Decoder, tree: dict[str, Any]) -> Any:
 
     shape = tuple(tree["shape"])
     if tree["dtype"] == "O":
-        made = numpy.empty(math.prod(shape), dtype=object)
-        for index, item in enumerate(tree["items"]):
+        items = tree["items"]
+        if math.prod(shape) != len(items):
+            raise ValueError(f"{len(items)} items for an array of the shape {shape}")
+        made: Any = numpy.empty(len(items), dtype=object)
+        for index, item in enumerate(items):
             made[index] = decoder.value(item)
         return made.reshape(shape)
     dtype = _dtype(tree["dtype"])

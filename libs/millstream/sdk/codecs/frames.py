@@ -28,22 +28,47 @@ def _need(library: str, what: str, path: str) -> Any:
         ) from None
 
 
-def _stream(table: Any) -> Any:
-    import pyarrow
+class _Stream:
+    """A pyarrow Table as an Arrow stream. Its columns go to the file from where they lie."""
 
-    sink = pyarrow.BufferOutputStream()
-    with pyarrow.ipc.new_stream(sink, table.schema) as writer:
-        if not table.num_rows:  # an empty batch says the categories too, no batch would not
-            empty = [c.chunk(0) if c.num_chunks else pyarrow.array([], c.type) for c in table]
-            writer.write_batch(pyarrow.record_batch(empty, schema=table.schema))
-        writer.write(table)
-    return sink.getvalue()
+    def __init__(self, table: Any) -> None:
+        import pyarrow
+
+        self._table = table
+        sink = pyarrow.MockOutputStream()  # counts, and copies nothing
+        self._write(sink)
+        self.nbytes: int = sink.size()
+
+    def append_to(self, path: str) -> None:
+        import pyarrow
+
+        with pyarrow.OSFile(path, "ab") as file:
+            self._write(file)
+
+    def data(self) -> memoryview:
+        import pyarrow
+
+        sink = pyarrow.BufferOutputStream()
+        self._write(sink)
+        return memoryview(sink.getvalue())
+
+    def _write(self, sink: Any) -> None:
+        import pyarrow
+
+        table = self._table
+        with pyarrow.ipc.new_stream(sink, table.schema) as writer:
+            if not table.num_rows:  # an empty batch says the categories too, no batch would not
+                empty = [c.chunk(0) if c.num_chunks else pyarrow.array([], c.type) for c in table]
+                writer.write_batch(pyarrow.record_batch(empty, schema=table.schema))
+            writer.write(table)
 
 
 def _read_stream(data: memoryview) -> Any:
     import pyarrow
 
-    return pyarrow.ipc.open_stream(pyarrow.py_buffer(data)).read_all()
+    table = pyarrow.ipc.open_stream(pyarrow.py_buffer(data)).read_all()
+    table.validate()  # that the buffers are as long as the columns say
+    return table
 
 
 # --- pandas
@@ -60,7 +85,7 @@ def _dataframe(encoder: Encoder, value: Any, path: str) -> Any:
         tree["objects"] = objects
     if value.attrs:
         tree["attrs"] = encoder.encode(value.attrs, f"{path}.attrs")
-    return {**tree, **_frequency(value), "arrow": encoder.binary(_arrow(value, path))}
+    return {**tree, **_frequency(value), "arrow": encoder.streamed(_arrow(value, path))}
 
 
 def _frequency(value: Any) -> dict[str, Any]:
@@ -75,7 +100,7 @@ def _arrow(frame: Any, path: str) -> Any:
         frame = frame.copy(deep=False)
         frame.attrs = {}
     try:
-        return _stream(pyarrow.Table.from_pandas(frame))
+        return _Stream(pyarrow.Table.from_pandas(frame))
     except (ValueError, TypeError, NotImplementedError, OverflowError) as error:
         reason = " ".join(str(part) for part in error.args) or repr(error)
         raise Unencodable(
@@ -88,7 +113,8 @@ def _arrow(frame: Any, path: str) -> Any:
 def _read_dataframe(decoder: Decoder, tree: dict[str, Any]) -> Any:
     import pandas  # noqa: F401 - named in the error where it is missing
 
-    frame = _read_stream(decoder.binary(tree["arrow"])).to_pandas()
+    table = _read_stream(decoder.binary(tree["arrow"]))
+    frame = _own(table.to_pandas())
     for index in tree.get("objects", ()):
         if str(frame.dtypes.iloc[index]) != "object":
             frame.isetitem(index, frame.iloc[:, index].astype(object))
@@ -96,6 +122,14 @@ def _read_dataframe(decoder: Decoder, tree: dict[str, Any]) -> Any:
         frame.attrs = decoder.value(tree["attrs"])
     if "freq" in tree:
         frame.index.freq = tree["freq"]
+    return frame
+
+
+def _own(frame: Any) -> Any:
+    """The codes of a category lie in the file still, and pandas would fail to change them."""
+    for index, kind in enumerate(frame.dtypes):
+        if kind.name == "category":
+            frame.isetitem(index, frame.iloc[:, index].copy())
     return frame
 
 
@@ -159,22 +193,67 @@ def _missing(name: str) -> Any:
 # --- polars and pyarrow
 
 
+class _Counter(io.RawIOBase):
+    """A file that only grows in number."""
+
+    nbytes = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        size = memoryview(data).nbytes
+        self.nbytes += size
+        return size
+
+
+class _PolarsFile:
+    """A polars DataFrame as an Arrow file, which polars writes in small pieces."""
+
+    def __init__(self, frame: Any) -> None:
+        self._frame = frame
+        counter = _Counter()
+        frame.write_ipc(counter)
+        self.nbytes = counter.nbytes
+
+    def append_to(self, path: str) -> None:
+        import polars
+
+        try:
+            with open(path, "ab") as file:
+                self._frame.write_ipc(file)
+        except polars.exceptions.PolarsError as error:
+            raise OSError(str(error)) from error
+
+    def data(self) -> memoryview:
+        sink = io.BytesIO()
+        self._frame.write_ipc(sink)
+        return sink.getbuffer()
+
+
 def _polars_frame(encoder: Encoder, value: Any, path: str) -> Any:
-    sink = io.BytesIO()
     try:
-        value.write_ipc(sink)
+        part = _PolarsFile(value)
     except Exception as error:  # a column of objects panics
         raise Unencodable(
             path, "a polars DataFrame that Arrow cannot hold", f"({error}): cast its object columns"
         ) from error
     tree = {"__type__": "polars.DataFrame", "shape": list(value.shape)}
-    return {**tree, "arrow": encoder.binary(sink.getbuffer())}
+    return {**tree, "arrow": encoder.streamed(part)}
 
 
 def _read_polars_frame(decoder: Decoder, tree: dict[str, Any]) -> Any:
     import polars
 
-    return polars.read_ipc(io.BytesIO(decoder.binary(tree["arrow"])))
+    data = io.BytesIO(decoder.binary(tree["arrow"]))
+    try:
+        return polars.read_ipc(data)
+    except polars.exceptions.PolarsError as error:
+        raise ValueError(str(error)) from error
+    except BaseException as error:  # polars panics, with an exception that nobody would catch
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ValueError(str(error)) from None
 
 
 def _polars_series(encoder: Encoder, value: Any, path: str) -> Any:
@@ -188,7 +267,7 @@ def _lazy_frame(encoder: Encoder, value: Any, path: str) -> Any:
 
 def _table(encoder: Encoder, value: Any, path: str) -> Any:
     tree = {"__type__": "pyarrow.Table", "shape": list(value.shape)}
-    return {**tree, "arrow": encoder.binary(_stream(value))}
+    return {**tree, "arrow": encoder.streamed(_Stream(value))}
 
 
 def _batch(encoder: Encoder, value: Any, path: str) -> Any:

@@ -24,16 +24,21 @@ ALLOWED = (
 
 
 class Encoded(NamedTuple):
-    """A value as bytes: the buffers one after the other. ``length``: of a list, tuple or dict, -1
+    """A value as bytes: the parts one after the other. ``length``: of a list, tuple or dict, -1
     for anything else."""
 
     codec: str
-    buffers: Sequence[bytes | memoryview]
+    parts: Sequence[packed.Part]
     length: int
 
     @property
     def size(self) -> int:
-        return sum(memoryview(buffer).nbytes for buffer in self.buffers)
+        """In bytes, known before those of tables and arrays are written anywhere."""
+        return sum(map(packed.size_of, self.parts))
+
+    def data(self) -> bytes:
+        """All of it."""
+        return b"".join(map(packed.in_memory, self.parts))
 
 
 def encode(value: Any) -> Encoded:
@@ -63,17 +68,26 @@ def _top_type(tree: Any, value: Any) -> str:
 
 def decode(codec: str, data: bytes | memoryview) -> Any:
     """The value. Raises XComDecodingError."""
-    if not codec:
-        return msgspec.json.decode(data)
-    return Decoder().decode(*_tree_of(codec, data))
+    return _read(Decoder(), codec, data)
 
 
 def readable(codec: str, data: bytes | memoryview) -> Any:
     """The value for people: values of the standard library, the fields of instances, the facts
     about what is binary. Nothing is imported and nothing unpickled."""
-    if not codec:
-        return msgspec.json.decode(data)
-    return Reader().decode(*_tree_of(codec, data))
+    return _read(Reader(), codec, data)
+
+
+def _read(decoder: Decoder, codec: str, data: bytes | memoryview) -> Any:
+    try:
+        if not codec:
+            return msgspec.json.decode(data)
+        return decoder.decode(*_tree_of(codec, data))
+    except msgspec.MsgspecError as error:
+        raise XComDecodingError(f"the value is damaged: {error}") from error
+    except RecursionError:
+        raise XComDecodingError("the value is damaged: it is nested too deeply") from None
+    except MemoryError as error:
+        raise XComDecodingError(f"the value is too large for the memory here: {error}") from error
 
 
 def _tree_of(codec: str, data: bytes | memoryview) -> tuple[Any, Sequence[memoryview]]:
@@ -95,7 +109,7 @@ class Encoder:
 
     def __init__(self) -> None:
         self.is_typed = False
-        self.parts: list[memoryview] = []
+        self.parts: list[memoryview | packed.Streamed] = []
         self._places: list[dict[str, Any]] = []
 
     def finish(self, tree: Any) -> bytes | None:
@@ -104,13 +118,17 @@ class Encoder:
             return None
         for place, part in zip(self._places, self.parts, strict=True):
             del place["part"]
-            place["base64"] = base64.b64encode(part).decode()
+            place["base64"] = base64.b64encode(packed.in_memory(part)).decode()
         return dump(tree)
 
     def binary(self, data: Any) -> dict[str, Any]:
         """What stands for bytes (anything with a buffer) in the tree."""
+        return self.streamed(memoryview(data).cast("B"))
+
+    def streamed(self, part: memoryview | packed.Streamed) -> dict[str, Any]:
+        """The same for a part that is written later."""
         place = {"part": len(self.parts)}
-        self.parts.append(memoryview(data).cast("B"))
+        self.parts.append(part)
         self._places.append(place)
         return place
 
@@ -199,6 +217,13 @@ def _text(value: str, path: str) -> str:
     return value
 
 
+# What libraries raise for data that are not theirs.
+_UNREADABLE = (
+    *(LookupError, TypeError, ValueError, ArithmeticError, AttributeError),
+    *(OSError, NotImplementedError),
+)
+
+
 class Decoder:
     """The way back."""
 
@@ -214,10 +239,9 @@ class Decoder:
             return [self.value(item) for item in tree]
         if not isinstance(tree, dict):
             return tree
-        name = tree.get(TYPE)
-        if name is None:
+        if TYPE not in tree:
             return {key: self.value(item) for key, item in tree.items()}
-        return self.typed(name, tree)
+        return self.typed(str(tree[TYPE]), tree)
 
     def typed(self, name: str, tree: dict[str, Any]) -> Any:
         decoder = _DECODERS.get(name)
@@ -233,7 +257,7 @@ class Decoder:
                 f"the value holds a {name}, and {error.name or error} cannot be imported where "
                 f"this task runs: {error}"
             ) from error
-        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        except _UNREADABLE as error:
             raise XComDecodingError(
                 f"the value holds a {name} that cannot be read: {error!r}"
             ) from error
