@@ -36,6 +36,9 @@ class Workers:
         self.hear(heartbeat, time.monotonic(), datetime.now(UTC))
 
     def hear(self, heartbeat: Heartbeat, monotonic: float, at: datetime) -> None:
+        if heartbeat.is_stopping:
+            self._heard.pop(heartbeat.worker, None)
+            return
         if heartbeat.worker not in self._heard and len(self._heard) >= MOST_WORKERS:
             self._forget(monotonic)
             if len(self._heard) >= MOST_WORKERS:

@@ -39,14 +39,14 @@ async def main(service: Service) -> None:
         timers = Timers(state, settings.event_retention_s / 2)
         writer = Writer(bus, event_log, relay, leases, timers, settings, state)
         snapshots = Snapshots(EventLog(snapshot_database, settings.shard), lambda: state.position)
-        await listen_to_heartbeats(bus, leases)
+        ear = await listen_to_heartbeats(bus, leases)
         await run_until_stopped(
             service,
             relay.run(service.ready),
             writer.run(),
             writer.pull(),
             timers.run(writer.submit_own),
-            leases.run(writer.submit_own, lambda: bus.is_connected),
+            leases.run(writer.submit_own, ear.is_hearing),
             snapshots.run(),
             lock.keep(),
             bus.wait_closed(),

@@ -82,6 +82,22 @@ def admit(sender: Sender, payload: bytes, most_bytes: int) -> ApiCommand | Repor
     return command
 
 
+class _Named(msgspec.Struct):
+    id: str = ""
+
+
+_named_decoder = msgspec.json.Decoder(_Named)
+
+
+def id_of(payload: bytes) -> str:
+    """The id of a message that was refused; "" if it has none that could be answered."""
+    try:
+        named = _named_decoder.decode(payload).id
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""
+    return named if len(named) <= MAX_ID_LENGTH and named.isprintable() else ""
+
+
 def _check_claim(sender: Sender, command: SetVariable | DeleteVariable) -> None:
     """A worker asks for this on behalf of a task that it runs, or not at all."""
     if command.claim is None or command.claim.worker != sender.principal:

@@ -45,7 +45,7 @@ from millstream.core.handle import handle, receipt, repeated_receipt
 from millstream.core.lanes import lanes_of
 from millstream.core.state import Run, RunKey, State, run_key
 from millstream.core.wire import canonical_bytes, chain_digest, published_bytes, to_event, to_record
-from millstream_scheduler.admission import UNKNOWN, Sender, admit, read_sender
+from millstream_scheduler.admission import UNKNOWN, Sender, admit, id_of, read_sender
 from millstream_scheduler.leases import Leases
 from millstream_scheduler.past_runs import PastRuns
 from millstream_scheduler.relay import Relay, Settlement
@@ -83,6 +83,8 @@ class _Batch:
     events: list[Event] = field(default_factory=list)
     # Own commands that need what this batch says about a run to be in the log.
     later: list[TimerCommand] = field(default_factory=list)
+    # To those whose message is no command that they may send, but has an id.
+    answers: list[tuple[Sender, Receipt]] = field(default_factory=list)
     secrets: list[SecretRow] = field(default_factory=list)
 
 
@@ -187,6 +189,7 @@ class Writer:
         receipts = [
             (asked.sender, asked.receipt) for asked in batch.asked if asked.receipt is not None
         ]
+        receipts += batch.answers
         self._relay.push(stored, payloads, Settlement(self._state.position, receipts, batch.acks))
 
     def _take(self) -> _Batch:
@@ -208,6 +211,10 @@ class Writer:
                         "", str(sender), delivery.subject[:200], error.reason, str(error)[:1000]
                     )
                 )
+                named = id_of(delivery.data) if sender is not UNKNOWN else ""
+                if named:  # or it would be sent again for ever
+                    answer = Receipt(id=named, reason=error.reason, message=str(error)[:1000])
+                    batch.answers.append((sender, answer))
                 continue
             known = self._remembered.get(command.id)
             batch.asked.append(_Asked(delivery, sender, command, known))

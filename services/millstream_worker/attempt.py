@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import structlog
 
 from millstream.adapters import telemetry
@@ -21,13 +22,17 @@ from millstream.sdk.execution import Attempt
 from millstream_worker.answers import Answers
 from millstream_worker.children import Child, ChildDied
 from millstream_worker.frames import Done, Run
+from millstream_worker.heartbeats import now_s
 from millstream_worker.hosts import GivenBack, Seat
 from millstream_worker.results import FinishReport, Results, closing_words
 from millstream_worker.tools import Tools
 
 log = structlog.get_logger(__name__)
 
+# What the scheduler says of a result that it cannot take, and never will.
+NEVER_TAKEN = ("MALFORMED", "TOO_LARGE", "INVALID_ID", "NOT_ALLOWED")
 EARLY_S = 0.003
+NO_CONTACT = "no contact with NATS for three quarters of the lease"
 
 
 class _Abandoned(Exception):
@@ -67,6 +72,8 @@ class Running:
         self.is_given_back = False
         self._check: asyncio.Future[Receipt] | None = None
         self._checks = 0
+        self._task: asyncio.Task[None] | None = None
+        self._began_at = now_s()
         self._killed_because = ""
         self._log = tools.logs.open(where, token)
         self._answers = Answers(tools, where, ready.run, position, token, self._held_claim)
@@ -78,10 +85,28 @@ class Running:
         if self._child is not None:
             self._child.kill()
 
-    def abandon(self) -> None:
-        """End it without a report: that the worker stops is no failure of the task."""
+    def abandon(self, because: str = "the worker was stopped") -> None:
+        """End it without a report: that is no failure of the task."""
         self._is_abandoned = True
-        self.kill("the worker was stopped")
+        self.kill(because)
+
+    def give_back(self, grace_s: float) -> None:
+        """As `abandon`, but the task may clean up (``on_kill``) for a while."""
+        self._is_abandoned = True
+        self._killed_because = self._killed_because or "the worker was stopped"
+        if self._child is not None:
+            self._child.stop(grace_s)
+        elif self._task is not None:
+            self._task.cancel()
+
+    @property
+    def is_abandoned(self) -> bool:
+        return self._is_abandoned
+
+    @property
+    def has_begun(self) -> bool:
+        """Is there a process at work?"""
+        return self._child is not None
 
     @property
     def is_claimed(self) -> bool:
@@ -120,6 +145,7 @@ class Running:
 
     async def run(self, is_claimed_first: bool) -> None:
         """Run it and hand in the report. Returns when the child is free again."""
+        self._task = asyncio.current_task()
         if is_claimed_first and not await self._claim_first():
             return
         try:
@@ -140,7 +166,7 @@ class Running:
             receipt = self._tools.reports.send(report)
         except TooLarge as error:
             receipt = self._tools.reports.send(self._failed("ResultTooLarge", str(error)))
-        receipt.add_done_callback(lambda _: self._on_decided())
+        receipt.add_done_callback(self._reported)
         if telemetry.is_exporting():
             where = self.where
             telemetry.record_span(
@@ -164,15 +190,31 @@ class Running:
             self._log.note(*words)
         self._log.finish()
 
+    def _reported(self, receipt: asyncio.Future[Receipt]) -> None:
+        """A result that the scheduler never takes is a failure that says why."""
+        self._on_decided()
+        if receipt.cancelled() or receipt.result().reason not in NEVER_TAKEN:
+            return
+        failed = self._failed("ResultRefused", receipt.result().message)
+        self._tools.reports.send(msgspec.structs.replace(failed, id=f"{self.token}/refused"))
+
     def _failed(self, error_type: str, message: str) -> FailAttempt:
         return self._results.failed(error_type, message, self._started_at)
 
     # --- the claim
 
     async def _claim_first(self) -> bool:
-        """Wait until the claim is accepted: for exclusive tasks, and for events that may be old."""
-        claim = self._start_report()
-        return not (await claim).is_refused
+        """Wait until the claim is accepted: for exclusive tasks, and for events that may be old. An
+        answer that comes late may be true no more: this process, or the scheduler, stood still."""
+        asked_at = now_s()
+        is_refused = (await self._start_report()).is_refused
+        patience_s = self._tools.settings.lease_s / 2
+        while not is_refused and self.is_exclusive and now_s() - asked_at > patience_s:
+            asked_at = now_s()
+            self._checks += 1
+            check = self._start_attempt(f"check-{self._checks}")
+            is_refused = (await self._tools.reports.send(check)).is_refused
+        return not is_refused
 
     def _held_claim(self) -> asyncio.Future[Receipt]:
         return self._claim or self._start_report()
@@ -217,10 +259,15 @@ class Running:
         self._log.masker = self._child.masker
         if self._killed_because:
             self._child.kill()
+        if self.is_exclusive:
+            tools.guarding.exclusive(self._child.pid, True)
+            if tools.heartbeats.was_lost_since(self._began_at):
+                self.abandon(NO_CONTACT)
         try:
             done = await self._run_in_child(self._child, run)
         except ChildDied as error:
-            if self._is_abandoned:
+            is_guarded = self.is_exclusive and tools.heartbeats.was_lost_since(self._began_at)
+            if self._is_abandoned or is_guarded:
                 raise _Abandoned from error
             if self._killed_because:
                 return self._failed("AttemptKilled", self._killed_because)
@@ -235,9 +282,11 @@ class Running:
             # From here on it is another attempt's: a late refusal of our claim must not kill it.
             child, self._child = self._child, None
             self._answers.close()
+            if self.is_exclusive:
+                tools.guarding.exclusive(child.pid, False)
             if isinstance(child, Child):
                 tools.children.release(child)
-        if self._is_stopped and done.outcome.kind == "failed":
+        if self._is_abandoned and done.outcome.kind == "failed":
             raise _Abandoned  # that is how it was stopped
         return await self._results.of(done)
 

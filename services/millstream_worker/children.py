@@ -35,6 +35,7 @@ from millstream_worker.frames import (
     encode_frame,
     from_child_decoder,
 )
+from millstream_worker.guarding import Guarding
 from millstream_worker.sessions import kill_session
 
 log = structlog.get_logger(__name__)
@@ -114,6 +115,8 @@ class Child:
         self._watch: asyncio.Task[None] | None = None
         self._is_killed = False
         self._asking: set[asyncio.Future[None]] = set()
+        # Told of the process, so that it ends also when this one cannot see to it.
+        self.guarding: Guarding | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -153,6 +156,8 @@ class Child:
             cwd=tempfile.gettempdir(),
             env=environment,
         )
+        if self.guarding is not None:
+            self.guarding.began(self._process.pid)
         theirs.close()
         for end in write_ends.values():
             os.close(end)
@@ -198,6 +203,8 @@ class Child:
         assert self._process is not None
         code = await self._process.wait()
         kill_session(self._process.pid)  # what it left behind
+        if self.guarding is not None:
+            self.guarding.ended(self._process.pid)
         remove_files_of(self._scratch, self._process.pid)
         self._drain_output()  # its last words
         for name in list(self._pipes):
@@ -293,6 +300,7 @@ class Children:
     def __init__(self, slots: int, scratch: Path, environment: Mapping[str, str | None]) -> None:
         self.scratch = scratch
         self.environment = environment
+        self.guarding: Guarding | None = None
         self._slots = slots
         self._most = max(slots * 2, slots + 2)
         self._idle: list[Child] = []
@@ -353,6 +361,7 @@ class Children:
 
     async def _start(self, python: str) -> Child:
         child = Child(self.scratch, self.environment, python)
+        child.guarding = self.guarding
         await child.start()
         return child
 

@@ -63,6 +63,7 @@ class HostProcess(Child):
         self._mark_file = children.scratch / f"mark-{os.getpid()}-{next(self._numbers)}"
         environment = {**children.environment, MARK_SETTING: str(self._mark_file)}
         super().__init__(children.scratch, environment, key[1])
+        self.guarding = children.guarding
         self.key = key
         self.seats: dict[str, Seat] = {}
         self.idle_since = time.monotonic()
@@ -148,6 +149,11 @@ class Seat:
         self._answers: Answers | None = None
         self._on_output: OnOutput | None = None
         self._is_killed = False
+
+    @property
+    def pid(self) -> int:
+        """Of the host."""
+        return self._host.pid
 
     @property
     def masker(self) -> Masker:

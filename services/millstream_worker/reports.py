@@ -1,14 +1,12 @@
-"""Reports to the scheduler: sent again until the receipt comes, results kept in a spool file until
+"""Reports to the scheduler: sent again until the receipt comes, results kept in the spool until
 then."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import structlog
 
 from millstream.adapters.bus import Bus, TooLarge
@@ -20,23 +18,23 @@ from millstream.core.commands import (
     Report,
     SetVariable,
     StartAttempt,
-    decode_command,
     decode_receipts,
     encode_command,
 )
 from millstream.core.errors import Unavailable
+from millstream_worker.spool import Spool
 
 log = structlog.get_logger(__name__)
 
 FIRST_RESEND_S = 1.0
 LONGEST_RESEND_S = 10.0
-ONE_WRITE_BYTES = 4096
 
 
 @dataclass(slots=True)
 class _Pending:
     payload: bytes
     token: str
+    is_result: bool
     receipt: asyncio.Future[Receipt]
     spool: Path | None
     resend_at: float
@@ -44,21 +42,19 @@ class _Pending:
 
 
 class Reports:
-    """The reports of one worker. The spool guards against the death of the process, not of the
-    machine."""
+    """The reports of one worker."""
 
     def __init__(self, bus: Bus, shard: int, instance: str, spool: Path) -> None:
         self._bus = bus
         self._subject = inbox_subject(shard, "worker", instance)
         self._receipts = receipt_subject("worker", instance)
-        self._spool = spool
+        self._spool = Spool(spool, instance)
         self._pending: dict[str, _Pending] = {}
-        spool.mkdir(parents=True, exist_ok=True)
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        """The claims whose reports have no receipt yet."""
-        return tuple(pending.token for pending in self._pending.values())
+        """The claims whose results have no receipt yet."""
+        return tuple(pending.token for pending in self._pending.values() if pending.is_result)
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -67,16 +63,10 @@ class Reports:
         """Listen for receipts, and send what an earlier life left in the spool. Returns how
         many."""
         await self._bus.listen(self._receipts, self._on_receipts)
+        self._bus.when_reconnected(self._hasten)
         left = 0
-        for file in sorted(self._spool.glob("*.json")):
-            try:
-                payload = file.read_bytes()
-                report = decode_command(payload)
-                assert isinstance(report, Report)
-            except (OSError, msgspec.MsgspecError, AssertionError) as error:
-                log.error("spool_file_unreadable", file=str(file), error=repr(error))
-                continue
-            self._send(report.id, report.token, payload, file)
+        for file, report, payload in self._spool.read(self._bus.largest_command):
+            self._send(report.id, report.token, payload, file, is_result=True)
             left += 1
         return left
 
@@ -89,10 +79,9 @@ class Reports:
         most = self._bus.largest_command
         if len(payload) > most:
             raise TooLarge(f"The result takes {len(payload)} bytes; {most} are allowed.")
-        file = (
-            None if isinstance(report, StartAttempt) else self._write_spool(report.token, payload)
-        )
-        return self._send(report.id, report.token, payload, file)
+        is_result = not isinstance(report, StartAttempt)
+        file = self._spool.write(report.token, payload) if is_result else None
+        return self._send(report.id, report.token, payload, file, is_result=is_result)
 
     def ask(self, command: SetVariable | DeleteVariable, token: str) -> asyncio.Future[Receipt]:
         """Send a command for the attempt with this claim; the future is its receipt. It is not
@@ -101,7 +90,7 @@ class Reports:
         most = self._bus.largest_command
         if len(payload) > most:
             raise TooLarge(f"The request takes {len(payload)} bytes; {most} are allowed.")
-        return self._send(command.id, token, payload, None)
+        return self._send(command.id, token, payload, None, is_result=False)
 
     async def run(self) -> None:
         """Send again what has no receipt, forever."""
@@ -122,13 +111,20 @@ class Reports:
             await asyncio.wait(waiting, timeout=timeout_s)
         return not self._pending
 
+    def _hasten(self) -> None:
+        """The connection is back: nothing waits for its turn."""
+        for pending in self._pending.values():
+            pending.resend_at, pending.resend_after_s = 0.0, FIRST_RESEND_S
+
     def _send(
-        self, report_id: str, token: str, payload: bytes, file: Path | None
+        self, report_id: str, token: str, payload: bytes, file: Path | None, *, is_result: bool
     ) -> asyncio.Future[Receipt]:
         loop = asyncio.get_running_loop()
         receipt: asyncio.Future[Receipt] = loop.create_future()
         self._pending[report_id] = _Pending(
-            payload, token, receipt, file, loop.time() + FIRST_RESEND_S, FIRST_RESEND_S
+            *(payload, token, is_result, receipt, file),
+            resend_at=loop.time() + FIRST_RESEND_S,
+            resend_after_s=FIRST_RESEND_S,
         )
         self._publish(payload)
         return receipt
@@ -138,25 +134,8 @@ class Reports:
             self._bus.send(self._subject, payload)
         except Unavailable:
             pass  # sent again when its time comes
-
-    def _write_spool(self, token: str, payload: bytes) -> Path | None:
-        file = self._spool / f"{token}.json"
-        # One write to a new file is whole or not there when the process dies; a long one is not.
-        draft = file if len(payload) <= ONE_WRITE_BYTES else file.with_suffix(".draft")
-        try:
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            try:
-                written = os.write(descriptor, payload)
-                while written < len(payload):
-                    written += os.write(descriptor, payload[written:])
-            finally:
-                os.close(descriptor)
-            if draft is not file:
-                os.rename(draft, file)
-        except OSError as error:
-            log.error("spool_write_failed", error=str(error))  # the result still goes out
-            return None
-        return file
+        except TooLarge as error:  # for the server that we are connected to now
+            log.error("report_too_large", error=str(error))
 
     def _on_receipts(self, delivery: Delivery) -> None:
         for receipt in decode_receipts(delivery.data):
@@ -164,7 +143,7 @@ class Reports:
             if pending is None:
                 continue
             if pending.spool is not None:
-                pending.spool.unlink(missing_ok=True)
+                self._spool.remove(pending.spool)
             if receipt.is_refused:
                 log.warning(
                     "report_refused", id=receipt.id, reason=receipt.reason, error=receipt.message

@@ -10,6 +10,8 @@ from millstream.adapters.bus import Bus
 from millstream.adapters.settings import Settings
 from millstream_worker.bundles import Bundles
 from millstream_worker.children import Children
+from millstream_worker.guarding import Guarding
+from millstream_worker.heartbeats import Heartbeats
 from millstream_worker.hosts import Hosts
 from millstream_worker.log_files import LogFiles
 from millstream_worker.reports import Reports
@@ -30,6 +32,8 @@ class Tools:
     scratch: Path
     secrets: Secrets
     logs: LogFiles
+    heartbeats: Heartbeats
+    guarding: Guarding
 
     @property
     def shard(self) -> int:

@@ -18,7 +18,7 @@ from millstream.adapters.blob_bucket import credential_names
 from millstream.adapters.blobs import FsspecBlobs
 from millstream.adapters.bus import Bus
 from millstream.adapters.bus_client import Delivery
-from millstream.adapters.heartbeat import Heartbeat, decode_closed, encode_heartbeat
+from millstream.adapters.heartbeat import decode_closed
 from millstream.adapters.pull import read_meta
 from millstream.adapters.secret_box import SecretBox
 from millstream.adapters.settings import Settings
@@ -26,22 +26,24 @@ from millstream.adapters.streams import (
     LATE_HEADER,
     closed_subject,
     event_subject,
-    heartbeat_subject,
 )
 from millstream.core.errors import Unavailable
 from millstream.core.events import TaskReady, TaskStopped
 from millstream.core.state import InstanceKey, instance_key
 from millstream.core.wire import UnknownEvent, read_published, to_event
-from millstream_worker.attempt import Running
+from millstream_worker.attempt import NO_CONTACT, Running
 from millstream_worker.blob_files import empty_scratch
 from millstream_worker.bundles import Bundles
 from millstream_worker.capacity import Capacity, Grant
 from millstream_worker.children import Children
+from millstream_worker.guarding import Guarding
+from millstream_worker.heartbeats import Heartbeats, Held
 from millstream_worker.hosts import Hosts
 from millstream_worker.intake import Intake
 from millstream_worker.log_files import LogFiles
 from millstream_worker.reports import Reports
 from millstream_worker.secrets import Secrets
+from millstream_worker.spool import spool_folder
 from millstream_worker.tools import Tools
 from millstream_worker.triggers import Triggers
 
@@ -50,8 +52,9 @@ log = structlog.get_logger(__name__)
 STILL_WORKING_S = 2.0
 LOGS_GRACE_S = 2.0
 MOST_STOPPED = 10_000
-# Of a heartbeat: some 50 bytes each.
-MOST_TOKENS = 4000
+# In a drain: for stopping what does not end by itself, and for the receipts of the last reports.
+MOST_STOP_S = 3.0
+LAST_REPORTS_S = 0.5
 CLOCK_MARGIN = timedelta(seconds=1)
 # An attempt whose result cannot be stored fails: its work is worth some waiting.
 BLOB_PATIENCE_S = 60.0
@@ -69,9 +72,14 @@ class Worker:
         self._count = 0
         state_dir = Path(settings.state_dir).absolute()
         scratch = empty_scratch(state_dir / "scratch" / settings.instance)
+        self.guarding = Guarding(settings.lease_s)
         self.children = Children(self._slots, scratch, _environment(settings))
-        self.reports = Reports(
-            bus, settings.shard, settings.instance, state_dir / "spool" / settings.instance
+        self.children.guarding = self.guarding
+        spool = spool_folder(settings.state_dir, settings.instance)
+        self.reports = Reports(bus, settings.shard, settings.instance, spool)
+        self.heartbeats = Heartbeats(
+            *(bus, settings, self._incarnation, self.capacity, self._held),
+            on_contact=self.guarding.contact,
         )
         blobs = FsspecBlobs(settings.blob_url, settings.blob_options, BLOB_PATIENCE_S)
         self.logs = LogFiles(
@@ -92,18 +100,20 @@ class Worker:
             scratch=scratch,
             secrets=Secrets(SecretBox.from_settings(settings), self.reports),
             logs=self.logs,
+            heartbeats=self.heartbeats,
+            guarding=self.guarding,
         )
         self.triggers = Triggers(self._tools, settings.trigger_capacity, self._new_token, self._say)
         self._running: dict[InstanceKey, Running] = {}
         self._unclaimed: dict[str, Delivery] = {}
         self._stopped: OrderedDict[tuple[InstanceKey, int], None] = OrderedDict()
-        self._last_contact = time.monotonic()
         self._connected_at = datetime.now(UTC)
         self.intake = Intake(self._tools, self.capacity, self.triggers, self._take, self._say)
         bus.when_reconnected(self._on_reconnect)
 
     async def start(self) -> None:
         """Warm children, and what an earlier life still has to report."""
+        self.guarding.start()
         await self.children.warm(self._slots)
         left = await self.reports.start()
         self.logs.start()
@@ -112,20 +122,23 @@ class Worker:
         await self._bus.listen(event_subject(shard, "TaskStopped", "*"), self._on_stopped)
         await self._bus.listen(closed_subject(me), self._on_closed)
         log.info("worker_started", slots=self._slots, queues=self._settings.queues, spooled=left)
-        await self._beat()
+        await self.heartbeats.beat()
         self.intake.tune()
 
     async def run(self) -> None:
-        """Heartbeats, and the care for what waits, forever."""
-        beat_every_s = self._settings.lease_s / 5
-        next_beat = next_word = time.monotonic()
+        """Heartbeats, reports, and the care for what waits, forever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.heartbeats.run())
+            group.create_task(self.reports.run())
+            group.create_task(self._tend())
+
+    async def _tend(self) -> None:
+        next_word = time.monotonic()
         while True:
-            await asyncio.sleep(min(0.1, beat_every_s))
+            await asyncio.sleep(min(0.1, self._settings.lease_s / 20))
             now = time.monotonic()
-            if now >= next_beat:
-                next_beat = now + beat_every_s
-                await self._beat()
-            self._kill_exclusive_without_contact(now)
+            if self.heartbeats.is_contact_lost:
+                self._abandon_exclusive()
             self.intake.tend(now)
             if now >= next_word:
                 next_word = now + STILL_WORKING_S
@@ -133,28 +146,47 @@ class Worker:
                     self._say(delivery, b"+WPI")
                 self.triggers.still_working()
                 self._tools.hosts.tend()
+                self.guarding.tend()
 
-    async def drain(self, grace_s: float) -> None:
-        """Stop pulling, hand back what did not start, let what runs end, deliver the reports."""
+    async def drain(self, hurrying: asyncio.Event) -> None:
+        """Stop pulling, hand back what did not start, let what runs end within the grace, stop what
+        is left, deliver the reports. Without more patience once ``hurrying`` is set. `run` goes on
+        meanwhile: what runs on needs its lease."""
         self.intake.close()
-        await self.intake.settle(grace_s)
+        log.info("worker_drains", running=len(self._running), reports=len(self.reports))
+        for running in [one for one in self._running.values() if not one.has_begun]:
+            running.give_back(0.0)
+        await self._settle(self._settings.drain_grace_s, hurrying)
+        grace_s = min(self._settings.kill_grace_s, MOST_STOP_S)
+        for running in list(self._running.values()):
+            running.give_back(grace_s)
+        await self._settle(grace_s + 0.5, hurrying)
         for running in list(self._running.values()):
             running.abandon()
-        await self.intake.settle(2)
+        await self.intake.settle(0.5)
         await self.triggers.close()
         await self._tools.hosts.close()
-        await self.reports.settle(2)
-        await self.logs.close(LOGS_GRACE_S)
-        await self._say_goodbye()
-        await self.children.close()
-
-    async def _say_goodbye(self) -> None:
-        """What was abandoned is given to another worker at once, not when its lease is over."""
+        await self.reports.settle(0.1 if hurrying.is_set() else LAST_REPORTS_S)
+        # What was abandoned is given to another worker at once, not when its lease is over.
         for delivery in self._unclaimed.values():
             self._say(delivery, b"-NAK")
-        self._incarnation += "stopped"  # no token begins with it
-        self._running.clear()
-        await self._beat()
+        await self.heartbeats.beat(is_stopping=True)
+        await self.logs.close(0.1 if hurrying.is_set() else LOGS_GRACE_S)
+        log.info("worker_drained", given_back=len(self._running), spooled=len(self.reports))
+
+    async def _settle(self, timeout_s: float, hurrying: asyncio.Event) -> None:
+        """Wait for the attempts that run, or until it must be quick."""
+        hurry = asyncio.ensure_future(hurrying.wait())
+        settling = asyncio.ensure_future(self.intake.settle(timeout_s))
+        await asyncio.wait({hurry, settling}, return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        settling.cancel()
+
+    async def close(self) -> None:
+        """End all processes."""
+        await self.children.close()
+        self.guarding.close()
+        await self.guarding.gone(2.0)
 
     # --- from a message to a running attempt
 
@@ -258,43 +290,23 @@ class Worker:
 
     # --- life signs
 
-    async def _beat(self) -> None:
-        """Several messages where one would be too large. What is held back here, the reports' own,
-        is in each: some of it may be of an earlier life, which only one that names it keeps."""
-        running = [running.token for running in self._running.values()]
-        reported = list(self.reports.tokens)
-        held = list(dict.fromkeys([*running, *self.triggers.tokens]))
-        claimed = {each.token for each in self._running.values() if each.is_claimed}
-        claimed.update(self.triggers.claimed)
-        parts = [held[i : i + MOST_TOKENS] for i in range(0, len(held), MOST_TOKENS)] or [[]]
-        try:
-            for part in parts:
-                heartbeat = Heartbeat(
-                    worker=self._settings.instance,
-                    incarnation=self._incarnation,
-                    queues=self._settings.queues,
-                    slots=self._slots,
-                    resources=self.capacity.offered,
-                    attempts=tuple(dict.fromkeys([*part, *reported])),
-                    claimed=tuple(token for token in part if token in claimed),
-                )
-                await self._bus.publish(
-                    heartbeat_subject(self._settings.instance), encode_heartbeat(heartbeat)
-                )
-            await self._bus.flush()
-            self._last_contact = time.monotonic()
-        except Unavailable:
-            pass
+    def _held(self) -> Held:
+        running = self._running.values()
+        return Held(
+            runs=[*(each.token for each in running), *self.triggers.tokens],
+            claimed=[*(e.token for e in running if e.is_claimed), *self.triggers.claimed],
+            reported=self.reports.tokens,
+        )
 
-    def _kill_exclusive_without_contact(self, now: float) -> None:
-        if now - self._last_contact < self._settings.lease_s * 0.75:
-            return
-        for running in self._running.values():
-            if running.is_exclusive:
-                running.kill("no contact with NATS for three quarters of the lease")
+    def _abandon_exclusive(self) -> None:
+        for running in list(self._running.values()):
+            if running.is_exclusive and running.has_begun and not running.is_abandoned:
+                log.error("exclusive_attempt_ended", task_id=running.where.task_id, why=NO_CONTACT)
+                running.abandon(NO_CONTACT)
 
     def _on_reconnect(self) -> None:
         self._connected_at = datetime.now(UTC)
+        self.heartbeats.hasten()
 
 
 def _environment(settings: Settings) -> dict[str, str | None]:

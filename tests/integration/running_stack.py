@@ -50,7 +50,9 @@ class RunningStack:
         self.data_dir = data_dir
         self.environment = {
             name: text for name, text in os.environ.items() if not name.startswith("MILLSTREAM_")
-        } | (environment or {})
+        }
+        # What runs for ever is waited for at the end of each test; the real default is longer.
+        self.environment |= {"MILLSTREAM_DRAIN_GRACE_S": "3"} | (environment or {})
         self._clients: list[Client] = []
         self._seen: set[ProcessId] = set()
 

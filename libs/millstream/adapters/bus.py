@@ -210,10 +210,10 @@ class Bus:
             )
         return int(answer["seq"])
 
-    async def flush(self) -> None:
-        """Wait until the server has read what was published."""
+    async def flush(self, timeout_s: float = FLUSH_TIMEOUT_S) -> None:
+        """Wait until the server has read what was published. Raises :class:`Unavailable`."""
         try:
-            await self._client.flush(timeout=FLUSH_TIMEOUT_S)  # type: ignore[arg-type]
+            await self._client.flush(timeout=timeout_s)  # type: ignore[arg-type]
         except (nats_errors.Error, TimeoutError) as error:
             raise Unavailable(f"NATS did not answer: {error!r}") from error
 

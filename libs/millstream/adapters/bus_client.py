@@ -113,6 +113,13 @@ class BusClient(Client):
         except Exception:
             log.exception("message_handler_failed", subject=repr(subject))
 
+    async def _process_pong(self) -> None:
+        # A flush that gave up leaves a cancelled future behind; the original sets it all the same
+        # when the server wakes up, and that error ends its read loop.
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
+
     async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
         try:
             parsed: dict[str, str] | None = await super()._process_headers(headers)

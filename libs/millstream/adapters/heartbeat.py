@@ -9,7 +9,8 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """``incarnation`` is new with each start of the process and begins each of its claim tokens;
     ``attempts`` are the tokens of the claims that it runs or whose results it still has to
     deliver; of those it runs, ``claimed`` are the ones whose claim was accepted. ``resources`` is
-    what it offers to the tasks that ask for some."""
+    what it offers to the tasks that ask for some. One that ``is_stopping`` says its last word: what
+    it does not name it gives back."""
 
     worker: str
     incarnation: str
@@ -18,6 +19,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[str, ...]
     claimed: tuple[str, ...] = ()
     resources: dict[str, int] = {}
+    is_stopping: bool = False
 
 
 _encoder = msgspec.json.Encoder()

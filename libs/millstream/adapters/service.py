@@ -31,11 +31,19 @@ log = structlog.get_logger(__name__)
 
 
 class Service:
-    """What a running service knows of its own life. ``stopping`` is set by SIGTERM and SIGINT."""
+    """What a running service knows of its own life. ``stopping`` is set by SIGTERM and SIGINT,
+    ``hurrying`` by a second one."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.stopping = asyncio.Event()
+        self.hurrying = asyncio.Event()
+
+    def stop(self) -> None:
+        """Somebody wants it to end; asked twice, at once."""
+        if self.stopping.is_set():
+            self.hurrying.set()
+        self.stopping.set()
 
     def ready(self) -> None:
         """Say to whoever started the process that it serves now."""
@@ -71,7 +79,7 @@ async def _live(name: str, main: Main, settings: Settings) -> int:
     service = Service(settings)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, service.stopping.set)
+        loop.add_signal_handler(number, service.stop)
     log.info("starting", pid=os.getpid())
     try:
         await main(service)

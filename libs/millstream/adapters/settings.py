@@ -13,7 +13,7 @@ import socket
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -47,7 +47,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``trigger_capacity`` how many triggers of deferred tasks.
     ``max_map_length``: over how many elements a task or a group may be mapped.
     ``log_max_bytes``: so much of what an attempt prints is kept, and the last 64 KiB.
+    ``lease_s``: without a heartbeat for so long, a worker's attempts are lost.
     ``kill_grace_s``: how long a task that is stopped may clean up before it is killed.
+    ``drain_grace_s``: for how long a worker that is told to stop lets its tasks run on.
     ``secret_key``: keys that encrypt variables and connections, the one in use first.
     ``dags_are_paused_at_creation``: whether a new DAG with a schedule begins paused, unless it
     says itself (of the api). ``xcom_classes`` are modules whose classes values may name, ``*`` for
@@ -73,8 +75,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     resources: dict[str, int] = {}
     async_capacity: int = 1000
     trigger_capacity: int = 10_000
-    lease_s: float = 15.0
+    lease_s: Annotated[float, msgspec.Meta(gt=0)] = 15.0
     kill_grace_s: float = 10.0
+    drain_grace_s: Annotated[float, msgspec.Meta(ge=0)] = 25.0
     max_map_length: int = MAX_MAP_LENGTH
     event_retention_s: float = 7 * 86400.0
     stream_max_bytes: int = 4 * 1024**3

@@ -121,7 +121,7 @@ def evolve(state: State, event: Event) -> None:
             instance.token, instance.worker = data.token, data.worker
             state.ready.pop(key, None)
         case TaskLost():
-            instance.losses += 1
+            instance.losses += not data.is_given_back
     if status in FINISHED_TASK:
         del state.callbacks[key]
 

@@ -337,11 +337,13 @@ class RetryAttempt(Command, frozen=True, kw_only=True):
 
 
 class LoseAttempt(Command, frozen=True, kw_only=True):
-    """The lease of a claimed attempt ran out (from the scheduler's own timers)."""
+    """The lease of a claimed attempt ran out, or its worker stopped and gave it back (from the
+    scheduler's own timers)."""
 
     where: Where
     token: str
     reason: str
+    is_given_back: bool = False
 
 
 class ReadyAgain(Command, frozen=True, kw_only=True):

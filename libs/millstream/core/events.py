@@ -285,11 +285,13 @@ class TaskFailed(EventData, frozen=True, kw_only=True):
 
 class TaskLost(EventData, frozen=True, kw_only=True):
     """No heartbeat of the attempt's worker for the lease time. It uses up none of the user's
-    retries. ``is_final``: lost too often, the task failed."""
+    retries. ``is_final``: lost too often, the task failed. ``is_given_back``: its worker was
+    stopped in order, and that does not count as a loss."""
 
     worker: str
     reason: str
     is_final: bool = False
+    is_given_back: bool = False
 
 
 class TaskSkipped(EventData, frozen=True, kw_only=True):

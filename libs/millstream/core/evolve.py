@@ -419,7 +419,7 @@ def _change_instance(state: State, event: Event) -> None:
             instance.failures += 1
             instance.retry_at = data.retry_at
         case TaskLost():
-            instance.losses += 1
+            instance.losses += not data.is_given_back
         case TaskSucceeded():
             _succeed(run, number, where, instance, data)
         case TaskStopped():

@@ -107,7 +107,7 @@ def stop_running(data_dir: Path, timeout_s: float) -> int | None:
         return None
     was_running = state.supervisor.is_alive()
     state.supervisor.send(signal.SIGTERM)
-    for late in wait_until_gone([state.supervisor], timeout_s):
+    for late in wait_until_gone([state.supervisor], max(timeout_s, state.stop_s)):
         late.send(signal.SIGKILL)
         wait_until_gone([late], 5.0)
     # Those it had when we asked, and those it had started until the end, if it was killed.

@@ -73,6 +73,7 @@ class _Up:
             nats_url=stack.nats_url,
             database_url=stack.database_url,
             blob_url=stack.blob_url,
+            stop_s=stack.stop_s,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
 

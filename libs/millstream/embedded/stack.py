@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from millstream.adapters.settings import read_settings
 from millstream.core.errors import MillstreamError
 from millstream.embedded import serverfile
 from millstream.embedded.nats import nats_spec, nats_url
@@ -22,6 +23,9 @@ from millstream.embedded.spec import ProcessSpec, StopStep
 DEFAULT_GRPC_PORT = 27800
 DEFAULT_HTTP_PORT = 27880
 KEY_FILE = "secret.key"
+# What a worker may need after its grace, and all the others together.
+AFTER_GRACE_S = 6.0
+OTHERS_STOP_S = 60.0
 MOST_INBOX_BYTES = 1024**3
 MOST_STREAM_BYTES = 4 * 1024**3
 # What `up` decides itself, and what a service that has no business with it must not inherit.
@@ -43,7 +47,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stack(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run, and where it will listen. ``notes``: sentences to show, such as other ports."""
+    """What to run, and where it will listen. ``stop_s``: how long a stop may take. ``notes``:
+    sentences to show, such as other ports."""
 
     specs: tuple[ProcessSpec, ...]
     nats_url: str
@@ -51,6 +56,7 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
     blob_url: str
     grpc_port: int
     http_port: int
+    stop_s: float
     notes: tuple[str, ...] = ()
 
 
@@ -111,6 +117,7 @@ def build_stack(
         ("api", "api", 3, store | api | secret),
         ("web", "web", 3, web | api_address),
     ]
+    patience_s = read_settings(environ).drain_grace_s + AFTER_GRACE_S
     numbers = range(1, options.workers + 1)
     wanted += [(f"worker-{number}", "worker", 2, bus | slots | secret) for number in numbers]
     specs = list(server_specs)
@@ -125,7 +132,7 @@ def build_stack(
                 argv=(sys.executable, "-P", "-m", f"millstream_{role}"),
                 env=base | {f"MILLSTREAM_{key}": text for key, text in settings.items()},
                 stage=stage,
-                stop_steps=(StopStep(15, 10.0),),
+                stop_steps=(StopStep(15, patience_s if role == "worker" else 10.0),),
             )
         )
     return Stack(
@@ -135,6 +142,7 @@ def build_stack(
         blob_url=blob_url,
         grpc_port=grpc_port,
         http_port=http_port,
+        stop_s=patience_s + OTHERS_STOP_S,
         notes=tuple(notes),
     )
 

@@ -31,7 +31,8 @@ class ProcessState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UpState(msgspec.Struct, frozen=True, kw_only=True):
-    """One running ``millstream up``. Addresses are ``host:port``; URLs carry credentials."""
+    """One running ``millstream up``. Addresses are ``host:port``; URLs carry credentials.
+    ``stop_s``: how long its end may take."""
 
     supervisor: ProcessId
     version: str
@@ -42,6 +43,7 @@ class UpState(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str
     blob_url: str
     started_at: str
+    stop_s: float = 0.0
     is_ready: bool = False
     server_versions: dict[str, str] = {}
     processes: tuple[ProcessState, ...] = ()

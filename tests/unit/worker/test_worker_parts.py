@@ -122,7 +122,7 @@ class FakeBus:
     async def unlisten(self, listener: int) -> None:
         pass
 
-    async def flush(self) -> None:
+    async def flush(self, timeout_s: float = 1.0) -> None:
         pass
 
     def new_inbox(self) -> str:
@@ -199,7 +199,8 @@ class TestReports:
             assert list(again.tokens) == ["w-1-1", "w-1-2"]
             after.answer(Receipt(id="w-1-1/end", reason="RUN_CLOSED", message="too late"))
             assert list(again.tokens) == ["w-1-2"]
-            assert "w-1-1.json" not in files(tmp_path)
+            assert files(tmp_path) == ["unreadable", "w-1-2.json"]
+            assert files(tmp_path / "unreadable") == ["half.draft", "torn.json"]
 
         asyncio.run(play())
 

@@ -76,7 +76,8 @@ def lose(state: State, command: LoseAttempt) -> Iterator[Fact]:
             TaskLost(
                 worker=instance.worker,
                 reason=command.reason,
-                is_final=instance.losses >= MAX_LOSSES,
+                is_final=instance.losses >= MAX_LOSSES and not command.is_given_back,
+                is_given_back=command.is_given_back,
             ),
         )
 
