@@ -112,17 +112,17 @@ class Worker:
         bus.when_reconnected(self._on_reconnect)
 
     async def start(self) -> None:
-        """Warm children, and what an earlier life still has to report."""
+        """What an earlier life still has to report, before its leases run out; warm children."""
         self.guarding.start()
-        await self.children.warm(self._slots)
         left = await self.reports.start()
+        await self.heartbeats.beat()
         self.logs.start()
         self._tools.blobs.check()
         shard, me = self._settings.shard, self._settings.instance
         await self._bus.listen(event_subject(shard, "TaskStopped", "*"), self._on_stopped)
         await self._bus.listen(closed_subject(me), self._on_closed)
+        await self.children.warm(self._slots)
         log.info("worker_started", slots=self._slots, queues=self._settings.queues, spooled=left)
-        await self.heartbeats.beat()
         self.intake.tune()
 
     async def run(self) -> None:
