@@ -99,6 +99,11 @@ class Running:
         elif self._task is not None:
             self._task.cancel()
 
+    async def ended(self) -> None:
+        """Wait until nothing of it runs any more."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
     @property
     def is_abandoned(self) -> bool:
         return self._is_abandoned

@@ -210,9 +210,17 @@ class Worker:
             self._say(delivery, b"+ACK")
             return
         known = self._running.get(key)
-        if known is not None and known.where.attempt == event.where.attempt:
-            self._say(delivery, b"+WPI")  # delivered again while it runs
-            return
+        if known is not None:
+            if known.where.attempt == event.where.attempt:
+                self._say(delivery, b"+WPI")  # delivered again while it runs
+                return
+            if known.where.attempt > event.where.attempt:
+                self._say(delivery, b"+ACK")
+                return
+            # This worker stood still, and missed that the one before was lost.
+            known.stop("a later attempt is ready")
+            if known.is_exclusive:
+                await known.ended()
         token = self._new_token()
         self._unclaimed[token] = delivery
         running = Running(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import msgspec
 
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.heartbeat import Heartbeat, encode_heartbeat
 from millstream.core.commands import LoseAttempt, TimerCommand
-from millstream_scheduler.leases import Leases
+from millstream_scheduler.leases import Ear, Leases
 from shard import Shard, dag, fold, task
 
 LEASE_S = 15.0
@@ -143,3 +146,91 @@ def test_a_claim_that_was_closed_is_named_to_the_worker_that_still_has_it() -> N
     beat = msgspec.structs.replace(heartbeat("w-1-1", "w-1-2", "w-1-3"), claimed=("w-1-1", "w-1-2"))
     watched.leases.on_heartbeat(Delivery("ms.hb.w", "", encode_heartbeat(beat), b""))
     assert told == [("w", ("w-1-1",))], "not the one whose claim is not decided"
+
+
+def test_what_a_worker_that_stops_does_not_name_is_given_back_at_once() -> None:
+    watched = Watched()
+    watched.claim("a", "w-1-1")
+    watched.claim("b", "w-1-2")
+    beat = msgspec.structs.replace(heartbeat("w-1-2"), is_stopping=True)
+    (lost,) = watched.leases.hear(beat)
+    assert (lost.where.task_id, lost.is_given_back) == ("a", True)
+    assert watched.hear("w-1-2") == [], "a heartbeat that names it not is no word of giving back"
+
+
+def test_what_was_renewed_first_runs_out_first() -> None:
+    watched = Watched()
+    watched.claim("a", "w-1-1")
+    watched.claim("b", "w-1-2")
+    watched.wait(5)
+    watched.hear("w-1-1")
+    assert watched.wait(LEASE_S - 5) == ["b"]
+    assert watched.wait(5) == ["a"]
+
+
+class EchoBus:
+    """A bus that hears itself, unless it is deaf."""
+
+    def __init__(self) -> None:
+        self.is_deaf = False
+        self._handler: Any = None
+
+    def new_inbox(self) -> str:
+        return "_INBOX.me"
+
+    async def listen(self, subject: str, handler: Any) -> None:
+        self._handler = handler
+
+    def send(self, subject: str, payload: bytes) -> None:
+        if not self.is_deaf:
+            self._handler(Delivery(subject, "", payload, b""))
+
+
+def test_time_counts_only_while_our_own_words_come_back() -> None:
+    async def play() -> None:
+        bus: Any = EchoBus()
+        ear = Ear(bus)
+        await ear.listen()
+        assert ear.is_hearing()
+        bus.is_deaf = True
+        assert ear.is_hearing(), "what was said before was heard"
+        assert not ear.is_hearing()
+        bus.is_deaf = False
+        assert not ear.is_hearing()
+        assert ear.is_hearing()
+
+    asyncio.run(play())
+
+
+def test_after_a_silence_every_claim_has_a_whole_lease() -> None:
+    async def play() -> None:
+        watched = Watched()
+        watched.claim("a", "w-1-1")
+        watched.wait(LEASE_S - 0.01)
+        hears = iter([False, True, True])
+        now = 0.0
+
+        def clock() -> float:
+            nonlocal now
+            now += LEASE_S
+            return now
+
+        leases = watched.leases
+        leases.lease_s, leases.clock = LEASE_S, clock
+        submitted: list[TimerCommand] = []
+        is_over = asyncio.Event()
+
+        def is_hearing() -> bool:
+            try:
+                return next(hears)
+            except StopIteration:
+                is_over.set()
+                return False
+
+        leases.lease_s = 1.0  # steps of 50 ms
+        running = asyncio.create_task(leases.run(submitted.append, is_hearing))
+        await is_over.wait()
+        running.cancel()
+        assert submitted == []
+
+    asyncio.run(play())
