@@ -8,6 +8,7 @@ from typing import Any
 from millstream.adapters.heartbeat import Heartbeat, decode_heartbeat
 from millstream.adapters.settings import Settings
 from millstream.core.errors import Unavailable
+from millstream_worker.capacity import Capacity
 from millstream_worker.guard import Guard
 from millstream_worker.heartbeats import Heartbeats, Held
 
@@ -32,7 +33,8 @@ class Recorder:
 def beat(held: Held, name: str = "w", *, is_stopping: bool = False) -> list[Heartbeat]:
     bus: Any = Recorder()
     settings = Settings(instance=name)
-    heartbeats = Heartbeats(bus, settings, f"{name}-1", 2, lambda: held)
+    capacity = Capacity.from_settings(settings)
+    heartbeats = Heartbeats(bus, settings, f"{name}-1", capacity, lambda: held)
     asyncio.run(heartbeats.beat(is_stopping))
     assert max(map(len, bus.sent)) < LARGEST_MESSAGE
     return [decode_heartbeat(data) for data in bus.sent]
@@ -72,7 +74,8 @@ def test_contact_is_lost_and_found_again() -> None:
         told: list[float] = []
         settings = Settings(instance="w", lease_s=0.2)
         held = Held([], [], [])
-        heartbeats = Heartbeats(bus, settings, "w-1", 2, lambda: held, told.append)
+        capacity = Capacity.from_settings(settings)
+        heartbeats = Heartbeats(bus, settings, "w-1", capacity, lambda: held, told.append)
         began_at = heartbeats.last_contact
         bus.is_cut = True
         lost = asyncio.Event()
