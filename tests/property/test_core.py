@@ -274,6 +274,7 @@ FIELDS = RUN_FIELDS | {
     "key": TEXT,
     "length": st.integers(0, 5),
     "is_final": st.booleans(),
+    "is_given_back": st.booleans(),
     "map_name": TEXT,
     "max_tries": st.integers(1, 9),
     "message": TEXT,
