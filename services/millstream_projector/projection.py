@@ -24,6 +24,7 @@ from millstream.core.events import (
     DeadlineSet,
     EpochStarted,
     Event,
+    NothingChanged,
     PoolDeleted,
     PoolSet,
     RunCreated,
@@ -165,7 +166,7 @@ class Projection:
                 if row is not None:
                     self._changes.put(row)
         match event.data:
-            case EpochStarted():
+            case EpochStarted() | NothingChanged():
                 return
             case DagVersionSubmitted():
                 self._version(event, event.data)

@@ -41,7 +41,7 @@ from millstream.core.decisions import triggering
 from millstream.core.decisions.backfills import is_too_early, run_to_recall
 from millstream.core.errors import Fenced, Refused, Unavailable
 from millstream.core.events import Event
-from millstream.core.handle import handle, receipt, repeated_receipt
+from millstream.core.handle import handle, note_unchanged, receipt, repeated_receipt
 from millstream.core.lanes import lanes_of
 from millstream.core.state import Run, RunKey, State, run_key
 from millstream.core.wire import canonical_bytes, chain_digest, published_bytes, to_event, to_record
@@ -286,6 +286,8 @@ class Writer:
         except Refused as error:
             self._refuse(batch, asked, error)
             return
+        if not events and isinstance(asked.command, ApiCommand):
+            events = [self._note_unchanged(asked.command, str(asked.sender))]
         batch.events += events
         if isinstance(asked.command, SecretCommand):
             batch.secrets.append(secret_of(asked.command, events[0]))
@@ -327,6 +329,11 @@ class Writer:
 
     def _handle(self, command: AnyCommand, actor: str, recalled: Run | None = None) -> list[Event]:
         return handle(self._state, command, actor, self._now(), self._epoch, recalled)
+
+    def _note_unchanged(self, command: ApiCommand, actor: str) -> Event:
+        """A later repetition must not find that there is something to do by then."""
+        given = receipt(self._state, command, [])
+        return note_unchanged(self._state, command, actor, self._now(), self._epoch, given)
 
     def _refuse(self, batch: _Batch, asked: _Asked, error: Refused) -> None:
         command = asked.command

@@ -172,10 +172,13 @@ class _Task:
     attempt: int = 0
     is_open: bool = False
     token: str = ""
+    # Of the attempt that is over: the task may wait for its next one.
+    last_token: str = ""
     is_over: bool = False
     may_go_on: bool = True
     is_deferred: bool = False
     awaits_input: bool = False
+    could_not_run: bool = False
 
 
 @dataclass
@@ -207,7 +210,7 @@ def check_legality(log: Log) -> None:
         match row["type"]:
             case "DeadlineSet" | "DeadlineMissed":
                 assert not runs[key].is_over, f"{row['type']} after the end of {key}"
-            case "EpochStarted" | "DagPaused" | "DagUnpaused" | "NextRunPlanned":
+            case "EpochStarted" | "DagPaused" | "DagUnpaused" | "NextRunPlanned" | "NothingChanged":
                 continue
             case "DagVersionSubmitted":
                 specs[key[0], key[1], data["version"]] = data["spec"]
@@ -219,7 +222,10 @@ def check_legality(log: Log) -> None:
                     about = (row["task_id"], tuple(row["map_index"]))
                     assert runs[key].tasks[about].is_over, "an asset was updated too early"
             case "RunStarted":
-                assert runs[key].was_reopened or not runs[key].tasks
+                # Somebody may have marked or cleared tasks while it was queued.
+                assert runs[key].was_reopened or not any(
+                    task.attempt for task in runs[key].tasks.values()
+                )
             case "RunReopened" | "TasksRecalled":
                 assert runs[key].is_over or row["type"] == "TasksRecalled", "it was not over"
                 runs[key].is_over, runs[key].was_reopened = False, True
@@ -265,7 +271,8 @@ def _expand(run: _Run, about: tuple[str, tuple[int, ...]], length: int) -> None:
                 gone = run.tasks.pop((name, path), None)
                 assert gone is None or not gone.is_open, f"{name}{path} was at work"
     else:
-        assert about not in run.tasks, f"{about} had begun"
+        begun = run.tasks.pop(about, None)  # one that could not run may have been cleared
+        assert begun is None or not (begun.is_open or begun.is_over), f"{about} had begun"
         assert length > 0
     if not length:
         run.expanded.discard(about)
@@ -316,7 +323,9 @@ def _new_run(spec: dict[str, Any]) -> _Run:
 def _check_task(run: _Run, row: Mapping[str, Any], data: dict[str, Any]) -> None:
     kind, about = row["type"], f"{row['position']} {row['type']} {row['task_id']}"
     task = run.tasks.setdefault((row["task_id"], tuple(row["map_index"])), _Task())
-    assert not task.is_over, f"{about}: the task was over"
+    # As in Airflow, a branch skips what it cuts off although that could not run anyway.
+    is_cut_off = kind == "TaskSkipped" and task.could_not_run and row["attempt"] == 0
+    assert not task.is_over or is_cut_off, f"{about}: the task was over"
     match kind:
         case "TaskReady" | "TriggerReady":
             if row["attempt"] == task.attempt and task.is_open:
@@ -338,7 +347,7 @@ def _check_task(run: _Run, row: Mapping[str, Any], data: dict[str, Any]) -> None
             assert task.token, about
         case "TaskUpstreamFailed":
             assert not task.is_open, about
-            task.is_over = True
+            task.is_over = task.could_not_run = True
         case "TaskResumed":  # the time may be over before anybody took the trigger
             assert task.is_deferred or task.awaits_input, about
             assert row["attempt"] == task.attempt, about
@@ -355,7 +364,7 @@ def _check_task(run: _Run, row: Mapping[str, Any], data: dict[str, Any]) -> None
             assert task.token, f"{about}: never claimed"
             if kind not in ("TaskLost", "TriggerLost"):
                 assert data["token"] == task.token, f"{about}: another claim's result"
-            task.is_open, task.token = False, ""
+            task.is_open, task.token, task.last_token = False, "", task.token
             task.may_go_on = (kind == "TaskFailed" and data.get("retry_at") is not None) or (
                 kind == "TaskLost" and not data.get("is_final", False)
             )
@@ -374,12 +383,12 @@ def _control(run: _Run, row: Mapping[str, Any], data: dict[str, Any]) -> None:
     if kind == "TaskStopped":
         assert not task.is_over, about
         assert row["attempt"] == task.attempt, about
-        assert data.get("token", "") == task.token, about
+        assert data.get("token", "") in (task.token, task.last_token), about
     else:
         assert not task.is_open, f"{about}: its attempt was not stopped"
     task.is_open, task.token = False, ""
     task.is_deferred = task.awaits_input = False
-    task.may_go_on, task.is_over = True, kind == "TaskMarked"
+    task.may_go_on, task.is_over, task.could_not_run = True, kind == "TaskMarked", False
     run.done.discard(row["task_id"])
     if kind == "TaskMarked" and data["state"] == "success":
         run.done.add(row["task_id"])

@@ -16,10 +16,12 @@ from millstream.core.events import (
     RunFailed,
     RunQuarantined,
     RunSucceeded,
+    TaskCleared,
     TaskDeferred,
     TaskExpanded,
     TaskFailed,
     TaskLost,
+    TaskMarked,
     TaskReady,
     TaskRescheduled,
     TaskResized,
@@ -27,6 +29,7 @@ from millstream.core.events import (
     TaskScheduled,
     TaskSkipped,
     TaskStarted,
+    TaskStopped,
     TaskSucceeded,
     TaskUpstreamFailed,
 )
@@ -89,7 +92,10 @@ class Ledger:
                 self._idle(instance, "scheduled")
                 self.waiting[instance] = None
             case (
-                TaskSucceeded()
+                TaskStopped()
+                | TaskCleared()
+                | TaskMarked()
+                | TaskSucceeded()
                 | TaskFailed()
                 | TaskLost()
                 | TaskSkipped()

@@ -20,7 +20,7 @@ QUERY_TIMEOUT_S = 600
 # counts is in that event and after it. So what is not needed at one position is not needed at any
 # later one.
 _IS_NEEDED = """
-    run_id = '' AND type NOT IN ('EpochStarted', 'NextRunPlanned')
+    run_id = '' AND type NOT IN ('EpochStarted', 'NextRunPlanned', 'NothingChanged')
     OR type = 'NextRunPlanned' AND NOT EXISTS (
         SELECT FROM event_log p
         WHERE p.shard = e.shard AND p.namespace = e.namespace AND p.dag_id = e.dag_id

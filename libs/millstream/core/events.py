@@ -496,6 +496,15 @@ class PoolDeleted(EventData, frozen=True, kw_only=True):
     name: str
 
 
+class NothingChanged(EventData, frozen=True, kw_only=True):
+    """A client asked for what was so already. That it asked is kept, so that the same request gets
+    the same answer for ever, however things stand then. ``run_id`` and ``version``: of what it
+    asked about, as the answer named them."""
+
+    run_id: str = ""
+    version: int = 0
+
+
 Data = (
     AssetUpdated
     | EpochStarted
@@ -546,6 +555,7 @@ Data = (
     | OutcomeRemembered
     | PoolSet
     | PoolDeleted
+    | NothingChanged
 )
 
 

@@ -38,6 +38,7 @@ from millstream.core.events import (
     EpochStarted,
     Event,
     NextRunPlanned,
+    NothingChanged,
     OutcomeRemembered,
     PoolDeleted,
     PoolSet,
@@ -124,7 +125,7 @@ def _advance(state: State, event: Event) -> None:
 
 def _apply(state: State, event: Event) -> None:
     match event.data:
-        case EpochStarted():
+        case EpochStarted() | NothingChanged():
             pass
         case AssetUpdated():
             watchers = state.assets.watchers(event.where.namespace, event.data)
@@ -186,7 +187,7 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
     if allowed is not None:
         return _is_legal_of_task(state, where, data, allowed)
     match data:
-        case EpochStarted() | AssetUpdated() | PoolSet():
+        case EpochStarted() | AssetUpdated() | PoolSet() | NothingChanged():
             return True
         case OutcomeRemembered():
             dag = state.dags.get((where.namespace, where.dag_id))

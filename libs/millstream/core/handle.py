@@ -31,6 +31,7 @@ from millstream.core.events import (
     DagVersionSubmitted,
     Event,
     Fact,
+    NothingChanged,
     RunQuarantined,
     TaskScheduled,
     TaskSucceeded,
@@ -231,14 +232,27 @@ def receipt(state: State, command: AnyCommand, events: list[Event]) -> Receipt:
             return Receipt(id=command.id, position=position)
 
 
+def note_unchanged(
+    state: State, command: AnyCommand, actor: str, now: datetime, epoch: int, given: Receipt
+) -> Event:
+    """The event of a request that changed nothing, folded into ``state``. ``given`` is the receipt
+    that it would get without."""
+    cause = Cause(command.id, command.trace, actor, now, epoch)
+    where = Where(getattr(command, "namespace", ""), given.dag_id)
+    return _fold(
+        state, Fact(where, NothingChanged(run_id=given.run_id, version=given.version)), cause
+    )
+
+
 def repeated_receipt(command_id: str, events: list[Event]) -> Receipt:
     """The receipt of a command that was committed before, from the events that it caused."""
     first = events[0]
+    run_id = first.data.run_id if isinstance(first.data, NothingChanged) else first.where.run_id
     return Receipt(
         id=command_id,
         position=events[-1].position,
         dag_id=first.where.dag_id,
-        run_id=first.where.run_id,
+        run_id=run_id,
         version=_version_of(first),
         has_changed=_has_changed(events),
         backfill_id=_backfill_of(first),
@@ -257,7 +271,7 @@ def _has_changed(events: list[Event]) -> bool:
 
 def _version_of(event: Event) -> int:
     match event.data:
-        case DagVersionSubmitted() | VariableSet() | ConnectionSet() as data:
+        case DagVersionSubmitted() | VariableSet() | ConnectionSet() | NothingChanged() as data:
             return data.version
         case _:
             return 0

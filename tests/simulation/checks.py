@@ -1,0 +1,247 @@
+"""The invariants of the design, judged from the log and from what the world outside saw."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections import Counter
+from collections.abc import Iterable
+from copy import copy
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from integration.verify import Log, check_chain, check_legality
+from millstream.adapters.event_log import Stored
+from millstream.core.commands import Receipt
+from millstream.core.evolve import evolve
+from millstream.core.state import State
+from millstream.core.wire import canonical_bytes, published_bytes, to_event
+from millstream_projector.projection import Projection, reopened
+from millstream_projector.rows import key_of
+from property.ledger import Ledger
+from simulation.children import Execution
+from simulation.stage import Stage
+
+ROW = ("position", "type", "dag_id", "run_id", "task_id", "map_index", "attempt", "data")
+TERMINAL = ("RunSucceeded", "RunFailed", "RunQuarantined")
+
+
+class Violation(AssertionError):
+    """An invariant does not hold; the text begins with its number."""
+
+
+def require(number: int, holds: object, what: str) -> None:
+    if not holds:
+        raise Violation(f"I{number}: {what}")
+
+
+def log_of(events: Iterable[Stored]) -> Log:
+    """The log as rows of its table."""
+    rows = []
+    for stored in events:
+        record = stored.record
+        row = {name: getattr(record, name) for name in record.__struct_fields__}
+        row["map_index"] = list(record.map_index)
+        row["data"] = bytes(record.data).decode()
+        row["digest"] = stored.digest
+        rows.append(row)
+    return Log(rows)
+
+
+def check_log(stage: Stage) -> None:
+    """1, 8, 11: positions, epochs, digests; 12 to 17: what may follow what."""
+    log = log_of(stage.postgres.events)
+    try:
+        check_chain(log)
+    except AssertionError as error:
+        raise Violation(f"I1/8/11: {error}") from error
+    try:
+        check_legality(log)
+    except AssertionError as error:
+        raise Violation(f"I12-17: {error}{_place(error)}") from error
+
+
+def _place(error: AssertionError) -> str:
+    """The line that was not so, and the row of the log that it looked at."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    frame = error.__traceback__
+    row: Any = None
+    while frame is not None:
+        row = frame.tb_frame.f_locals.get("row", row)
+        frame = frame.tb_next
+    seen = {name: row[name] for name in ROW} if row is not None else {}
+    return f" ({at.line}; {seen})"
+
+
+def check_stream(stage: Stage) -> None:
+    """4: the stream is the log's end."""
+    stream = stage.broker.streams["EVENTS_0"]
+    require(4, stream.last == stage.postgres.position, f"the stream ends at {stream.last}")
+    for sequence, (_, data, _) in stream.messages.items():
+        stored = stage.postgres.events[sequence - 1]
+        expected = published_bytes(canonical_bytes(stored.record), stored.digest)
+        require(4, data == expected, f"message {sequence} is not event {sequence}")
+
+
+def check_receipts(stage: Stage, receipts: dict[str, list[Receipt]]) -> None:
+    """2: a receipt names what is in the log; 10: the same command, the same receipt."""
+    events = stage.postgres.events
+    by_cause: dict[str, list[int]] = {}
+    for stored in events:
+        by_cause.setdefault(stored.record.causation, []).append(stored.record.position)
+    for command_id, given in receipts.items():
+        # What was refused may be accepted when it is asked again; what was accepted stays so.
+        accepted = [i for i, receipt in enumerate(given) if not receipt.is_refused]
+        since = given[accepted[0] :] if accepted else []
+        for receipt in since:
+            require(
+                2, receipt.position <= len(events), f"{command_id}: position {receipt.position}"
+            )
+            if command_id in by_cause:
+                last = by_cause[command_id][-1]
+                require(2, receipt.position >= last, f"{command_id}: {receipt.position} < {last}")
+        outcomes = {(r.position, r.reason, r.message) for r in since}
+        if command_id in by_cause:
+            require(10, len(outcomes) == 1, f"{command_id}: {sorted(outcomes)}")
+
+
+def check_folds(stage: Stage) -> State:
+    """6 and 7: whoever folds the log gets the same rows, however it is cut."""
+    projection = Projection()
+    rows: dict[Any, Any] = {}
+    state = State()
+    for stored in stage.postgres.events:
+        event = to_event(stored.record)
+        evolve(state, event)
+        for run in reopened([event]):
+            if run not in projection.runs:
+                projection.restore(
+                    [
+                        row
+                        for row in rows.values()
+                        if (
+                            getattr(row, "namespace", None),
+                            getattr(row, "dag_id", None),
+                            getattr(row, "run_id", None),
+                        )
+                        == run
+                    ]
+                )
+        projection.apply(event)
+        changes = projection.take_changes()
+        for row_type, keys in changes.gone.items():
+            for key in keys:
+                rows.pop((row_type, key), None)
+        for row_type, changed in changes.rows.items():
+            for key, row in changed.items():
+                rows[row_type, key] = copy(row)
+    held = {(type(row), key_of(row)): row for row in stage.postgres.tables.all()}
+    require(6, held.keys() == rows.keys(), f"rows differ: {list(held.keys() ^ rows.keys())[:5]}")
+    for key, row in rows.items():
+        require(6, held[key] == row, f"{held[key]} is not {row}")
+    return state
+
+
+def check_limits(stage: Stage) -> None:
+    """18: pools and limits at every position."""
+    ledger = Ledger()
+    for stored in stage.postgres.events:
+        ledger.fold(to_event(stored.record))
+        require(18, not ledger.faults, f"at {stored.record.position}: {ledger.faults[:1]}")
+
+
+def check_executions(stage: Stage) -> None:
+    """3: nothing runs before the commit that allows it; an exclusive task never runs twice at a
+    time; 22: what was committed as a success runs again only after a clear."""
+    ready: dict[tuple[Any, ...], int] = {}
+    exclusive: set[tuple[Any, ...]] = set()
+    for stored in stage.postgres.events:
+        if stored.record.type == "TaskReady":
+            record = stored.record
+            ready.setdefault(_about(record), record.position)
+            if json.loads(bytes(record.data)).get("exclusive"):
+                exclusive.add(_about(record)[:-1])
+    by_task: dict[tuple[Any, ...], list[Execution]] = {}
+    for execution in stage.script.executions:
+        about = _about(execution.where)
+        require(3, about in ready, f"{about} ran and was never ready")
+        require(3, ready[about] <= execution.position, f"{about} ran before its commit")
+        by_task.setdefault(about[:-1], []).append(execution)
+    for about, executions in by_task.items():
+        if about not in exclusive:
+            continue
+        last_end = -1.0
+        for execution in sorted(executions, key=lambda each: each.began_s):
+            require(13, execution.began_s >= last_end, f"exclusive {about} ran twice at a time")
+            last_end = max(last_end, execution.ended_s)
+
+
+def _about(record: Any) -> tuple[Any, ...]:
+    return (
+        record.namespace,
+        record.dag_id,
+        record.run_id,
+        record.task_id,
+        tuple(record.map_index),
+        record.attempt,
+    )
+
+
+class _Retry(msgspec.Struct):
+    retry_at: datetime | None = None
+
+
+_retry_decoder = msgspec.json.Decoder(_Retry)
+
+
+def check_times(stage: Stage) -> None:
+    """21: no retry before its time, by the clock that decided; 19: one run an instant."""
+    due: dict[tuple[Any, ...], datetime] = {}
+    instants: Counter[tuple[str, str, str]] = Counter()
+    for stored in stage.postgres.events:
+        record = stored.record
+        about = _about(record)[:-1]
+        if record.type == "TaskFailed":
+            at = _retry_decoder.decode(record.data).retry_at
+            if at is not None:
+                due[about] = at
+        elif record.type in ("TaskCleared", "TaskMarked", "TaskStopped"):
+            due.pop(about, None)
+        elif record.type == "TaskReady" and about in due:
+            early = due.pop(about) - record.recorded_at
+            require(21, early <= timedelta(0), f"{about} was ready {early} too early")
+        elif record.type == "RunCreated" and record.run_id.startswith("scheduled__"):
+            instants[record.namespace, record.dag_id, record.run_id] += 1
+    for run, count in instants.items():
+        require(19, count == 1, f"{run} was created {count} times")
+
+
+def check_xcoms(stage: Stage) -> None:
+    """23: what was pulled had been committed."""
+    committed: set[tuple[str, str, str]] = set()
+    for stored in stage.postgres.events:
+        record = stored.record
+        if record.type in ("TaskSucceeded", "TaskFailed", "TaskSkipped"):
+            for xcom in json.loads(bytes(record.data)).get("xcoms", {}).values():
+                value = json.dumps(xcom.get("value"))
+                committed.add((record.dag_id, record.run_id, value))
+    for where, _, answer in stage.script.pulled:
+        for found in (json.loads(answer) or {}).get("found", ()):
+            value = json.dumps(found["xcom"].get("value"))
+            known = (where.dag_id, where.run_id, value)
+            require(23, known in committed, f"{where} pulled {value}, which nobody committed")
+
+
+def open_runs(stage: Stage) -> list[tuple[str, str]]:
+    """The runs that are not over."""
+    runs: dict[tuple[str, str], bool] = {}
+    for stored in stage.postgres.events:
+        record = stored.record
+        key = (record.dag_id, record.run_id)
+        if record.type in ("RunCreated", "RunReopened"):
+            runs[key] = True
+        elif record.type in TERMINAL:
+            runs[key] = False
+    return [key for key, is_open in runs.items() if is_open]

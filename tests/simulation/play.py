@@ -1,0 +1,209 @@
+"""One seed: a time of faults, a time of healing, and the checks."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import millstream_projector.__main__
+import millstream_scheduler.__main__
+import millstream_worker.__main__
+from millstream.core.commands import ApiCommand, MarkRun, Receipt, SetDagPaused
+from millstream.core.errors import MillstreamError, Refused
+from simulation import checks, faults, nats, postgres, workload
+from simulation.checks import Violation, require
+from simulation.children import Script
+from simulation.loop import Stuck, SimulatedLoop
+from simulation.stage import Stage, api_main, make_directory, replaced
+
+CHAOS_S = (20.0, 60.0, 150.0)
+HEALED_WITHIN_S = 900.0
+CALM_S = 8.0
+# No schedule makes a run after this second of the simulation.
+SCHEDULES_END_S = 10.0
+# Whole simulations: see ``play_each``.
+KEPT: list[Stage] = []
+
+
+@dataclass
+class Report:
+    """What became of a seed. ``fingerprint``: equal for equal histories."""
+
+    seed: str
+    error: str = ""
+    fingerprint: str = ""
+    events: int = 0
+    executions: int = 0
+    simulated_s: float = 0.0
+    steps: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+def play(seed: str, directory: Path) -> Report:
+    """Runs one seed. Never raises for what the system does wrong: the report says it."""
+    report = Report(seed)
+    loop = SimulatedLoop()
+    random = Random(f"millstream/{seed}")
+    server = postgres.Server(loop, Random(f"postgres/{seed}"))
+    stage = Stage(
+        loop=loop,
+        random=random,
+        directory=make_directory(directory, seed),
+        broker=nats.Broker(loop, Random(f"nats/{seed}")),
+        postgres=server,
+        script=Script(seed, lambda: server.position),
+    )
+    with replaced(stage):
+        try:
+            loop.run_until_complete(_play(stage, report))
+        except (Violation, Stuck) as error:
+            report.error = str(error)
+        except Exception as error:  # a fault of the simulation is told like any other
+            import traceback
+
+            report.error = "".join(traceback.format_exception(error))
+        finally:
+            stage.is_closing = True
+            KEPT.append(stage)
+    report.events = server.position
+    report.executions = len(stage.script.executions)
+    report.simulated_s, report.steps = loop.time(), loop.steps
+    digest = server.events[-1].digest.hex() if server.events else ""
+    report.fingerprint = hashlib.sha256(f"{digest}{loop.steps}".encode()).hexdigest()[:12]
+    return report
+
+
+async def _play(stage: Stage, report: Report) -> None:
+    random, loop = stage.random, stage.loop
+    plan = faults.draw_plan(random)
+    chaos_s = random.choice(CHAOS_S)
+    _watch_commits(stage)
+    for number in (1, 2):
+        stage.add(f"scheduler{number}", millstream_scheduler.__main__.main)
+        stage.add(f"projector{number}", millstream_projector.__main__.main)
+        stage.add(f"api{number}", lambda service: api_main(stage, service))
+        stage.add(
+            f"worker{number}", millstream_worker.__main__.main, slots=random.choice([1, 2, 4])
+        )
+    for role in stage.roles.values():
+        stage.start(role)
+    specs = [workload.draw_dag(random, number) for number in range(random.randint(1, 4))]
+    for spec in specs:
+        for task in spec.tasks:
+            stage.script.specs[spec.dag_id, task.task_id] = task
+    requests = workload.draw_requests(random, specs, chaos_s)
+    receipts: dict[str, list[Receipt]] = {}
+    faults.begin(stage, plan)
+    asking = [asyncio.ensure_future(_ask(stage, at, each, receipts)) for at, each in requests]
+    breaking = asyncio.ensure_future(faults.go_wrong(stage, plan))
+    await asyncio.sleep(chaos_s)
+    breaking.cancel()
+    report.faults = plan.done
+    faults.heal(stage)
+    await _until_answered(asking)
+    await _end(stage, specs, receipts)
+    again = [asyncio.ensure_future(_ask(stage, 0, each, receipts)) for _, each in requests]
+    await _until_answered(again)
+    await _settle(stage)
+    checks.check_log(stage)
+    checks.check_receipts(stage, receipts)
+    checks.check_limits(stage)
+    checks.check_executions(stage)
+    checks.check_times(stage)
+    checks.check_xcoms(stage)
+    checks.check_stream(stage)
+    checks.check_folds(stage)
+    for trouble in loop.trouble:
+        raise trouble
+
+
+def _watch_commits(stage: Stage) -> None:
+    """What must hold at each moment: the stream never knows more than the log."""
+
+    def on_event(subject: str, sequence: int, data: bytes) -> None:
+        if subject.startswith("ms.ev."):
+            require(4, sequence <= stage.postgres.position, f"the stream is ahead: {sequence}")
+
+    stage.broker.on_event = on_event
+
+
+async def _ask(
+    stage: Stage, at_s: float, command: ApiCommand, receipts: dict[str, list[Receipt]]
+) -> None:
+    """As a client does: again with the same id until there is an answer."""
+    await asyncio.sleep(at_s)
+    while True:
+        try:
+            receipt = await stage.request(command)
+        except Refused as error:
+            receipt = Receipt(id=command.id, reason=error.reason, message=str(error))
+        except MillstreamError:
+            receipt = None
+        if receipt is not None:
+            receipts.setdefault(command.id, []).append(receipt)
+            return
+        await asyncio.sleep(0.5)
+
+
+async def _until_answered(asking: list[asyncio.Future[Any]]) -> None:
+    done, waiting = await asyncio.wait(asking, timeout=HEALED_WITHIN_S)
+    require(20, not waiting, f"{len(waiting)} requests got no answer")
+    for each in done:
+        each.result()
+
+
+async def _end(stage: Stage, specs: list[Any], receipts: dict[str, list[Receipt]]) -> None:
+    """20: when faults end, everything ends. The DAGs that were paused go on first."""
+    commands = [
+        SetDagPaused(
+            id=f"unpause-{spec.dag_id}",
+            namespace=workload.NAMESPACE,
+            dag_id=spec.dag_id,
+            is_paused=False,
+        )
+        for spec in specs
+    ]
+    await asyncio.gather(*(_ask(stage, 0, command, receipts) for command in commands))
+    await asyncio.sleep(SCHEDULES_END_S)
+    # What depends on a past that failed waits for somebody to decide.
+    hanging = {spec.dag_id for spec in specs if any(task.depends_on_past for task in spec.tasks)}
+    if hanging:
+        await asyncio.sleep(HEALED_WITHIN_S / 3)
+    for number, (dag_id, run_id) in enumerate(checks.open_runs(stage)):
+        if dag_id in hanging:
+            about = {"namespace": workload.NAMESPACE, "dag_id": dag_id, "run_id": run_id}
+            await _ask(stage, 0, MarkRun(id=f"mark-{number}", **about, state="failed"), receipts)
+    deadline = stage.loop.time() + HEALED_WITHIN_S
+    while stage.loop.time() < deadline:
+        if not checks.open_runs(stage):
+            return
+        await asyncio.sleep(2)
+    raise Violation(f"I20: not over: {checks.open_runs(stage)[:5]}")
+
+
+async def _settle(stage: Stage) -> None:
+    """Until the stream and the read tables have everything, for a while."""
+    deadline = stage.loop.time() + HEALED_WITHIN_S
+    calm_since, last = stage.loop.time(), -1
+    while stage.loop.time() < deadline:
+        position = stage.postgres.position
+        stream = stage.broker.streams.get("EVENTS_0")
+        is_even = (
+            stream is not None
+            and stream.last == position
+            and stage.postgres.tables.checkpoint.position == position
+        )
+        if position != last or not is_even:
+            calm_since, last = stage.loop.time(), position
+        elif stage.loop.time() - calm_since > CALM_S:
+            return
+        await asyncio.sleep(0.5)
+    stream = stage.broker.streams.get("EVENTS_0")
+    raise Violation(
+        f"I20: log {stage.postgres.position}, stream {stream and stream.last}, "
+        f"tables {stage.postgres.tables.checkpoint.position}"
+    )

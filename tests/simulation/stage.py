@@ -1,0 +1,298 @@
+"""The simulated world: production's mains as processes, on simulated servers.
+
+Nothing of the services is written again here: their own ``main`` runs, with other names in place of
+the adapters' classes that reach outside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import structlog
+
+import millstream.adapters.bus
+import millstream_api.commands
+import millstream_api.hub
+import millstream_projector.__main__
+import millstream_projector.lookups
+import millstream_projector.projector
+import millstream_projector.secret_lookups
+import millstream_projector.states
+import millstream_projector.tables
+import millstream_scheduler.__main__
+import millstream_scheduler.timers
+import millstream_scheduler.writer
+import millstream_worker.__main__
+import millstream_worker.children
+import millstream_worker.worker
+from millstream.adapters.bus import Bus
+from millstream.adapters.service import Service
+from millstream.adapters.settings import Settings
+from millstream.core.commands import ApiCommand, Receipt
+from millstream.core.errors import MillstreamError, Unavailable
+from millstream_api.commands import Commands
+from simulation import nats, postgres
+from simulation.children import Script, SimulatedChild
+from simulation.clock import SimulatedDatetime, SimulatedTime
+from simulation.loop import PROCESS, Life, Process, SimulatedLoop, kill, spawn
+
+RESTART_AFTER_S = 0.3
+LEASE_S = 15.0
+
+
+@dataclass
+class Role:
+    """A service that is kept running, as a supervisor does. ``number`` counts its processes."""
+
+    name: str
+    main: Callable[[Service], Any]
+    settings: Settings
+    process: Process | None = None
+    service: Service | None = None
+    api: Commands | None = None
+
+
+@dataclass
+class Ended:
+    """How a process ended by itself."""
+
+    name: str
+    at_s: float
+    error: str
+
+
+@dataclass
+class Stage:
+    """One simulation."""
+
+    loop: SimulatedLoop
+    random: Random
+    directory: Path
+    broker: nats.Broker
+    postgres: postgres.Server
+    script: Script
+    roles: dict[str, Role] = field(default_factory=dict)
+    ended: list[Ended] = field(default_factory=list)
+    links: dict[Process, list[nats.Link]] = field(default_factory=dict)
+    dead: list[Process] = field(default_factory=list)
+    is_closing: bool = False
+
+    def __post_init__(self) -> None:
+        self._numbers = itertools.count(1)
+
+    # --- processes
+
+    def add(self, name: str, main: Callable[..., Any], **options: Any) -> Role:
+        settings = Settings(
+            nats_url="sim",
+            database_url="sim",
+            blob_url=str(self.directory / "blobs"),
+            state_dir=str(self.directory / "state"),
+            instance=name,
+            lease_s=LEASE_S,
+            **options,
+        )
+        role = self.roles[name] = Role(name, main, settings)
+        return role
+
+    def start(self, role: Role) -> None:
+        """A new process of the role, unless there is one."""
+        if role.process is not None and role.process.life is not Life.DEAD:
+            return
+        process = Process(f"{role.name}#{next(self._numbers)}")
+        if role.process is not None:
+            process.wall_offset_s = role.process.wall_offset_s
+        role.process, role.service = process, Service(role.settings)
+        spawn(self.loop, process, self._live(role, process, role.service))
+
+    async def _live(self, role: Role, process: Process, service: Service) -> None:
+        error = ""
+        try:
+            await role.main(service)
+        except MillstreamError as problem:
+            error = f"{problem.reason}: {problem}"
+        except Exception as problem:
+            error = repr(problem)
+            self.loop.trouble.append(problem)
+        self.ended.append(Ended(process.name, self.loop.time(), error))
+        # What ends by itself must not run on: the supervisor starts another.
+        self.loop.call_soon(self._bury, role, process)
+
+    def _bury(self, role: Role, process: Process) -> None:
+        self.kill(role, process)
+
+    def kill(self, role: Role, process: Process | None = None) -> None:
+        """SIGKILL, and a new process soon."""
+        process = process or role.process
+        if process is None or process.life is Life.DEAD:
+            return
+        kill(process)
+        self.dead.append(process)
+        if not self.is_closing and role.process is process:
+            delay_s = self.random.choice([0.05, RESTART_AFTER_S, 2.0])
+            self._outside(lambda: self.loop.call_later(delay_s, self.start, role))
+
+    def _outside(self, act: Callable[[], Any]) -> None:
+        from simulation.loop import context_of
+
+        context_of(None).run(act)
+
+    # --- requests of clients
+
+    async def request(self, command: ApiCommand, timeout_s: float = 5.0) -> Receipt | None:
+        """Sent through some api process that lives; None where no answer came. Raises Refused."""
+        apis = [r for r in self.roles.values() if r.api is not None and r.process is not None]
+        alive = [r for r in apis if r.process is not None and r.process.life is not Life.DEAD]
+        if not alive:
+            await asyncio.sleep(0.1)
+            return None
+        role = self.random.choice(alive)
+        assert role.api is not None
+        answer: asyncio.Future[Receipt] = self.loop.create_future()
+
+        async def ask(api: Commands) -> None:
+            try:
+                receipt = await api.send(command, timeout_s)
+            except MillstreamError as error:
+                if not answer.done():
+                    answer.set_exception(error)
+            else:
+                if not answer.done():
+                    answer.set_result(receipt)
+
+        spawn(self.loop, role.process, ask(role.api))
+        try:
+            async with asyncio.timeout(timeout_s + 1):
+                return await answer
+        except (TimeoutError, Unavailable):
+            return None
+
+
+async def api_main(stage: Stage, service: Service) -> None:
+    """The api without gRPC: its way to the scheduler and its follower of the stream."""
+    bus = await Bus.connect("sim", f"api-{service.settings.instance}")
+    commands = Commands(bus, service.settings.shard, service.settings.instance)
+    await commands.start()
+    stage.roles[service.settings.instance].api = commands
+    hub = millstream_api.hub.Hub(
+        bus,
+        postgres.SimulatedEventLog(postgres.SimulatedDatabase("sim"), service.settings.shard),
+        service.settings.shard,
+    )
+    await hub.run()
+
+
+@contextlib.contextmanager
+def replaced(stage: Stage) -> Iterator[None]:
+    """Production's names, with the simulation's things behind them."""
+    postgres.SimulatedDatabase.server = stage.postgres
+    postgres.SimulatedLock.server = stage.postgres
+    SimulatedChild.script = stage.script
+    SimulatedChild.count = 0
+
+    async def connect(cls: type[Bus], url: str, name: str) -> Bus:
+        link = stage.broker.connect(name)
+        bus = Bus(link)  # type: ignore[arg-type]
+        link.on_reconnect = lambda: [callback() for callback in list(bus._on_reconnect)]  # type: ignore[assignment]
+        link.on_disconnect = lambda: setattr(bus, "_last_connected", stage.loop.time())
+        while not link.is_up:
+            await asyncio.sleep(0.05)
+            link.is_up = stage.broker.is_up
+        bus._inbox = link.new_inbox()
+        await link.subscribe_direct(f"{bus._inbox}.*", bus._on_reply)
+        process = PROCESS.get()
+        if process is not None:
+            stage.links.setdefault(process, []).append(link)
+        return bus
+
+    async def nothing(*arguments: Any, **options: Any) -> Any:
+        return postgres.ReadConnection(stage.postgres)
+
+    names: list[tuple[Any, str, Any]] = [
+        (Bus, "connect", classmethod(connect)),
+        (millstream_worker.children, "Child", SimulatedChild),
+    ]
+    scheduler = millstream_scheduler.__main__
+    for name, value in (
+        ("connect_patiently", nothing),
+        ("migrate", nothing),
+        ("Database", postgres.SimulatedDatabase),
+        ("EventLog", postgres.SimulatedEventLog),
+        ("ShardLock", postgres.SimulatedLock),
+    ):
+        names.append((scheduler, name, value))
+    projector = millstream_projector.projector
+    for name, value in (
+        ("connect_patiently", nothing),
+        ("_wait_for_log", nothing),
+        ("ensure_tables", nothing),
+        ("Database", postgres.SimulatedDatabase),
+        ("EventLog", postgres.SimulatedEventLog),
+        ("write_changes", postgres.write_changes),
+        ("read_open_rows", postgres.read_open_rows),
+        ("read_rows_of", postgres.read_rows_of),
+    ):
+        names.append((projector, name, value))
+    names.append((millstream_projector.__main__, "ShardLock", postgres.SimulatedLock))
+    names.append((millstream_projector.lookups, "Database", postgres.SimulatedDatabase))
+    names.append((millstream_projector.lookups.Lookups, "_read", _read_from_tables))
+    time = SimulatedTime()
+    for module in list(sys.modules.values()):
+        if not getattr(module, "__name__", "").startswith(("millstream_", "millstream.adapters")):
+            continue
+        if getattr(module, "time", None) is not None and hasattr(module.time, "monotonic"):
+            names.append((module, "time", time))
+        if "datetime" in vars(module) and isinstance(module.datetime, type):
+            names.append((module, "datetime", SimulatedDatetime))
+    before = [(holder, name, vars(holder)[name]) for holder, name, _ in names]
+    for holder, name, value in names:
+        setattr(holder, name, value)
+    structlog.configure(
+        processors=[_drop], wrapper_class=structlog.BoundLogger, cache_logger_on_first_use=False
+    )
+    try:
+        yield
+    finally:
+        for holder, name, value in before:
+            setattr(holder, name, value)
+
+
+def _drop(logger: Any, method: str, event: dict[str, Any]) -> Any:
+    if LOUD:
+        process = PROCESS.get()
+        now = asyncio.get_running_loop().time()
+        print(f"{now:10.4f} {process} {method} {event}", file=sys.stderr)
+    raise structlog.DropEvent
+
+
+LOUD = False
+
+
+async def _read_from_tables(lookups: Any, question: Any) -> Any:
+    """The answer for runs that are over: the rows are read as the queries would."""
+    from millstream.adapters.lookup import ConfAnswer
+    from millstream.core.xcoms import XComAnswer
+
+    server = postgres.SimulatedDatabase.server
+    await server.do(lambda: None)
+    if type(question).__name__ == "ConfQuestion":
+        import msgspec
+
+        return ConfAnswer(conf=msgspec.Raw(b"{}"))
+    return XComAnswer((), None)
+
+
+def make_directory(parent: Path, seed: str) -> Path:
+    directory = parent / f"seed-{seed}"
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    return directory
