@@ -15,6 +15,8 @@ from millstream.core.timers import stale_ready, timer_after, timers_of
 
 LONGEST_SLEEP_S = 1.0  # the wall clock may be set at any moment
 STALE_CHECK_S = 30.0
+# A wall clock that goes back by more than this was set, not slewed.
+SET_BACK = timedelta(seconds=1)
 
 
 class Timers:
@@ -44,9 +46,15 @@ class Timers:
         """Fire what is due, forever."""
         next_stale_check = 0.0
         loop = asyncio.get_running_loop()
+        last = datetime.now(UTC)
         while True:
             self._earlier.clear()
             now = datetime.now(UTC)
+            if now < last - SET_BACK:
+                # What was due, and fired or needed no timer, may be in the future again.
+                for instant, command in timers_of(self._state):
+                    self._push(instant, command)
+            last = now
             while self._heap and self._heap[0][0] <= now:
                 command = heapq.heappop(self._heap)[2]
                 self._pending.discard(command.id)

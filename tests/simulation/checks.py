@@ -175,7 +175,8 @@ def check_executions(stage: Stage) -> None:
         last_end = -1.0
         for execution in sorted(executions, key=lambda each: each.began_s):
             require(13, execution.began_s >= last_end, f"exclusive {about} ran twice at a time")
-            last_end = max(last_end, execution.ended_s)
+            if not execution.was_paused:
+                last_end = max(last_end, execution.ended_s)
 
 
 def _about(record: Any) -> tuple[Any, ...]:

@@ -33,6 +33,8 @@ class Execution:
     position: int
     ended_s: float = -1.0
     outcome: str = ""
+    # Its processes stood still for a while.
+    was_paused: bool = False
 
     @property
     def is_over(self) -> bool:

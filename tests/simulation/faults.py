@@ -106,6 +106,8 @@ def _pause(stage: Stage) -> None:
     role = _someone(stage)
     if role is not None and role.process is not None:
         pause(role.process)
+        for execution in stage.script.executions:
+            execution.was_paused |= execution.worker is role.process and not execution.is_over
         seconds = stage.random.choice([1.0, 10.0, 40.0, 120.0])
         stage.loop.call_later(seconds, resume, stage.loop, role.process)
 

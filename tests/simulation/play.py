@@ -25,6 +25,7 @@ HEALED_WITHIN_S = 900.0
 CALM_S = 8.0
 # No schedule makes a run after this second of the simulation.
 SCHEDULES_END_S = 10.0
+HANGING_S = 60.0
 # Whole simulations: see ``play_each``.
 KEPT: list[Stage] = []
 
@@ -169,20 +170,27 @@ async def _end(stage: Stage, specs: list[Any], receipts: dict[str, list[Receipt]
     ]
     await asyncio.gather(*(_ask(stage, 0, command, receipts) for command in commands))
     await asyncio.sleep(SCHEDULES_END_S)
-    # What depends on a past that failed waits for somebody to decide.
-    hanging = {spec.dag_id for spec in specs if any(task.depends_on_past for task in spec.tasks)}
-    if hanging:
-        await asyncio.sleep(HEALED_WITHIN_S / 3)
-    for number, (dag_id, run_id) in enumerate(checks.open_runs(stage)):
-        if dag_id in hanging:
-            about = {"namespace": workload.NAMESPACE, "dag_id": dag_id, "run_id": run_id}
-            await _ask(stage, 0, MarkRun(id=f"mark-{number}", **about, state="failed"), receipts)
+    dependent = {spec.dag_id for spec in specs if any(task.depends_on_past for task in spec.tasks)}
+    marked, patience_ends = 0, stage.loop.time() + HANGING_S
     deadline = stage.loop.time() + HEALED_WITHIN_S
     while stage.loop.time() < deadline:
-        if not checks.open_runs(stage):
+        hanging = checks.open_runs(stage)
+        if not hanging:
             return
         await asyncio.sleep(2)
+        if stage.loop.time() > patience_ends:
+            patience_ends += HANGING_S
+            # What depends on a past that failed waits for somebody to decide.
+            for dag_id, run_id in hanging:
+                if dag_id in dependent:
+                    marked += 1
+                    await _ask(stage, 0, _fail(marked, dag_id, run_id), receipts)
     raise Violation(f"I20: not over: {checks.open_runs(stage)[:5]}")
+
+
+def _fail(number: int, dag_id: str, run_id: str) -> MarkRun:
+    about = {"namespace": workload.NAMESPACE, "dag_id": dag_id, "run_id": run_id}
+    return MarkRun(id=f"mark-{number}", **about, state="failed")
 
 
 async def _settle(stage: Stage) -> None:
