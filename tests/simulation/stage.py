@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -220,6 +221,7 @@ def replaced(stage: Stage) -> Iterator[None]:
     names: list[tuple[Any, str, Any]] = [
         (Bus, "connect", classmethod(connect)),
         (millstream_worker.children, "Child", SimulatedChild),
+        (os, "getpid", lambda: 1),
     ]
     scheduler = millstream_scheduler.__main__
     for name, value in (
