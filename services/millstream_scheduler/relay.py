@@ -168,7 +168,8 @@ class Relay:
         await provision(self._bus, self._settings)
         end = await stream_state(self._bus, events_stream(self._shard))
         if end is None:
-            first = self._state.oldest_ready() or self._committed + 1
+            # The state may be ahead of the log, by what is decided and not committed yet.
+            first = min(self._state.oldest_ready() or self._committed + 1, self._committed + 1)
             first = min(first, self._pending[0][0] if self._pending else first)
             await create_events(self._bus, self._settings, first)
             last = first - 1

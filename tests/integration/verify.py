@@ -335,7 +335,8 @@ def _check_task(run: _Run, row: Mapping[str, Any], data: dict[str, Any]) -> None
                 assert not task.is_open, about
                 assert task.may_go_on, about
             assert task.is_deferred == (kind == "TriggerReady"), about
-            if row["task_id"] in run.plain:
+            # What had begun is tried again whatever becomes of the tasks before it meanwhile.
+            if row["task_id"] in run.plain and not task.last_token:
                 assert set(run.upstream[row["task_id"]]) <= run.done, f"{about}: too early"
             task.attempt, task.is_open = row["attempt"], True
         case "TaskStarted" | "TriggerStarted":
@@ -386,7 +387,7 @@ def _control(run: _Run, row: Mapping[str, Any], data: dict[str, Any]) -> None:
         assert data.get("token", "") in (task.token, task.last_token), about
     else:
         assert not task.is_open, f"{about}: its attempt was not stopped"
-    task.is_open, task.token = False, ""
+    task.is_open, task.token, task.last_token = False, "", ""
     task.is_deferred = task.awaits_input = False
     task.may_go_on, task.is_over, task.could_not_run = True, kind == "TaskMarked", False
     run.done.discard(row["task_id"])
