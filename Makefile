@@ -6,7 +6,10 @@ BIN := .venv/bin
 RPC := libs/millstream/rpc/v1
 PROTOS := $(wildcard proto/millstream/rpc/v1/*.proto)
 
-.PHONY: help venv demo test lint format proto proto-check bench bench-quick clean
+SEEDS ?= 2000
+SEED ?=
+
+.PHONY: help venv demo test sim lint format proto proto-check bench bench-quick clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -26,6 +29,9 @@ demo: venv ## Start everything on this machine, run example DAGs, stop again
 
 test: venv ## All tests
 	$(BIN)/python -m pytest
+
+sim: venv ## Simulate the whole system with faults: SEEDS=2000, or SEED=7 for one again
+	PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 lint: venv proto-check ## Format, style, imports, types, generated code
 	$(BIN)/ruff format --check

@@ -1,4 +1,5 @@
-"""``python -m simulation [--seeds N] [--first N] [--seed S --loud]``: play seeds, say which fail."""
+"""``python -m simulation [--seeds N] [--first N] [--seed S --loud]``: play seeds, say which
+fail."""
 
 from __future__ import annotations
 
@@ -10,11 +11,13 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import nullcontext
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from simulation import stage
+from simulation.mutants import Mutant
 from simulation.play import Report, play
 
 BATCH = 20
@@ -55,7 +58,7 @@ def play_all(first: int, count: int, jobs: int, directory: Path) -> int:
         f"{simulated_s / 3600:.1f} simulated hours; {len(failed)} failed"
     )
     for report in failed:
-        print(f"  python -m simulation --seed {report.seed}")
+        print(f"  make sim SEED={report.seed}")
     return int(bool(failed))
 
 
@@ -64,7 +67,9 @@ def play_many(first: int, count: int, jobs: int, directory: Path) -> Iterator[Re
     return play_each([str(seed) for seed in range(first, first + count)], jobs, directory)
 
 
-def play_each(seeds: list[str], jobs: int, directory: Path) -> Iterator[Report]:
+def play_each(
+    seeds: list[str], jobs: int, directory: Path, mutant: Mutant | None = None
+) -> Iterator[Report]:
     """Each in a process that ends without cleaning up: to clean up would run the code of processes
     that were killed."""
     context = get_context("fork")
@@ -74,7 +79,7 @@ def play_each(seeds: list[str], jobs: int, directory: Path) -> Iterator[Report]:
         if len(running) == jobs:
             yield from _reports_of(*running.popleft())
         ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_play_batch, args=(batch, directory, theirs))
+        process = context.Process(target=_play_batch, args=(batch, directory, theirs, mutant))
         process.start()
         theirs.close()
         running.append((process, ours))
@@ -90,9 +95,10 @@ def _reports_of(process: Any, pipe: Any) -> list[Report]:
     return reports
 
 
-def _play_batch(seeds: list[str], directory: Path, pipe: Any) -> None:
+def _play_batch(seeds: list[str], directory: Path, pipe: Any, mutant: Mutant | None) -> None:
     gc.disable()
-    pipe.send([play(seed, directory) for seed in seeds])
+    with mutant.applied() if mutant is not None else nullcontext():
+        pipe.send([play(seed, directory) for seed in seeds])
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,7 +39,7 @@ def require(number: int, holds: object, what: str) -> None:
 
 def log_of(events: Iterable[Stored]) -> Log:
     """The log as rows of its table."""
-    rows = []
+    rows: list[Mapping[str, Any]] = []
     for stored in events:
         record = stored.record
         row = {name: getattr(record, name) for name in record.__struct_fields__}

@@ -96,7 +96,8 @@ class SimulatedChild:
         started_at = wall()
         work = asyncio.ensure_future(self._work(attempt, answer))
         try:
-            await asyncio.wait([work, self._death], return_when=asyncio.FIRST_COMPLETED)
+            both: list[asyncio.Future[Any]] = [work, self._death]
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if self._death.done():
                 execution.outcome = "died"
                 raise ChildDied(self._death.result())

@@ -59,23 +59,23 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         return self._now
 
     def _run_once(self) -> None:
-        ready: deque[asyncio.Handle] = self._ready  # type: ignore[attr-defined]
-        scheduled: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
-        while scheduled and scheduled[0]._cancelled:  # type: ignore[attr-defined]
-            heapq.heappop(scheduled)._scheduled = False  # type: ignore[attr-defined]
+        ready: deque[Any] = self._ready  # type: ignore[attr-defined]
+        scheduled: list[Any] = self._scheduled  # type: ignore[attr-defined]
+        while scheduled and scheduled[0]._cancelled:
+            heapq.heappop(scheduled)._scheduled = False
         if not ready:
             if not scheduled:
                 raise Stuck("nothing is left to do")
-            self._now = max(self._now, scheduled[0]._when)  # type: ignore[attr-defined]
-        while scheduled and scheduled[0]._when <= self._now:  # type: ignore[attr-defined]
+            self._now = max(self._now, scheduled[0]._when)
+        while scheduled and scheduled[0]._when <= self._now:
             handle = heapq.heappop(scheduled)
-            handle._scheduled = False  # type: ignore[attr-defined]
+            handle._scheduled = False
             ready.append(handle)
         for _ in range(len(ready)):
             handle = ready.popleft()
-            if handle._cancelled:  # type: ignore[attr-defined]
+            if handle._cancelled:
                 continue
-            process = handle._context.get(PROCESS)  # type: ignore[attr-defined]
+            process = handle._context.get(PROCESS)
             if process is not None and process.life is not Life.RUNNING:
                 if process.life is Life.PAUSED:
                     process.held.append(handle)
@@ -100,7 +100,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def _write_to_self(self) -> None:
         pass
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
+        """At once: threads would run on the real clock."""
         future = self.create_future()
         try:
             result = func(*args)

@@ -133,7 +133,7 @@ class Link:
         if subscription is not None:
             self._broker.unsubscribe(subscription)
 
-    async def flush(self, timeout: float = 5) -> None:
+    async def flush(self, timeout: float = 5) -> None:  # noqa: ASYNC109 - nats-py's name
         await asyncio.sleep(2 * self._broker.latency_s())
         if not self.is_up:
             raise errors.ConnectionReconnectingError
@@ -438,7 +438,8 @@ class Broker:
     def _api(self, link: Link | None, call: str, data: bytes, reply: str) -> None:
         body = json.loads(data) if data else {}
         if call.startswith("CONSUMER.MSG.NEXT."):
-            self._pull(link, *call[18:].split(".", 1), body, reply)
+            stream, name = call[18:].split(".", 1)
+            self._pull(link, stream, name, body, reply)
             return
         verb, _, rest = call.rpartition(".") if not call.startswith("CONSUMER.") else ("", "", "")
         if call.startswith("CONSUMER.DURABLE.CREATE."):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -17,7 +19,7 @@ from millstream.core.errors import MillstreamError, Refused
 from simulation import checks, faults, nats, postgres, workload
 from simulation.checks import Violation, require
 from simulation.children import Script
-from simulation.loop import Stuck, SimulatedLoop
+from simulation.loop import SimulatedLoop, Stuck
 from simulation.stage import Stage, api_main, make_directory, replaced
 
 CHAOS_S = (20.0, 60.0, 150.0)
@@ -64,8 +66,6 @@ def play(seed: str, directory: Path) -> Report:
         except (Violation, Stuck) as error:
             report.error = str(error)
         except Exception as error:  # a fault of the simulation is told like any other
-            import traceback
-
             report.error = "".join(traceback.format_exception(error))
         finally:
             stage.is_closing = True
@@ -150,7 +150,7 @@ async def _ask(
         await asyncio.sleep(0.5)
 
 
-async def _until_answered(asking: list[asyncio.Future[Any]]) -> None:
+async def _until_answered(asking: Sequence[asyncio.Future[Any]]) -> None:
     done, waiting = await asyncio.wait(asking, timeout=HEALED_WITHIN_S)
     require(20, not waiting, f"{len(waiting)} requests got no answer")
     for each in done:

@@ -18,9 +18,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
 import structlog
 
-import millstream.adapters.bus
 import millstream_api.commands
 import millstream_api.hub
 import millstream_projector.__main__
@@ -36,15 +36,17 @@ import millstream_worker.__main__
 import millstream_worker.children
 import millstream_worker.worker
 from millstream.adapters.bus import Bus
+from millstream.adapters.lookup import ConfAnswer
 from millstream.adapters.service import Service
 from millstream.adapters.settings import Settings
 from millstream.core.commands import ApiCommand, Receipt
 from millstream.core.errors import MillstreamError, Unavailable
+from millstream.core.xcoms import XComAnswer
 from millstream_api.commands import Commands
-from simulation import nats, postgres
+from simulation import event_log, nats, postgres, rows
 from simulation.children import Script, SimulatedChild
 from simulation.clock import SimulatedDatetime, SimulatedTime
-from simulation.loop import PROCESS, Life, Process, SimulatedLoop, kill, spawn
+from simulation.loop import PROCESS, Life, Process, SimulatedLoop, context_of, kill, spawn
 
 RESTART_AFTER_S = 0.3
 LEASE_S = 15.0
@@ -143,8 +145,6 @@ class Stage:
             self._outside(lambda: self.loop.call_later(delay_s, self.start, role))
 
     def _outside(self, act: Callable[[], Any]) -> None:
-        from simulation.loop import context_of
-
         context_of(None).run(act)
 
     # --- requests of clients
@@ -186,7 +186,7 @@ async def api_main(stage: Stage, service: Service) -> None:
     stage.roles[service.settings.instance].api = commands
     hub = millstream_api.hub.Hub(
         bus,
-        postgres.SimulatedEventLog(postgres.SimulatedDatabase("sim"), service.settings.shard),
+        event_log.SimulatedEventLog(event_log.SimulatedDatabase("sim"), service.settings.shard),
         service.settings.shard,
     )
     await hub.run()
@@ -195,8 +195,8 @@ async def api_main(stage: Stage, service: Service) -> None:
 @contextlib.contextmanager
 def replaced(stage: Stage) -> Iterator[None]:
     """Production's names, with the simulation's things behind them."""
-    postgres.SimulatedDatabase.server = stage.postgres
-    postgres.SimulatedLock.server = stage.postgres
+    event_log.SimulatedDatabase.server = stage.postgres
+    event_log.SimulatedLock.server = stage.postgres
     SimulatedChild.script = stage.script
     SimulatedChild.count = 0
 
@@ -216,7 +216,7 @@ def replaced(stage: Stage) -> Iterator[None]:
         return bus
 
     async def nothing(*arguments: Any, **options: Any) -> Any:
-        return postgres.ReadConnection(stage.postgres)
+        return rows.ReadConnection(stage.postgres)
 
     names: list[tuple[Any, str, Any]] = [
         (Bus, "connect", classmethod(connect)),
@@ -227,9 +227,9 @@ def replaced(stage: Stage) -> Iterator[None]:
     for name, value in (
         ("connect_patiently", nothing),
         ("migrate", nothing),
-        ("Database", postgres.SimulatedDatabase),
-        ("EventLog", postgres.SimulatedEventLog),
-        ("ShardLock", postgres.SimulatedLock),
+        ("Database", event_log.SimulatedDatabase),
+        ("EventLog", event_log.SimulatedEventLog),
+        ("ShardLock", event_log.SimulatedLock),
     ):
         names.append((scheduler, name, value))
     projector = millstream_projector.projector
@@ -237,15 +237,15 @@ def replaced(stage: Stage) -> Iterator[None]:
         ("connect_patiently", nothing),
         ("_wait_for_log", nothing),
         ("ensure_tables", nothing),
-        ("Database", postgres.SimulatedDatabase),
-        ("EventLog", postgres.SimulatedEventLog),
-        ("write_changes", postgres.write_changes),
-        ("read_open_rows", postgres.read_open_rows),
-        ("read_rows_of", postgres.read_rows_of),
+        ("Database", event_log.SimulatedDatabase),
+        ("EventLog", event_log.SimulatedEventLog),
+        ("write_changes", rows.write_changes),
+        ("read_open_rows", rows.read_open_rows),
+        ("read_rows_of", rows.read_rows_of),
     ):
         names.append((projector, name, value))
-    names.append((millstream_projector.__main__, "ShardLock", postgres.SimulatedLock))
-    names.append((millstream_projector.lookups, "Database", postgres.SimulatedDatabase))
+    names.append((millstream_projector.__main__, "ShardLock", event_log.SimulatedLock))
+    names.append((millstream_projector.lookups, "Database", event_log.SimulatedDatabase))
     names.append((millstream_projector.lookups.Lookups, "_read", _read_from_tables))
     time = SimulatedTime()
     for module in list(sys.modules.values()):
@@ -259,7 +259,9 @@ def replaced(stage: Stage) -> Iterator[None]:
     for holder, name, value in names:
         setattr(holder, name, value)
     structlog.configure(
-        processors=[_drop], wrapper_class=structlog.BoundLogger, cache_logger_on_first_use=False
+        processors=[_drop],  # type: ignore[list-item]
+        wrapper_class=structlog.BoundLogger,
+        cache_logger_on_first_use=False,
     )
     try:
         yield
@@ -281,14 +283,9 @@ LOUD = False
 
 async def _read_from_tables(lookups: Any, question: Any) -> Any:
     """The answer for runs that are over: the rows are read as the queries would."""
-    from millstream.adapters.lookup import ConfAnswer
-    from millstream.core.xcoms import XComAnswer
-
-    server = postgres.SimulatedDatabase.server
+    server = event_log.SimulatedDatabase.server
     await server.do(lambda: None)
     if type(question).__name__ == "ConfQuestion":
-        import msgspec
-
         return ConfAnswer(conf=msgspec.Raw(b"{}"))
     return XComAnswer((), None)
 

@@ -93,7 +93,11 @@ def draw_requests(
     for number in range(count):
         at_s = random.uniform(2, until_s)
         spec = random.choice(specs)
-        about = {"id": f"ask-{number}", "namespace": NAMESPACE, "dag_id": spec.dag_id}
+        about: dict[str, Any] = {
+            "id": f"ask-{number}",
+            "namespace": NAMESPACE,
+            "dag_id": spec.dag_id,
+        }
         roll = random.random()
         if roll < 0.55 or not runs:
             run_id = f"run{number}"
@@ -114,7 +118,7 @@ def draw_requests(
             asked.append((at_s, SetDagPaused(**about, is_paused=True)))
         else:
             first = EPOCH - timedelta(minutes=random.randrange(10, 16))
-            dates = {"from_date": first, "to_date": first + timedelta(minutes=3)}
+            dates: dict[str, Any] = {"from_date": first, "to_date": first + timedelta(minutes=3)}
             asked.append((at_s, CreateBackfill(**about, **dates, max_active_runs=2)))
     return sorted(asked, key=lambda pair: pair[0])
 

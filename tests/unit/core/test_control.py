@@ -239,6 +239,15 @@ class TestClear:
 
 
 class TestMark:
+    def test_in_the_queue_it_lets_the_rest_begin_with_the_run(self) -> None:
+        shard = Shard()
+        shard.submit(dag(task("a"), task("b", "a"), max_active_runs=1))
+        shard.trigger("r0")
+        shard.trigger("r1")
+        shard.mark("a", "success")
+        events = shard.handle(MarkRun(id="m", **{**RUN_NAMES, "run_id": "r0"}, state="failed"))
+        assert ready_names(events) == ["b"]
+
     def test_success_lets_the_rest_go_on(self) -> None:
         shard = begun(task("a"), task("b", "a"))
         shard.start("a")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from millstream.core.commands import ReadyAgain, RetryAttempt, TimerCommand
+from millstream.core.commands import ReadyAgain, RetryAttempt, StartRuns, TimerCommand
 from millstream.core.state import State
 from millstream_scheduler.timers import Timers
 from shard import Shard, dag, fold, task
@@ -70,6 +70,35 @@ async def test_an_instant_in_the_future_waits() -> None:
         timers.note(event)
     assert tasks_of(await fired(timers, 1)) == ["a"]
     assert datetime.now(UTC) - began > timedelta(seconds=1)
+
+
+class Clock:
+    """Stands for ``datetime`` in the timers; ``offset`` is how wrong it is."""
+
+    offset = timedelta(hours=1)
+
+    def now(self, zone: object) -> datetime:
+        return datetime.now(UTC) + self.offset
+
+
+async def test_a_clock_that_is_set_back_keeps_no_run_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A run that is due when it is created needs no timer; then it is not due any more."""
+    clock = Clock()
+    monkeypatch.setattr("millstream_scheduler.timers.datetime", clock)
+    monkeypatch.setattr("millstream_scheduler.timers.LONGEST_SLEEP_S", 0.02)
+    shard = Shard()
+    shard.submit(dag(task("a"), max_active_runs=1))
+    timers = Timers(shard.state, 1e9)
+    shard.now = clock.now(UTC) - timedelta(seconds=2)  # it moves by a second a command
+    for run_id in ("r0", "r1"):
+        for event in shard.trigger(run_id):
+            timers.note(event)
+    running = asyncio.create_task(fired(timers, 1))
+    await asyncio.sleep(0.01)
+    clock.offset -= timedelta(seconds=1.5)
+    assert isinstance((await running)[0], StartRuns)
 
 
 async def test_what_nobody_claims_is_made_ready_again() -> None:

@@ -1,0 +1,143 @@
+"""The read tables of the simulated Postgres, and the projector's way to them."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from millstream.core.state import RunKey
+from millstream.core.wire import GENESIS
+from millstream_projector.changes import Changes
+from millstream_projector.rows import (
+    RUN_ROW_TYPES,
+    BackfillRow,
+    CallbackRow,
+    DagRow,
+    Row,
+    RunRow,
+)
+
+if TYPE_CHECKING:
+    from simulation.postgres import Server
+
+
+@dataclass
+class Checkpoint:
+    position: int = 0
+    digest: bytes = GENESIS
+    generation: int = 0
+
+
+@dataclass
+class Tables:
+    """The read tables: rows by their keys."""
+
+    rows: dict[type[Row], dict[tuple[Any, ...], Row]] = field(default_factory=dict)
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+
+    def all(self) -> list[Row]:
+        return [row for rows in self.rows.values() for row in rows.values()]
+
+    def of(self, row_type: type[Row]) -> list[Row]:
+        return list(self.rows.get(row_type, {}).values())
+
+    def of_runs(self, runs: set[RunKey]) -> list[Row]:
+        return [row for kind in RUN_ROW_TYPES for row in self.of(kind) if _run_of(row) in runs]
+
+
+class ReadConnection:
+    """A connection to the read tables: changes are kept until the transaction ends."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._moved: tuple[Any, ...] = ()
+        self._changes: Changes | None = None
+
+    def transaction(self) -> ReadConnection:
+        return self
+
+    async def __aenter__(self) -> ReadConnection:
+        return self
+
+    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is None and self._changes is not None:
+            await self.server.do(self._commit)
+
+    async def execute(self, query: str, *arguments: Any) -> str:
+        assert query.startswith("UPDATE checkpoint"), query
+        _, position, digest, generation, before = arguments
+        checkpoint = self.server.tables.checkpoint
+        self._moved = (position, digest, generation, before)
+        fits = generation == checkpoint.generation and checkpoint.position in (position, before)
+        return "UPDATE 1" if fits else "UPDATE 0"
+
+    async def fetchrow(self, query: str, *arguments: Any) -> dict[str, Any]:
+        checkpoint = await self.server.do(lambda: self.server.tables.checkpoint)
+        return {
+            "position": checkpoint.position,
+            "digest": checkpoint.digest,
+            "generation": checkpoint.generation,
+        }
+
+    async def close(self) -> None:
+        pass
+
+    def stage(self, changes: Changes) -> None:
+        rows = {
+            row_type: {key: copy(row) for key, row in changed.items()}
+            for row_type, changed in changes.rows.items()
+        }
+        self._changes = Changes(rows, {kind: dict(keys) for kind, keys in changes.gone.items()})
+
+    def _commit(self) -> None:
+        position, digest, generation, before = self._moved
+        tables = self.server.tables
+        at = tables.checkpoint
+        if generation != at.generation or at.position not in (position, before):
+            return  # another one was quicker; the next write sees it
+        assert self._changes is not None
+        for row_type, keys in self._changes.gone.items():
+            for key in keys:
+                tables.rows.get(row_type, {}).pop(key, None)
+        for row_type, rows in self._changes.rows.items():
+            tables.rows.setdefault(row_type, {}).update(rows)
+        tables.checkpoint = Checkpoint(position, digest, generation)
+
+
+async def write_changes(connection: ReadConnection, changes: Changes) -> None:
+    connection.stage(changes)
+
+
+async def read_open_rows(connection: ReadConnection) -> list[Row]:
+    server = connection.server
+
+    def read() -> list[Row]:
+        tables = server.tables
+        backfills = [
+            row
+            for row in tables.of(BackfillRow)
+            if isinstance(row, BackfillRow) and row.state in ("running", "paused")
+        ]
+        callbacks = [
+            row
+            for row in tables.of(CallbackRow)
+            if isinstance(row, CallbackRow) and row.ended_at is None
+        ]
+        open_runs = {
+            _run_of(row)
+            for row in tables.of(RunRow)
+            if isinstance(row, RunRow) and row.state in ("queued", "running")
+        }
+        return [*tables.of(DagRow), *backfills, *callbacks, *tables.of_runs(open_runs)]
+
+    return [copy(row) for row in await server.do(read)]
+
+
+async def read_rows_of(connection: ReadConnection, run: RunKey) -> list[Row]:
+    server = connection.server
+    return [copy(row) for row in await server.do(lambda: server.tables.of_runs({run}))]
+
+
+def _run_of(row: Any) -> RunKey:
+    return (row.namespace, row.dag_id, row.run_id)
