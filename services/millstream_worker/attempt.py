@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +22,7 @@ from millstream.core.spec import PythonAction
 from millstream.sdk.execution import Attempt
 from millstream_worker.answers import Answers
 from millstream_worker.children import Child, ChildDied
+from millstream_worker.code import Code
 from millstream_worker.frames import Done, Run
 from millstream_worker.heartbeats import now_s
 from millstream_worker.hosts import GivenBack, Seat
@@ -39,9 +41,16 @@ class _Abandoned(Exception):
     """Another attempt will be made, and this one says nothing: the worker stops, say."""
 
 
+class AttemptKilled(MillstreamError):
+    """The worker ended the attempt; the text says why."""
+
+    reason = "ATTEMPT_KILLED"
+
+
 class Running:
     """An attempt of this worker. ``on_decided`` is called once, when its claim is decided either
-    way. What has an ``environment`` of its own gets a process of its own."""
+    way; within ``away`` it needs no slot. What has an ``environment`` of its own gets a process of
+    its own."""
 
     def __init__(
         self,
@@ -52,6 +61,7 @@ class Running:
         trace: str,
         token: str,
         on_decided: Callable[[], None],
+        away: Callable[[], AbstractAsyncContextManager[None]],
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.where = where
@@ -62,8 +72,10 @@ class Running:
         self._ready = ready
         self._trace = trace
         self._on_decided = on_decided
+        self._away = away
         self._started_at = datetime.now(UTC)
         self._child: Child | Seat | None = None
+        self._fetching: asyncio.Future[Code] | None = None
         self._claim: asyncio.Future[Receipt] | None = None
         self._is_claim_lost = False
         self._is_abandoned = False
@@ -82,6 +94,8 @@ class Running:
     def kill(self, because: str) -> None:
         """End the attempt's child; the attempt is reported as failed for this reason."""
         self._killed_because = self._killed_because or because
+        if self._fetching is not None:
+            self._fetching.cancel()
         if self._child is not None:
             self._child.kill()
 
@@ -130,6 +144,8 @@ class Running:
         self._is_stopped = self._is_abandoned = True
         self._killed_because = self._killed_because or because
         self._on_decided()
+        if self._fetching is not None:
+            self._fetching.cancel()
         if self._child is not None:
             if self.is_exclusive:
                 self._child.kill()
@@ -247,20 +263,41 @@ class Running:
     # --- the run
 
     async def _outcome(self) -> FinishReport:
-        ready, tools = self._ready, self._tools
-        folder = ""
-        if ready.bundle:
-            folder = str(
-                tools.bundles.path(ready.bundle)
-                if tools.bundles.has(ready.bundle)
-                else await tools.bundles.fetch(ready.bundle)
+        ready, code = self._ready, self._tools.code
+        held = code.at_hand(ready.bundle, ready.file) or await self._fetch_code()
+        try:
+            return await self._outcome_of(held)
+        finally:
+            code.give_back(held)
+
+    async def _fetch_code(self) -> Code:
+        """To make an environment may take minutes: the attempt is claimed, so that its lease is
+        kept, and others may have its slot."""
+        self._raise_if_stopped()
+        self._held_claim()
+        async with self._away():
+            self._fetching = asyncio.ensure_future(
+                self._tools.code.fetch(self._ready.bundle, self._ready.file)
             )
+            try:
+                return await self._fetching
+            except asyncio.CancelledError:
+                if not self._killed_because:
+                    raise
+                if self._is_abandoned:
+                    raise _Abandoned from None
+                raise AttemptKilled(self._killed_because) from None
+            finally:
+                self._fetching = None
+
+    async def _outcome_of(self, code: Code) -> FinishReport:
+        ready, tools = self._ready, self._tools
         conf = ready.run.conf if ready.run.conf is not None else await self._answers.conf()
-        run = Run(self._attempt(conf), folder, ready.file, self._environment)
+        run = Run(self._attempt(conf), code.folder, ready.file, self._environment)
         self._raise_if_stopped()
         place = tools.hosts if self._shares_loop else tools.children
         is_fresh = ready.isolation == "fresh" or bool(self._environment)
-        self._child = await place.acquire(ready.bundle, fresh=is_fresh)
+        self._child = await place.acquire(ready.bundle, code.python, fresh=is_fresh)
         self._log.masker = self._child.masker
         if self._killed_because:
             self._child.kill()

@@ -37,6 +37,7 @@ from millstream_worker.frames import (
 )
 from millstream_worker.guarding import Guarding
 from millstream_worker.sessions import kill_session
+from millstream_worker.uv import NOT_HANDED_ON
 
 log = structlog.get_logger(__name__)
 
@@ -89,6 +90,16 @@ class _Link(asyncio.Protocol):
         self._on_lost()
 
 
+def of_interpreter(python: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables for the processes of a virtual environment: its commands are found
+    first, and nothing that is meant for another Python."""
+    found = {name: text for name, text in environment.items() if name not in NOT_HANDED_ON}
+    commands = os.path.dirname(python)
+    found["VIRTUAL_ENV"] = os.path.dirname(commands)
+    found["PATH"] = os.pathsep.join(filter(None, [commands, found.get("PATH", os.defpath)]))
+    return found
+
+
 class Child:
     """One child process. ``bundle`` is the bundle it has imported; None as long as it is free for
     any. ``python`` is the interpreter that it runs; "": the worker's own."""
@@ -137,7 +148,9 @@ class Child:
         told = {**os.environ, **hidden, **self._environment}
         environment = {name: value for name, value in told.items() if value is not None}
         environment["PYTHONUNBUFFERED"] = "1"
-        if "PYTHONPATH" in environment:  # the child runs in another directory
+        if self.python:  # which has all that it needs, and no other's packages
+            environment = of_interpreter(self.python, environment)
+        elif "PYTHONPATH" in environment:  # the child runs in another directory
             parts = environment["PYTHONPATH"].split(os.pathsep)
             environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, parts))
         write_ends = {name: self._open_pipe(name) for name in ("stdout", "stderr")}

@@ -43,7 +43,9 @@ class HeldFolders:
         held.users += 1
 
     def give_back(self, name: str) -> None:
-        held = self._held[name]
+        held = self._held.get(name)
+        if held is None:  # all were let go: the worker stops
+            return
         held.users -= 1
         held.used_at = time.monotonic()
 

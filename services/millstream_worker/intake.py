@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
 
 import msgspec
 import structlog
@@ -39,6 +40,7 @@ SHORT_ATTEMPT_S = 0.05
 PREFETCH_PER_SLOT = 8
 LONGEST_PREFETCH_S = 0.5
 MOST_UNREPORTED = 4096
+MOST_AWAY_PER_SLOT = 4
 # Of what takes no slot, so many are asked for at a time.
 MOST_ASKED_WITHOUT_SLOT = 256
 RETUNE_S = 0.002
@@ -85,6 +87,8 @@ class Intake:
         self._start = start
         self._say = say
         self._tasks: set[asyncio.Task[None]] = set()
+        self._away = 0
+        self._coming_back: deque[tuple[Need, asyncio.Future[None]]] = deque()
         self._short_s = 1.0
         self._is_closed = False
         self._lanes: dict[str, _Lane] = {}
@@ -122,6 +126,28 @@ class Intake:
         self._tune_asking()
         self._give_back(time.monotonic(), -1.0)
 
+    @asynccontextmanager
+    async def away(self, grant: Grant) -> AsyncIterator[None]:
+        """For an attempt that waits for something before it can start: within it others have what
+        it was granted, unless it has devices or many wait already. After it, it has that again."""
+        is_kept = grant.devices or not grant.need.slots
+        if is_kept or self._away >= MOST_AWAY_PER_SLOT * self.capacity.slots:
+            yield
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._away += 1
+        self.capacity.give_back(grant)
+        self._pump()
+        try:
+            yield
+            self._coming_back.append((grant.need, turn))
+            self._pump()
+            await turn
+        finally:
+            self._away -= 1
+            if not turn.done() or turn.cancelled():  # it failed, or was cancelled, and ends now
+                self.capacity.take(grant.need)
+
     async def settle(self, timeout_s: float) -> None:
         """Wait for the attempts that run."""
         if self._tasks:
@@ -133,6 +159,8 @@ class Intake:
         self._give_back(now, LONGEST_PREFETCH_S)
         if len(self._lanes) > 1:
             self._look_after_turns(now)
+        if self._coming_back:
+            self._pump()
         self.tune()
 
     def note_length(self, grant: Grant, seconds: float) -> None:
@@ -206,7 +234,12 @@ class Intake:
         self._tune_triggers()
 
     def _pump(self) -> None:
-        """Start what waits, as far as there is room."""
+        """Start what waits, as far as there is room; first what had begun."""
+        while self._coming_back and self.capacity.room(self._coming_back[0][0]) > 0:
+            need, turn = self._coming_back.popleft()
+            if not turn.done():
+                self.capacity.take(need)
+                turn.set_result(None)
         while not self._is_closed and (lane := self._startable()) is not None:
             if lane is self._next:
                 self._pass_turn()

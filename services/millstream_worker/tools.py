@@ -8,8 +8,8 @@ from pathlib import Path
 from millstream.adapters.blobs import FsspecBlobs
 from millstream.adapters.bus import Bus
 from millstream.adapters.settings import Settings
-from millstream_worker.bundles import Bundles
 from millstream_worker.children import Children
+from millstream_worker.code import CodeStore
 from millstream_worker.guarding import Guarding
 from millstream_worker.heartbeats import Heartbeats
 from millstream_worker.hosts import Hosts
@@ -26,7 +26,7 @@ class Tools:
     settings: Settings
     children: Children
     hosts: Hosts
-    bundles: Bundles
+    code: CodeStore
     blobs: FsspecBlobs
     reports: Reports
     scratch: Path

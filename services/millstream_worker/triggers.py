@@ -21,6 +21,7 @@ from millstream.core.events import Event, TriggerReady
 from millstream.core.wire import UnknownEvent, read_published, to_event
 from millstream.sdk.triggers.running import Firing
 from millstream_worker.ask_states import find_states
+from millstream_worker.code import NO_CODE, Code
 from millstream_worker.frames import (
     Answered,
     Asked,
@@ -53,11 +54,10 @@ class _Open:
     ready: TriggerReady
     token: str
     started_at: datetime
-    folder: str
     # Of the event that made it ready: what was decided before, it must not miss.
     position: int
     log: AttemptLog
-    python: str = ""
+    code: Code = NO_CODE
     host: HostProcess | None = None
 
 
@@ -158,7 +158,7 @@ class Triggers:
             task.cancel()
 
     def _needed(self) -> set[Key]:
-        return {(one.ready.bundle, one.python) for one in self._open.values()}
+        return {(one.ready.bundle, one.code.python) for one in self._open.values()}
 
     # --- from an event to a trigger that runs
 
@@ -175,11 +175,14 @@ class Triggers:
         if receipt.is_refused:
             return
         attempt_log = self._tools.logs.open(event.where, token)
-        one = _Open(event.where, ready, token, started_at, "", event.position, attempt_log)
+        one = _Open(event.where, ready, token, started_at, event.position, attempt_log)
         self._open[token] = one
         try:
             if ready.bundle:
-                one.folder = str(await self._tools.bundles.fetch(ready.bundle))
+                one.code = await self._tools.code.fetch(ready.bundle, ready.file)
+                if token not in self._open:  # it was stopped meanwhile
+                    self._tools.code.give_back(one.code)
+                    return
         except MillstreamError as error:
             self._fire(one, Firing(cause="error", message=f"{type(error).__name__}: {error}"))
             return
@@ -187,11 +190,11 @@ class Triggers:
 
     async def _run(self, one: _Open) -> None:
         ready = one.ready
-        one.host = await self._hosts.get(ready.bundle, one.python)
+        one.host = await self._hosts.get(ready.bundle, one.code.python)
         if one.token in self._open:
             one.host.tell(
                 RunTrigger(
-                    one.token, one.where, ready.trigger, one.folder, ready.file, ready.timeout_at
+                    one.token, one.where, ready.trigger, one.code.folder, ready.file, ready.timeout_at
                 )
             )
 
@@ -281,7 +284,8 @@ class Triggers:
         )
 
     def _forget(self, one: _Open) -> None:
-        self._open.pop(one.token, None)
+        if self._open.pop(one.token, None) is not None:
+            self._tools.code.give_back(one.code)
         one.log.finish()
 
     def _spawn(self, coroutine: Coroutine[None, None, None]) -> asyncio.Task[None]:

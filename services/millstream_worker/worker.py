@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -33,9 +34,9 @@ from millstream.core.state import InstanceKey, instance_key
 from millstream.core.wire import UnknownEvent, read_published, to_event
 from millstream_worker.attempt import NO_CONTACT, Running
 from millstream_worker.blob_files import empty_scratch
-from millstream_worker.bundles import Bundles
 from millstream_worker.capacity import Capacity, Grant
 from millstream_worker.children import Children
+from millstream_worker.code import code_store
 from millstream_worker.guarding import Guarding
 from millstream_worker.heartbeats import Heartbeats, Held
 from millstream_worker.hosts import Hosts
@@ -94,7 +95,7 @@ class Worker:
             settings=settings,
             children=self.children,
             hosts=Hosts(self.children),
-            bundles=Bundles(blobs, state_dir / "bundles", settings.bundle_cache_mb << 20),
+            code=code_store(settings, state_dir, blobs),
             blobs=blobs,
             reports=self.reports,
             scratch=scratch,
@@ -147,6 +148,7 @@ class Worker:
                 self.triggers.still_working()
                 self._tools.hosts.tend()
                 self.guarding.tend()
+                self._tools.code.tend(now)
 
     async def drain(self, hurrying: asyncio.Event) -> None:
         """Stop pulling, hand back what did not start, let what runs end within the grace, stop what
@@ -166,6 +168,7 @@ class Worker:
         await self.intake.settle(0.5)
         await self.triggers.close()
         await self._tools.hosts.close()
+        self._tools.code.close()
         await self.reports.settle(0.1 if hurrying.is_set() else LAST_REPORTS_S)
         # What was abandoned is given to another worker at once, not when its lease is over.
         for delivery in self._unclaimed.values():
@@ -231,6 +234,7 @@ class Worker:
             event.trace,
             token,
             self._decided(token),
+            partial(self.intake.away, grant),
             grant.environment,
         )
         self._running[key] = running

@@ -54,7 +54,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``dags_are_paused_at_creation``: whether a new DAG with a schedule begins paused, unless it
     says itself (of the api). ``xcom_classes`` are modules whose classes values may name, ``*`` for
     any part of a name; ``xcom_pickle`` lets tasks hand on any Python object (of workers).
-    ``bundle_cache_mb``: how much a worker keeps of bundles, in MiB, 0 for any amount.
+    ``bundle_cache_mb`` and ``environment_cache_mb``: how much a worker keeps of bundles and of
+    virtual environments, in MiB, 0 for any amount. ``bundle_environments``: whether a bundle that
+    names packages runs in an environment made for it; if not, in that of the worker.
     """
 
     nats_url: str = ""
@@ -91,6 +93,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     xcom_classes: tuple[str, ...] = ()
     xcom_pickle: bool = False
     bundle_cache_mb: int = 2048
+    environment_cache_mb: int = 20_480
+    bundle_environments: bool = True
     log_level: str = "INFO"
     log_format: str = ""
     ready_fd: int = -1

@@ -103,6 +103,11 @@ def _make(recipe: Recipe, folder: Path) -> None:
         raise
 
 
+def find_uv() -> str | None:
+    """uv beside the interpreter that runs now, else on PATH."""
+    return shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
+
+
 def _uv() -> str | None:
     """The program that makes environments; None: venv and pip do."""
     choice = os.environ.get(INSTALLER, "auto")
@@ -110,7 +115,7 @@ def _uv() -> str | None:
         raise AirflowException(f"{INSTALLER} is {choice!r}; use auto, uv or pip")
     if choice == "pip":
         return None
-    found = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
+    found = find_uv()
     if found is None and choice == "uv":
         raise AirflowException(f"{INSTALLER} is 'uv', which is not installed on this worker")
     return found
