@@ -13,10 +13,11 @@ from pathlib import Path
 import structlog
 
 from millstream.sdk.folder_cache import FolderCache, Hold, remove_tree
+from millstream.sdk.requirements import is_anywhere
 from millstream_worker.held_folders import HeldFolders
 from millstream_worker.interpreters import Interpreter, find_interpreter
 from millstream_worker.locks import Lock, Locks
-from millstream_worker.needs import Needs, is_anywhere, read_needs
+from millstream_worker.needs import Needs, read_needs
 from millstream_worker.sdk_wheels import make_wheels, own_packages
 from millstream_worker.uv import EnvironmentNotMade, run_uv
 

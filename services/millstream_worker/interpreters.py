@@ -7,7 +7,6 @@ import asyncio
 import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from millstream_worker.needs import Needs
 from millstream_worker.uv import EnvironmentNotMade, clean_environment, run_uv
@@ -31,18 +30,15 @@ async def find_interpreter(needs: Needs) -> Interpreter:
         return await _described(sys.executable)
     find = ("python", "find", "--no-project", f">={OLDEST_PYTHON},{needs.requires_python}")
     place = needs.file.parent
-    own = {"PATH": str(Path(sys.executable).parent), "UV_PYTHON_PREFERENCE": "only-system"}
+    own = {"VIRTUAL_ENV": sys.prefix}  # where uv looks first
     try:
         found = await run_uv(*find, cwd=place, what="uv python find", environment=own)
-    except EnvironmentNotMade:
-        try:
-            found = await run_uv(*find, cwd=place, what="uv python find")
-        except EnvironmentNotMade as error:
-            raise EnvironmentNotMade(
-                f"{needs.file.name} asks for Python {needs.requires_python}; this worker runs "
-                f"{'.'.join(map(str, sys.version_info[:3]))} and finds no other that fits (and is "
-                f"{OLDEST_PYTHON} or newer): install one there, or change requires-python. {error}"
-            ) from None
+    except EnvironmentNotMade as error:
+        raise EnvironmentNotMade(
+            f"{needs.file.name} asks for Python {needs.requires_python}; this worker runs "
+            f"{'.'.join(map(str, sys.version_info[:3]))} and finds no other that fits (and is "
+            f"{OLDEST_PYTHON} or newer): install one there, or change requires-python. {error}"
+        ) from None
     return await _described(found.strip())
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from millstream.core.errors import MillstreamError
+from millstream.sdk.requirements import is_anywhere
 
 MAX_FILE_BYTES = 4 * 1024**2
 REQUIREMENTS = "requirements.txt"
@@ -18,12 +19,6 @@ LOCK = "uv.lock"
 # The reference implementation's, of PEP 723.
 _BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
 _VERSIONS = re.compile(r"[\d.*<>=!~,\s]*")
-# A line of requirements that means the same wherever it stands.
-_ANYWHERE = re.compile(
-    r"(#.*|--hash\b.*|--(extra-)?index-url\b.*|-i\b.*|--pre\b.*"
-    r"|[A-Za-z0-9][\w.-]*\s*(\[[^\]]*\])?\s*"
-    r"([<>=!~(;\\#].*|@\s*(https?|git\+https?|git\+ssh)://.*)?)?"
-)
 
 
 class NeedsError(MillstreamError):
@@ -82,12 +77,6 @@ def script_header(text: str, name: str) -> str | None:
         return None
     lines = found[0]["content"].splitlines()
     return "".join((line[2:] if line.startswith("# ") else line[1:]) + "\n" for line in lines)
-
-
-def is_anywhere(line: str) -> bool:
-    """Does a line of requirements mean the same wherever it stands? Not so one that names a file
-    beside it."""
-    return _ANYWHERE.fullmatch(line.strip()) is not None
 
 
 def hashed_lines(text: str) -> str:

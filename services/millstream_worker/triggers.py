@@ -194,7 +194,12 @@ class Triggers:
         if one.token in self._open:
             one.host.tell(
                 RunTrigger(
-                    one.token, one.where, ready.trigger, one.code.folder, ready.file, ready.timeout_at
+                    one.token,
+                    one.where,
+                    ready.trigger,
+                    one.code.folder,
+                    ready.file,
+                    ready.timeout_at,
                 )
             )
 

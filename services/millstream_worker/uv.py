@@ -24,6 +24,8 @@ _LAUNCH = (
 )
 # What says which Python a process of another environment is to use.
 NOT_HANDED_ON = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX", "__PYVENV_LAUNCHER__")
+# What may hold the credentials of NATS, of variables and of the blob store.
+_SECRET_PREFIXES = ("MILLSTREAM_", "AWS_", "FSSPEC_")
 _URL_SECRET = re.compile(r"(://)[^/@\s'\"`]+@")
 _PASSWORD_NAME = re.compile(r"UV_INDEX_\w+_PASSWORD|UV_PUBLISH_(PASSWORD|TOKEN)")
 _SHORTEST_SECRET = 4
@@ -95,13 +97,13 @@ async def run_uv(
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment variables for uv: without those of Millstream, which hold secrets, and
+    """The environment variables for uv: without those of Millstream and of its blob store, and
     without what says that another Python is in use. Nothing is fetched but packages, unless
     ``UV_PYTHON_DOWNLOADS`` says otherwise."""
     env = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("MILLSTREAM_") and name not in NOT_HANDED_ON
+        if not name.startswith(_SECRET_PREFIXES) and name not in NOT_HANDED_ON
     }
     env.setdefault("UV_PYTHON_DOWNLOADS", "never")
     return env | {"NO_COLOR": "1", "UV_NO_PROGRESS": "1"}

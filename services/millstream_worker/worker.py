@@ -32,6 +32,7 @@ from millstream.core.errors import Unavailable
 from millstream.core.events import TaskReady, TaskStopped
 from millstream.core.state import InstanceKey, instance_key
 from millstream.core.wire import UnknownEvent, read_published, to_event
+from millstream.sdk.environments import DIRECTORY, MOST_MB, PROGRAM, find_uv
 from millstream_worker.attempt import NO_CONTACT, Running
 from millstream_worker.blob_files import empty_scratch
 from millstream_worker.capacity import Capacity, Grant
@@ -326,6 +327,9 @@ def _environment(settings: Settings) -> dict[str, str | None]:
     worker's own environment says."""
     return {
         **dict.fromkeys(credential_names(settings.blob_url, settings.blob_options)),
+        DIRECTORY: str(Path(settings.state_dir).absolute() / "environments"),
+        MOST_MB: str(settings.environment_cache_mb),
+        PROGRAM: find_uv() or "",
         "MILLSTREAM_XCOM_PICKLE": "1" if settings.xcom_pickle else "",
         "MILLSTREAM_XCOM_CLASSES": ",".join(settings.xcom_classes),
         "MILLSTREAM_XCOM_MAX_BYTES": str(settings.xcom_max_bytes),

@@ -130,6 +130,38 @@ def test_what_cannot_be_had_is_said_in_the_words_of_uv(stack: RunningStack, tmp_
     assert "dag.py asks for Python >=3.99; this worker runs 3." in said
 
 
+TASKS = """
+from millstream import DAG, task
+
+with DAG("of_tasks") as dag:
+    @task.virtualenv(
+        requirements=["tinyclash"],
+        pip_install_options=["--no-index", "--find-links", {wheels!r}],
+        system_site_packages=False,
+    )
+    def version(number):
+        import sys
+        import tinyclash
+        return [tinyclash.VERSION, sys.prefix]
+
+    version.expand(number=[1, 2, 3, 4])
+"""
+
+
+def test_the_environment_of_tasks_is_made_once(stack: RunningStack, tmp_path: Path) -> None:
+    client = stack.client()
+    wheels = write_clash(tmp_path / "wheels", "3.0").parent
+    (tmp_path / "tasks.py").write_text(TASKS.format(wheels=str(wheels)))
+    before = environments(stack)
+    client.submit_file(tmp_path / "tasks.py")
+    run = client.trigger("of_tasks")
+    assert_success(client, run)
+    (made,) = environments(stack) - before
+    for index in range(4):
+        version, prefix = client.xcom(run, "version", map_index=(index,))
+        assert (version, Path(prefix).name) == ("3.0", made)
+
+
 SLOW = """
 from millstream import DAG, task
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
@@ -18,13 +17,19 @@ from pathlib import Path
 import msgspec
 
 from millstream.sdk.errors import AirflowException
+from millstream.sdk.folder_cache import FolderCache, Hold
+from millstream.sdk.requirements import is_anywhere
 from millstream.sdk.shell import run_command
 
 log = logging.getLogger("millstream.task.environments")
 
 # "uv", "pip", or "auto" for uv where it is there.
 INSTALLER = "MILLSTREAM_VENV_INSTALLER"
-_WHOLE = "millstream-environment.json"
+# The worker's own cache: where it is, and how many MiB it may have.
+DIRECTORY = "MILLSTREAM_ENVIRONMENTS"
+MOST_MB = "MILLSTREAM_ENVIRONMENT_CACHE_MB"
+# Where a worker found uv, for its children.
+PROGRAM = "MILLSTREAM_UV"
 _INDEX_SECRET = re.compile(r"(://)[^/@]*@")
 
 
@@ -40,43 +45,65 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
 
     def digest(self) -> str:
         """Names the environment in a cache, together with the Python that makes it."""
-        made_of = [msgspec.to_builtins(self), self.python_version or sys.version]
+        python = self.python_version or f"{sys.version} {sys.base_prefix}"
+        made_of = [msgspec.to_builtins(self), python]
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @contextmanager
 def environment(recipe: Recipe, cache: str | None) -> Iterator[Path]:
-    """The Python of an environment: one of the directory ``cache``, which is made once however many
-    tasks wait for it; or one of its own, gone at the end."""
-    if cache:
-        yield _python(_cached(recipe, Path(cache).expanduser().absolute()))
+    """The Python of an environment. It is one of the directory ``cache``, or of the worker's own
+    cache, which is made once however many tasks wait for it and stays while they use it; or, in a
+    process of no worker, one that is gone at the end.
+
+    So is one with a requirement that is a file of this machine: the file may change.
+    """
+    kept = _cache(recipe, cache)
+    if kept is None:
+        with tempfile.TemporaryDirectory(
+            prefix="millstream-venv-", ignore_cleanup_errors=True
+        ) as own:
+            _make(recipe, Path(own) / "venv")
+            yield _python(Path(own) / "venv")
         return
-    with tempfile.TemporaryDirectory(prefix="millstream-venv-", ignore_cleanup_errors=True) as own:
-        _make(recipe, Path(own) / "venv")
-        yield _python(Path(own) / "venv")
+    hold = _cached(recipe, kept)
+    try:
+        yield _python(hold.path)
+    finally:
+        kept.touch(hold.name)
+        hold.close()
 
 
 def _python(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def _cached(recipe: Recipe, cache: Path) -> Path:
-    folder = cache / f"venv-{recipe.digest()}"
+def _cache(recipe: Recipe, cache: str | None) -> FolderCache | None:
+    if cache:
+        return FolderCache(Path(cache).expanduser().absolute())
+    directory = os.environ.get(DIRECTORY)
+    if not directory or not all(map(is_anywhere, recipe.requirements)):
+        return None
+    return FolderCache(Path(directory), int(os.environ.get(MOST_MB) or 0) << 20)
+
+
+def _cached(recipe: Recipe, cache: FolderCache) -> Hold:
+    name = f"venv-{recipe.digest()}"
+    is_made_here = False
+
+    def make(folder: Path) -> None:
+        nonlocal is_made_here
+        is_made_here = True
+        _make(recipe, folder)
+
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with open(f"{folder}.lock", "w") as lock:  # the system gives it up with the process
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if (folder / _WHOLE).exists():
-                log.info("Using the environment %s", folder)
-                return folder
-            if folder.exists():  # whoever made it was killed
-                shutil.rmtree(folder)
-            _make(recipe, folder)
-            (folder / _WHOLE).write_bytes(msgspec.json.encode(recipe.requirements))
+        hold = cache.obtain(name, make)
     except OSError as error:
-        raise AirflowException(f"venv_cache_path {str(cache)!r} cannot be used: {error}") from None
-    log.info("Made the environment %s", folder)
-    return folder
+        raise AirflowException(
+            f"the environments in {str(cache.directory)!r} cannot be used: {error}"
+        ) from None
+    log.info("%s the environment %s", "Made" if is_made_here else "Using", hold.path)
+    return hold
 
 
 def _make(recipe: Recipe, folder: Path) -> None:
@@ -104,7 +131,9 @@ def _make(recipe: Recipe, folder: Path) -> None:
 
 
 def find_uv() -> str | None:
-    """uv beside the interpreter that runs now, else on PATH."""
+    """The uv of the worker; else beside the interpreter that runs now, else on PATH."""
+    if told := os.environ.get(PROGRAM):
+        return told
     return shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
 
 

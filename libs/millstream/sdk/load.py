@@ -146,9 +146,9 @@ def _sentence(error: BaseException) -> str:
     name, text = type(error).__name__, str(error)
     if isinstance(error, ModuleNotFoundError):
         return (
-            f"{text}; install it here and on the workers, import it inside of the task's "
-            f"function, or "
-            f"put it beside the DAG file"
+            f"{text}; install it here, and name it for the workers in requirements.txt or the "
+            f"file's header; or import it inside of the task's function; or put it beside the DAG "
+            f"file"
         )
     if isinstance(error, ImportError):
         return f"{text}; correct the import or install a version that has it"

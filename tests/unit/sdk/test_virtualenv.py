@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from millstream import (
     task,
 )
 from millstream.core.event_parts import Choice
-from millstream.sdk.environments import INSTALLER, Recipe, environment
+from millstream.sdk.environments import DIRECTORY, INSTALLER, MOST_MB, Recipe, environment
 from millstream.sdk.errors import AirflowException
 
 
@@ -151,6 +152,20 @@ def test_an_interpreter_that_is_not_there(run: Any) -> None:
     assert "'/no/python' is no interpreter on this worker" in run(dag, "t").message
 
 
+def prefix() -> str:
+    import sys
+
+    return sys.prefix
+
+
+def test_the_interpreter_that_is_named_runs_it(run: Any, tmp_path: Path) -> None:
+    with environment(Recipe(), str(tmp_path)) as python:
+        with DAG("d") as dag:
+            ExternalPythonOperator(task_id="t", python=str(python), python_callable=prefix)
+        outcome = run(dag, "t")
+    assert json.loads(outcome.xcoms["return_value"]) == str(python.parent.parent), outcome.message
+
+
 def wheel(folder: Path) -> str:
     """A package with a number in it, as a wheel that needs no index."""
     file = folder / "tinynumber-1.0-py3-none-any.whl"
@@ -204,7 +219,7 @@ def test_requirements_in_a_template_file(run: Any, tmp_path: Path) -> None:
     dag.folder = str(tmp_path)
     outcome = run(dag, "t")
     assert outcome.xcoms.get("return_value") == b"42", outcome.message
-    assert len(list((tmp_path / "cache").glob("venv-*/millstream-environment.json"))) == 1
+    assert len(list((tmp_path / "cache").glob("venv-*.json"))) == 1
 
 
 def test_an_environment_is_made_once_however_many_wait(
@@ -221,6 +236,29 @@ def test_an_environment_is_made_once_however_many_wait(
         paths = set(pool.map(use, range(8)))
     assert len(paths) == 1
     assert sum("Made the environment" in line for line in caplog.messages) == 1
+
+
+def test_the_worker_says_where_they_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "of the worker"
+    monkeypatch.setenv(DIRECTORY, str(kept))
+    monkeypatch.setenv(MOST_MB, "1")
+    with environment(Recipe(), None) as python:
+        assert python.is_relative_to(kept)
+        with environment(Recipe(), None) as again:
+            assert again == python
+        (first,) = kept.glob("*.json")
+        first.write_bytes(first.read_bytes().replace(b'"size":', b'"size":9999'))
+        with environment(Recipe(install_options=("--pre",)), None) as other:
+            assert python.exists(), "too large, but in use"
+    assert other.exists()
+    with environment(Recipe(install_options=("--quiet",)), None):
+        assert not python.exists(), "the least recently used went"
+    of_a_file = Recipe(requirements=(wheel(tmp_path),), install_options=("--no-index",))
+    with environment(of_a_file, None) as own:
+        assert not own.is_relative_to(kept), "the file may be another one tomorrow"
+    assert not own.exists()
 
 
 def test_what_a_killed_maker_left_is_made_again(tmp_path: Path) -> None:

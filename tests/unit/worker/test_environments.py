@@ -271,6 +271,7 @@ def test_what_uv_builds_sees_no_secret_of_the_worker(
     backend.write_text(backend.read_text() + "\n(PLACE / 'env').write_text(repr(os.environ))\n")
     world.write("requirements.txt", "./slow\n--no-index\n")
     monkeypatch.setenv("MILLSTREAM_SECRET_KEY", "planted")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "planted")
     world.made()
     seen = (place / "env").read_text()
     assert "PATH" in seen

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from millstream_worker.needs import Needs, NeedsError, hashed_lines, is_anywhere, read_needs
+from millstream.sdk.requirements import is_anywhere
+from millstream_worker.needs import Needs, NeedsError, hashed_lines, read_needs
 
 HEADER = '# /// script\n# requires-python = ">=3.12"\n# dependencies = ["a<2"]\n# ///\nimport a\n'
 PROJECT = '[project]\nname = "x"\nrequires-python = ">=3.11, <4"\ndependencies = ["b"]\n'

@@ -202,7 +202,8 @@ class IsolatedPython(PythonOperator):
 
 class PythonVirtualenvOperator(IsolatedPython):
     """Calls the function in a virtual environment with ``requirements`` (a list, or the text or the
-    ``.txt`` template file of one), made for each attempt, or once in ``venv_cache_path``.
+    ``.txt`` template file of one), made once for equal ones: in ``venv_cache_path``, or where the
+    worker keeps its environments.
 
     ``python_version`` is such as "3.12", ``pip_install_options`` go to the installer, which looks
     at ``index_urls`` in place of its own.
