@@ -58,6 +58,8 @@ class CodeStore:
             if code is not None:
                 return code
             folder = await self._bundles.fetch(bundle)
+            if not self._bundles.has(bundle):
+                continue  # let go of in this moment, to make room
             name = ""
             if self._environments is not None:
                 self._bundles.take(bundle)

@@ -4,7 +4,6 @@ made once for each lock, however many attempts and workers wait for it."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
@@ -89,18 +88,19 @@ class Environments:
         key = (bundle, file)
         making = self._making.get(key)
         if making is None:
-            task = asyncio.create_task(self._prepare(bundle, folder, file))
-            making = self._making[key] = _Making(task)
-            task.add_done_callback(lambda _: self._making.pop(key, None))
+            making = self._making[key] = _Making(
+                asyncio.create_task(self._prepare(bundle, folder, file))
+            )
         making.waiters += 1
         try:
             return await asyncio.shield(making.task)
         finally:
             making.waiters -= 1
-            if not making.waiters and not making.task.done():
+            if not making.waiters:
+                if self._making.get(key) is making:  # who comes now begins anew
+                    del self._making[key]
                 making.task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, EnvironmentNotMade):
-                    await making.task
+                await asyncio.gather(making.task, return_exceptions=True)
 
     async def _prepare(self, bundle: str, folder: Path, file: str) -> str:
         needs = await asyncio.to_thread(read_needs, folder, file)

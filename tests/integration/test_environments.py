@@ -81,7 +81,8 @@ def project(folder: Path, dag_id: str, header: str = "", **files: str) -> Path:
 
 
 def environments(stack: RunningStack) -> set[str]:
-    return {path.name for path in stack.data_dir.rglob("environments/*") if path.is_dir()}
+    found = stack.data_dir.glob("state/*/environments/*")
+    return {path.name for path in found if not path.name.startswith(".") and path.is_dir()}
 
 
 def failure(client: Client, run: RunRef, task_id: str) -> str:

@@ -187,6 +187,26 @@ def test_nobody_waits_any_more(world: World, tmp_path: Path) -> None:
     assert world.kept() == set()
 
 
+def test_who_comes_when_the_last_one_went_begins_anew(world: World, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    write_slow_source(world.bundle / "slow", place)
+    world.write("requirements.txt", "./slow\n--no-index\n")
+
+    async def come_and_go() -> str:
+        worker = Environments(world.state)
+        first = asyncio.create_task(worker.of("b", world.bundle, "dag.py"))
+        await asyncio.to_thread(_wait_for, place / "begun")
+        first.cancel()
+        await asyncio.sleep(0)
+        second = asyncio.create_task(worker.of("b", world.bundle, "dag.py"))
+        await asyncio.gather(first, return_exceptions=True)
+        await asyncio.to_thread((place / "go on").touch)
+        return await second
+
+    name = asyncio.run(come_and_go())
+    assert world.kept() == {name}
+
+
 def test_the_least_recently_used_goes_first_and_never_one_in_use(world: World) -> None:
     names = {}
     used, worker = Environments(world.state, 1), Environments(world.state, 1)
