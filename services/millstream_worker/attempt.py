@@ -150,7 +150,7 @@ class Running:
             if self.is_exclusive:
                 self._child.kill()
             else:
-                self._child.stop(self._tools.settings.kill_grace_s)
+                self._child.stop(self._tools.settings.kill_grace_s, because)
 
     def claim_again(self) -> None:
         """Make sure that the attempt is still open; it is stopped if not."""
@@ -317,9 +317,14 @@ class Running:
         except GivenBack as error:
             self.is_given_back = not self._is_abandoned
             raise _Abandoned from error
-        except TimeoutError:
-            limit = ready.execution_timeout_s
-            return self._failed("AirflowTaskTimeout", f"execution_timeout of {limit:g} s is over")
+        except TimeoutError as error:
+            if self._is_abandoned:
+                raise _Abandoned from error
+            message = f"execution_timeout of {ready.execution_timeout_s:g} s is over"
+            if isinstance(error.__cause__, ChildDied):
+                grace_s = tools.settings.kill_grace_s
+                message += f"; the task was killed, since it did not end within {grace_s:g} s"
+            return self._failed("AirflowTaskTimeout", message)
         finally:
             # From here on it is another attempt's: a late refusal of our claim must not kill it.
             child, self._child = self._child, None
@@ -354,25 +359,23 @@ class Running:
             async with asyncio.timeout(self._ready.execution_timeout_s):
                 return await asyncio.shield(running)
         except TimeoutError:
-            if isinstance(child, Seat):
-                return await self._time_out(child, running)
-            child.kill()
-            raise
+            return await self._time_out(child, running)
         finally:
             if not running.done():
                 child.kill()
                 await asyncio.gather(running, return_exceptions=True)
 
-    async def _time_out(self, seat: Seat, running: asyncio.Future[Done]) -> Done:
-        """What it says of its time-out itself, if that is a failure; else raises TimeoutError."""
+    async def _time_out(self, child: Child | Seat, running: asyncio.Future[Done]) -> Done:
+        """The task sees its time-out as an exception, may clean up, and says itself how that ended;
+        else this raises TimeoutError."""
         limit = self._ready.execution_timeout_s
         grace_s = self._tools.settings.kill_grace_s
-        seat.stop(grace_s, f"execution_timeout of {limit:g} s is over", is_timeout=True)
+        child.stop(grace_s, f"execution_timeout of {limit:g} s is over", is_timeout=True)
         try:
             done = await asyncio.shield(running)
         except MillstreamError as error:
             raise TimeoutError from error
-        if done.outcome.kind != "failed":
+        if isinstance(child, Seat) and done.outcome.kind != "failed":
             raise TimeoutError
         return done
 

@@ -13,14 +13,18 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
+from contextvars import copy_context
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
+import msgspec
+
 from millstream.core.errors import MillstreamError
 from millstream.core.spec import CallbackAction, PythonAction
 from millstream.sdk.dag import DAG
-from millstream.sdk.errors import AirflowTaskTerminated
+from millstream.sdk.errors import AirflowTaskTerminated, AirflowTaskTimeout
 from millstream.sdk.execution import (
     MAX_MESSAGE_BYTES,
     Attempt,
@@ -42,6 +46,7 @@ from millstream_worker.frames import (
     Pulled,
     Question,
     Run,
+    Stop,
     ToChild,
     Told,
     ToldAssets,
@@ -49,9 +54,16 @@ from millstream_worker.frames import (
     to_child_decoder,
 )
 from millstream_worker.log_records import log_to_worker
+from millstream_worker.sessions import adopt_orphans
+from millstream_worker.surroundings import Surroundings
 from millstream_worker.task_line import TaskLine
 
 _PR_SET_PDEATHSIG = 1
+# Above any service's, below what a person may have chosen for something that is worth less.
+OOM_SCORE = "500"
+# The memory of the process is measured after an attempt that took longer, or after so many.
+QUICK_S = 0.05
+LOOK_EVERY = 16
 
 
 class WorkerGone(Exception):
@@ -132,8 +144,9 @@ class Channel(TaskLine):
 class Dags:
     """The DAGs of the one bundle that this child serves, loaded once a file."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_loaded: Callable[[], None] = lambda: None) -> None:
         self._loaded: dict[tuple[str, str], dict[str, DAG]] = {}
+        self._on_loaded = on_loaded
 
     def find(self, run: Run) -> DAG | None:
         """The DAG of the attempt; None if it needs none. Raises what the DAG file raises."""
@@ -144,6 +157,7 @@ class Dags:
         if key not in self._loaded:
             path = os.path.join(run.bundle_dir, run.file)
             self._loaded[key] = {dag.dag_id: dag for dag in load_dags(path, run.bundle_dir)}
+            self._on_loaded()
         dag = self._loaded[key].get(run.attempt.dag_id)
         if dag is None:
             raise MillstreamError(
@@ -157,8 +171,9 @@ def serve(connection: socket.socket, scratch: Path) -> None:
     ``scratch``."""
     channel = Channel(connection, scratch)
     masker.tell(channel.mask)
-    dags = Dags()
-    home = os.getcwd()
+    surroundings = Surroundings()
+    dags = Dags(surroundings.take)
+    memory = Memory()
     while True:
         try:
             run = channel.begin()
@@ -166,11 +181,17 @@ def serve(connection: socket.socket, scratch: Path) -> None:
             return
         os.environ.update(run.environment)
         started_at = datetime.now(UTC)
+        memory.begin()
         outcome = _run(run.attempt, run, dags, channel)
-        os.chdir(home)
+        ended_at = datetime.now(UTC)
         _flush()
         try:
-            channel.end(Done(outcome, started_at, datetime.now(UTC)))
+            spent = surroundings.restore()
+        except Exception as error:  # the task broke something that is needed for it
+            spent = f"the process could not be put in order: {type(error).__name__}: {error}"
+        try:
+            held = memory.held((ended_at - started_at).total_seconds())
+            channel.end(Done(outcome, started_at, ended_at, spent, held))
         except ConnectionError:
             return
 
@@ -182,7 +203,8 @@ def _run(attempt: Attempt, run: Run, dags: Dags, channel: Channel) -> Outcome:
     except MillstreamError as error:
         message = bounded_text(masker.mask(str(error)), MAX_MESSAGE_BYTES)
         return Outcome(kind="failed", error_type=type(error).__name__, message=message)
-    return run_attempt(attempt, dag, channel)
+    # In a context of its own: what a task sets there the next one does not see.
+    return copy_context().run(run_attempt, attempt, dag, channel)
 
 
 def _flush() -> None:
@@ -193,20 +215,80 @@ def _flush() -> None:
             pass  # the task closed it
 
 
-def _on_term(number: int, frame: FrameType | None) -> None:
+def _end_of(scratch: Path) -> BaseException:
+    """What a task that is stopped sees."""
+    try:
+        stop = msgspec.json.decode((scratch / f"{os.getpid()}-stop").read_bytes(), type=Stop)
+    except (OSError, msgspec.MsgspecError):
+        return AirflowTaskTerminated("the task was stopped")
+    if stop.is_timeout:
+        return AirflowTaskTimeout(stop.why)
+    return AirflowTaskTerminated(f"the task was stopped: {stop.why}")
+
+
+def _obey_sigterm(scratch: Path) -> None:
     """The worker stops the attempt: the task cleans up, and whatever it does ends with an error
     that it should let pass."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    stop_task()
-    raise AirflowTaskTerminated("the task was stopped")
+    mine = os.getpid()
+
+    def on_term(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != mine:  # a fork of the task's
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        end = _end_of(scratch)
+        stop_task()
+        raise end
+
+    signal.signal(signal.SIGTERM, on_term)
+
+
+class Memory:
+    """What this process holds. ``begin`` makes the kernel forget the peak of what was before."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._peak = os.open("/proc/self/clear_refs", os.O_WRONLY | os.O_CLOEXEC)
+        except OSError:
+            self._peak = -1
+
+    def begin(self) -> None:
+        if self._peak >= 0:
+            try:
+                os.write(self._peak, b"5")
+            except OSError:
+                self._peak = -1
+
+    def held(self, lasted_s: float) -> int:
+        """In bytes, after an attempt that may have taken some; 0 if nobody has looked."""
+        self._count += 1
+        if lasted_s < QUICK_S and self._count % LOOK_EVERY:
+            return 0
+        try:
+            return int(os.pread(self._statm, 64, 0).split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        except (OSError, IndexError, ValueError):
+            return 0
+
+
+def _be_ended_first() -> None:
+    """When memory runs out the kernel shall take the task, not the worker."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
+    except OSError:
+        pass
 
 
 def main() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != int(sys.argv[2]):
         return
+    adopt_orphans()
+    _be_ended_first()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _on_term)
+    _obey_sigterm(Path(sys.argv[3]))
     faulthandler.enable()
     log_to_worker()
     connection = socket.socket(fileno=int(sys.argv[1]))

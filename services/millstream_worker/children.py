@@ -7,16 +7,19 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from millstream.core.errors import MillstreamError
 from millstream.sdk.masking import Masker
 from millstream_worker.blob_files import remove_files_of
+from millstream_worker.deaths import OomCounters, how_it_ended
 from millstream_worker.frames import (
     Answer,
     Asked,
@@ -30,13 +33,22 @@ from millstream_worker.frames import (
     Question,
     Run,
     Said,
+    Stop,
     ToChild,
     Told,
     encode_frame,
     from_child_decoder,
 )
 from millstream_worker.guarding import Guarding
-from millstream_worker.sessions import kill_session
+from millstream_worker.sessions import (
+    MARK,
+    adopt_orphans,
+    adopts_orphans,
+    end_adopted,
+    kill_marked,
+    kill_session,
+    kill_tree,
+)
 from millstream_worker.uv import NOT_HANDED_ON
 
 log = structlog.get_logger(__name__)
@@ -56,6 +68,14 @@ SECRET_SETTINGS = (
 
 READ_BYTES = 65536
 MOST_READS = 256
+# How long an attempt's end waits for what the task left behind, and how long that is hunted.
+CLEAN_S = 0.5
+AT_LAST_S = 30.0
+# So long a process may take to end after its socket was closed.
+LOST_S = 0.2
+
+# The children of this process that live: whatever else comes to it was started by a task.
+_running: set[int] = set()
 
 Answers = Callable[[Question], Awaitable[Answer]]
 OnOutput = Callable[[str, bytes], None]
@@ -117,7 +137,12 @@ class Child:
         self.is_fresh = False
         self.ending = ""
         self.masker = Masker()
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        # How many attempts it has run, and what it held after the last one (bytes; 0: unknown).
+        self.count = self.memory = 0
+        # Why it can be used for no other attempt.
+        self.spent = ""
+        self.oom: OomCounters | None = None
         self._link: _Link | None = None
         self._done: asyncio.Future[Done] | None = None
         self._answer: Answers | None = None
@@ -125,15 +150,20 @@ class Child:
         self._pipes: dict[str, int] = {}
         self._watch: asyncio.Task[None] | None = None
         self._is_killed = False
+        self._lost = ""
+        self._killed: set[int] = set()
         self._asking: set[asyncio.Future[None]] = set()
         # Told of the process, so that it ends also when this one cannot see to it.
         self.guarding: Guarding | None = None
 
     @property
     def is_alive(self) -> bool:
-        return (
-            self._process is not None and self._process.returncode is None and not self._is_killed
-        )
+        """Whether it can be given an attempt."""
+        return self._is_running and not self._is_killed and not self.spent
+
+    @property
+    def _is_running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
 
     @property
     def pid(self) -> int:
@@ -154,14 +184,17 @@ class Child:
             parts = environment["PYTHONPATH"].split(os.pathsep)
             environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, parts))
         write_ends = {name: self._open_pipe(name) for name in ("stdout", "stderr")}
-        self._process = await asyncio.create_subprocess_exec(
-            self.python or sys.executable,
-            "-m",
-            self.MODULE,
-            str(theirs.fileno()),
-            str(os.getpid()),
-            str(self._scratch),
-            stdin=asyncio.subprocess.DEVNULL,
+        # Not through asyncio, which keeps to itself how much memory the process had held.
+        self._process = subprocess.Popen(  # noqa: ASYNC220 - nor does it start it elsewhere
+            [
+                self.python or sys.executable,
+                "-m",
+                self.MODULE,
+                str(theirs.fileno()),
+                str(os.getpid()),
+                str(self._scratch),
+            ],
+            stdin=subprocess.DEVNULL,
             stdout=write_ends["stdout"],
             stderr=write_ends["stderr"],
             pass_fds=(theirs.fileno(),),
@@ -169,6 +202,7 @@ class Child:
             cwd=tempfile.gettempdir(),
             env=environment,
         )
+        _running.add(self._process.pid)
         if self.guarding is not None:
             self.guarding.began(self._process.pid)
         theirs.close()
@@ -177,7 +211,7 @@ class Child:
         link = _Link(self._on_message, self._on_lost)
         await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=ours)
         self._link = link
-        self._watch = asyncio.create_task(self._wait())
+        self._watch = asyncio.create_task(self._wait(self._process))
 
     async def run(self, run: Run, answer: Answers, on_output: OnOutput) -> Done:
         """Run one attempt to its end. Raises :class:`ChildDied`."""
@@ -187,24 +221,37 @@ class Child:
         self._done = asyncio.get_running_loop().create_future()
         self._link.transport.write(encode_frame(run))
         try:
-            return await self._done
+            done = await self._done
+            self.count += 1
+            self.memory = done.memory
+            self.spent = self.spent or done.spent
+            return done
         finally:
             self._answer = self._on_output = self._done = None
 
     def kill(self) -> None:
-        """End the process and everything in its session, now."""
+        """End the process and all that it started, now."""
         self._is_killed = True
-        if self._process is not None and self._process.returncode is None:
-            kill_session(self._process.pid)
+        if self._is_running:
+            self._killed |= kill_tree(self.pid)
+            self._killed |= kill_session(self.pid)
 
-    def stop(self, grace_s: float) -> None:
+    def stop(
+        self, grace_s: float, why: str = "the task was stopped", *, is_timeout: bool = False
+    ) -> None:
         """Let the process end what it does (SIGTERM to its group), and kill it after that time. It
-        is used for nothing else."""
-        if self._process is None or self._process.returncode is not None:
+        is used for nothing else. The task sees ``why``; ``is_timeout``: its time is
+        over."""
+        if not self._is_running:
             return
-        self._is_killed = True
+        self.spent = self.spent or why
+        try:
+            stop = msgspec.json.encode(Stop(why, is_timeout))
+            (self._scratch / f"{self.pid}-stop").write_bytes(stop)
+        except OSError as error:  # a full disk: it is stopped all the same
+            log.warning("stop_not_explained", error=str(error))
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGTERM)
+            os.killpg(self.pid, signal.SIGTERM)
         asyncio.get_running_loop().call_later(grace_s, self.kill)
 
     async def ended(self) -> None:
@@ -212,20 +259,34 @@ class Child:
         if self._watch is not None:
             await asyncio.gather(self._watch, return_exceptions=True)
 
-    async def _wait(self) -> None:
-        assert self._process is not None
-        code = await self._process.wait()
-        kill_session(self._process.pid)  # what it left behind
+    async def _wait(self, process: subprocess.Popen[bytes]) -> None:
+        await _end_of(process.pid)
+        is_clean = await self._end_what_is_left(CLEAN_S)
         if self.guarding is not None:
-            self.guarding.ended(self._process.pid)
-        remove_files_of(self._scratch, self._process.pid)
+            self.guarding.ended(process.pid)
+        _, status, usage = os.wait4(process.pid, 0)  # noqa: ASYNC222 - it has ended
+        _running.discard(process.pid)
+        code = process.returncode = os.waitstatus_to_exitcode(status)
+        remove_files_of(self._scratch, process.pid)
         self._drain_output()  # its last words
         for name in list(self._pipes):
             self._close_pipe(name)
-        self.ending = _how_it_ended(code)
+        out_of_memory = self.oom.look() if self.oom is not None else ""
+        self.ending = how_it_ended(code, usage.ru_maxrss * 1024, out_of_memory)
+        if self._lost:
+            self.ending = f"{self._lost}, so its process was ended"
         self._fail(ChildDied(self.ending))
         if self._link is not None and self._link.transport is not None:
             self._link.transport.close()
+        if not is_clean and not await self._end_what_is_left(AT_LAST_S):
+            log.error("processes_left_behind", of=process.pid)
+
+    async def _end_what_is_left(self, patience_s: float) -> bool:
+        self._killed |= kill_session(self.pid)
+        if not adopts_orphans():
+            return True
+        mark = self._environment.get(MARK) or ""
+        return await end_adopted(mark, self.pid, _running.__contains__, self._killed, patience_s)
 
     def _on_message(self, message: FromChild) -> None:
         match message:
@@ -250,13 +311,20 @@ class Child:
 
     def write(self, message: ToChild) -> None:
         """Say something to the process, if it still listens."""
-        if self._link is not None and self._link.transport is not None and self.is_alive:
+        if not self._is_running or self._is_killed:
+            return
+        if self._link is not None and self._link.transport is not None:
             self._link.transport.write(encode_frame(message))
 
     def _on_lost(self) -> None:
         # The process may live on with its end closed: it is of no use any more.
-        if self._process is not None and self._process.returncode is None:
-            asyncio.get_running_loop().call_later(0.2, self.kill)
+        if self._is_running:
+            asyncio.get_running_loop().call_later(LOST_S, self._end_lost)
+
+    def _end_lost(self) -> None:
+        if self._is_running and not self._is_killed:
+            self._lost = "the task closed the connection of its process to the worker"
+            self.kill()
 
     def _fail(self, error: ChildDied) -> None:
         if self._done is not None and not self._done.done():
@@ -295,31 +363,51 @@ class Child:
                     break
 
 
-def _how_it_ended(code: int) -> str:
-    if code >= 0:
-        return f"the task's process ended with exit code {code}"
+async def _end_of(pid: int) -> None:
+    """Wait until a child is over; it is not reaped, so that its number stays its own."""
+    loop = asyncio.get_running_loop()
+    handle = os.pidfd_open(pid)
+    over = loop.create_future()
+    loop.add_reader(handle, lambda: None if over.done() else over.set_result(None))
     try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = f"signal {-code}"
-    hint = " (out of memory, or killed by somebody)" if -code == signal.SIGKILL else ""
-    return f"the task's process was killed by {name}{hint}"
+        await over
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)
 
 
 class Children:
     """The children of a worker: at most ``slots`` at work, and some idle ones kept for their
-    bundles and interpreters."""
+    bundles and interpreters. One that has run ``max_tasks`` attempts, or holds more than
+    ``max_memory`` bytes, is used no more (0: never)."""
 
-    def __init__(self, slots: int, scratch: Path, environment: Mapping[str, str | None]) -> None:
+    def __init__(
+        self,
+        slots: int,
+        scratch: Path,
+        environment: Mapping[str, str | None],
+        max_tasks: int = 0,
+        max_memory: int = 0,
+    ) -> None:
         self.scratch = scratch
         self.environment = environment
         self.guarding: Guarding | None = None
         self._slots = slots
+        self._max_tasks = max_tasks
+        self._max_memory = max_memory
+        self._oom = OomCounters()
         self._most = max(slots * 2, slots + 2)
         self._idle: list[Child] = []
         self._busy: set[Child] = set()
         self._refilling: asyncio.Task[None] | None = None
         self._is_closed = False
+
+    def take_over(self) -> int:
+        """What tasks leave behind comes to this process from now on, and what an earlier life of
+        the worker left is ended, since nobody waits for it. Returns how much that was."""
+        adopt_orphans()
+        mark = self.environment.get(MARK)
+        return kill_marked(mark) if mark else 0
 
     async def warm(self, count: int) -> None:
         """Start children that are free for any bundle."""
@@ -357,10 +445,17 @@ class Children:
     def release(self, child: Child) -> None:
         """Give a child back; a dead one is forgotten."""
         self._busy.discard(child)
-        if child.is_alive and not child.is_fresh:
+        if child.is_alive and not child.is_fresh and not self._is_worn(child):
             self._idle.append(child)
-        else:
-            child.kill()  # one that was stopped may be about to end, or not
+            return
+        if not child.is_fresh and not child.python:
+            self._refill()
+        child.kill()  # one that was stopped may be about to end, or not
+
+    def _is_worn(self, child: Child) -> bool:
+        return (self._max_tasks > 0 and child.count >= self._max_tasks) or (
+            self._max_memory > 0 and child.memory > self._max_memory
+        )
 
     async def close(self) -> None:
         """Kill all of them and wait."""
@@ -375,6 +470,7 @@ class Children:
     async def _start(self, python: str) -> Child:
         child = Child(self.scratch, self.environment, python)
         child.guarding = self.guarding
+        child.oom = self._oom
         await child.start()
         return child
 

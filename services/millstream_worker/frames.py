@@ -31,6 +31,14 @@ class Run(msgspec.Struct, frozen=True, tag_field="kind", tag="run"):
     environment: dict[str, str] = {}
 
 
+class Stop(msgspec.Struct, frozen=True):
+    """Why SIGTERM comes: in the file ``<pid>-stop`` of the scratch directory. ``is_timeout``:
+    the task's time is over, which it sees as such."""
+
+    why: str
+    is_timeout: bool = False
+
+
 class Pulled(msgspec.Struct, frozen=True, tag_field="kind", tag="pulled"):
     """The answer to `Pull`: an `XComAnswer`, or ``error`` where nothing could be found out."""
 
@@ -191,11 +199,14 @@ class Printed(msgspec.Struct, frozen=True, tag_field="kind", tag="printed"):
 
 
 class Done(msgspec.Struct, frozen=True, tag_field="kind", tag="done"):
-    """The attempt is over."""
+    """The attempt is over. ``spent``: why the process can run no other one; ``memory``: what it
+    holds now, in bytes (0: not measured)."""
 
     outcome: Outcome
     started_at: datetime
     ended_at: datetime
+    spent: str = ""
+    memory: int = 0
 
 
 class Ended(msgspec.Struct, frozen=True, tag_field="kind", tag="ended"):

@@ -45,6 +45,7 @@ from millstream_worker.intake import Intake
 from millstream_worker.log_files import LogFiles
 from millstream_worker.reports import Reports
 from millstream_worker.secrets import Secrets
+from millstream_worker.sessions import MARK, mark_of
 from millstream_worker.spool import spool_folder
 from millstream_worker.tools import Tools
 from millstream_worker.triggers import Triggers
@@ -75,7 +76,13 @@ class Worker:
         state_dir = Path(settings.state_dir).absolute()
         scratch = empty_scratch(state_dir / "scratch" / settings.instance)
         self.guarding = Guarding(settings.lease_s)
-        self.children = Children(self._slots, scratch, _environment(settings))
+        self.children = Children(
+            self._slots,
+            scratch,
+            _environment(settings) | {MARK: mark_of(settings.instance, state_dir)},
+            settings.child_max_tasks,
+            settings.child_max_memory_mb << 20,
+        )
         self.children.guarding = self.guarding
         spool = spool_folder(settings.state_dir, settings.instance)
         self.reports = Reports(bus, settings.shard, settings.instance, spool)
@@ -116,6 +123,9 @@ class Worker:
     async def start(self) -> None:
         """What an earlier life still has to report, before its leases run out; warm children."""
         self.guarding.start()
+        killed = self.children.take_over()
+        if killed:
+            log.warning("left_by_an_earlier_life", processes_killed=killed)
         left = await self.reports.start()
         await self.heartbeats.beat()
         self.logs.start()

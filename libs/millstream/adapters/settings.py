@@ -50,6 +50,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``lease_s``: without a heartbeat for so long, a worker's attempts are lost.
     ``kill_grace_s``: how long a task that is stopped may clean up before it is killed.
     ``drain_grace_s``: for how long a worker that is told to stop lets its tasks run on.
+    ``child_max_tasks``: how many attempts a process of a worker runs before another one takes its
+    place, and ``child_max_memory_mb`` how much memory it may hold after one (0: never).
     ``secret_key``: keys that encrypt variables and connections, the one in use first.
     ``dags_are_paused_at_creation``: whether a new DAG with a schedule begins paused, unless it
     says itself (of the api). ``xcom_classes`` are modules whose classes values may name, ``*`` for
@@ -80,6 +82,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lease_s: Annotated[float, msgspec.Meta(gt=0)] = 15.0
     kill_grace_s: float = 10.0
     drain_grace_s: Annotated[float, msgspec.Meta(ge=0)] = 25.0
+    child_max_tasks: int = 1000
+    child_max_memory_mb: int = 2048
     max_map_length: int = MAX_MAP_LENGTH
     event_retention_s: float = 7 * 86400.0
     stream_max_bytes: int = 4 * 1024**3
