@@ -230,10 +230,17 @@ def _raise_limits(now: dict[int, tuple[int, int]], before: dict[int, tuple[int, 
 
 
 def _limits() -> dict[int, tuple[int, int]]:
+    """All of them. What is imported for it is forgotten again: see where it is asked for."""
+    is_used = "resource" in sys.modules
     import resource
 
     names = [name for name in dir(resource) if name.startswith("RLIMIT_")]
-    return {number: resource.getrlimit(number) for number in {getattr(resource, n) for n in names}}
+    limits = {getattr(resource, name): (0, 0) for name in names}
+    for which in limits:
+        limits[which] = resource.getrlimit(which)
+    if not is_used:
+        del sys.modules["resource"]
+    return limits
 
 
 def _variables() -> dict[bytes, bytes]:
