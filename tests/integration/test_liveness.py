@@ -590,3 +590,24 @@ def test_a_drain_hands_over_the_triggers(
     assert [data["reason"] for _, data in events(log, run, "TriggerLost")] == [
         "the worker was stopped"
     ]
+
+
+def test_down_waits_for_what_runs_and_for_nothing_else(tmp_path: Path) -> None:
+    settings = {"MILLSTREAM_LEASE_S": str(LEASE_S), "MILLSTREAM_DRAIN_GRACE_S": "40"}
+    stack = RunningStack(tmp_path / "a stack", settings)
+    ticks = Ticks(tmp_path / "ticks")
+    try:
+        stack.up()
+        run = begin(stack.client(), "down", bash("t", ticks.command(12.0)))
+        ticks.wait()
+        stack.down()
+        stack.up()
+        client = stack.client()
+        assert_success(client, run)
+        log = verify_success(stack, run.run_id)
+        assert log.count(run.run_id, "TaskStarted") == {"t": 1}
+        ticks.assert_no_overlap(1)
+    finally:
+        began_at = time.monotonic()
+        stack.down()
+    assert time.monotonic() - began_at < 30, "it waited for nothing"
