@@ -9,7 +9,7 @@ PROTOS := $(wildcard proto/millstream/rpc/v1/*.proto)
 SEEDS ?= 2000
 SEED ?=
 
-.PHONY: help venv demo test sim lint format proto proto-check bench bench-quick clean
+.PHONY: help venv demo test sim lint format proto proto-check bench bench-worker bench-quick clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -57,6 +57,9 @@ proto-check: venv ## Fail if the committed gRPC code is not what proto/ gives
 
 bench: venv ## The benchmarks
 	$(BIN)/python -m bench
+
+bench-worker: venv ## What a worker does in a second, and what its children cost
+	$(BIN)/python -m bench.worker
 
 bench-quick: venv ## The benchmarks without the long ones
 	$(BIN)/python -m bench --quick
