@@ -140,6 +140,8 @@ class Output:
             self._lines += [LogLine(at=now, source=source, text=line) for line in texts]
         else:
             for line in texts:
+                if self._style.pop(source, None) is not None and not line:
+                    continue
                 self._put_line(now, source, style or PLAIN, line)
                 style = None
         if last:
@@ -148,10 +150,12 @@ class Output:
     def _put_line(self, now: datetime, source: str, style: Style, line: str) -> Style:
         if "\r" in line:  # as a terminal shows it
             line = line.rstrip("\r").rpartition("\r")[2]
-        for found, part in split_marks(line, style):
+        parts = list(split_marks(line, style))
+        for found, part in parts:
             self._put(now, source, found, part)
-            style = found
-        return style
+        if len(parts) > 1:
+            self._style[source] = PLAIN  # the printed line that a record came into goes on
+        return parts[-1][0]
 
     def _put(self, now: datetime, source: str, style: Style, text: str) -> None:
         if style.logger:

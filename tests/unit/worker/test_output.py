@@ -156,6 +156,11 @@ class TestRecords:
             ("", "50% ..."), ("INFO", "saved"), ("", " 100%")
         ]  # fmt: skip
 
+    def test_the_end_of_a_line_that_a_record_came_into_is_no_line(self) -> None:
+        parts = (b"50% ...", record(logging.INFO, "saved"), b"\n", b"\nnext\n", b"\n")
+        for output in (output_of(*parts), output_of(b"".join(parts))):
+            assert [line.text for line in ended(output)] == ["50% ...", "saved", "", "next", ""]
+
     @pytest.mark.parametrize(
         ("level", "shown"),
         [
