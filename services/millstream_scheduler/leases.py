@@ -88,6 +88,8 @@ class Leases:
                 lost.append(_lose(lease, "the worker was restarted"))
             elif heartbeat.is_stopping:
                 lost.append(_lose(lease, "the worker was stopped", is_given_back=True))
+        dropped = (leases[token] for token in heartbeat.dropped if token in leases)
+        lost.extend(_lose(lease, "the process that it shared died") for lease in dropped)
         return lost
 
     def unknown(self, heartbeat: Heartbeat) -> tuple[str, ...]:

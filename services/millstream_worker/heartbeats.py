@@ -36,11 +36,13 @@ def now_s() -> float:
 @dataclass(frozen=True, slots=True)
 class Held:
     """Tokens of claims: of what ``runs``, of those the ones that are ``claimed`` for sure, and of
-    the results that still have to be ``reported``."""
+    the results that still have to be ``reported``; ``dropped`` are those whose attempts it lost
+    itself."""
 
     runs: Iterable[str]
     claimed: Iterable[str]
     reported: Iterable[str]
+    dropped: Iterable[str] = ()
 
 
 class Heartbeats:
@@ -133,6 +135,7 @@ class Heartbeats:
                 attempts=(*part, *early),
                 claimed=tuple(token for token in part if token in claimed),
                 is_stopping=is_stopping,
+                dropped=tuple(held.dropped),
             )
             for part in (tokens[i : i + most] for i in range(0, max(len(tokens), 1), most))
         ]

@@ -38,6 +38,7 @@ from millstream_worker.blob_files import empty_scratch
 from millstream_worker.capacity import Capacity, Grant
 from millstream_worker.children import Children
 from millstream_worker.code import code_store
+from millstream_worker.dropped import Dropped
 from millstream_worker.guarding import Guarding
 from millstream_worker.heartbeats import Heartbeats, Held
 from millstream_worker.hosts import Hosts
@@ -115,6 +116,7 @@ class Worker:
         self.triggers = Triggers(self._tools, settings.trigger_capacity, self._new_token, self._say)
         self._running: dict[InstanceKey, Running] = {}
         self._unclaimed: dict[str, Delivery] = {}
+        self._dropped = Dropped()
         self._stopped: OrderedDict[tuple[InstanceKey, int], None] = OrderedDict()
         self._connected_at = datetime.now(UTC)
         self.intake = Intake(self._tools, self.capacity, self.triggers, self._take, self._say)
@@ -255,7 +257,17 @@ class Worker:
         finally:
             if self._running.get(key) is running:
                 del self._running[key]
+            if running.is_given_back:
+                self._drop(token)
             self.intake.note_length(grant, time.monotonic() - began)
+
+    def _drop(self, token: str) -> None:
+        """The process of an attempt died through another's fault."""
+        delivery = self._unclaimed.pop(token, None)
+        if delivery is not None:
+            self._say(delivery, b"-NAK")
+        self._dropped.add(token)
+        self.heartbeats.hasten()
 
     def _may_be_old(self, delivery: Delivery, recorded_at: datetime) -> bool:
         """An event that was delivered before, relayed again, or is older than this connection may
@@ -319,6 +331,7 @@ class Worker:
             runs=[*(each.token for each in running), *self.triggers.tokens],
             claimed=[*(e.token for e in running if e.is_claimed), *self.triggers.claimed],
             reported=self.reports.tokens,
+            dropped=self._dropped.take(),
         )
 
     def _abandon_exclusive(self) -> None:

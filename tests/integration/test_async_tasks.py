@@ -421,6 +421,8 @@ class TestStopping:
         run = client.trigger("crashes")
         failed = wait_for_event(client, run, "TaskFailed")
         assert "SIGSEGV" in failed.data_json
+        lost = wait_for_event(client, bystander.run, "TaskLost", timeout_s=20)
+        assert "the process that it shared died" in lost.data_json, "no lease was waited for"
         assert_success(client, run)
         assert client.xcom(run, "crashes") == "recovered"
         eventually("the other runs again", lambda: len(set(notes(folder, "bystander"))) == 2)

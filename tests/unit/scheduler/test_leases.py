@@ -234,3 +234,13 @@ def test_after_a_silence_every_claim_has_a_whole_lease() -> None:
         assert submitted == []
 
     asyncio.run(play())
+
+
+def test_a_claim_that_its_worker_dropped_is_lost_at_once_and_no_other() -> None:
+    watched = Watched()
+    watched.claim("a", "w-1-1")
+    watched.claim("b", "w-1-2")
+    beat = msgspec.structs.replace(heartbeat("w-1-2"), dropped=("w-1-1", "w-1-9"))
+    (lost,) = watched.leases.hear(beat)
+    assert lost.where.task_id == "a"
+    assert not lost.is_given_back, "it counts: whoever kills its process does so again"
