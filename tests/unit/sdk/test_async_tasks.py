@@ -264,3 +264,14 @@ def test_the_errors_of_a_stop_are_cancellations_by_their_airflow_name() -> None:
         assert issubclass(ours, theirs)
         assert issubclass(ours, asyncio.CancelledError)
         assert ours.__name__ == theirs.__name__
+
+
+def test_an_async_task_asks_for_a_place_beside_others_unless_it_wants_one_alone() -> None:
+    with DAG("d") as dag:
+        PythonOperator(task_id="a", python_callable=nothing)
+        PythonOperator(task_id="b", python_callable=nothing, exclusive=True)
+        PythonOperator(task_id="c", python_callable=nothing, isolation="fresh")
+        PythonOperator(task_id="e", python_callable=nothing, resources={"gpu": 1})
+        PythonOperator(task_id="f", python_callable=print)
+    asked = [each.resources for each in dag.to_spec("d.py").tasks]
+    assert asked == [{"async": 1}, {}, {}, {"gpu": 1}, {}]
