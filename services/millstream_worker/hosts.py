@@ -70,6 +70,7 @@ class HostProcess(Child):
         self._on_said = on_said
         self._on_output = self._print
         self._mark: Mark | None = None
+        self._is_blocked = False
         self._last_words = b""
         self._spoke_at = 0.0
         self._asked: set[asyncio.Task[None]] = set()
@@ -104,7 +105,17 @@ class HostProcess(Child):
     def _how_it_ended(self) -> str:
         if self.ending.endswith(f"exit code {BLOCKED_EXIT}"):
             return f"the task blocked the event loop for more than {MOST_BLOCKED_S:g} s"
+        if self._is_blocked:
+            return (
+                "the task blocked the event loop while another async task had to be stopped, so "
+                "the process was killed"
+            )
         return self.ending
+
+    def kill_blocked(self) -> None:
+        """Somebody holds the loop, and somebody else must end."""
+        self._is_blocked = True
+        self.kill()
 
     def _on_message(self, message: FromChild) -> None:
         match message:
@@ -200,7 +211,7 @@ class Seat:
         """It has not ended, so somebody blocks the loop: nobody in there gets on."""
         if self._done is not None and not self._done.done() and self._host.is_alive:
             log.error("host_process_blocked", task=self.token, others=len(self._host.seats) - 1)
-            self._host.kill()
+            self._host.kill_blocked()
 
     def feed(self, source: str, data: bytes) -> None:
         if self._on_output is not None and data:

@@ -191,6 +191,15 @@ with DAG("blocks"):
 
     blocks()
 
+with DAG("hogs"):
+
+    @task
+    async def hogs():
+        note("hogs", "began")
+        time.sleep(60)
+
+    hogs()
+
 with DAG("slow"):
 
     @task
@@ -415,6 +424,19 @@ class TestStopping:
         assert '"AirflowTaskTimeout"' in failed.data_json
         wait_for_event(client, bystander.run, "TaskLost", timeout_s=20)
         eventually("it runs again", lambda: len(set(notes(folder, "bystander"))) == 2)
+
+    def test_who_holds_the_loop_while_another_must_end_is_to_blame(
+        self, bystander: Bystander
+    ) -> None:
+        client, folder = bystander.client, bystander.folder
+        stopped = client.trigger("cleared")
+        eventually("it runs", lambda: notes(folder, "cleared") == ["began"])
+        run = client.trigger("hogs")
+        eventually("it holds the loop", lambda: notes(folder, "hogs") == ["began"])
+        client.cancel(stopped)
+        failed = wait_for_event(client, run, "TaskFailed", timeout_s=20)
+        assert "the task blocked the event loop while another async task" in failed.data_json
+        eventually("the third runs again", lambda: len(set(notes(folder, "bystander"))) == 2)
 
     def test_a_crash_is_the_fault_of_who_was_on_the_loop(self, bystander: Bystander) -> None:
         client, folder = bystander.client, bystander.folder
