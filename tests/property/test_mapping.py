@@ -21,7 +21,7 @@ from millstream.core.commands import (
 from millstream.core.event_parts import Choice, Where, XCom
 from millstream.core.events import TaskReady
 from millstream.core.spec import DagSpec, GroupSpec, MapSource, TriggerRule
-from millstream.core.state import Run
+from millstream.core.state import Instance, Run
 from millstream.core.statuses import FINISHED_TASK, TaskStatus, next_status
 from millstream.core.validate import check_dag
 from shard import Shard, dag, dump, fold, kind, task
@@ -105,6 +105,9 @@ def _sources(
     return (MapSource(how=how, of=parts),) if how else parts
 
 
+Leaves = list[tuple[tuple[int, ...], Instance]]
+
+
 class Play:
     """Runs a DAG to its end; the outcome of a try depends on the task, its path and the try
     alone."""
@@ -185,6 +188,8 @@ def check_counts(run: Run) -> None:
     done = [each for some in leaves for _, each in some if each.status in FINISHED_TASK]
     assert run.unfinished == sum(map(len, leaves)) - len(done)
     for number, some in enumerate(leaves):
+        if any(_is_torn(some, leaves[up], shared) for up, shared in graph.above[number]):
+            continue
         for path, _ in some:
             counted = [0] * 5
             node, waits = run.instances[number], 0
@@ -213,6 +218,18 @@ def check_counts(run: Run) -> None:
                 for where, other in leaves[up]
                 if _is_relevant(where, path, shared)
             )
+
+
+def _is_torn(ours: Leaves, theirs: Leaves, shared: int) -> bool:
+    """A task that had begun keeps its elements when the source of their group comes back with
+    fewer; the tasks after it in the group have fewer then, and wait for all of those."""
+    for depth in range(1, shared + 1):
+        both = [
+            {path[:depth] for path, _ in leaves if len(path) >= depth} for leaves in (ours, theirs)
+        ]
+        if all(both) and both[0] != both[1]:
+            return True
+    return False
 
 
 def _is_relevant(theirs: tuple[int, ...], ours: tuple[int, ...], shared: int) -> bool:
