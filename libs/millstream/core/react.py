@@ -333,9 +333,9 @@ def _begin_below(
 
 def _new_length(run: Run, number: int, node: Instance, path: Path) -> int | None:
     """How many instances a task has that is mapped over something which was cleared and came back
-    with another length; None if it stays as it is."""
+    with another length; None if it stays as it is, as what is over does until it is cleared too."""
     level = run.version.graph.levels[number][len(path)]
-    if not run.was_cleared or not level.sources:
+    if not run.was_cleared or not level.sources or node.is_over:
         return None
     length = map_length(run, level, path)
     if length is None:

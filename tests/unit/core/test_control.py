@@ -214,6 +214,14 @@ class TestClear:
         assert kinds(shard.succeed("z", 2))[-1] == "RunSucceeded"
         assert dump(fold(shard.log)) == dump(shard.state)
 
+    def test_what_is_over_keeps_its_instances_when_its_source_comes_back_longer(self) -> None:
+        shard = begun(task("a"), task("m", "a", mapped_over=(MapSource(task_id="a"),)))
+        shard.succeed("a", **of_length(1))
+        shard.succeed("m", map_index=(0,))
+        shard.clear("a", only_failed=False)
+        events = shard.succeed("a", attempt=2, **of_length(3))
+        assert kinds(events) == ["TaskStarted a", "TaskSucceeded a", "RunSucceeded"]
+
     def test_a_reopened_run_may_go_on_with_the_latest_version(self) -> None:
         shard = ended("a", "b", "c")
         shard.submit(dag(task("a"), task("b", "a"), task("new", "a")))
