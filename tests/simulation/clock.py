@@ -50,6 +50,7 @@ class SimulatedTime(ModuleType):
         self.monotonic = lambda: asyncio.get_running_loop().time()
         self.monotonic_ns = lambda: int(asyncio.get_running_loop().time() * 1e9)
         self.perf_counter = self.monotonic
+        self.clock_gettime = lambda clock: asyncio.get_running_loop().time()
         self.time = lambda: wall().timestamp()
         self.time_ns = lambda: int(wall().timestamp() * 1e9)
         self.sleep = _refuse

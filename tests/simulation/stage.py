@@ -12,7 +12,7 @@ import itertools
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -34,7 +34,9 @@ import millstream_scheduler.timers
 import millstream_scheduler.writer
 import millstream_worker.__main__
 import millstream_worker.children
+import millstream_worker.guarding
 import millstream_worker.worker
+from millstream.adapters.blobs import FsspecBlobs
 from millstream.adapters.bus import Bus
 from millstream.adapters.lookup import ConfAnswer
 from millstream.adapters.service import Service
@@ -222,6 +224,13 @@ def replaced(stage: Stage) -> Iterator[None]:
         (Bus, "connect", classmethod(connect)),
         (millstream_worker.children, "Child", SimulatedChild),
         (os, "getpid", lambda: 1),
+        # One process holds all locks on files here, and has no children to guard.
+        (millstream_worker.__main__, "holding", _hold_nothing),
+        (millstream_worker.guarding.Guarding, "start", lambda self: None),
+        (millstream_worker.guarding.Guarding, "_tell", lambda self, text: None),
+        (millstream_worker.children.Children, "take_over", lambda self: 0),
+        # It would ask in a thread, on the real clock.
+        (FsspecBlobs, "check", lambda self: None),
     ]
     scheduler = millstream_scheduler.__main__
     for name, value in (
@@ -279,6 +288,11 @@ def _drop(logger: Any, method: str, event: dict[str, Any]) -> Any:
 
 
 LOUD = False
+
+
+@contextlib.asynccontextmanager
+async def _hold_nothing(*arguments: Any) -> AsyncIterator[None]:
+    yield
 
 
 async def _read_from_tables(lookups: Any, question: Any) -> Any:
