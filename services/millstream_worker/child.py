@@ -153,17 +153,21 @@ class Dags:
         needs_dag = isinstance(run.attempt.action, PythonAction | CallbackAction)
         if not run.file or not needs_dag:
             return None
-        key = (run.bundle_dir, run.file)
-        if key not in self._loaded:
-            path = os.path.join(run.bundle_dir, run.file)
-            self._loaded[key] = {dag.dag_id: dag for dag in load_dags(path, run.bundle_dir)}
-            self._on_loaded()
-        dag = self._loaded[key].get(run.attempt.dag_id)
+        dag = self.load(run.bundle_dir, run.file).get(run.attempt.dag_id)
         if dag is None:
             raise MillstreamError(
                 f"{run.file} defines no DAG {run.attempt.dag_id!r} in this process"
             )
         return dag
+
+    def load(self, bundle_dir: str, file: str) -> dict[str, DAG]:
+        """The DAGs of a file by their ids. Raises what the file raises."""
+        key = (bundle_dir, file)
+        if key not in self._loaded:
+            path = os.path.join(bundle_dir, file)
+            self._loaded[key] = {dag.dag_id: dag for dag in load_dags(path, bundle_dir)}
+            self._on_loaded()
+        return self._loaded[key]
 
 
 def serve(connection: socket.socket, scratch: Path) -> None:

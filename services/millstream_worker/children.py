@@ -125,6 +125,8 @@ class Child:
     any. ``python`` is the interpreter that it runs; "": the worker's own."""
 
     MODULE = "millstream_worker.child"
+    # Open files that the process gets besides its socket.
+    _handed_on: tuple[int, ...] = ()
 
     def __init__(
         self, scratch: Path, environment: Mapping[str, str | None], python: str = ""
@@ -197,7 +199,7 @@ class Child:
             stdin=subprocess.DEVNULL,
             stdout=write_ends["stdout"],
             stderr=write_ends["stderr"],
-            pass_fds=(theirs.fileno(),),
+            pass_fds=(theirs.fileno(), *self._handed_on),
             start_new_session=True,
             cwd=tempfile.gettempdir(),
             env=environment,

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 
 from millstream.sdk.async_execution import AsyncAttempt, Terminated, TimedOut
 from millstream.sdk.execution import Outcome
-from millstream_worker.child import Dags
 from millstream_worker.frames import Answer, Done, Ended, Question, RunTask, StopTask
+from millstream_worker.host_dags import HostDags
 from millstream_worker.host_link import HostLink
 from millstream_worker.host_output import HostOutput
 from millstream_worker.stepping import Mark, Steps, TaskFactory, current_token
@@ -41,18 +41,6 @@ class HostLine(TaskLine):
 
     def ask(self, question: Question) -> Answer:
         return self._link.ask(self._token, question)
-
-
-class LockedDags:
-    """The DAGs of a bundle, for several threads."""
-
-    def __init__(self) -> None:
-        self._dags = Dags()
-        self._lock = threading.Lock()
-
-    def find(self, run: RunTask) -> Any:
-        with self._lock:
-            return self._dags.find(run.run)
 
 
 @dataclass(slots=True, eq=False)
@@ -81,6 +69,7 @@ class HostTasks:
         output: HostOutput,
         factory: TaskFactory,
         mark: Mark,
+        dags: HostDags,
         scratch: Path,
     ) -> None:
         self._link = link
@@ -89,7 +78,7 @@ class HostTasks:
         self._mark = mark
         self._scratch = scratch
         self._loop = asyncio.get_running_loop()
-        self._dags = LockedDags()
+        self._dags = dags
         self._pool = ThreadPoolExecutor(THREADS, "attempt")
         self._hosted: dict[str, _Hosted] = {}
 
@@ -149,7 +138,7 @@ class HostTasks:
         self._link.send(Ended(one.token, Done(outcome, one.started_at, datetime.now(UTC))))
 
     async def _outcome(self, run: RunTask, one: _Hosted) -> Outcome:
-        await self._in_thread(one, lambda: one.attempt.prepare(lambda: self._dags.find(run)))
+        await self._in_thread(one, lambda: one.attempt.prepare(lambda: self._dags.find(run.run)))
         if one.attempt.can_work:
             one.work = asyncio.Task(
                 one.steps.run(one.attempt.work(), is_first=True),

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,14 +54,11 @@ class HostProcess(Child):
     to ``on_said``. What it writes itself goes to the worker's log."""
 
     MODULE = "millstream_worker.trigger_host"
-    _numbers = itertools.count()
 
     def __init__(
         self, children: Children, key: Key, on_said: Callable[[HostProcess, FromChild], None]
     ) -> None:
-        self._mark_file = children.scratch / f"mark-{os.getpid()}-{next(self._numbers)}"
-        environment = {**children.environment, MARK_SETTING: str(self._mark_file)}
-        super().__init__(children.scratch, environment, key[1])
+        super().__init__(children.scratch, children.environment, key[1])
         self.guarding = children.guarding
         self.key = key
         self.seats: dict[str, Seat] = {}
@@ -76,20 +72,26 @@ class HostProcess(Child):
         self._asked: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        self._mark = Mark.make(self._mark_file)
-        await super().start()
+        mark = self._mark = Mark.make()
+        self._environment = {**self._environment, MARK_SETTING: str(mark.fd)}
+        self._handed_on = (mark.fd,)
+        try:
+            await super().start()
+        except OSError:
+            self.culprit()
+            raise
 
     def tell(self, message: ToChild) -> None:
         self.write(message)
 
     def culprit(self) -> str:
-        """When it has ended: the token of the one who was on the loop then, "" for nobody."""
+        """When it has ended: the token of the one who was on the loop then, "" for nobody. It is
+        known once."""
         if self._mark is None:
             return ""
         token = self._mark.read()
         self._mark.close()
         self._mark = None
-        self._mark_file.unlink(missing_ok=True)
         return token
 
     def lose_seats(self, culprit: str) -> None:
@@ -307,7 +309,9 @@ class Hosts:
         await host.ended()
         if place.host is host:
             place.host = None
-        culprit = "" if self._is_closed else host.culprit()
+        culprit = host.culprit()
+        if self._is_closed:
+            culprit = ""
         is_ours = culprit in host.seats
         host.lose_seats(culprit)
         if self._is_closed or self._places.get(host.key) is not place:

@@ -7,9 +7,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import mmap
+import os
 from collections.abc import Coroutine, Generator
 from contextvars import Context, ContextVar
-from pathlib import Path
 from typing import Any
 
 MARK_BYTES = 128
@@ -20,17 +20,31 @@ current_token: ContextVar[str] = ContextVar("host_token", default="")
 
 class Mark:
     """Some bytes of memory that the worker sees too: the token of the one who is on the loop. They
-    outlive the process, so that its death has a culprit."""
+    outlive the process, so that its death has a culprit. ``fd`` is the file that both have mapped,
+    one without a name and on no disk, which could be full."""
 
-    def __init__(self, path: Path) -> None:
-        with open(path, "r+b") as file:
-            self._memory = mmap.mmap(file.fileno(), MARK_BYTES)
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._memory = mmap.mmap(fd, MARK_BYTES)
 
     @classmethod
-    def make(cls, path: Path) -> Mark:
-        """New memory, in a file by which the other process finds it."""
-        path.write_bytes(bytes(MARK_BYTES))
-        return cls(path)
+    def make(cls) -> Mark:
+        """New memory; the other process inherits its file."""
+        fd = os.memfd_create("millstream-mark")
+        try:
+            os.ftruncate(fd, MARK_BYTES)
+            return cls(fd)
+        except OSError:
+            os.close(fd)
+            raise
+
+    @classmethod
+    def inherited(cls, fd: int) -> Mark:
+        """The memory of the process that started this one. No task finds the file open."""
+        mark = cls(fd)
+        os.close(fd)
+        mark.fd = -1
+        return mark
 
     def set(self, token: bytes) -> None:
         """``token`` as :func:`as_mark` gives it."""
@@ -45,6 +59,9 @@ class Mark:
 
     def close(self) -> None:
         self._memory.close()
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
 
 
 def as_mark(token: str) -> bytes:

@@ -24,8 +24,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from millstream.core.errors import MillstreamError
-from millstream.sdk.deferral import dag_module
-from millstream.sdk.load import load_dags
 from millstream.sdk.masking import masker
 from millstream.sdk.stores import asking
 from millstream.sdk.triggers.running import KILLED, Firing, run_trigger
@@ -43,6 +41,7 @@ from millstream_worker.frames import (
     ToChild,
     Told,
 )
+from millstream_worker.host_dags import HostDags
 from millstream_worker.host_link import HostLink
 from millstream_worker.host_output import HostOutput, HostStream
 from millstream_worker.host_tasks import HostTasks
@@ -128,12 +127,13 @@ class _Store:
 class Host:
     """The triggers that run, by the token of their claim."""
 
-    def __init__(self, link: HostLink, factory: TaskFactory, mark: Mark) -> None:
+    def __init__(self, link: HostLink, factory: TaskFactory, mark: Mark, dags: HostDags) -> None:
         self._link = link
         self._factory = factory
         self._mark = mark
         self._running: dict[str, asyncio.Task[None]] = {}
         self._abouts: dict[str, str] = {}
+        self._dags = dags
         self._modules: dict[str, str] = {}
         self._loading = asyncio.Lock()
         self.beat = time.monotonic()
@@ -202,15 +202,10 @@ class Host:
             return ""
         async with self._loading:
             if path not in self._modules:  # in a thread, since it may ask for variables
-                self._modules[path] = await asyncio.to_thread(_load, path, run.bundle_dir)
+                self._modules[path] = await asyncio.to_thread(
+                    self._dags.module, run.bundle_dir, run.file
+                )
         return self._modules[path]
-
-
-def _load(path: str, bundle_dir: str) -> str:
-    real = os.path.realpath(path)
-    if not dag_module(real):  # else an async task needed it before
-        load_dags(path, bundle_dir)
-    return dag_module(real)
 
 
 def _about(run: RunTrigger) -> str:
@@ -322,8 +317,9 @@ async def serve(connection: socket.socket, scratch: Path, mark: Mark) -> None:
 
     link = HostLink(connection, take, closed.set)
     output = HostOutput(link, loop)
-    host = Host(link, factory, mark)
-    tasks = HostTasks(link, output, factory, mark, scratch)
+    dags = HostDags()
+    host = Host(link, factory, mark, dags)
+    tasks = HostTasks(link, output, factory, mark, dags, scratch)
     lines = _Lines(host)
     own_error = sys.stderr
 
@@ -358,7 +354,8 @@ def main() -> None:
     faulthandler.enable()
     connection = socket.socket(fileno=int(sys.argv[1]))
     os.set_inheritable(connection.fileno(), False)
-    asyncio.run(serve(connection, Path(sys.argv[3]), Mark(Path(os.environ.pop(MARK_SETTING)))))
+    mark = Mark.inherited(int(os.environ.pop(MARK_SETTING)))
+    asyncio.run(serve(connection, Path(sys.argv[3]), mark))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +17,8 @@ from millstream_worker.stepping import Mark, Steps, TaskFactory, current_token
 
 
 @pytest.fixture
-def mark(tmp_path: Path) -> Mark:
-    return Mark.make(tmp_path / "a mark")
+def mark() -> Mark:
+    return Mark.make()
 
 
 class _Loop:
@@ -63,6 +65,20 @@ def test_the_mark_names_who_is_on_the_loop_and_nobody_between_the_steps(mark: Ma
 
     in_loop(mark, test)
     assert seen == ["one", "two", "one", "two", "one", "one", "two", "two", ""]
+
+
+def test_the_mark_outlives_the_process_that_set_it_and_has_no_file_on_a_disk() -> None:
+    mark = Mark.make()
+    code = (
+        "import os, sys; from millstream_worker.stepping import Mark, as_mark; "
+        "mark = Mark.inherited(int(sys.argv[1])); mark.set(as_mark('mine')); os._exit(7)"
+    )
+    command = [sys.executable, "-c", code, str(mark.fd)]
+    ended = subprocess.run(command, pass_fds=[mark.fd], timeout=60, check=False)
+    assert ended.returncode == 7
+    assert mark.read() == "mine"
+    assert os.fstat(mark.fd).st_nlink == 0
+    mark.close()
 
 
 def test_values_errors_and_cancellations_pass_as_without_it(mark: Mark) -> None:
