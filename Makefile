@@ -9,7 +9,7 @@ PROTOS := $(wildcard proto/millstream/rpc/v1/*.proto)
 SEEDS ?= 2000
 SEED ?=
 
-.PHONY: help venv demo test sim lint format proto proto-check bench bench-worker bench-quick clean
+.PHONY: help venv demo test soak sim lint format proto proto-check bench bench-worker bench-quick clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -27,8 +27,11 @@ venv: .venv/.stamp ## Make .venv with the locked versions of everything
 demo: venv ## Start everything on this machine, run example DAGs, stop again
 	$(BIN)/python examples/demo.py
 
-test: venv ## All tests
+test: venv ## All tests but the long ones
 	$(BIN)/python -m pytest
+
+soak: venv ## The long tests
+	$(BIN)/python -m pytest -n 0 -m soak
 
 sim: venv ## Simulate the whole system with faults: SEEDS=2000, or SEED=7 for one again
 	PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from integration.liveness import LEASE_S, NewWorker
+from integration.own_worker import OwnWorker
 from integration.running_stack import RunningStack
 from integration.s3_server import S3Server
 from millstream.embedded.run import RunningServers, running_servers
@@ -54,6 +57,32 @@ def class_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSta
         yield running
     finally:
         running.down()
+
+
+@pytest.fixture(scope="module")
+def live_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """A stack with the shortest leases, beside whose worker a test starts its own."""
+    folder = tmp_path_factory.mktemp("liveness") / "a stack"
+    running = RunningStack(folder, {"MILLSTREAM_LEASE_S": str(LEASE_S)})
+    try:
+        running.up()
+        yield running
+    finally:
+        running.down()
+
+
+@pytest.fixture
+def new_worker(live_stack: RunningStack, tmp_path: Path) -> Iterator[NewWorker]:
+    """Makes workers that end with the test."""
+    made: list[OwnWorker] = []
+
+    def make(name: str, queue: str, **options: Any) -> OwnWorker:
+        made.append(OwnWorker(live_stack, name, queue, tmp_path, **options))
+        return made[-1]
+
+    yield make
+    for worker in made:
+        worker.end()
 
 
 @pytest.fixture(scope="session")

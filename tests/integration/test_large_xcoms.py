@@ -198,8 +198,13 @@ class TestOnS3:
         secret = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MILLSTREAM_BLOB_URL"}
         assert secret.isdisjoint(names)
 
-    def test_a_frame_of_200_mb_passes_through_no_service(self, s3_stack: RunningStack) -> None:
-        passes_a_frame(s3_stack, s3_stack.client())
+    @pytest.mark.soak
+    def test_a_frame_of_200_mb_passes_through_no_service(
+        self, s3_stack: RunningStack, folder: Path
+    ) -> None:
+        client = s3_stack.client()
+        client.submit_file(folder / "large.py")
+        passes_a_frame(s3_stack, client)
         assert scratch_of(s3_stack) == []
 
     def test_what_comes_when_nobody_waits_any_more_is_removed(self, s3_stack: RunningStack) -> None:

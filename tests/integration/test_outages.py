@@ -1,9 +1,8 @@
-"""Outages of ten leases: the tasks that run meanwhile go on, end, and run once."""
+"""Outages longer than a lease: the tasks that run meanwhile go on, end, and run once."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from integration.liveness import LEASE_S, pass_time
 from integration.own_worker import Ticks
 from integration.running_stack import (
     RunningStack,
@@ -22,8 +22,6 @@ from integration.running_stack import (
 )
 from integration.verify import verify_success
 
-LEASE_S = 2.0
-OUTAGE_S = 10 * LEASE_S
 AWAY = ("scheduler", "nats", "postgres")
 
 
@@ -48,51 +46,74 @@ def away(stack: RunningStack, name: str) -> Iterator[None]:
         keeper.join()
 
 
-def survive(name: str, folder: Path) -> None:
-    """The outage itself, in a stack of its own. One task ends before it is over, one after it, and
-    one comes after both; an exclusive task lives through it as well, unless it is NATS that is
-    away: then nobody can know that no other worker is given it."""
+def survive(stack: RunningStack, folder: Path, name: str, outage_s: float) -> None:
+    """The outage itself. One task ends before it is over, one after it, and one comes after both;
+    an exclusive task lives through it as well, unless it is NATS that is away: then nobody can know
+    that no other worker is given it."""
+    client = stack.client()
+    before, after, alone = (Ticks(folder / ticks) for ticks in ("before", "after", "alone"))
+    gates = [folder / gate for gate in ("during", "later")]
+    client.submit_spec(
+        bash_dag(
+            f"outage_{name}",
+            bash("before", before.until(gates[0])),
+            bash("after", after.until(gates[1])),
+            bash("alone", alone.until(gates[1]), exclusive=name != "nats"),
+            bash("last", "true", "before", "after", "alone"),
+        )
+    )
+    run = client.trigger(f"outage_{name}")
+    for task_id, ticks in (("before", before), ("after", after), ("alone", alone)):
+        wait_for_event(client, run, "TaskStarted", task_id)
+        ticks.wait()
+    worker = stack.identity("worker-1")
+    with away(stack, name):
+        pass_time(outage_s / 2)
+        gates[0].touch()
+        pass_time(outage_s / 2)
+    eventually("it is back", lambda: stack.state.process(name).state == "ready", 60)
+    gates[1].touch()
+    client = stack.client()
+    assert_success(client, run)
+    log = verify_success(stack, run.run_id)
+    assert stack.identity("worker-1") == worker
+    assert log.count(run.run_id, "TaskStarted") == dict.fromkeys(
+        ("before", "after", "alone", "last"), 1
+    )
+    assert not log.count(run.run_id, "TaskLost")
+    for ticks in (before, after, alone):
+        ticks.assert_no_overlap(1)
+
+
+@pytest.fixture(scope="module")
+def outage_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    with stack_in(tmp_path_factory.mktemp("outages")) as stack:
+        yield stack
+
+
+@contextmanager
+def stack_in(folder: Path) -> Iterator[RunningStack]:
     stack = RunningStack(folder / "a stack", {"MILLSTREAM_LEASE_S": str(LEASE_S)}, slots=4)
     try:
         stack.up()
-        client = stack.client()
-        before, after, alone = (Ticks(folder / ticks) for ticks in ("before", "after", "alone"))
-        gates = [folder / gate for gate in ("during", "later")]
-        client.submit_spec(
-            bash_dag(
-                "outage",
-                bash("before", before.until(gates[0])),
-                bash("after", after.until(gates[1])),
-                bash("alone", alone.until(gates[1]), exclusive=name != "nats"),
-                bash("last", "true", "before", "after", "alone"),
-            )
-        )
-        run = client.trigger("outage")
-        for task_id, ticks in (("before", before), ("after", after), ("alone", alone)):
-            wait_for_event(client, run, "TaskStarted", task_id)
-            ticks.wait()
-        worker = stack.identity("worker-1")
-        with away(stack, name):
-            half = time.monotonic() + OUTAGE_S / 2
-            eventually("half of it", lambda: time.monotonic() > half, OUTAGE_S)
-            gates[0].touch()
-            eventually("all of it", lambda: time.monotonic() > half + OUTAGE_S / 2, OUTAGE_S)
-        eventually("it is back", lambda: stack.state.process(name).state == "ready", 60)
-        gates[1].touch()
-        client = stack.client()
-        assert_success(client, run)
-        log = verify_success(stack, run.run_id)
-        assert stack.identity("worker-1") == worker
-        assert log.count(run.run_id, "TaskStarted") == dict.fromkeys(
-            ("before", "after", "alone", "last"), 1
-        )
-        assert not log.count(run.run_id, "TaskLost")
-        for ticks in (before, after, alone):
-            ticks.assert_no_overlap(1)
+        yield stack
     finally:
         stack.down()
 
 
+@pytest.mark.parametrize("name", AWAY)
+def test_no_healthy_task_is_lost_in_an_outage(
+    outage_stack: RunningStack, tmp_path: Path, name: str
+) -> None:
+    survive(outage_stack, tmp_path, name, LEASE_S * 1.5)
+
+
+def survive_alone(folder: Path, name: str) -> None:
+    with stack_in(folder) as stack:
+        survive(stack, folder, name, LEASE_S * 10)
+
+
+@pytest.mark.soak
 @pytest.mark.timeout(240)
 def test_no_healthy_task_is_lost_in_an_outage_of_ten_leases(tmp_path: Path) -> None:
     """Of the scheduler, of NATS and of Postgres: side by side, since most of it is waiting."""
@@ -100,7 +121,7 @@ def test_no_healthy_task_is_lost_in_an_outage_of_ten_leases(tmp_path: Path) -> N
         outages = {}
         for name in AWAY:
             (tmp_path / name).mkdir()
-            outages[name] = pool.submit(survive, name, tmp_path / name)
+            outages[name] = pool.submit(survive_alone, tmp_path / name, name)
     problems = {name: outage.exception() for name, outage in outages.items()}
     for name, problem in problems.items():
         if problem is not None:
