@@ -134,6 +134,8 @@ def dag_timer(event: Event) -> DagTimer | None:
             return run_after, creation_of(key, run_after)
         case RunCreated(run_after=run_after) if run_after > event.recorded_at:
             return run_after, start_of(key, run_after)
+        case RunReopened(created=created) if created.run_after > event.recorded_at:
+            return created.run_after, start_of(key, created.run_after)
         case RunStarted(times_out_at=datetime() as at):
             return at, time_out_of(event.where, at)
         case _:
