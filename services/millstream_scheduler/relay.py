@@ -93,6 +93,9 @@ class Relay:
         self._published = 0
         self._late_until = state.position
         self._acked = 0
+        # Since when nothing was acknowledged beyond what was seen to be.
+        self._seen = 0
+        self._waits_since = 0.0
         self._error: str | None = None
         self._generation = 0
         self._inbox = bus.new_inbox()
@@ -279,20 +282,23 @@ class Relay:
             headers += b"%s: 1\r\n" % LATE_HEADER
         reply = f"{self._inbox}.{self._generation}" if is_asked else ""
         self._bus.send(subject, payload, reply, headers)
-        self._published = position
+        if self._published <= self._acked:  # the first that is under way
+            self._waits_since = asyncio.get_running_loop().time()
         self._published = position
 
     async def _wait_for_news(self) -> None:
         """Until an acknowledgement, an error or new work comes; no acknowledgement for long:
-        broken."""
+        broken. New work is none: it must not keep what is lost from being noticed."""
         self._raise_if_broken()
-        before = self._acked
+        now = asyncio.get_running_loop().time()
+        if self._acked != self._seen:
+            self._seen, self._waits_since = self._acked, now
         self._wake.clear()
         try:
-            async with asyncio.timeout(ACK_TIMEOUT_S):
+            async with asyncio.timeout_at(self._waits_since + ACK_TIMEOUT_S):
                 await self._wake.wait()
         except TimeoutError:
-            if self._acked == before:
+            if self._acked == self._seen:
                 raise _Broken("no acknowledgement from the stream") from None
         self._raise_if_broken()
 

@@ -22,6 +22,12 @@ def test_nothing_is_lost(group: int, tmp_path: Path) -> None:
     assert not wrong, "\n".join(wrong) + "\nplay one with: make sim SEED=<seed>"
 
 
+@pytest.mark.parametrize("seed", ["100", "1295", "3462", "5188", "5198"])
+def test_what_once_went_wrong(seed: str, tmp_path: Path) -> None:
+    """Seeds that found faults of the services."""
+    assert [report.error for report in play_each([seed], 1, tmp_path)] == [""]
+
+
 def test_a_seed_is_the_same_history_with_another_hash_seed() -> None:
     told = [_told(hash_seed) for hash_seed in ("1", "2")]
     assert told[0] == told[1]
