@@ -34,6 +34,8 @@ class Mutant:
     holder: Any
     attribute: str
     value: Any
+    # The search begins here, where another one would take long.
+    first_seed: int = 0
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -119,7 +121,7 @@ MUTANTS = (
         _take_it_for_committed,
     ),
     Mutant("a repeated request acts again", (2, 10, 12), Writer, "_recall", _recall_nothing),
-    Mutant("a fenced writer commits", (1, 8, 11, 20), SimulatedEventLog, "append", _unfenced),
+    Mutant("a fenced writer commits", (1, 8, 11, 20), SimulatedEventLog, "append", _unfenced, 32),
     Mutant("the relay sees no trouble", (4, 20), Relay, "_raise_if_broken", _see_nothing),
     Mutant("timers fire early", (20, 21), Timers, "_push", _set_early),
     Mutant("leases run out at once", (13,), Leases, "pass_time", _hurry),

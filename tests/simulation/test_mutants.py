@@ -44,7 +44,7 @@ class TestOfTheRest:
 
 
 def find(mutant: Mutant, folder: Path) -> None:
-    seeds = [str(seed) for seed in range(MOST_SEEDS)]
+    seeds = [str(seed) for seed in range(mutant.first_seed, mutant.first_seed + MOST_SEEDS)]
     for begin in range(0, len(seeds), AT_A_TIME):
         for report in play_each(seeds[begin : begin + AT_A_TIME], 1, folder, mutant):
             if set(numbers_of(report.error)) & set(mutant.breaks):
