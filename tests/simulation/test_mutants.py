@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,12 @@ MOST_SEEDS = 60
 AT_A_TIME = 4
 
 
-def name_of(mutant: Mutant) -> str:
-    return mutant.name
+def params(mutants: list[Mutant]) -> list[Any]:
+    """Those that take many seeds are left to ``make soak``."""
+    return [
+        pytest.param(each, marks=pytest.mark.soak if each.first_seed else (), id=each.name)
+        for each in mutants
+    ]
 
 
 OF_THE_SCHEDULER = (Writer, SimulatedEventLog, Relay, Timers, Leases)
@@ -29,7 +34,7 @@ OF_THE_SCHEDULER = (Writer, SimulatedEventLog, Relay, Timers, Leases)
 # Two classes, for two processes of the test run: most of the time of this file is playing.
 class TestOfTheScheduler:
     @pytest.mark.parametrize(
-        "mutant", [each for each in MUTANTS if each.holder in OF_THE_SCHEDULER], ids=name_of
+        "mutant", params([each for each in MUTANTS if each.holder in OF_THE_SCHEDULER])
     )
     def test_a_mutant_is_caught(self, mutant: Mutant, tmp_path: Path) -> None:
         find(mutant, tmp_path)
@@ -37,7 +42,7 @@ class TestOfTheScheduler:
 
 class TestOfTheRest:
     @pytest.mark.parametrize(
-        "mutant", [each for each in MUTANTS if each.holder not in OF_THE_SCHEDULER], ids=name_of
+        "mutant", params([each for each in MUTANTS if each.holder not in OF_THE_SCHEDULER])
     )
     def test_a_mutant_is_caught(self, mutant: Mutant, tmp_path: Path) -> None:
         find(mutant, tmp_path)
