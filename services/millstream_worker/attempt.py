@@ -19,14 +19,14 @@ from millstream.core.event_parts import Where
 from millstream.core.events import TaskReady
 from millstream.core.lanes import ASYNC
 from millstream.core.spec import PythonAction
-from millstream.sdk.execution import Attempt
+from millstream.sdk.execution import Attempt, FinishReport
 from millstream_worker.answers import Answers
 from millstream_worker.children import Child, ChildDied
 from millstream_worker.code import Code
 from millstream_worker.frames import Done, Run
 from millstream_worker.heartbeats import now_s
 from millstream_worker.hosts import GivenBack, Seat
-from millstream_worker.results import FinishReport, Results, closing_words
+from millstream_worker.results import Results, closing_words
 from millstream_worker.tools import Tools
 
 log = structlog.get_logger(__name__)
@@ -258,7 +258,7 @@ class Running:
         self._on_decided()
         if not claim.cancelled() and claim.result().is_refused:
             self._is_claim_lost = True
-            self.kill("another worker has the attempt")
+            self.stop("another worker has the attempt")
 
     # --- the run
 

@@ -12,16 +12,13 @@ from millstream.core.commands import (
     FailAttempt,
     RescheduleAttempt,
     SkipAttempt,
-    SucceedAttempt,
 )
 from millstream.core.event_parts import Where, XCom
 from millstream.core.events import TaskReady
 from millstream.core.mapping import length_of_json, why_not_mappable
-from millstream.sdk.execution import Outcome
+from millstream.sdk.execution import FinishReport, Outcome
 from millstream_worker.frames import Done
 from millstream_worker.tools import Tools
-
-FinishReport = SucceedAttempt | SkipAttempt | FailAttempt | RescheduleAttempt | DeferAttempt
 
 MOST_INLINE_TOTAL_BYTES = 256 * 1024
 RETURN_VALUE = "return_value"
@@ -96,29 +93,7 @@ class Results:
             "xcoms": xcoms,
             "map_name": outcome.map_name,
         }
-        match outcome.kind:
-            case "success":
-                return SucceedAttempt(
-                    **about, choice=outcome.choice, assets=outcome.assets, runs=outcome.runs
-                )
-            case "skipped":
-                return SkipAttempt(**about, reason=outcome.message)
-            case "rescheduled":
-                assert outcome.until is not None
-                return RescheduleAttempt(**about, until=outcome.until)
-            case "deferred":
-                assert outcome.pause is not None
-                report = outcome.pause.report(about)
-                return msgspec.structs.replace(report, runs=outcome.runs)
-            case "failed":
-                return FailAttempt(
-                    **about,
-                    error_type=outcome.error_type,
-                    message=outcome.message,
-                    traceback=outcome.traceback,
-                    may_retry=outcome.may_retry,
-                    retry_delay_s=outcome.retry_delay_s,
-                )
+        return outcome.report(about)
 
     def failed(self, error_type: str, message: str, started_at: datetime) -> FailAttempt:
         return FailAttempt(

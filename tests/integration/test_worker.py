@@ -326,13 +326,16 @@ class TestClaims:
     def test_a_claim_that_is_refused_ends_the_child(
         self, fresh_stack: Callable[[], RunningStack], tmp_path: Path
     ) -> None:
-        """Another worker's claim is committed first, while the scheduler stands still."""
+        """Another worker's claim is committed first, while the scheduler stands still. The task may
+        clean up."""
         stack = fresh_stack()
         client = stack.client()
         pid_file = tmp_path / "pid"
         # The second time it ends at once: after the lease of the worker that does not exist.
         command = f"if [ -e '{pid_file}' ]; then exit 0; fi; echo $$ > '{pid_file}.new'; "
-        command += f"mv '{pid_file}.new' '{pid_file}'; sleep 600"
+        cleaned = tmp_path / "cleaned"
+        command += f"trap \"touch '{cleaned}'; exit 1\" TERM; "
+        command += f"mv '{pid_file}.new' '{pid_file}'; sleep 600 & wait"
         client.submit_spec(bash_dag("rivals", bash("t", command)))
         with stopped(stack, "worker-1"):
             run = client.trigger("rivals")
@@ -346,6 +349,7 @@ class TestClaims:
         finally:
             scheduler.send(signal.SIGCONT)
         eventually("and is ended", lambda: not child.is_alive())
+        assert cleaned.exists()
         assert_success(client, run)
         log = verify_success(stack, run.run_id)
         first = next(row for row in log.of_run(run.run_id) if row["type"] == "TaskStarted")

@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from millstream.core.asset_events import AssetEventsQuestion
-from millstream.core.commands import RunRequest
+from millstream.core.commands import (
+    DeferAttempt,
+    FailAttempt,
+    RescheduleAttempt,
+    RunRequest,
+    SkipAttempt,
+    SucceedAttempt,
+)
 from millstream.core.deferral import TriggerCall
 from millstream.core.event_parts import AssetEmission, Choice, XCom
 from millstream.core.spec import BashAction, CallbackAction, EmptyAction
@@ -62,6 +69,9 @@ _PACKAGE = str(Path(__file__).resolve().parent.parent) + "/"
 _LIBRARY_FRAMES = (_PACKAGE, "<frozen")
 
 
+FinishReport = SucceedAttempt | SkipAttempt | FailAttempt | RescheduleAttempt | DeferAttempt
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How an attempt ended. ``xcoms`` holds JSON text by key, whatever the kind, and ``coded`` the
     values that are more than that or are in the blob store. ``message`` is the reason of a skip or
@@ -85,6 +95,31 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     map_name: str = ""
     until: datetime | None = None
     pause: Pause | None = None
+
+    def report(self, about: dict[str, Any]) -> FinishReport:
+        """What the scheduler is told; ``about`` is what all of its reports say of an attempt."""
+        match self.kind:
+            case "success":
+                return SucceedAttempt(
+                    **about, choice=self.choice, assets=self.assets, runs=self.runs
+                )
+            case "skipped":
+                return SkipAttempt(**about, reason=self.message)
+            case "rescheduled":
+                assert self.until is not None
+                return RescheduleAttempt(**about, until=self.until)
+            case "deferred":
+                assert self.pause is not None
+                return msgspec.structs.replace(self.pause.report(about), runs=self.runs)
+            case "failed":
+                return FailAttempt(
+                    **about,
+                    error_type=self.error_type,
+                    message=self.message,
+                    traceback=self.traceback,
+                    may_retry=self.may_retry,
+                    retry_delay_s=self.retry_delay_s,
+                )
 
 
 def run_attempt(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Outcome:

@@ -27,17 +27,13 @@ from millstream.core.callbacks import is_callback
 from millstream.core.commands import (
     AnyCommand,
     CreateScheduledRun,
-    FailAttempt,
     FireTrigger,
     MissDeadline,
     Report,
-    RescheduleAttempt,
     RetryAttempt,
     SetPool,
-    SkipAttempt,
     StartAttempt,
     SubmitDag,
-    SucceedAttempt,
     TimeOutWait,
     TimerCommand,
     TriggerRun,
@@ -413,31 +409,10 @@ class _Runner:
             "xcoms": xcoms,
             "map_name": outcome.map_name,
         }
-        match outcome.kind:
-            case "success":
-                return SucceedAttempt(
-                    **common, choice=outcome.choice, assets=outcome.assets, runs=outcome.runs
-                )
-            case "skipped":
-                return SkipAttempt(**common, reason=outcome.message)
-            case "rescheduled":
-                assert outcome.until is not None
-                # The task said so by the real time.
-                until = common["ended_at"] + (outcome.until - datetime.now(UTC))
-                return RescheduleAttempt(**common, until=until)
-            case "deferred":
-                assert outcome.pause is not None
-                report = outcome.pause.report(common)
-                return msgspec.structs.replace(report, runs=outcome.runs)
-            case "failed":
-                return FailAttempt(
-                    **common,
-                    error_type=outcome.error_type,
-                    message=outcome.message,
-                    traceback=outcome.traceback,
-                    may_retry=outcome.may_retry,
-                    retry_delay_s=outcome.retry_delay_s,
-                )
+        if outcome.until is not None:  # the task said so by the real time
+            until = common["ended_at"] + (outcome.until - datetime.now(UTC))
+            outcome = msgspec.structs.replace(outcome, until=until)
+        return outcome.report(common)
 
     def find_variable(self, key: str) -> str | None:
         """As :class:`Store` says; what tasks of this run have set."""
