@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import grpc
 import pytest
 import typer
 from typer.testing import CliRunner, Result
@@ -17,7 +15,7 @@ from millstream.cli import workflow
 from millstream.core.errors import MillstreamError
 from millstream.rpc.v1 import events_pb2, runs_pb2, runs_pb2_grpc
 from millstream_api.errors import to_status
-from millstream_api.interceptor import ErrorInterceptor
+from served import served
 
 
 class FakeRuns(runs_pb2_grpc.RunServiceServicer):
@@ -79,27 +77,13 @@ async def unavailable(context: Any) -> None:
 
 @pytest.fixture
 def api() -> Iterator[tuple[str, FakeRuns]]:
-    """A server on a loop of its own."""
     fake = FakeRuns()
-    started = threading.Event()
-    found: dict[str, Any] = {}
 
-    async def serve() -> None:
-        server = grpc.aio.server(interceptors=[ErrorInterceptor()])
+    def register(server: Any) -> None:
         runs_pb2_grpc.add_RunServiceServicer_to_server(fake, server)  # type: ignore[no-untyped-call]
-        found["port"] = server.add_insecure_port("127.0.0.1:0")
-        found["loop"], found["stop"] = asyncio.get_running_loop(), asyncio.Event()
-        await server.start()
-        started.set()
-        await found["stop"].wait()
-        await server.stop(0)
 
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    assert started.wait(10)
-    yield f"127.0.0.1:{found['port']}", fake
-    found["loop"].call_soon_threadsafe(found["stop"].set)
-    thread.join(10)
+    with served(register) as address:
+        yield address, fake
 
 
 def run(api: tuple[str, FakeRuns], *words: str) -> Result:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import grpc
 import pytest
 import typer
 from typer.testing import CliRunner, Result
@@ -19,7 +16,7 @@ from millstream.cli.runs import log_command
 from millstream.client import Client, LogLine, Run, TaskInstance
 from millstream.core.errors import NotFound, Unavailable
 from millstream.rpc.v1 import logs_pb2, logs_pb2_grpc
-from millstream_api.interceptor import ErrorInterceptor
+from served import served
 
 LINES = [
     ("stdout", "", "\x1b[31mred\x1b[0m and \x07bell"),
@@ -70,27 +67,13 @@ def ended(attempt: int, state: str, reason: str = "") -> logs_pb2.ReadLogRespons
 
 @pytest.fixture
 def api() -> Iterator[tuple[str, FakeLogs]]:
-    """A server on a loop of its own."""
     fake = FakeLogs()
-    started = threading.Event()
-    found: dict[str, Any] = {}
 
-    async def serve() -> None:
-        server = grpc.aio.server(interceptors=[ErrorInterceptor()])
+    def register(server: Any) -> None:
         logs_pb2_grpc.add_LogServiceServicer_to_server(fake, server)  # type: ignore[no-untyped-call]
-        found["port"] = server.add_insecure_port("127.0.0.1:0")
-        found["loop"], found["stop"] = asyncio.get_running_loop(), asyncio.Event()
-        await server.start()
-        started.set()
-        await found["stop"].wait()
-        await server.stop(0)
 
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    assert started.wait(10)
-    yield f"127.0.0.1:{found['port']}", fake
-    found["loop"].call_soon_threadsafe(found["stop"].set)
-    thread.join(10)
+    with served(register) as address:
+        yield address, fake
 
 
 def run(api: tuple[str, FakeLogs], *words: str) -> Result:
