@@ -10,6 +10,7 @@ import structlog
 from millstream.adapters import telemetry
 from millstream.adapters.bus import Bus, JetStreamError, TooLarge
 from millstream.adapters.bus_client import Delivery
+from millstream.adapters.failpoints import reach
 from millstream.adapters.streams import inbox_subject, receipt_subject
 from millstream.core.commands import ApiCommand, Receipt, decode_receipts, encode_command
 from millstream.core.errors import MillstreamError, Refused, Unavailable
@@ -86,12 +87,14 @@ class Commands:
             waiting.remove(future)
             if not waiting:
                 del self._waiting[command.id]
+        reach("api.before_answer")
         if receipt.is_refused:
             raise Refused(receipt.reason, receipt.message)
         return receipt
 
     async def _send_once(self, payload: bytes, future: asyncio.Future[Receipt]) -> None:
         """Store the command, then wait a while for the receipt."""
+        reach("api.before_send")
         try:
             await self._bus.store(self._subject, payload, SEND_AGAIN_S)
         except Unavailable as error:
@@ -105,4 +108,5 @@ class Commands:
             if error.err_code == STORE_FAILED:
                 raise Overloaded("Too many requests are waiting; try again later.") from error
             raise Unavailable(f"NATS does not take the request: {error}") from error
+        reach("api.sent")
         await asyncio.wait([future], timeout=SEND_AGAIN_S)

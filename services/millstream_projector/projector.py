@@ -9,6 +9,7 @@ import structlog
 
 from millstream.adapters.bus import Bus
 from millstream.adapters.event_log import EventLog
+from millstream.adapters.failpoints import reach
 from millstream.adapters.feed import Feed
 from millstream.adapters.follow import Follower
 from millstream.adapters.postgres import Connection, Database, connect_patiently
@@ -146,6 +147,8 @@ class Projector:
                             "this process ends and starts anew from them."
                         )
                     await write_changes(connection, changes)
+                    reach("projector.before_commit")
+                reach("projector.committed")
                 return
             except Unavailable as error:
                 log.warning("write_waits", error=str(error))

@@ -7,6 +7,7 @@ import asyncio
 
 from millstream.adapters.bus import Bus
 from millstream.adapters.event_log import EventLog
+from millstream.adapters.failpoints import reach
 from millstream.adapters.postgres import Database, connect_patiently, migrate
 from millstream.adapters.service import Service, run_service, run_until_stopped
 from millstream.adapters.shard_lock import ShardLock
@@ -33,6 +34,7 @@ async def main(service: Service) -> None:
         standby = Standby(bus, event_log, settings.shard)
         if not await lock.acquire(service.stopping, standby.follow):
             return
+        reach("scheduler.lock_taken")
         state = await standby.take_over()
         relay = Relay(bus, EventLog(relay_database, settings.shard), settings, state)
         leases = Leases(settings.lease_s, asyncio.get_running_loop().time)

@@ -19,6 +19,7 @@ import structlog
 from millstream.adapters.bus import Bus, JetStreamError
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.event_log import EventLog, Stored
+from millstream.adapters.failpoints import is_on, reach, reach_flushed
 from millstream.adapters.settings import Settings
 from millstream.adapters.streams import (
     LATE_HEADER,
@@ -155,7 +156,7 @@ class Relay:
         """Before a stop: say what still can be said. What is left the next scheduler relays."""
         try:
             async with asyncio.timeout(2):
-                self._settle()
+                self._acknowledge(self._send_receipts())
                 await self._bus.flush()
         except (TimeoutError, Unavailable):
             log.info("relay_left_work", pending=len(self._pending))
@@ -247,16 +248,22 @@ class Relay:
                 sent -= 1
             if len(self._pending) <= MOST_KEPT:
                 self._has_room.set()
-            self._settle()
+            acks = self._send_receipts()
+            if acks and is_on():
+                await reach_flushed("scheduler.receipts_sent", self._bus.flush)
+            self._acknowledge(acks)
             if self._lanes.is_any_missing:
                 await self._lanes.make()
             until = min(len(self._pending), MOST_IN_FLIGHT)
+            half = (sent + until) // 2 if is_on() and until - sent > 1 else 0
             while sent < until:
                 position, subject, payload = self._pending[sent]
                 sent += 1
                 self._publish(
                     position, subject, payload, sent == until or position % ACK_EVERY == 0
                 )
+                if sent == half:
+                    await reach_flushed("scheduler.half_relayed", self._bus.flush)
             self._raise_if_broken()
             if sent:
                 await self._wait_for_news()
@@ -302,8 +309,9 @@ class Relay:
                 raise _Broken("no acknowledgement from the stream") from None
         self._raise_if_broken()
 
-    def _settle(self) -> None:
-        """Say what may be said now: receipts, one message a producer, then acknowledgements."""
+    def _send_receipts(self) -> list[str]:
+        """Say what may be said now, one message a producer. Returns what is to be acknowledged
+        after it."""
         receipts: dict[Sender, list[Receipt]] = {}
         acks: list[str] = []
         while self._settlements and self._settlements[0].position <= self._acked:
@@ -311,8 +319,13 @@ class Relay:
             for sender, receipt in settlement.receipts:
                 receipts.setdefault(sender, []).append(receipt)
             acks += settlement.acks
+        if receipts:
+            reach("scheduler.relayed")
         for sender, theirs in receipts.items():
             self._bus.send(receipt_subject(sender.role, sender.principal), encode_receipts(theirs))
+        return acks
+
+    def _acknowledge(self, acks: list[str]) -> None:
         for subject in acks:
             self._bus.send(subject, b"+ACK")
 

@@ -18,6 +18,7 @@ import structlog
 from millstream.adapters.bus import Bus
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.event_log import EventLog, Refusal, Stored
+from millstream.adapters.failpoints import reach
 from millstream.adapters.pull import Puller
 from millstream.adapters.secret_table import SecretRow
 from millstream.adapters.settings import Settings
@@ -164,6 +165,8 @@ class Writer:
 
     async def _step(self) -> None:
         batch = self._take()
+        if batch.acks:
+            reach("scheduler.fetched")
         await self._recall(batch)
         while self._own:
             command = await self._used.inform(self._state, self._own.popleft())
@@ -175,8 +178,10 @@ class Writer:
         await self._recall_refused(batch)
         stored, payloads = self._chain(batch.events)
         if stored:
+            reach("scheduler.decided")
             await self._relay.prepare_lanes(_lanes_of(batch))
             await self._commit(stored, batch.secrets)
+            reach("scheduler.committed")
         elif batch.acks:
             # No commit would tell that another one has taken over, and a writer that was fenced
             # knows too little to refuse anything.

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from millstream.adapters.failpoints import reach
 from millstream.adapters.lookup import (
     AssetQuestion,
     ConfAnswer,
@@ -140,7 +141,9 @@ class Answers:
     async def _store(self, name: str) -> str:
         path = self._tools.scratch / Path(name).name
         try:
-            return await self._tools.blobs.put_file(path)
+            key = await self._tools.blobs.put_file(path)
+            reach("worker.uploaded")
+            return key
         finally:
             path.unlink(missing_ok=True)
 

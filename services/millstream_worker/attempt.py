@@ -13,6 +13,7 @@ import structlog
 
 from millstream.adapters import telemetry
 from millstream.adapters.bus import TooLarge
+from millstream.adapters.failpoints import is_on, reach, reach_flushed
 from millstream.core.commands import FailAttempt, Receipt, StartAttempt
 from millstream.core.errors import MillstreamError
 from millstream.core.event_parts import Where
@@ -180,6 +181,8 @@ class Running:
             report = self._failed(type(error).__name__, str(error))
         if not self._is_claim_lost:
             self._send(report)
+            if is_on():
+                await reach_flushed("worker.reported", self._tools.bus.flush)
         self._end_log(report)
 
     def _send(self, report: FinishReport) -> None:
@@ -255,6 +258,8 @@ class Running:
         )
 
     def _claim_decided(self, claim: asyncio.Future[Receipt]) -> None:
+        if self.is_claimed:
+            reach("worker.claimed")
         self._on_decided()
         if not claim.cancelled() and claim.result().is_refused:
             self._is_claim_lost = True
@@ -352,6 +357,9 @@ class Running:
         """A short attempt needs no claim of its own: its result claims it as well."""
         running = asyncio.ensure_future(child.run(run, self._answers.answer, self._log.feed))
         try:
+            if is_on():
+                await asyncio.sleep(0)  # the child has it now
+                reach("worker.started")
             if self._claim is None:
                 await asyncio.wait((running,), timeout=EARLY_S)
                 if not running.done() and self._claim is None:

@@ -11,6 +11,7 @@ import structlog
 
 from millstream.adapters.bus import Bus, TooLarge
 from millstream.adapters.bus_client import Delivery
+from millstream.adapters.failpoints import reach
 from millstream.adapters.streams import inbox_subject, receipt_subject
 from millstream.core.commands import (
     DeleteVariable,
@@ -81,6 +82,8 @@ class Reports:
             raise TooLarge(f"The result takes {len(payload)} bytes; {most} are allowed.")
         is_result = not isinstance(report, StartAttempt)
         file = self._spool.write(report.token, payload) if is_result else None
+        if is_result:
+            reach("worker.spooled")
         return self._send(report.id, report.token, payload, file, is_result=is_result)
 
     def ask(self, command: SetVariable | DeleteVariable, token: str) -> asyncio.Future[Receipt]:

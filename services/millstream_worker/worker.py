@@ -19,6 +19,7 @@ from millstream.adapters.blob_bucket import credential_names
 from millstream.adapters.blobs import FsspecBlobs
 from millstream.adapters.bus import Bus
 from millstream.adapters.bus_client import Delivery
+from millstream.adapters.failpoints import reach
 from millstream.adapters.heartbeat import decode_closed
 from millstream.adapters.pull import read_meta
 from millstream.adapters.secret_box import SecretBox
@@ -211,6 +212,7 @@ class Worker:
         return f"{self._incarnation}-{self._count:x}"
 
     async def _take(self, delivery: Delivery, grant: Grant) -> None:
+        reach("worker.pulled")
         try:
             record, _ = read_published(delivery.data)
             event = to_event(record)

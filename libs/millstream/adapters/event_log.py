@@ -9,6 +9,7 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
+from millstream.adapters.failpoints import reach, reach_sent
 from millstream.adapters.open_events import (
     OPEN_EVENTS,
     QUERY_TIMEOUT_S,
@@ -137,11 +138,20 @@ class EventLog:
             if last_position // PARTITION_SIZE != new_position // PARTITION_SIZE:
                 await connection.execute("SELECT event_log_ensure_partition($1)", new_position)
             if not secrets:  # one statement is a transaction of its own
-                await self._insert(connection, epoch, last_position, batch)
+                reach("scheduler.inserted")
+                insert = self._insert(connection, epoch, last_position, batch)
+                await reach_sent("scheduler.commit_sent", connection, insert)
                 return
-            async with connection.transaction():
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
                 await self._insert(connection, epoch, last_position, batch)
+                reach("scheduler.inserted")
                 await write_secrets(connection, self._shard, secrets)
+            except BaseException:
+                await transaction.rollback()
+                raise
+            await reach_sent("scheduler.commit_sent", connection, transaction.commit())
 
     async def _insert(
         self, connection: Connection, epoch: int, last_position: int, batch: list[Stored]

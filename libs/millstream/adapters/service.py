@@ -19,7 +19,7 @@ from typing import TextIO, cast
 import structlog
 import uvloop
 
-from millstream.adapters import telemetry
+from millstream.adapters import failpoints, telemetry
 from millstream.adapters.settings import Settings, read_settings
 from millstream.core.errors import MillstreamError
 
@@ -65,11 +65,14 @@ def run_service(name: str, main: Main, needs: tuple[str, ...]) -> None:
     follow_parent()
     try:
         settings = read_settings().require(*needs)
+        has_failpoints = failpoints.switch_on(settings.failpoints, settings.state_dir)
         telemetry.configure(name, settings.instance)
     except MillstreamError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(EXIT_USAGE) from None
     configure_logging(name, settings)
+    if has_failpoints:
+        log.warning("failpoints_are_on", setting=settings.failpoints, why="for tests only")
     code = uvloop.run(_live(name, main, settings))
     telemetry.shut_down()
     raise SystemExit(code)

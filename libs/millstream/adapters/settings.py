@@ -59,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``bundle_cache_mb`` and ``environment_cache_mb``: how much a worker keeps of bundles and of
     virtual environments, in MiB, 0 for any amount. ``bundle_environments``: whether a bundle that
     names packages runs in an environment made for it; if not, in that of the worker.
+    ``failpoints``: for tests only, see ``millstream.adapters.failpoints``.
     """
 
     nats_url: str = ""
@@ -102,6 +103,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "INFO"
     log_format: str = ""
     ready_fd: int = -1
+    failpoints: str = ""
 
     def require(self, *names: str) -> Settings:
         """Itself, if the named settings are set. Raises :class:`InvalidSettings`."""
