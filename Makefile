@@ -6,6 +6,9 @@ BIN := .venv/bin
 RPC := libs/millstream/rpc/v1
 PROTOS := $(wildcard proto/millstream/rpc/v1/*.proto)
 
+# Where compiled modules are not kept, each process of each test compiles all of them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 SEEDS ?= 2000
 SEED ?=
 

@@ -72,7 +72,7 @@ MOST_READS = 256
 CLEAN_S = 0.5
 AT_LAST_S = 30.0
 # So long a process may take to end after its socket was closed.
-LOST_S = 0.2
+LOST_S = 0.5
 
 # The children of this process that live: whatever else comes to it was started by a task.
 _running: set[int] = set()
@@ -97,6 +97,7 @@ class _Link(asyncio.Protocol):
         self._on_message = on_message
         self._on_lost = on_lost
         self.transport: asyncio.WriteTransport | None = None
+        self.is_closed = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.WriteTransport) or hasattr(transport, "write")
@@ -107,6 +108,7 @@ class _Link(asyncio.Protocol):
             self._on_message(from_child_decoder.decode(body))
 
     def connection_lost(self, error: Exception | None) -> None:
+        self.is_closed.set()
         self._on_lost()
 
 
@@ -151,7 +153,7 @@ class Child:
         self._on_output: OnOutput | None = None
         self._pipes: dict[str, int] = {}
         self._watch: asyncio.Task[None] | None = None
-        self._is_killed = False
+        self._is_killed = self._is_over = False
         self._lost = ""
         self._killed: set[int] = set()
         self._asking: set[asyncio.Future[None]] = set()
@@ -263,6 +265,7 @@ class Child:
 
     async def _wait(self, process: subprocess.Popen[bytes]) -> None:
         await _end_of(process.pid)
+        self._is_over = True
         is_clean = await self._end_what_is_left(CLEAN_S)
         if self.guarding is not None:
             self.guarding.ended(process.pid)
@@ -280,6 +283,7 @@ class Child:
         self._fail(ChildDied(self.ending))
         if self._link is not None and self._link.transport is not None:
             self._link.transport.close()
+            await self._link.is_closed.wait()
         if not is_clean and not await self._end_what_is_left(AT_LAST_S):
             log.error("processes_left_behind", of=process.pid)
 
@@ -324,7 +328,8 @@ class Child:
             asyncio.get_running_loop().call_later(LOST_S, self._end_lost)
 
     def _end_lost(self) -> None:
-        if self._is_running and not self._is_killed:
+        # One that is over closed it by that, and what it left behind may still be being ended.
+        if self._is_running and not self._is_over and not self._is_killed:
             self._lost = "the task closed the connection of its process to the worker"
             self.kill()
 

@@ -83,7 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lease_s: Annotated[float, msgspec.Meta(gt=0)] = 15.0
     kill_grace_s: float = 10.0
     drain_grace_s: Annotated[float, msgspec.Meta(ge=0)] = 25.0
-    child_max_tasks: int = 1000
+    child_max_tasks: int = 10_000
     child_max_memory_mb: int = 2048
     max_map_length: int = MAX_MAP_LENGTH
     event_retention_s: float = 7 * 86400.0
