@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import OrderedDict
 
 import msgspec
 import structlog
@@ -13,23 +15,24 @@ from millstream.adapters.bus_client import Delivery
 from millstream.adapters.failpoints import reach
 from millstream.adapters.streams import inbox_subject, receipt_subject
 from millstream.core.commands import ApiCommand, Receipt, decode_receipts, encode_command
-from millstream.core.errors import MillstreamError, Refused, Unavailable
+from millstream.core.errors import Refused, Unavailable
+from millstream_api.admission import Overloaded
 
 log = structlog.get_logger(__name__)
 
+# A command is sent again when no receipt came, for each time later: a scheduler that cannot keep up
+# must not be given the same work once more by everybody who waits for it.
 SEND_AGAIN_S = 1.0
+SEND_AGAIN_LATEST_S = 8.0
 PAUSE_S = 0.1
+# Commands of this process without a receipt, those included whose callers wait no more.
+MOST_UNANSWERED = 256
+UNANSWERED_S = 15.0
 # How long NATS may be away before a request is told so: a restart takes less.
 PATIENCE_S = 3.0
 ROLE = "api"
 # What a stream with `discard: new` answers when it is full.
 STORE_FAILED = 10077
-
-
-class Overloaded(MillstreamError):
-    """The inbox is full: the scheduler cannot keep up, and nothing more is taken."""
-
-    reason = "OVERLOADED"
 
 
 class Commands:
@@ -41,6 +44,8 @@ class Commands:
         self._subject = inbox_subject(shard, ROLE, instance)
         self._receipts = receipt_subject(ROLE, instance)
         self._waiting: dict[str, list[asyncio.Future[Receipt]]] = {}
+        # Those that wait no more, and until when their receipts are expected: oldest first.
+        self._given_up: OrderedDict[str, float] = OrderedDict()
 
     async def start(self) -> None:
         await self._bus.listen(self._receipts, self.on_receipts)
@@ -52,6 +57,7 @@ class Commands:
             log.warning("receipts_unreadable", size=len(delivery.data))
             return
         for receipt in receipts:
+            self._given_up.pop(receipt.id, None)
             for future in self._waiting.get(receipt.id, ()):
                 if not future.done():
                     future.set_result(receipt)
@@ -70,12 +76,15 @@ class Commands:
                 f"The request takes {len(payload)} bytes as JSON; {most} are allowed. "
                 f"A NATS server with a larger max_payload takes more."
             )
+        self._check_room(command.id)
         future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(command.id, []).append(future)
         try:
             async with asyncio.timeout(timeout_s):
+                wait_s = SEND_AGAIN_S
                 while not future.done():
-                    await self._send_once(payload, future)
+                    if await self._send_once(payload, future, wait_s):
+                        wait_s = min(wait_s * 2, SEND_AGAIN_LATEST_S)
                 receipt = future.result()
         except TimeoutError as error:
             raise Unavailable(
@@ -87,13 +96,31 @@ class Commands:
             waiting.remove(future)
             if not waiting:
                 del self._waiting[command.id]
+                if not future.done() or future.cancelled():
+                    self._given_up[command.id] = time.monotonic() + UNANSWERED_S
         reach("api.before_answer")
         if receipt.is_refused:
             raise Refused(receipt.reason, receipt.message)
         return receipt
 
-    async def _send_once(self, payload: bytes, future: asyncio.Future[Receipt]) -> None:
-        """Store the command, then wait a while for the receipt."""
+    def _check_room(self, command_id: str) -> None:
+        """Raises :class:`Overloaded` where too many commands wait for the scheduler already. One
+        that was sent before is no more work: its receipt may be on its way."""
+        now = time.monotonic()
+        while self._given_up and next(iter(self._given_up.values())) <= now:
+            self._given_up.popitem(last=False)
+        if command_id in self._waiting or self._given_up.pop(command_id, None) is not None:
+            return
+        unanswered = len(self._waiting) + len(self._given_up)
+        if unanswered >= MOST_UNANSWERED:
+            raise Overloaded(
+                f"The scheduler has {unanswered} requests of this api to answer; try again later."
+            )
+
+    async def _send_once(
+        self, payload: bytes, future: asyncio.Future[Receipt], wait_s: float
+    ) -> bool:
+        """Store the command, then wait a while for the receipt. False if it was not stored."""
         reach("api.before_send")
         try:
             await self._bus.store(self._subject, payload, SEND_AGAIN_S)
@@ -103,10 +130,11 @@ class Commands:
                     "NATS is away, so nothing can be changed now. What runs goes on; try again."
                 ) from error
             await asyncio.wait([future], timeout=PAUSE_S)
-            return
+            return False
         except JetStreamError as error:
             if error.err_code == STORE_FAILED:
                 raise Overloaded("Too many requests are waiting; try again later.") from error
             raise Unavailable(f"NATS does not take the request: {error}") from error
         reach("api.sent")
-        await asyncio.wait([future], timeout=SEND_AGAIN_S)
+        await asyncio.wait([future], timeout=wait_s)
+        return True

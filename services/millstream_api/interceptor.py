@@ -1,22 +1,28 @@
-"""Around every call: our errors become statuses, anything else INTERNAL without a traceback."""
+"""Around every call: is there a place for it, can its request be read; our errors become statuses,
+anything else INTERNAL without a traceback."""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
 
 import grpc
 import structlog
+from google.protobuf.message import DecodeError
 
 from millstream.adapters import telemetry
-from millstream.core.errors import MillstreamError, Unavailable
+from millstream.core.errors import InvalidArgument, MillstreamError, Unavailable
+from millstream_api.admission import REQUEST_S, Admission
 from millstream_api.errors import to_status
 
 log = structlog.get_logger(__name__)
 
 OUR_METHODS = "/millstream."
 LONGEST_CALL_S = 60.0
+# Of health and reflection; how many of their streams there may be at a time.
+MOST_FOREIGN_STREAMS = 200
 
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
@@ -24,8 +30,29 @@ if TYPE_CHECKING:
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
+class _Request(NamedTuple):
+    """A request as it came; ``message`` is None if it is none of this method."""
+
+    message: Any
+    size: int
+
+
+Requests: TypeAlias = AsyncIterator[_Request]
+Call: TypeAlias = Callable[[Requests, Context], Awaitable[Any]]
+
+
+class _Ended(InvalidArgument):
+    """No further message comes."""
+
+
 class ErrorInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps the handlers of our own services; health and reflection stay as they are."""
+    """Wraps the handlers of our own services; of health and reflection it only bounds how many
+    streams there are."""
+
+    def __init__(self, admission: Admission | None = None, request_s: float = REQUEST_S) -> None:
+        self._admission = admission or Admission()
+        self._foreign = Admission(most_streams=MOST_FOREIGN_STREAMS)
+        self._request_s = request_s
 
     async def intercept_service(
         self,
@@ -34,46 +61,139 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     ) -> Handler | None:
         handler = await continuation(handler_call_details)
         method = str(handler_call_details.method)
-        if handler is None or not method.startswith(OUR_METHODS):
+        if handler is None:
             return handler
-        serializers = {
-            "request_deserializer": handler.request_deserializer,
+        if not method.startswith(OUR_METHODS):
+            return _bounded(method, handler, self._foreign)
+        serializers: Any = {
+            "request_deserializer": _reader(handler.request_deserializer),
             "response_serializer": handler.response_serializer,
         }
+        # Every request is read here and not by gRPC, which would wait for it for ever and keep a
+        # place for the call meanwhile. On the wire there is no difference.
         if handler.response_streaming:
-            streaming: Any = _guard_stream(method, handler.unary_stream)
-            return grpc.unary_stream_rpc_method_handler(streaming, **serializers)
+            streaming: Any = self._guard_stream(method, handler.unary_stream)
+            return grpc.stream_stream_rpc_method_handler(streaming, **serializers)
         if handler.request_streaming:
-            uploading: Any = _guard(method, handler.stream_unary)
+            uploading: Any = self._guard_upload(method, handler.stream_unary)
             return grpc.stream_unary_rpc_method_handler(uploading, **serializers)
-        unary: Any = _guard(method, handler.unary_unary)
-        return grpc.unary_unary_rpc_method_handler(unary, **serializers)
+        unary: Any = self._guard(method, handler.unary_unary)
+        return grpc.stream_unary_rpc_method_handler(unary, **serializers)
 
+    def _guard(self, method: str, call: Any) -> Call:
+        async def guarded(requests: Requests, context: Context) -> Any:
+            try:
+                request = await self._next(aiter(requests))
+                with (
+                    self._admission.call(request.size),
+                    telemetry.span(method, _traceparent(context)),
+                ):
+                    return await _in_time(call(request.message, context))
+            except Exception as error:
+                await _fail(method, context, error)
 
-def _guard(method: str, call: Any) -> Callable[[Any, Context], Awaitable[Any]]:
-    async def guarded(request: Any, context: Context) -> Any:
+        return guarded
+
+    def _guard_upload(self, method: str, call: Any) -> Call:
+        async def messages(requests: Requests) -> AsyncIterator[Any]:
+            upcoming = aiter(requests)
+            while True:
+                try:
+                    yield (await self._next(upcoming)).message
+                except _Ended:
+                    return
+
+        async def guarded(requests: Requests, context: Context) -> Any:
+            try:
+                with self._admission.call(0), telemetry.span(method, _traceparent(context)):
+                    return await _in_time(call(messages(requests), context))
+            except Exception as error:
+                await _fail(method, context, error)
+
+        return guarded
+
+    def _guard_stream(self, method: str, call: Any) -> Callable[..., AsyncIterator[Any]]:
+        async def guarded(requests: Requests, context: Context) -> AsyncIterator[Any]:
+            try:
+                request = await self._next(aiter(requests))
+                with self._admission.stream():
+                    async for answer in call(request.message, context):
+                        yield answer
+            except Exception as error:
+                await _fail(method, context, error)
+
+        return guarded
+
+    async def _next(self, requests: Requests) -> _Request:
+        """The next message. Raises :class:`InvalidArgument` if it does not come in time, or is none
+        of this method."""
         try:
-            with telemetry.span(method, _traceparent(context)):
-                async with asyncio.timeout(LONGEST_CALL_S):
-                    return await call(request, context)
+            async with asyncio.timeout(self._request_s):
+                request = await anext(requests)
+        except StopAsyncIteration:
+            raise _Ended("The call ended without a request.") from None
         except TimeoutError:
-            error = Unavailable(f"The call took longer than {LONGEST_CALL_S:g} s.")
-            await _fail(method, context, error)
-        except Exception as error:
-            await _fail(method, context, error)
+            raise InvalidArgument(
+                f"Nothing of the request came for {self._request_s:g} s; send it again."
+            ) from None
+        if request.message is None:
+            raise InvalidArgument("The request is no message of this method, or nested too deeply.")
+        return request
 
-    return guarded
+
+async def _in_time(call: Awaitable[Any]) -> Any:
+    try:
+        async with asyncio.timeout(LONGEST_CALL_S):
+            return await call
+    except TimeoutError as error:
+        raise Unavailable(f"The call took longer than {LONGEST_CALL_S:g} s.") from error
 
 
-def _guard_stream(method: str, call: Any) -> Callable[[Any, Context], AsyncIterator[Any]]:
-    async def guarded(request: Any, context: Context) -> AsyncIterator[Any]:
+def _reader(deserialize: Any) -> Callable[[bytes], _Request]:
+    """gRPC answers a request that cannot be read with INTERNAL and writes a traceback to the log;
+    so reading never fails, and who reads it says what is wrong."""
+
+    def read(data: bytes) -> _Request:
         try:
-            async for answer in call(request, context):
-                yield answer
-        except Exception as error:
+            return _Request(deserialize(data), len(data))
+        except (DecodeError, RecursionError, ValueError):
+            return _Request(None, len(data))
+
+    return read
+
+
+def _bounded(method: str, handler: Handler, admission: Admission) -> Handler:
+    """A stream that is not ours, if there is a place for it."""
+    if not handler.response_streaming:
+        return handler
+    call: Any = handler.stream_stream if handler.request_streaming else handler.unary_stream
+
+    async def generated(request: Any, context: Context) -> AsyncIterator[Any]:
+        try:
+            with admission.stream():
+                async for answer in call(request, context):
+                    yield answer
+        except MillstreamError as error:
             await _fail(method, context, error)
 
-    return guarded
+    async def written(request: Any, context: Context) -> None:
+        try:
+            with admission.stream():
+                await call(request, context)
+        except MillstreamError as error:
+            await _fail(method, context, error)
+
+    make: Any = (
+        grpc.stream_stream_rpc_method_handler
+        if handler.request_streaming
+        else grpc.unary_stream_rpc_method_handler
+    )
+    bounded: Handler = make(
+        generated if inspect.isasyncgenfunction(call) else written,
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
+    return bounded
 
 
 def _traceparent(context: Context) -> str:

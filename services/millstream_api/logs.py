@@ -17,9 +17,9 @@ from millstream.core.errors import Unavailable
 from millstream.core.event_parts import Where
 from millstream.rpc.convert import timestamp_from
 from millstream.rpc.v1 import logs_pb2, logs_pb2_grpc
+from millstream_api.admission import Overloaded
 from millstream_api.attempt_log import AttemptLog, Sources
 from millstream_api.callers import look_up, namespace_of, need, seconds_left
-from millstream_api.commands import Overloaded
 from millstream_api.errors import FieldProblem
 from millstream_api.hub import Hub, Scope
 from millstream_api.interceptor import Context

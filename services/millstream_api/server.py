@@ -35,6 +35,7 @@ from millstream.rpc.v1 import (
     variables_pb2,
     variables_pb2_grpc,
 )
+from millstream_api.admission import MOST_RPCS, most_connections
 from millstream_api.interceptor import ErrorInterceptor
 
 log = structlog.get_logger(__name__)
@@ -44,14 +45,22 @@ GRACE_S = 5.0
 OPTIONS = (
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    # Above the first a call is refused now and then, above the second always.
     ("grpc.max_metadata_size", 16 * 1024),
+    ("grpc.absolute_max_metadata_size", 32 * 1024),
     ("grpc.max_concurrent_streams", 256),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    # Who connects and says nothing, who says nothing more, and who stays for long, so that load
+    # balancers may spread their callers anew. A call may end within the grace; a stream that goes
+    # on is cut, and our client opens it again where it was.
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_connection_idle_ms", 10 * 60_000),
+    ("grpc.max_connection_age_ms", 30 * 60_000),
+    ("grpc.max_connection_age_grace_ms", 5 * 60_000),
 )
-MOST_CALLS = 2000
 # The generated modules and the service in each.
 _KINDS: tuple[tuple[Any, Any, str], ...] = (
     (dags_pb2, dags_pb2_grpc, "DagService"),
@@ -77,8 +86,11 @@ class Server:
     def __init__(self, *services: object) -> None:
         self._server = grpc.aio.server(
             interceptors=[ErrorInterceptor()],
-            options=OPTIONS,
-            maximum_concurrent_rpcs=MOST_CALLS,
+            options=(
+                *OPTIONS,
+                ("grpc.max_allowed_incoming_connections", most_connections()),
+            ),
+            maximum_concurrent_rpcs=MOST_RPCS,
         )
         self._health = HealthServicer()
         for _, module, name in _KINDS:

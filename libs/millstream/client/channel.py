@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import grpc
 
-from millstream.client.errors import NotReached, WaitTimeout, from_grpc
+from millstream.client.errors import NotReached, Overloaded, WaitTimeout, from_grpc
 from millstream.core.errors import Unavailable
 from millstream.rpc.v1 import (
     assets_pb2_grpc,
@@ -149,7 +149,8 @@ class Channel:
         most = outage.patience_s if self._was_reached else FIRST_CONTACT_S
         if not outage.may_go_on(min(most, outage.patience_s)):
             raise known from None
-        outage.sleep(deadline)
+        # Who is away may be back at once; who has too much to do is left alone as long as it asks.
+        outage.sleep(deadline, known.retry_after_s if isinstance(known, Overloaded) else 0.0)
 
 
 class Outage:
@@ -160,11 +161,13 @@ class Outage:
         self.last_error: Unavailable | None = None
         self._began: float | None = None
         self._pause_s = _FIRST_PAUSE_S
+        self._overloads = 0
 
     def end(self) -> None:
         self.last_error = None
         self._began = None
         self._pause_s = _FIRST_PAUSE_S
+        self._overloads = 0
 
     def may_go_on(self, most_s: float) -> bool:
         now = time.monotonic()
@@ -172,9 +175,19 @@ class Outage:
             self._began = now
         return now - self._began + self._pause_s < most_s
 
-    def sleep(self, deadline: float | None) -> None:
+    def pause_s(self, least_s: float = 0.0) -> float:
+        """How long to wait now: longer each time, with jitter, so that those who were sent away
+        together do not come back together; never less than ``least_s``."""
+        if least_s:
+            longest = least_s * 2 ** min(self._overloads, 3)
+            self._overloads += 1
+            return random.uniform(least_s, max(longest, least_s * 1.5))  # noqa: S311 - jitter
         pause_s = self._pause_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
+        self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
+        return pause_s
+
+    def sleep(self, deadline: float | None, least_s: float = 0.0) -> None:
+        pause_s = self.pause_s(least_s)
         if deadline is not None:
             pause_s = min(pause_s, max(deadline - time.monotonic(), 0.0))
         time.sleep(pause_s)
-        self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)

@@ -19,6 +19,9 @@ from millstream.core.errors import (
 
 _DETAILS = "grpc-status-details-bin"
 Code = grpc.StatusCode
+# In gRPC's own words; its other refusals of this code mean that too much is under way.
+TOO_LARGE = "larger than max"
+LONGEST_RETRY_AFTER_S = 60.0
 
 
 class WaitTimeout(MillstreamError, TimeoutError):
@@ -33,6 +36,14 @@ class RunFailed(MillstreamError):
     reason = "RUN_FAILED"
 
 
+class Overloaded(Unavailable):
+    """The api has more to do than it can carry and did nothing; ``retry_after_s``: how long it asks
+    to be left alone."""
+
+    reason = "OVERLOADED"
+    retry_after_s = 1.0
+
+
 class NotReached(Unavailable):
     """Nobody answers at the address of the api."""
 
@@ -43,7 +54,7 @@ def from_grpc(error: grpc.RpcError, address: str) -> MillstreamError:
     """The error that a failed call means."""
     code: Code = error.code()
     text: str = error.details() or code.name
-    info, violations = _details(error)
+    info, violations, retry_after_s = _details(error)
     reason = info.reason if info is not None else ""
     if info is not None and reason == "INVALID_DAG" and violations:
         return InvalidDag(info.metadata["dag_id"], violations)
@@ -55,9 +66,13 @@ def from_grpc(error: grpc.RpcError, address: str) -> MillstreamError:
                 f"No Millstream api answers at {address}. Start everything on this machine with "
                 f"`millstream up`, or name another api with MILLSTREAM_API_ADDRESS. ({text})"
             )
-        case Code.RESOURCE_EXHAUSTED if info is None:
+        case Code.RESOURCE_EXHAUSTED if info is None and TOO_LARGE in text:
             return InvalidArgument(f"A message is too large: {text}")
-        case Code.DEADLINE_EXCEEDED | Code.RESOURCE_EXHAUSTED | Code.CANCELLED:
+        case Code.RESOURCE_EXHAUSTED:
+            overloaded = Overloaded(text)
+            overloaded.retry_after_s = retry_after_s or Overloaded.retry_after_s
+            return _with_reason(overloaded, reason)
+        case Code.DEADLINE_EXCEEDED | Code.CANCELLED:
             return _with_reason(Unavailable(_sentence(code, text, address)), reason)
         case Code.INVALID_ARGUMENT | Code.OUT_OF_RANGE:
             return _with_reason(InvalidArgument(text), reason)
@@ -83,9 +98,12 @@ def _with_reason(error: MillstreamError, reason: str) -> MillstreamError:
     return error
 
 
-def _details(error: grpc.RpcError) -> tuple[error_details_pb2.ErrorInfo | None, list[str]]:
+def _details(
+    error: grpc.RpcError,
+) -> tuple[error_details_pb2.ErrorInfo | None, list[str], float]:
     info = None
     violations: list[str] = []
+    retry_after_s = 0.0
     trailers: Any = error.trailing_metadata() or ()
     for key, value in trailers:
         if key != _DETAILS:
@@ -96,8 +114,12 @@ def _details(error: grpc.RpcError) -> tuple[error_details_pb2.ErrorInfo | None, 
             continue
         for detail in details:
             found, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+            retry = error_details_pb2.RetryInfo()
             if detail.Unpack(found):
                 info = found
             elif detail.Unpack(request):
                 violations += [violation.description for violation in request.field_violations]
-    return info, violations
+            elif detail.Unpack(retry):
+                delay = retry.retry_delay
+                retry_after_s = min(delay.seconds + delay.nanos / 1e9, LONGEST_RETRY_AFTER_S)
+    return info, violations, retry_after_s

@@ -18,7 +18,7 @@ from millstream.core.errors import InvalidArgument, NotFound
 from millstream.core.event_parts import Where
 from millstream.rpc.v1 import logs_pb2
 from millstream_api import finished_logs
-from millstream_api.commands import Overloaded
+from millstream_api.admission import Overloaded
 from millstream_api.finished_logs import read_finished
 from millstream_api.log_merge import NOTE, Filter, LogMerge, Numbered, note, wanted
 from millstream_api.log_rows import AttemptState, check_attempt

@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from millstream.client.channel import Outage
-from millstream.client.errors import NotReached, from_grpc
+from millstream.client.errors import NotReached, Overloaded, from_grpc
 from millstream.core.errors import (
     InvalidArgument,
     InvalidDag,
@@ -17,6 +17,7 @@ from millstream.core.errors import (
     Refused,
     Unavailable,
 )
+from millstream_api.admission import Overloaded as TooMuch
 from millstream_api.errors import FieldProblem, to_status
 
 
@@ -97,3 +98,24 @@ def test_an_outage_is_over_with_the_first_answer() -> None:
     assert not outage.may_go_on(0.01)
     outage.end()
     assert outage.may_go_on(10)
+
+
+def test_who_is_overloaded_says_when_to_come_again() -> None:
+    code, found = there_and_back(TooMuch("500 calls are open already"))
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert isinstance(found, Overloaded)
+    assert (found.reason, found.retry_after_s) == ("OVERLOADED", 1.0)
+    outage = Outage(10)
+    pauses = [outage.pause_s(found.retry_after_s) for _ in range(5)]
+    assert all(1.0 <= pause <= 8.0 for pause in pauses)
+    assert len(set(pauses)) == 5
+
+
+def test_grpc_that_refuses_a_call_is_no_message_that_is_too_large() -> None:
+    """gRPC's own refusals have no details, only a text."""
+    text = "Concurrent RPC limit exceeded!"
+    found = from_grpc(FailedCall(grpc.StatusCode.RESOURCE_EXHAUSTED, text), "here:1")
+    assert isinstance(found, Overloaded)
+    text = "SERVER: Received message larger than max (4194305 vs. 4194304)"
+    found = from_grpc(FailedCall(grpc.StatusCode.RESOURCE_EXHAUSTED, text), "here:1")
+    assert isinstance(found, InvalidArgument)

@@ -1,0 +1,89 @@
+"""How much one api process carries at a time. Whoever comes beyond that is told so at once, with
+RESOURCE_EXHAUSTED and when to come again, so that what was let in is still answered in time."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from millstream.core.errors import MillstreamError
+
+# Single calls, and those that last: followers of events and logs, watchers of the health.
+MOST_CALLS = 500
+MOST_STREAMS = 1000
+# The requests that are being worked on, together: each may have up to 4 MiB, and takes several
+# times that as objects.
+MOST_BYTES = 64 * 1024 * 1024
+# A caller that opens a call and sends no request holds a place so long.
+REQUEST_S = 10.0
+# Above that, gRPC itself refuses, without our details: for those that have sent no request yet.
+MOST_RPCS = 2 * (MOST_CALLS + MOST_STREAMS)
+MOST_CONNECTIONS = 4000
+# Files that the process needs for itself: Postgres, NATS, blobs.
+OWN_FILES = 200
+
+
+class Overloaded(MillstreamError):
+    """More than can be carried: nothing was done, and the same request may be sent again later."""
+
+    reason = "OVERLOADED"
+
+
+class Admission:
+    """Counts what is under way. No waiting: there is a place, or there is none."""
+
+    def __init__(
+        self,
+        most_calls: int = MOST_CALLS,
+        most_streams: int = MOST_STREAMS,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
+        self._most = {"calls": most_calls, "streams": most_streams}
+        self._now = {"calls": 0, "streams": 0}
+        self._most_bytes = most_bytes
+        self._bytes = 0
+
+    @contextmanager
+    def call(self, size: int) -> Iterator[None]:
+        """A place for a call whose request has so many bytes. Raises :class:`Overloaded`."""
+        # The largest request of all is taken when nothing else is there.
+        if self._bytes and self._bytes + size > self._most_bytes:
+            raise Overloaded(
+                f"Requests of {self._bytes // 1024} KiB are being worked on; try again later."
+            )
+        with self._place("calls"):
+            self._bytes += size
+            try:
+                yield
+            finally:
+                self._bytes -= size
+
+    @contextmanager
+    def stream(self) -> Iterator[None]:
+        """A place for a stream of answers. Raises :class:`Overloaded`."""
+        with self._place("streams"):
+            yield
+
+    @contextmanager
+    def _place(self, kind: str) -> Iterator[None]:
+        if self._now[kind] >= self._most[kind]:
+            raise Overloaded(f"{self._most[kind]} {kind} are open already; try again later.")
+        self._now[kind] += 1
+        try:
+            yield
+        finally:
+            self._now[kind] -= 1
+
+
+def most_connections() -> int:
+    """How many connections this process takes: each is an open file, and the process needs some
+    itself. The limit of open files is raised as far as it may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + OWN_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY:
+        return MOST_CONNECTIONS
+    return min(MOST_CONNECTIONS, max(soft - OWN_FILES, soft // 2))
