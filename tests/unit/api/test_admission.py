@@ -68,7 +68,7 @@ def serve(
 def details_of(error: grpc.aio.AioRpcError) -> list[str]:
     """The types of the details, and the reason."""
     trailers = dict(error.trailing_metadata() or ())
-    status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])  # type: ignore[arg-type]
+    status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
     names = [detail.type_url.rpartition(".")[2] for detail in status.details]
     info = error_details_pb2.ErrorInfo()
     status.details[0].Unpack(info)
