@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SEEDS ?= 2000
 SEED ?=
 
-.PHONY: help venv demo test soak sim lint format proto proto-check bench bench-worker bench-quick clean
+.PHONY: help venv demo test soak crash sim lint format proto proto-check bench bench-worker bench-quick clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -34,7 +34,10 @@ test: venv ## All tests but the long ones
 	$(BIN)/python -m pytest
 
 soak: venv ## The long tests
-	$(BIN)/python -m pytest -n 0 -m soak
+	$(BIN)/python -m pytest -n 0 -m soak --ignore tests/crash
+
+crash: venv ## Every failpoint, every action, first, middle and last time: a quarter of an hour
+	$(BIN)/python -m pytest -n 2 --dist load -m soak tests/crash
 
 sim: venv ## Simulate the whole system with faults: SEEDS=2000, or SEED=7 for one again
 	PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))

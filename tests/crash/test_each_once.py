@@ -1,0 +1,50 @@
+"""Every failpoint once, with SIGKILL: the small sister of the matrix, for every change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from crash.crash_stack import DAG_FILE, RUN_S, SLOTS, CrashStack, begin, check_run, settle
+from integration.running_stack import assert_success
+from integration.verify import verify_log
+from millstream.adapters.failpoints import NAMES
+
+# Which time it is reached, of all runs together: so that they do not all meet in one moment.
+OCCURRENCES = {
+    **{"api.before_send": 2, "api.sent": 3, "api.before_answer": 5},
+    **{"scheduler.lock_taken": 2, "scheduler.fetched": 4, "scheduler.decided": 9},
+    **{"scheduler.inserted": 16, "scheduler.commit_sent": 24, "scheduler.committed": 30},
+    **{"scheduler.half_relayed": 18, "scheduler.relayed": 44, "scheduler.receipts_sent": 50},
+    **{"projector.before_commit": 6, "projector.committed": 40},
+    **{"worker.pulled": 4, "worker.started": 7, "worker.claimed": 9},
+    **{"worker.uploaded": 5, "worker.spooled": 24, "worker.reported": 30},
+}
+AT_ONCE = 3
+MOST_ROUNDS = 5
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(300)
+def test_all_in_one_stack(new_stack: Callable[[], CrashStack]) -> None:
+    assert sorted(OCCURRENCES) == sorted(NAMES)
+    stack = new_stack()
+    client = stack.client()
+    client.submit_file(DAG_FILE)
+    stack.arm(";".join(f"{name}=kill@{number}" for name, number in OCCURRENCES.items()))
+    played = []
+    for _ in range(MOST_ROUNDS):
+        runs = [begin(stack, client) for _ in range(AT_ONCE)]
+        for each in runs:
+            assert_success(client, each.run, RUN_S)
+        played += runs
+        if all(stack.fired(name) for name in NAMES):
+            break
+    missing = [f"{name}: {stack.reached(name)}" for name in NAMES if not stack.fired(name)]
+    assert not missing, f"not reached often enough: {missing}"
+    for name in NAMES:
+        settle(stack, client, stack.fired(name))
+    log = verify_log(stack)
+    apart = sum(check_run(log, each) for each in played)
+    assert apart <= SLOTS * sum(name.startswith("worker.") for name in NAMES)
