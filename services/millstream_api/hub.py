@@ -15,8 +15,9 @@ import structlog
 
 from millstream.adapters.bus import Bus
 from millstream.adapters.event_log import EventLog
+from millstream.adapters.feed import end_of_log
 from millstream.adapters.follow import Follower
-from millstream.core.errors import Unavailable
+from millstream.core.errors import StoreBehindStream, Unavailable
 from millstream.core.wire import Published, read_published
 
 log = structlog.get_logger(__name__)
@@ -138,14 +139,16 @@ class Hub:
         self.stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Until cancelled. Nobody watches before the end of the log is known once."""
+        """Until cancelled. Nobody watches before the end of the log is known once, and what the
+        stream holds beyond it is shown to nobody."""
         while True:
             try:
-                self._fanout.position = (await self._log.head()).position
+                head = await end_of_log(self._bus, self._log, self._shard)
                 break
-            except Unavailable as error:
-                log.info("hub_waits", error=str(error))
+            except StoreBehindStream as error:
+                log.error("hub_waits", error=str(error))
                 await asyncio.sleep(RETRY_S)
+        self._fanout.position = head.position
         follower = Follower(self._bus, self._shard, self._fanout.position + 1)
         self._started.set()
         following = asyncio.create_task(follower.run())
@@ -163,7 +166,10 @@ class Hub:
             async with asyncio.timeout(START_TIMEOUT_S):
                 await self._started.wait()
         except TimeoutError as error:
-            raise Unavailable("Postgres does not answer, so nothing can be watched.") from error
+            raise Unavailable(
+                "The end of the event log is not known, so nothing can be watched: Postgres or "
+                "NATS is away, or Postgres is older than the stream. The api's log says which."
+            ) from error
         watcher = Watcher(scope, types=types)
         self._fanout.add(watcher)
         return watcher

@@ -10,7 +10,7 @@ import structlog
 from millstream.adapters.bus import Bus
 from millstream.adapters.event_log import EventLog
 from millstream.adapters.failpoints import reach
-from millstream.adapters.feed import Feed
+from millstream.adapters.feed import Feed, end_of_log
 from millstream.adapters.follow import Follower
 from millstream.adapters.postgres import Connection, Database, connect_patiently
 from millstream.adapters.settings import Settings
@@ -60,11 +60,13 @@ class Projector:
         self.states = States(bus, settings)
 
     async def start(self) -> tuple[Feed, Follower]:
-        """Load where the tables stand, and fold what the log holds beyond that."""
+        """Load where the tables stand, and fold what the log holds beyond that. Raises
+        :class:`StoreBehindStream`."""
         connection = await connect_patiently(
             self._settings.database_url, schema=READ_SCHEMA, name="projector"
         )
         await _wait_for_log(connection)
+        await end_of_log(self._bus, self._log, self._shard)
         await ensure_tables(connection, READ_SCHEMA)
         row = await connection.fetchrow(
             "INSERT INTO checkpoint (shard, position, digest, generation) VALUES ($1, 0, $2, 0) "

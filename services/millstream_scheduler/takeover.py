@@ -11,10 +11,10 @@ from millstream.adapters.bus import Bus
 from millstream.adapters.event_log import EventLog, Head
 from millstream.adapters.feed import Feed
 from millstream.adapters.follow import Follower
-from millstream.core.errors import Unavailable
+from millstream.core.errors import ChainBroken, StoreBehindStream, Unavailable
 from millstream.core.evolve import evolve
 from millstream.core.state import State
-from millstream.core.wire import to_event
+from millstream.core.wire import canonical_bytes, check_chain, to_event
 
 log = structlog.get_logger(__name__)
 
@@ -47,27 +47,39 @@ class Standby:
             while True:
                 for event in await feed.take():
                     evolve(state, event)
+                state.digest = feed.digest
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
 
     async def take_over(self) -> State:
-        """The state at the end of the log, in a new epoch. Waits for Postgres as long as it
-        takes."""
+        """The state at the end of the log, in a new epoch. Waits for Postgres as long as it takes.
+
+        Raises :class:`StoreBehindStream` and :class:`ChainBroken` if what was folded is not what
+        the log holds: Postgres was restored from a backup meanwhile."""
         while True:
             try:
                 head = await self._log.raise_epoch()
                 state = self._state or await fold_open(self._log, head)
                 self._state = state
                 folded = state.position
+                if folded > head.position:
+                    raise StoreBehindStream(head.position, folded)
                 async for stored in self._log.read_all(folded + 1, head.position):
+                    position = stored.record.position
+                    check_chain(
+                        state.digest, canonical_bytes(stored.record), stored.digest, position
+                    )
                     evolve(state, to_event(stored.record))
+                    state.digest = stored.digest
                 break
             except Unavailable as error:
                 log.warning("takeover_waits", error=str(error))
                 await asyncio.sleep(RETRY_AFTER_S)
         assert state.position == head.position, "the log has no gaps"
-        state.epoch, state.digest = head.epoch, head.digest
+        if state.digest != head.digest:
+            raise ChainBroken(head.position)
+        state.epoch = head.epoch
         log.info(
             "took_over",
             epoch=head.epoch,

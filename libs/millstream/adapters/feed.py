@@ -8,15 +8,37 @@ import asyncio
 import msgspec
 import structlog
 
-from millstream.adapters.event_log import EventLog, Stored
+from millstream.adapters.bus import Bus, JetStreamError
+from millstream.adapters.event_log import EventLog, Head, Stored
 from millstream.adapters.follow import Follower
-from millstream.core.errors import ChainBroken, Unavailable
+from millstream.adapters.streams import events_stream, stream_state
+from millstream.core.errors import ChainBroken, StoreBehindStream, Unavailable
 from millstream.core.events import Event
 from millstream.core.wire import canonical_bytes, check_chain, read_published, to_event
 
 log = structlog.get_logger(__name__)
 
 IDLE_CHECK_S = 5.0
+RETRY_AFTER_S = 0.5
+
+
+async def end_of_log(bus: Bus, event_log: EventLog, shard: int) -> Head:
+    """The end of the log, once it is known that the stream is not ahead of it; waits for NATS and
+    Postgres. Raises :class:`StoreBehindStream`: what the stream holds beyond the log was lost with
+    it, although its digests are right, and must not be taken for something that happened.
+    """
+    while True:
+        try:
+            # In this order, since the log is committed before it is relayed.
+            stream = await stream_state(bus, events_stream(shard))
+            head = await event_log.head()
+        except (Unavailable, JetStreamError) as error:
+            log.warning("end_of_log_waits", error=str(error))
+            await asyncio.sleep(RETRY_AFTER_S)
+            continue
+        if stream is not None and int(stream["last_seq"]) > head.position:
+            raise StoreBehindStream(head.position, int(stream["last_seq"]))
+        return head
 
 
 class Feed:
@@ -40,7 +62,8 @@ class Feed:
         return [self._take(stored) for stored in batch]
 
     async def take(self) -> list[Event]:
-        """Wait for events and return all there are."""
+        """Wait for events and return all there are. Raises :class:`StoreBehindStream` if the log
+        ends before what was taken already."""
         while True:
             messages = await self._follower.take(IDLE_CHECK_S)
             if messages:
@@ -74,8 +97,11 @@ class Feed:
     async def _fill_end(self) -> list[Event]:
         try:
             events = await self.catch_up()
+            end = self.position if events else (await self._log.head()).position
         except Unavailable:
             return []
+        if end < self.position:
+            raise StoreBehindStream(end, self.position)
         if events:
             log.info("filled_from_postgres", first=events[0].position, last=self.position)
         return events

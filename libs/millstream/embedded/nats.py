@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -75,7 +76,10 @@ def nats_spec(data_dir: Path, keys: ServerFile) -> ProcessSpec:
     config = data_dir / "nats.conf"
     store_dir = data_dir / "nats"
 
+    store = _OpenFolder(store_dir / "jetstream")
+
     def prepare() -> None:
+        store.close()
         make_private_dir(store_dir)
         write_private(config, config_text(keys, store_dir).encode())
 
@@ -85,11 +89,16 @@ def nats_spec(data_dir: Path, keys: ServerFile) -> ProcessSpec:
 
     async def probe() -> bool:
         try:
-            return (await health())[0] == 200
+            is_ready = (await health())[0] == 200
         except (OSError, ValueError):
             return False
+        if is_ready:
+            store.open()
+        return is_ready
 
     async def check() -> None:
+        if store.is_gone():
+            raise Unhealthy(f"its files in {store_dir} were deleted or replaced while it ran")
         # After a full disk the stream stays frozen until a restart, although there is room again.
         try:
             status, body = await health()
@@ -108,3 +117,35 @@ def nats_spec(data_dir: Path, keys: ServerFile) -> ProcessSpec:
         probe=probe,
         check=check,
     )
+
+
+class _OpenFolder:
+    """A folder that is held open, so that one that took its place is told from it.
+
+    A server whose files were taken away can store nothing more, and calls itself healthy.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle = -1
+
+    def open(self) -> None:
+        """Hold what is there now."""
+        self.close()
+        with contextlib.suppress(OSError):
+            self._handle = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def close(self) -> None:
+        """Let go."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+    def is_gone(self) -> bool:
+        """Is what is held no longer what is found under the path?"""
+        if self._handle < 0:
+            return False
+        try:
+            return not os.path.samestat(os.fstat(self._handle), self._path.stat())
+        except OSError:
+            return True
