@@ -52,7 +52,7 @@ OPTIONS = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     # Who connects and says nothing, who says nothing more, and who stays for long, so that load
     # balancers may spread their callers anew. A call may end within the grace; a stream that goes
     # on is cut, and our client opens it again where it was.
