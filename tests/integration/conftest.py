@@ -1,7 +1,8 @@
 """Real servers and real processes for the integration tests.
 
-``stack`` is for tests that break nothing: one a pytest process. ``fresh_stack`` makes one for a
-single test, ``servers`` is NATS and Postgres alone, for the tests of a module.
+``stack`` is for tests that break nothing, ``fault_stack`` for those that kill and mend: one of each
+a pytest process. ``fresh_stack`` makes one for a single test, ``servers`` is NATS and Postgres
+alone, for the tests of a module.
 """
 
 from __future__ import annotations
@@ -48,9 +49,9 @@ def fresh_stack(tmp_path: Path) -> Iterator[Callable[[], RunningStack]]:
         running.down()
 
 
-@pytest.fixture(scope="class")
-def class_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    """A stack with short leases for the tests of a class, each of which leaves it healthy."""
+@pytest.fixture(scope="session")
+def fault_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """One with short leases a pytest process, whose tests leave it healthy."""
     running = faulty_stack(tmp_path_factory.mktemp("faults") / "a stack")
     try:
         running.up()

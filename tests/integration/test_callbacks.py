@@ -106,9 +106,9 @@ def begin(stack: RunningStack, folder: Path, dag_id: str) -> tuple[Lines, Client
 @pytest.mark.integration
 class TestCallbacks:
     def test_each_end_of_a_task_and_of_the_run(
-        self, class_stack: RunningStack, tmp_path: Path
+        self, fault_stack: RunningStack, tmp_path: Path
     ) -> None:
-        lines, client, run = begin(class_stack, tmp_path, "ends")
+        lines, client, run = begin(fault_stack, tmp_path, "ends")
         assert client.wait(run, timeout_s=60).state == "failed"
         wanted = (
             "retry bad 1 ValueError -",
@@ -117,32 +117,32 @@ class TestCallbacks:
         )
         eventually("all callbacks were called", lambda: lines.has(*wanted), 60)
         assert sorted(lines.read()) == sorted(wanted), "once each"
-        verify_log(class_stack)
+        verify_log(fault_stack)
 
-    def test_a_deadline(self, class_stack: RunningStack, tmp_path: Path) -> None:
-        lines, client, run = begin(class_stack, tmp_path, "slow")
+    def test_a_deadline(self, fault_stack: RunningStack, tmp_path: Path) -> None:
+        lines, client, run = begin(fault_stack, tmp_path, "slow")
         assert client.wait(run, timeout_s=60).state == "success"
         eventually("it was called", lambda: lines.has(f"late w soon {run.run_id}"), 60)
-        verify_log(class_stack)
+        verify_log(fault_stack)
 
     def test_the_failure_callback_of_a_killed_worker(
-        self, class_stack: RunningStack, tmp_path: Path
+        self, fault_stack: RunningStack, tmp_path: Path
     ) -> None:
         """The task kills its worker in each attempt: nobody but another worker can call it."""
-        lines, client, run = begin(class_stack, tmp_path, "killer")
+        lines, client, run = begin(fault_stack, tmp_path, "killer")
         assert client.wait(run, timeout_s=120).state == "failed"
         wanted = ("failed kill 1 TaskLost -", "run kill 1 NoneType task_failure")
         eventually("the callbacks were called", lambda: lines.has(*wanted), 60)
-        verify_log(class_stack)
+        verify_log(fault_stack)
 
-    def test_the_scheduler_is_killed(self, class_stack: RunningStack, tmp_path: Path) -> None:
-        lines, client, run = begin(class_stack, tmp_path, "many")
+    def test_the_scheduler_is_killed(self, fault_stack: RunningStack, tmp_path: Path) -> None:
+        lines, client, run = begin(fault_stack, tmp_path, "many")
         wait_for_event(client, run, "TaskSucceeded", count=3)
-        class_stack.wait_restarted("scheduler", class_stack.kill("scheduler"))
+        fault_stack.wait_restarted("scheduler", fault_stack.kill("scheduler"))
         assert client.wait(run, timeout_s=90).state == "success"
         names = [f"t{number}" for number in range(8)]
         wanted = [f"note {name}" for name in names] + ["run t7 1 NoneType success"]
         eventually("all callbacks were called", lambda: lines.has(*wanted), 90)
         counts = Counter(line for line in lines.read() if line.startswith("good"))
         assert len(counts) == len(names)
-        verify_log(class_stack)
+        verify_log(fault_stack)

@@ -71,9 +71,9 @@ def ended(client: Client, run: RunRef) -> str:
 
 class TestStop:
     def test_a_cancel_ends_the_process_and_frees_the_slot(
-        self, class_stack: RunningStack, tmp_path: Path
+        self, fault_stack: RunningStack, tmp_path: Path
     ) -> None:
-        client = class_stack.client()
+        client = fault_stack.client()
         pids = tmp_path / "pids"
         command = f"(trap '' TERM; sleep 600) & echo $! $$ > '{pids}'; sleep 600"
         client.submit_spec(bash_dag("sleeps", bash("t", command), bash("after", "true", "t")))
@@ -91,10 +91,10 @@ class TestStop:
         # Both slots are free again.
         client.submit_spec(bash_dag("both", *(bash(f"t{n}", "sleep 0.2") for n in range(4))))
         assert_success(client, client.trigger("both"), 20)
-        verify_log(class_stack)
+        verify_log(fault_stack)
 
-    def test_on_kill_is_called(self, class_stack: RunningStack, tmp_path: Path) -> None:
-        client, file = class_stack.client(), tmp_path / "dags.py"
+    def test_on_kill_is_called(self, fault_stack: RunningStack, tmp_path: Path) -> None:
+        client, file = fault_stack.client(), tmp_path / "dags.py"
         file.write_text(f"FOLDER = {str(tmp_path)!r}\n" + textwrap.dedent(DAG_FILE))
         client.submit_file(file)
         run = client.trigger("cleans")
@@ -124,11 +124,11 @@ class TestStop:
 
 class TestClear:
     @pytest.fixture
-    def client(self, class_stack: RunningStack) -> Client:
-        return class_stack.client()
+    def client(self, fault_stack: RunningStack) -> Client:
+        return fault_stack.client()
 
     def test_a_task_in_the_middle_of_a_run_that_is_over(
-        self, class_stack: RunningStack, client: Client, tmp_path: Path
+        self, fault_stack: RunningStack, client: Client, tmp_path: Path
     ) -> None:
         lines = tmp_path / "lines"
         client.submit_spec(
@@ -149,11 +149,11 @@ class TestClear:
             assert [task.name for task in done.tasks] == ["b", "c"]
             assert ended(client, run) == "success"
         assert lines.read_text().split() == ["a", *("b", "c") * 4]
-        log = verify_log(class_stack)
+        log = verify_log(fault_stack)
         assert log.count(run.run_id, "TaskSucceeded") == {"a": 1, "b": 4, "c": 4}
 
     def test_a_task_that_runs_begins_again(
-        self, class_stack: RunningStack, client: Client, tmp_path: Path
+        self, fault_stack: RunningStack, client: Client, tmp_path: Path
     ) -> None:
         mark = tmp_path / "second"
         command = f"if [ -e '{mark}' ]; then exit 0; fi; touch '{mark}'; sleep 600"
@@ -163,10 +163,10 @@ class TestClear:
         eventually("it runs", mark.exists)
         client.clear(run, only_failed=False)
         assert_success(client, run, 20)
-        assert verify_log(class_stack).count(run.run_id, "TaskStopped") == {"t": 1}
+        assert verify_log(fault_stack).count(run.run_id, "TaskStopped") == {"t": 1}
 
     def test_the_scheduler_dies_right_after(
-        self, class_stack: RunningStack, client: Client, tmp_path: Path
+        self, fault_stack: RunningStack, client: Client, tmp_path: Path
     ) -> None:
         """The stop is in the log: whoever comes next relays it, and the worker obeys."""
         mark = tmp_path / "second"
@@ -176,10 +176,10 @@ class TestClear:
         wait_for_event(client, run, "TaskStarted", "t")
         eventually("it runs", mark.exists)
         client.clear(run, ["t"], only_failed=False)
-        victim = class_stack.kill("scheduler")
+        victim = fault_stack.kill("scheduler")
         assert_success(client, run, 60)
-        class_stack.wait_restarted("scheduler", victim)
-        verify_log(class_stack)
+        fault_stack.wait_restarted("scheduler", victim)
+        verify_log(fault_stack)
 
     def test_what_is_asked_twice_is_done_once(self, client: Client) -> None:
         client.submit_spec(bash_dag("twice", bash("t", "true")))

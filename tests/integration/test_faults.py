@@ -38,15 +38,15 @@ class TestKillsInRetraining:
     """SIGKILL while a model is trained."""
 
     @pytest.mark.parametrize("name", PROCESSES)
-    def test_the_run_ends_well(self, class_stack: RunningStack, name: str, tmp_path: Path) -> None:
-        client = class_stack.client()
+    def test_the_run_ends_well(self, fault_stack: RunningStack, name: str, tmp_path: Path) -> None:
+        client = fault_stack.client()
         client.submit_file(ML_RETRAINING)
         run = client.trigger("ml_retraining_pipeline", {"work_dir": str(tmp_path)})
         wait_for_event(client, run, "TaskStarted", "train_model" if name == "api" else "fetch_data")
-        victim = class_stack.kill(name)
+        victim = fault_stack.kill(name)
         assert_success(client, run)
-        class_stack.wait_restarted(name, victim)
-        verify_success(class_stack, run.run_id)
+        fault_stack.wait_restarted(name, victim)
+        verify_success(fault_stack, run.run_id)
         assert {task.state for task in client.list_task_instances(run)} == {"success"}
 
 
@@ -55,24 +55,24 @@ MOMENTS = (("RunStarted", 1), ("TaskSucceeded", 3), ("TaskStarted", 12))
 
 class TestKillsOfTheScheduler:
     @pytest.mark.parametrize(("kind", "count"), MOMENTS)
-    def test_the_run_ends_well(self, class_stack: RunningStack, kind: str, count: int) -> None:
-        kill_at(class_stack, "scheduler", kind, count)
+    def test_the_run_ends_well(self, fault_stack: RunningStack, kind: str, count: int) -> None:
+        kill_at(fault_stack, "scheduler", kind, count)
 
-    def test_three_times_in_one_run(self, class_stack: RunningStack) -> None:
-        client = class_stack.client()
+    def test_three_times_in_one_run(self, fault_stack: RunningStack) -> None:
+        client = fault_stack.client()
         client.submit_spec(dozen())
         run = client.trigger("dozen")
         for count in (1, 4, 8):
             wait_for_event(client, run, "TaskSucceeded", count=count)
-            class_stack.wait_restarted("scheduler", class_stack.kill("scheduler"))
+            fault_stack.wait_restarted("scheduler", fault_stack.kill("scheduler"))
         assert_success(client, run)
-        verify_success(class_stack, run.run_id)
+        verify_success(fault_stack, run.run_id)
 
 
 class TestKillsOfTheWorker:
     @pytest.mark.parametrize(("kind", "count"), MOMENTS)
-    def test_the_run_ends_well(self, class_stack: RunningStack, kind: str, count: int) -> None:
-        kill_at(class_stack, "worker-1", kind, count)
+    def test_the_run_ends_well(self, fault_stack: RunningStack, kind: str, count: int) -> None:
+        kill_at(fault_stack, "worker-1", kind, count)
 
 
 def kill_at(stack: RunningStack, name: str, kind: str, count: int) -> None:
@@ -96,26 +96,26 @@ def wipe_nats(stack: RunningStack) -> None:
 
 
 class TestWipedNats:
-    def test_in_the_middle_of_a_run(self, class_stack: RunningStack) -> None:
+    def test_in_the_middle_of_a_run(self, fault_stack: RunningStack) -> None:
         """With two tasks under way and several ready that nobody has claimed."""
-        client = class_stack.client()
+        client = fault_stack.client()
         names = [f"t{index}" for index in range(8)]
         tasks = [bash(name, "sleep 0.4") for name in names]
         client.submit_spec(bash_dag("wide", *tasks, bash("last", "true", *names)))
         run = client.trigger("wide")
         wait_for_event(client, run, "TaskStarted", count=2)
-        wipe_nats(class_stack)
+        wipe_nats(fault_stack)
         assert_success(client, run)
-        verify_success(class_stack, run.run_id)
+        verify_success(fault_stack, run.run_id)
 
-    def test_while_nothing_happens(self, class_stack: RunningStack) -> None:
-        client = class_stack.client()
+    def test_while_nothing_happens(self, fault_stack: RunningStack) -> None:
+        client = fault_stack.client()
         client.submit_spec(dozen())
-        verify_log(class_stack)
-        wipe_nats(class_stack)
+        verify_log(fault_stack)
+        wipe_nats(fault_stack)
         run = client.trigger("dozen")
         assert_success(client, run)
-        verify_success(class_stack, run.run_id)
+        verify_success(fault_stack, run.run_id)
 
 
 class TestEverythingAtOnce:

@@ -232,36 +232,36 @@ COUNTS = "for n in $(seq 1 {count}); do echo line $n; sleep 0.01; done"
 
 
 class TestOutages:
-    def test_nats_is_killed_while_a_task_prints(self, class_stack: RunningStack) -> None:
-        client = class_stack.client()
+    def test_nats_is_killed_while_a_task_prints(self, fault_stack: RunningStack) -> None:
+        client = fault_stack.client()
         client.submit_spec(bash_dag("counts", bash("t", COUNTS.format(count=400))))
         run = client.trigger("counts")
         where = where_of(run, "t")
-        eventually("it prints", lambda: len(texts(joined(on_stream(class_stack, where)))) > 20)
-        victim = class_stack.kill("nats")
-        class_stack.wait_restarted("nats", victim)
+        eventually("it prints", lambda: len(texts(joined(on_stream(fault_stack, where)))) > 20)
+        victim = fault_stack.kill("nats")
+        fault_stack.wait_restarted("nats", victim)
         assert_success(client, run)
         wanted = [f"line {number}" for number in range(1, 401)]
-        assert texts(finished(class_stack, where)) == wanted
-        messages = on_stream(class_stack, where)
+        assert texts(finished(fault_stack, where)) == wanted
+        messages = on_stream(fault_stack, where)
         assert texts(joined(messages)) == wanted
         assert messages[-1][0].is_end
 
-    def test_the_worker_is_killed_while_a_task_prints(self, class_stack: RunningStack) -> None:
-        client = class_stack.client()
-        gate = class_stack.data_dir / "gate"
+    def test_the_worker_is_killed_while_a_task_prints(self, fault_stack: RunningStack) -> None:
+        client = fault_stack.client()
+        gate = fault_stack.data_dir / "gate"
         command = f"echo said; until [ -e '{gate}' ]; do sleep 0.02; done; echo again"
         client.submit_spec(bash_dag("killed", bash("t", command)))
         run = client.trigger("killed")
         first, second = where_of(run, "t"), where_of(run, "t", 2)
-        eventually("it prints", lambda: "said" in texts(joined(on_stream(class_stack, first))))
-        victim = class_stack.kill("worker-1", signal.SIGKILL)
-        class_stack.wait_restarted("worker-1", victim)
-        assert texts(joined(on_stream(class_stack, first))) == ["said"]
-        assert texts(finished(class_stack, first)) == ["said"], "by its next life"
+        eventually("it prints", lambda: "said" in texts(joined(on_stream(fault_stack, first))))
+        victim = fault_stack.kill("worker-1", signal.SIGKILL)
+        fault_stack.wait_restarted("worker-1", victim)
+        assert texts(joined(on_stream(fault_stack, first))) == ["said"]
+        assert texts(finished(fault_stack, first)) == ["said"], "by its next life"
         gate.touch()
         assert_success(client, run)
-        assert texts(finished(class_stack, second)) == ["said", "again"]
+        assert texts(finished(fault_stack, second)) == ["said", "again"]
 
 
 MOST = 1024 * 1024

@@ -409,9 +409,9 @@ class TestWhatHasNoLog:
 
 class TestFaults:
     def test_nothing_is_lost_or_repeated_when_nats_and_the_api_are_killed(
-        self, class_stack: RunningStack, tmp_path: Path
+        self, fault_stack: RunningStack, tmp_path: Path
     ) -> None:
-        client = class_stack.client()
+        client = fault_stack.client()
         gates = [tmp_path / f"gate {number}" for number in range(4)]
         counts = [f"echo at {number}; {until(gate)}" for number, gate in enumerate(gates)]
         client.submit_spec(bash_dag("logs_in_outages", bash("t", "; ".join([*counts, "echo end"]))))
@@ -421,9 +421,9 @@ class TestFaults:
             follower.wait_for(f"at {number}")
             if name == "worker-1":
                 break
-            victim = class_stack.kill(name)
+            victim = fault_stack.kill(name)
             gates[number].touch()  # it prints while the server is away
-            class_stack.wait_restarted(name, victim)
+            fault_stack.wait_restarted(name, victim)
         gates[2].touch()
         follower.wait_for("at 3")
         gates[3].touch()
@@ -432,20 +432,20 @@ class TestFaults:
         assert_success(client, run)
 
     def test_what_a_killed_worker_got_out_is_shown_and_that_it_died(
-        self, class_stack: RunningStack, tmp_path: Path
+        self, fault_stack: RunningStack, tmp_path: Path
     ) -> None:
-        client, go = class_stack.client(), tmp_path / "go"
+        client, go = fault_stack.client(), tmp_path / "go"
         client.submit_spec(bash_dag("logs_of_the_lost", bash("t", f"echo begun; {until(go)}")))
         run = client.trigger("logs_of_the_lost")
         one, all_ = (Follower(client, run, "t", follow_retries=both) for both in (False, True))
         one.wait_for("begun")
         all_.wait_for("begun")
-        victim = class_stack.kill("worker-1", signal.SIGKILL)
+        victim = fault_stack.kill("worker-1", signal.SIGKILL)
         # The follower of the one attempt is told and ends; the other one sees the next attempt.
         assert one.ended() == ["begun"]
         assert one.reader.state == "lost"
         assert ["was lost while it ran this attempt" in text for text in notes(one.lines)] == [True]
-        class_stack.wait_restarted("worker-1", victim)
+        fault_stack.wait_restarted("worker-1", victim)
         eventually("the next attempt is read", lambda: all_.texts() == ["begun"] * 2, 60)
         go.touch()
         assert all_.ended() == ["begun"] * 2
@@ -456,32 +456,32 @@ class TestFaults:
         assert len(notes(again)) == 1
 
     def test_a_stream_that_was_wiped_is_read_anew(
-        self, class_stack: RunningStack, tmp_path: Path
+        self, fault_stack: RunningStack, tmp_path: Path
     ) -> None:
-        client, gates = class_stack.client(), [tmp_path / "one", tmp_path / "two"]
+        client, gates = fault_stack.client(), [tmp_path / "one", tmp_path / "two"]
         command = f"echo first; {until(gates[0])}; echo second; {until(gates[1])}; echo last"
         client.submit_spec(bash_dag("wiped_logs", bash("t", command)))
         run = client.trigger("wiped_logs")
         follower = Follower(client, run, "t")
         follower.wait_for("first")
-        on_bus(class_stack, wipe)
+        on_bus(fault_stack, wipe)
         gates[0].touch()
         follower.wait_for("second")
         gates[1].touch()
         assert follower.ended() == ["first", "second", "last"]
         assert_success(client, run)
-        eventually("it is kept", blob_of(class_stack, where_of(run, "t")).exists)
+        eventually("it is kept", blob_of(fault_stack, where_of(run, "t")).exists)
         assert texts(list(client.logs.read(run, "t"))) == ["first", "second", "last"]
-        shutil.rmtree(class_stack.data_dir / "blobs" / "logs")
+        shutil.rmtree(fault_stack.data_dir / "blobs" / "logs")
         # Then there is the rest of the stream, with a word on what is not there.
         left = list(client.logs.read(run, "t"))
         assert texts(left) == ["second", "last"]
         assert len(notes(left)) == 1
 
     def test_the_lines_of_a_refused_claim_are_left_out(
-        self, class_stack: RunningStack, tmp_path: Path
+        self, fault_stack: RunningStack, tmp_path: Path
     ) -> None:
-        client, go = class_stack.client(), tmp_path / "go"
+        client, go = fault_stack.client(), tmp_path / "go"
         client.submit_spec(
             bash_dag("claimed_twice", bash("t", f"echo mine; {until(go)}; echo end"))
         )
@@ -491,18 +491,18 @@ class TestFaults:
         line = OnStream(at=datetime.now(UTC), source="stdout", text="of another")
         header = LogHeader(0, is_end=True, claim="another").encode()
         subject = log_subject(0, where_of(run, "t"))
-        on_bus(class_stack, lambda bus: bus.store(subject, encode_log_lines([line]), 5.0, header))
+        on_bus(fault_stack, lambda bus: bus.store(subject, encode_log_lines([line]), 5.0, header))
         assert texts(list(client.logs.read(run, "t"))) == ["mine"]
         go.touch()
         assert follower.ended() == ["mine", "end"]
         assert_whole(follower.lines)
 
     def test_a_deferred_task_is_followed_through_its_trigger(
-        self, class_stack: RunningStack, tmp_path: Path
+        self, fault_stack: RunningStack, tmp_path: Path
     ) -> None:
         file, go = tmp_path / "defers.py", tmp_path / "go"
         file.write_text(DEFERRED_FILE)
-        client = class_stack.client()
+        client = fault_stack.client()
         client.submit_file(file)
         run = client.trigger("defers_with_logs", {"go": str(go)})
         follower = Follower(client, run, "t", attempt=1)

@@ -216,8 +216,8 @@ class TestReports:
 class TestRepeatedRequests:
     """The same id gets the same receipt, for ever."""
 
-    def test_a_run_is_made_once(self, class_stack: RunningStack) -> None:
-        client = class_stack.client()
+    def test_a_run_is_made_once(self, fault_stack: RunningStack) -> None:
+        client = fault_stack.client()
         request = {"request_id": "once-and-for-all", "conf": {"n": 1}}
         spec = bash_dag("repeated", bash("t", "true"))
         submitted = client.submit_spec(spec, request_id="submit-once")
@@ -225,28 +225,28 @@ class TestRepeatedRequests:
         assert client.trigger("repeated", **request) == run  # type: ignore[arg-type]
         assert_success(client, run)
         assert client.trigger("repeated", **request) == run  # type: ignore[arg-type]
-        victim = class_stack.kill("scheduler")
+        victim = fault_stack.kill("scheduler")
         assert client.trigger("repeated", **request) == run  # type: ignore[arg-type]
         assert client.submit_spec(spec, request_id="submit-once") == submitted
-        class_stack.wait_restarted("scheduler", victim)
+        fault_stack.wait_restarted("scheduler", victim)
         assert [found.run_id for found in client.list_runs("repeated")] == [run.run_id]
-        verify_success(class_stack, run.run_id)
+        verify_success(fault_stack, run.run_id)
 
-    def test_a_run_id_is_used_once(self, class_stack: RunningStack) -> None:
-        client = class_stack.client()
+    def test_a_run_id_is_used_once(self, fault_stack: RunningStack) -> None:
+        client = fault_stack.client()
         client.submit_spec(bash_dag("named", bash("t", "true")))
         run = client.trigger("named", run_id="mine")
         with pytest.raises(Refused, match="already has a run"):
             client.trigger("named", run_id="mine")
         assert_success(client, run)
-        class_stack.wait_restarted("scheduler", class_stack.kill("scheduler"))
+        fault_stack.wait_restarted("scheduler", fault_stack.kill("scheduler"))
         with pytest.raises(Refused, match="already has a run"):
             client.trigger("named", run_id="mine")
 
     def test_requests_at_the_moment_of_a_kill_make_one_run_each(
-        self, class_stack: RunningStack
+        self, fault_stack: RunningStack
     ) -> None:
-        client = class_stack.client()
+        client = fault_stack.client()
         client.submit_spec(bash_dag("many", bash("t", "true")))
 
         async def ask(client: Client) -> list[str]:
@@ -254,7 +254,7 @@ class TestRepeatedRequests:
                 return client.trigger("many", request_id=f"many-{number}").run_id
 
             asking = [asyncio.to_thread(trigger, number % 15) for number in range(30)]
-            killing = asyncio.to_thread(class_stack.kill, "scheduler")
+            killing = asyncio.to_thread(fault_stack.kill, "scheduler")
             return (await asyncio.gather(killing, *asking))[1:]  # type: ignore[return-value]
 
         run_ids = asyncio.run(ask(client))
@@ -263,7 +263,7 @@ class TestRepeatedRequests:
         for run_id in run_ids[:15]:
             assert client.wait(run_id, "many", timeout_s=60).state == "success"
         assert len(list(client.list_runs("many"))) == 15
-        verify_log(class_stack)
+        verify_log(fault_stack)
 
 
 class TestDeletedStreams:
@@ -278,36 +278,36 @@ class TestDeletedStreams:
             "STREAM.DELETE.EVENTS_0",
         ],
     )
-    def test_it_is_made_again(self, class_stack: RunningStack, api: str) -> None:
-        client = class_stack.client()
+    def test_it_is_made_again(self, fault_stack: RunningStack, api: str) -> None:
+        client = fault_stack.client()
         client.submit_spec(bash_dag("deleted", bash("t", "true")))
-        scheduler = class_stack.identity("scheduler")
+        scheduler = fault_stack.identity("scheduler")
 
         async def delete() -> None:
-            bus = await Bus.connect(class_stack.nats_url, "operator")
+            bus = await Bus.connect(fault_stack.nats_url, "operator")
             await bus.jetstream(api)
             await bus.close()
 
         asyncio.run(delete())
         run = client.trigger("deleted")
         assert_success(client, run)
-        verify_success(class_stack, run.run_id)
-        assert class_stack.identity("scheduler") == scheduler
+        verify_success(fault_stack, run.run_id)
+        assert fault_stack.identity("scheduler") == scheduler
 
-    def test_a_deleted_last_message_stops_no_scheduler(self, class_stack: RunningStack) -> None:
-        client = class_stack.client()
+    def test_a_deleted_last_message_stops_no_scheduler(self, fault_stack: RunningStack) -> None:
+        client = fault_stack.client()
         client.submit_spec(bash_dag("deleted", bash("t", "true")))
         assert_success(client, client.trigger("deleted"))
 
         async def delete_last() -> None:
-            bus = await Bus.connect(class_stack.nats_url, "operator")
+            bus = await Bus.connect(fault_stack.nats_url, "operator")
             state = await stream_state(bus, "EVENTS_0")
             assert state is not None
             await bus.jetstream("STREAM.MSG.DELETE.EVENTS_0", {"seq": state["last_seq"]})
             await bus.close()
 
         asyncio.run(delete_last())
-        class_stack.wait_restarted("scheduler", class_stack.kill("scheduler"))
+        fault_stack.wait_restarted("scheduler", fault_stack.kill("scheduler"))
         assert_success(client, client.trigger("deleted"))
 
 
@@ -343,9 +343,9 @@ def active(stack: RunningStack) -> str:
 
 class TestTwoSchedulers:
     def test_only_one_is_active_and_the_other_goes_on_when_it_dies(
-        self, class_stack: RunningStack, tmp_path: Path
+        self, fault_stack: RunningStack, tmp_path: Path
     ) -> None:
-        stack = class_stack
+        stack = fault_stack
         client = stack.client()
         client.submit_spec(bash_dag("two", *(bash(f"t{n}", "sleep 0.2") for n in range(12))))
         with second_scheduler(stack, tmp_path / "second.log"):
@@ -363,9 +363,9 @@ class TestTwoSchedulers:
         verify_success(stack, again.run_id)
 
     def test_one_that_stood_still_too_long_ends_and_commits_nothing(
-        self, class_stack: RunningStack, tmp_path: Path
+        self, fault_stack: RunningStack, tmp_path: Path
     ) -> None:
-        stack = class_stack
+        stack = fault_stack
         client = stack.client()
         client.submit_spec(bash_dag("before", bash("t", "true")))
         assert_success(client, client.trigger("before"))

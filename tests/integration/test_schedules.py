@@ -55,26 +55,26 @@ class TestEverySecond:
     """A run a second, with twenty seconds to catch up on."""
 
     def test_no_instant_is_missed_or_doubled_while_the_scheduler_is_killed(
-        self, class_stack: RunningStack
+        self, fault_stack: RunningStack
     ) -> None:
-        client = class_stack.client()
+        client = fault_stack.client()
         spec = every_second("ticks")
         client.submit_spec(spec)
         eventually("it caught up", lambda: len(created(client, "ticks")) > 20)
         for count in (24, 28, 32):
-            class_stack.wait_restarted("scheduler", class_stack.kill("scheduler"))
+            fault_stack.wait_restarted("scheduler", fault_stack.kill("scheduler"))
             eventually("it goes on", lambda count=count: len(created(client, "ticks")) > count)  # type: ignore[misc]
         assert client.pause_dag("ticks")
         found = dates(created(client, "ticks"))
         assert spec.start_date is not None
         assert found[0] == datetime.fromisoformat(spec.start_date)
         assert {later - earlier for earlier, later in pairwise(found)} == {SECOND}
-        verify_log(class_stack)
+        verify_log(fault_stack)
 
     def test_a_pause_stops_it_and_what_was_missed_is_made_up_for(
-        self, class_stack: RunningStack
+        self, fault_stack: RunningStack
     ) -> None:
-        client = class_stack.client()
+        client = fault_stack.client()
         client.submit_spec(every_second("paused_ticks"))
         eventually("it runs", lambda: len(created(client, "paused_ticks")) > 20)
         client.pause_dag("paused_ticks")
@@ -189,30 +189,30 @@ class TestBackfills:
         assert failed.run_id in {run.run_id for run in runs}
 
     def test_it_is_paused_and_cancelled_by_command_and_goes_on_after_a_kill(
-        self, class_stack: RunningStack
+        self, fault_stack: RunningStack
     ) -> None:
-        client = class_stack.client()
+        client = fault_stack.client()
         spec = msgspec.structs.replace(bash_dag("slow", bash("a", "sleep 0.1")), schedule="@hourly")
         client.submit_spec(spec)
         words = ["--from-date", "2026-01-01T00:00", "--to-date", "2026-01-01T11:00"]
-        done = class_stack.run("backfill", "create", "slow", *words, "--max-active-runs", "2")
+        done = fault_stack.run("backfill", "create", "slow", *words, "--max-active-runs", "2")
         assert done.returncode == 0, done.stderr
         assert "Backfill 1 of DAG slow is under way." in done.stdout
-        class_stack.wait_restarted("scheduler", class_stack.kill("scheduler"))
-        assert class_stack.run("backfill", "pause", "slow").returncode == 0
-        assert class_stack.run("dags", "unpause", "slow").returncode == 0
-        assert class_stack.run("backfill", "unpause", "slow", "1").returncode == 0
+        fault_stack.wait_restarted("scheduler", fault_stack.kill("scheduler"))
+        assert fault_stack.run("backfill", "pause", "slow").returncode == 0
+        assert fault_stack.run("dags", "unpause", "slow").returncode == 0
+        assert fault_stack.run("backfill", "unpause", "slow", "1").returncode == 0
         eventually("it is completed", lambda: backfill_state(client, "slow") == "completed", 60)
         runs = [run for run in client.list_runs("slow") if run.backfill_id]
         assert len({run.logical_date for run in runs}) == len(runs) == 12
-        done = class_stack.run("backfill", "create", "slow", *words, "--dry-run")
+        done = fault_stack.run("backfill", "create", "slow", *words, "--dry-run")
         assert done.stdout.count("a run of this date exists") == 12
-        assert class_stack.run("dags", "pause", "slow").returncode == 0
-        again = class_stack.run("backfill", "create", "slow", *words, "--reprocess", "completed")
+        assert fault_stack.run("dags", "pause", "slow").returncode == 0
+        again = fault_stack.run("backfill", "create", "slow", *words, "--reprocess", "completed")
         assert again.returncode == 0, again.stderr
-        assert class_stack.run("backfill", "cancel", "slow").returncode == 0
+        assert fault_stack.run("backfill", "cancel", "slow").returncode == 0
         eventually("it is cancelled", lambda: backfill_state(client, "slow") == "cancelled")
-        done = class_stack.run("backfill", "cancel", "slow")
+        done = fault_stack.run("backfill", "cancel", "slow")
         assert done.returncode == 1
         assert "has no backfill that goes on" in done.stderr
 

@@ -129,9 +129,9 @@ def test_a_command_goes_with_its_whole_tree(stack: RunningStack, tmp_path: Path)
 
 class TestAKilledWorker:
     def test_its_next_life_ends_what_it_left(
-        self, class_stack: RunningStack, tmp_path: Path
+        self, fault_stack: RunningStack, tmp_path: Path
     ) -> None:
-        client = class_stack.client()
+        client = fault_stack.client()
         pid, mark = tmp_path / "pid", tmp_path / "second"
         command = (
             f"if [ -e '{mark}' ]; then exit 0; fi; touch '{mark}'; "
@@ -144,7 +144,7 @@ class TestAKilledWorker:
         wait_for_event(client, run, "TaskStarted", "t")
         eventually("it has left its session", pid.exists)
         left = identify(int(pid.read_text()))
-        victim = class_stack.kill("worker-1")
-        class_stack.wait_restarted("worker-1", victim)
+        victim = fault_stack.kill("worker-1")
+        fault_stack.wait_restarted("worker-1", victim)
         assert_success(client, run)
         eventually("it has ended", lambda: not left.is_alive(), 5)

@@ -314,14 +314,14 @@ class TestFaults:
 
     @pytest.mark.parametrize("victim", ["worker-1", "scheduler"])
     def test_a_deferred_task_survives(
-        self, class_stack: RunningStack, submit: Submit, victim: str
+        self, fault_stack: RunningStack, submit: Submit, victim: str
     ) -> None:
-        folder = submit(class_stack)
-        client = class_stack.client()
+        folder = submit(fault_stack)
+        client = fault_stack.client()
         run = client.trigger("deferred")
         wait_for_event(client, run, "TriggerStarted")
-        killed = class_stack.kill(victim)
-        class_stack.wait_restarted(victim, killed)
+        killed = fault_stack.kill(victim)
+        fault_stack.wait_restarted(victim, killed)
         if victim == "worker-1":
             wait_for_event(client, run, "TriggerStarted", count=2)
         (folder / "deferred").touch()

@@ -247,78 +247,78 @@ async def read_lines(nats_url: str, subject: str, count: int) -> list[tuple[str,
 
 
 class TestStopsAndOutages:
-    def test_a_stopped_worker_finishes_what_is_short(self, class_stack: RunningStack) -> None:
-        client = class_stack.client()
+    def test_a_stopped_worker_finishes_what_is_short(self, fault_stack: RunningStack) -> None:
+        client = fault_stack.client()
         client.submit_spec(bash_dag("short", *(bash(f"t{n}", "sleep 0.3") for n in range(12))))
         run = client.trigger("short")
         wait_for_event(client, run, "TaskStarted", count=3)
-        victim = class_stack.kill("worker-1", signal.SIGTERM)
+        victim = fault_stack.kill("worker-1", signal.SIGTERM)
         assert_success(client, run)
-        class_stack.wait_restarted("worker-1", victim)
-        assert class_stack.state.process("worker-1").last_exit == "ended with exit code 0"
-        log = verify_success(class_stack, run.run_id)
+        fault_stack.wait_restarted("worker-1", victim)
+        assert fault_stack.state.process("worker-1").last_exit == "ended with exit code 0"
+        log = verify_success(fault_stack, run.run_id)
         assert not log.count(run.run_id, "TaskLost")
         assert not log.count(run.run_id, "TaskFailed")
 
     def test_a_stopped_worker_gives_back_what_takes_long(
-        self, class_stack: RunningStack, tmp_path: Path
+        self, fault_stack: RunningStack, tmp_path: Path
     ) -> None:
         """Without any retries: that the worker stops is not the task's failure."""
-        client = class_stack.client()
+        client = fault_stack.client()
         mark = tmp_path / "second"
         command = f"if [ -e '{mark}' ]; then exit 0; fi; touch '{mark}'; sleep 600"
         client.submit_spec(bash_dag("long", bash("t", command)))
         run = client.trigger("long")
         wait_for_event(client, run, "TaskStarted")
         eventually("it runs", mark.exists)
-        victim = class_stack.kill("worker-1", signal.SIGTERM)
+        victim = fault_stack.kill("worker-1", signal.SIGTERM)
         assert_success(client, run)
-        class_stack.wait_restarted("worker-1", victim)
-        log = verify_success(class_stack, run.run_id)
+        fault_stack.wait_restarted("worker-1", victim)
+        log = verify_success(fault_stack, run.run_id)
         assert log.count(run.run_id, "TaskLost") == {"t": 1}
 
     def test_a_result_that_could_not_be_sent_is_delivered_later(
-        self, class_stack: RunningStack, tmp_path: Path
+        self, fault_stack: RunningStack, tmp_path: Path
     ) -> None:
         """It waits in the spool while NATS is away."""
-        client = class_stack.client()
+        client = fault_stack.client()
         gate, done = tmp_path / "gate", tmp_path / "done"
         command = f"while [ ! -e '{gate}' ]; do sleep 0.02; done; touch '{done}'; echo 7"
         client.submit_spec(bash_dag("spooled", bash("t", command)))
         run = client.trigger("spooled")
         wait_for_event(client, run, "TaskStarted", "t")
-        spool = class_stack.data_dir / "state" / "worker-1" / "spool" / "worker-1"
-        with stopped(class_stack, "nats"):
+        spool = fault_stack.data_dir / "state" / "worker-1" / "spool" / "worker-1"
+        with stopped(fault_stack, "nats"):
             gate.touch()
             eventually("the result is in the spool", lambda: any(spool.glob("*.json")))
             assert done.exists()
-        victim = class_stack.kill("nats")
-        class_stack.wait_restarted("nats", victim)
+        victim = fault_stack.kill("nats")
+        fault_stack.wait_restarted("nats", victim)
         assert_success(client, run)
-        log = verify_success(class_stack, run.run_id)
+        log = verify_success(fault_stack, run.run_id)
         assert log.count(run.run_id, "TaskStarted") == {"t": 1}, "it ran twice"
         assert client.xcom(client.get_run(run), "t") == "7"
         eventually("the spool is empty", lambda: not any(spool.glob("*.json")))
 
     def test_a_result_in_the_spool_survives_its_worker(
-        self, class_stack: RunningStack, tmp_path: Path
+        self, fault_stack: RunningStack, tmp_path: Path
     ) -> None:
-        client = class_stack.client()
+        client = fault_stack.client()
         gate = tmp_path / "gate"
         client.submit_spec(
             bash_dag("orphan", bash("t", f"while [ ! -e '{gate}' ]; do sleep 0.02; done"))
         )
         run = client.trigger("orphan")
         wait_for_event(client, run, "TaskStarted", "t")
-        spool = class_stack.data_dir / "state" / "worker-1" / "spool" / "worker-1"
-        with stopped(class_stack, "scheduler"):
+        spool = fault_stack.data_dir / "state" / "worker-1" / "spool" / "worker-1"
+        with stopped(fault_stack, "scheduler"):
             gate.touch()
             eventually("the result is in the spool", lambda: any(spool.glob("*.json")))
-            victim = class_stack.kill("worker-1")
+            victim = fault_stack.kill("worker-1")
             eventually("the worker is dead", lambda: not victim.is_alive())
         assert_success(client, run)
-        class_stack.wait_restarted("worker-1", victim)
-        log = verify_success(class_stack, run.run_id)
+        fault_stack.wait_restarted("worker-1", victim)
+        log = verify_success(fault_stack, run.run_id)
         assert log.count(run.run_id, "TaskStarted") == {"t": 1}, "it ran twice"
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 FIRST_S = 0.1
 LONGEST_S = 5.0
-LIVED_S = 30.0
+LIVED_S = 10.0
 
 
 class Backoff:
-    """0.1 s, doubled up to 5 s; from the start again after a life of 30 s."""
+    """0.1 s, doubled up to 5 s; from the start again after a life of 10 s."""
 
     def __init__(self) -> None:
         self._next_s = FIRST_S
