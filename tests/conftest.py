@@ -37,5 +37,5 @@ def _nothing_left_open() -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         layer = item.path.relative_to(_HERE).parts[0]
-        if layer in ("integration", "e2e"):
-            item.add_marker(layer)
+        if layer in ("integration", "e2e", "cluster"):
+            item.add_marker("integration" if layer == "cluster" else layer)

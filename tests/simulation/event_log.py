@@ -58,6 +58,9 @@ class SimulatedEventLog(EventLog):
     ) -> None:
         await self._server.do(lambda: self._server.append(epoch, last_position, batch, secrets))
 
+    async def confirm(self) -> None:
+        await self._server.do(lambda: None)
+
     async def refuse(self, refusals: list[Refusal]) -> None:
         await self._server.do(lambda: self._server.refusals.extend(refusals))
 

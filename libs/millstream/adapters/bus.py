@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ import structlog
 from nats import errors as nats_errors
 
 from millstream.adapters.bus_client import BusClient, Delivery, DirectHandler
+from millstream.adapters.server_urls import nats_servers
 from millstream.core.errors import MillstreamError, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -22,6 +24,12 @@ FLUSH_TIMEOUT_S = 5.0
 # An event repeats its command and says a little more. One that the stream does not take could never
 # be relayed, so its command must not get as far as the log.
 EVENT_OVERHEAD_BYTES = 8 * 1024
+# A server that is cut off from its cluster keeps its clients: so many times in a row it must fail
+# to answer before one goes to another.
+PROBES = 3
+PROBE_TIMEOUT_S = 1.5
+PROBE_PAUSE_S = 0.5
+CLUSTER_NOT_AVAILABLE = 10008
 
 
 class JetStreamError(MillstreamError):
@@ -52,15 +60,21 @@ class Bus:
         self._inbox = client.new_inbox()
         self._on_reconnect: list[Callable[[], None]] = []
         self._is_closing = False
+        self._may_move = False
+        self._probing: asyncio.Task[None] | None = None
         self._last_connected = time.monotonic()
         self.closed = asyncio.Event()
 
     @classmethod
     async def connect(cls, url: str, name: str) -> Bus:
-        """Connects, waiting for the server as long as it takes. ``closed`` is set if the client
-        gives up for good (wrong credentials, say): the process should end then."""
+        """Connects to one of the servers of ``url`` (see `nats_servers`), waiting as long as it
+        takes. ``closed`` is set if the client gives up for good (wrong credentials, say): the
+        process should end then. Raises :class:`InvalidServers`."""
+        servers = nats_servers(url)
+        random.shuffle(servers.urls)
         client = BusClient()
         bus = cls(client)
+        bus._may_move = True
 
         async def on_closed() -> None:
             bus.closed.set()
@@ -79,8 +93,12 @@ class Bus:
                 log.warning("nats_disconnected")
 
         await client.connect(
-            url.split(","),
+            servers.urls,
             name=name,
+            user=servers.user,
+            password=servers.password,
+            token=servers.token,
+            dont_randomize=True,  # in turn, so that the next one is another one
             error_cb=on_error,
             closed_cb=on_closed,
             reconnected_cb=on_reconnected,
@@ -185,11 +203,16 @@ class Bus:
         """A call of the JetStream API, such as ``STREAM.INFO.EVENTS_0``. Raises
         :class:`JetStreamError`."""
         payload = b"" if body is None else msgspec.json.encode(body)
-        answer: dict[str, Any] = msgspec.json.decode(
-            await self.ask(f"$JS.API.{api}", payload, timeout_s)
-        )
+        try:
+            text = await self.ask(f"$JS.API.{api}", payload, timeout_s)
+        except Unavailable:
+            self.doubt()
+            raise
+        answer: dict[str, Any] = msgspec.json.decode(text)
         error = answer.get("error")
         if error:
+            if error.get("err_code") == CLUSTER_NOT_AVAILABLE:
+                self.doubt()
             raise JetStreamError(
                 api, error.get("code", 0), error.get("err_code", 0), error.get("description", "")
             )
@@ -199,7 +222,12 @@ class Bus:
         self, subject: str, payload: bytes, timeout_s: float, headers: bytes = b""
     ) -> int:
         """Publish into a stream and wait for its acknowledgement. Returns the sequence."""
-        answer = msgspec.json.decode(await self.ask(subject, payload, timeout_s, headers))
+        try:
+            text = await self.ask(subject, payload, timeout_s, headers)
+        except Unavailable:
+            self.doubt()
+            raise
+        answer = msgspec.json.decode(text)
         error = answer.get("error")
         if error:
             raise JetStreamError(
@@ -209,6 +237,32 @@ class Bus:
                 error.get("description", ""),
             )
         return int(answer["seq"])
+
+    def doubt(self) -> None:
+        """JetStream did not answer in time. If this server does not answer for it at all, and there
+        are others, go to another one: it may be cut off from its cluster and not know what to
+        do about it."""
+        if self._may_move and self._probing is None and len(self._client.server_pool) > 1:
+            self._probing = asyncio.create_task(self._probe())
+
+    async def _probe(self) -> None:
+        try:
+            for _ in range(PROBES):
+                if not self.is_connected or self._is_closing:
+                    return
+                try:
+                    await self.jetstream("INFO", timeout_s=PROBE_TIMEOUT_S)
+                    return
+                except Unavailable:
+                    pass
+                except JetStreamError as error:
+                    if error.err_code != CLUSTER_NOT_AVAILABLE:
+                        return
+                await asyncio.sleep(PROBE_PAUSE_S)
+            log.warning("nats_server_without_cluster", server=self._client.connected_server)
+            await self._client.force_reconnect()
+        finally:
+            self._probing = None
 
     async def flush(self, timeout_s: float = FLUSH_TIMEOUT_S) -> None:
         """Wait until the server has read what was published. Raises :class:`Unavailable`."""
@@ -225,6 +279,8 @@ class Bus:
     async def close(self) -> None:
         """Send what is pending and end the connection."""
         self._is_closing = True
+        if self._probing is not None:
+            self._probing.cancel()
         try:
             async with asyncio.timeout(FLUSH_TIMEOUT_S):
                 await self._client.close()

@@ -52,6 +52,12 @@ class BusClient(Client):
         self._direct: dict[int, DirectHandler] = {}
         self._kick: asyncio.Future[None] | None = None
 
+    @property
+    def connected_server(self) -> str:
+        """Host and port of the server, without credentials."""
+        server = self._current_server
+        return "" if server is None else f"{server.uri.hostname}:{server.uri.port}"
+
     def send(self, subject: str, payload: bytes, reply: str = "", headers: bytes = b"") -> None:
         """Publish without a step of the event loop: a third of the cost of ``publish``.
 

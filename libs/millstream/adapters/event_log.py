@@ -192,12 +192,19 @@ class EventLog:
         if head.epoch == epoch and head.position == last_position:
             return False
         if head.epoch == epoch and head.digest == batch[-1].digest:
+            await self.confirm()
             return True
         raise Fenced(
             f"The log of shard {self._shard} ends at position {head.position} in epoch "
             f"{head.epoch}; "
             f"this writer had epoch {epoch} and position {last_position}. This process ends."
         )
+
+    async def confirm(self) -> None:
+        """A commit whose wait for a synchronous standby was broken off is to be seen, but may be on
+        one server only. One that was made after it and is confirmed vouches for it."""
+        async with self._database.use() as connection:
+            await connection.execute("UPDATE shard SET epoch = epoch WHERE shard = $1", self._shard)
 
     async def refuse(self, refusals: list[Refusal]) -> None:
         """Keep what was refused, for people who ask why, and forget some of what is too old."""

@@ -68,8 +68,10 @@ class Follower:
                 await asyncio.sleep(0.1)
                 continue
             self._missing.clear()
+            # The consumer lives in the memory of one server: one that says nothing is made anew.
+            anew = self._missing.set
             puller = self._puller = Puller(
-                self._bus, self._stream, name, self._on_message, on_missing=self._missing.set
+                self._bus, self._stream, name, self._on_message, on_missing=anew, on_silence=anew
             )
             self._tune()
             pulling = asyncio.create_task(puller.run())

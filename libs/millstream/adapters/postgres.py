@@ -11,6 +11,7 @@ from pathlib import Path
 import asyncpg
 import structlog
 
+from millstream.adapters.primary import connect_primary
 from millstream.core.errors import MillstreamError, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,8 @@ AWAY = (
     asyncpg.InternalClientError,
     asyncpg.DiskFullError,
     asyncpg.OutOfMemoryError,
+    # What was the primary is a standby by now.
+    asyncpg.ReadOnlySQLTransactionError,
 )
 
 
@@ -48,14 +51,19 @@ class MigrationMismatch(MillstreamError):
 async def connect(
     url: str, *, schema: str = "public", name: str = "millstream"
 ) -> asyncpg.Connection:
-    """A new connection. Raises :class:`Unavailable`."""
-    try:
+    """A new connection, to the primary if ``url`` names several hosts. Raises
+    :class:`Unavailable`."""
+
+    async def opener(url: str) -> asyncpg.Connection:
         return await asyncpg.connect(
             url,
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=COMMAND_TIMEOUT_S,
             server_settings={"search_path": f"{schema},public", "application_name": name},
         )
+
+    try:
+        return await connect_primary(url, opener)
     except AWAY as error:
         raise Unavailable(f"Postgres does not answer: {error!r}") from error
 

@@ -53,8 +53,9 @@ class Puller:
     """Keeps up to ``want`` messages requested; each one that comes is handed to ``on_message``.
 
     ``on_message`` runs inside the read loop and must be quick. ``on_missing`` is called (in the
-    loop too) whenever the consumer turns out not to exist. Lower ``want`` to slow down, raise it to
-    go on.
+    loop too) whenever the consumer turns out not to exist, ``on_silence`` when a request got no
+    answer at all: its server may be cut off or standing still. Lower ``want`` to slow down, raise
+    it to go on.
     """
 
     def __init__(
@@ -64,11 +65,13 @@ class Puller:
         consumer: str,
         on_message: Callable[[Delivery], None],
         on_missing: Callable[[], None] | None = None,
+        on_silence: Callable[[], None] | None = None,
     ) -> None:
         self._bus = bus
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._on_message = on_message
         self._on_missing = on_missing
+        self._on_silence = on_silence
         self._inbox = bus.new_inbox()
         self._requests: deque[_Request] = deque()
         self._next_number = 0
@@ -107,6 +110,7 @@ class Puller:
                 if self._is_missing:
                     self._is_missing = False
                     self._requests.clear()
+                    self._bus.doubt()
                     if self._on_missing:
                         self._on_missing()
                     await asyncio.sleep(RETRY_AFTER_S)
@@ -140,7 +144,10 @@ class Puller:
         while self._requests and (
             self._requests[0].remaining <= 0 or self._requests[0].deadline < now
         ):
-            self._requests.popleft()
+            if self._requests.popleft().remaining > 0:
+                self._bus.doubt()
+                if self._on_silence:
+                    self._on_silence()
 
     def _on_delivery(self, delivery: Delivery) -> None:
         # A message of the stream keeps its subject; its headers may say anything, a status even.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import asyncpg
 
 from millstream.adapters.postgres import AWAY, COMMAND_TIMEOUT_S, CONNECT_TIMEOUT_S, Database
+from millstream.adapters.primary import connect_primary
 from millstream.core.errors import Unavailable
 
 SCHEMA = "millstream_read"
@@ -69,6 +71,7 @@ class ReadPool(Database):
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
                     self._url,
+                    connect=_connect,
                     min_size=0,
                     max_size=MOST_CONNECTIONS,
                     timeout=CONNECT_TIMEOUT_S,
@@ -80,6 +83,15 @@ class ReadPool(Database):
                     },
                 )
             return self._pool
+
+
+async def _connect(*arguments: Any, **options: Any) -> asyncpg.Connection:
+    """As a pool opens connections, to the primary if its address names several hosts."""
+
+    async def opener(url: str) -> asyncpg.Connection:
+        return await asyncpg.connect(url, **options)
+
+    return await connect_primary(arguments[0], opener)
 
 
 async def _release(pool: asyncpg.Pool, connection: object) -> None:

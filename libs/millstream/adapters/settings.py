@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from millstream.adapters.server_urls import nats_servers, postgres_urls
 from millstream.core.errors import MillstreamError
 from millstream.core.lanes import ASYNC, check_resources
 from millstream.core.validate import MAX_MAP_LENGTH
@@ -37,8 +38,11 @@ class InvalidSettings(MillstreamError):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Every service's settings. Times are in seconds, sizes in bytes.
 
-    ``nats_url`` may carry credentials; ``blob_url`` is an fsspec URL or a directory, and
-    ``blob_options`` are the options of its fsspec file system, as a JSON object; ``state_dir``
+    ``nats_url`` may carry credentials, and name several servers of a cluster with commas;
+    ``database_url`` may name several hosts, of which the primary is used. ``stream_replicas``: on
+    how many servers of a NATS cluster each stream is kept. ``blob_url`` is an fsspec URL or a
+    directory, and ``blob_options`` are the options of its fsspec file system, as a JSON object;
+    ``state_dir``
     is where a worker keeps its spool and its bundle cache. ``instance`` names this process on the
     bus. ``slots``: how many attempts a worker runs at a time (0: one a CPU), and ``queue_slots``
     how many of a queue's at most ("gpu=1,etl=4"). ``resources``: what it offers to the tasks that
@@ -87,6 +91,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     child_max_memory_mb: int = 2048
     max_map_length: int = MAX_MAP_LENGTH
     event_retention_s: float = 7 * 86400.0
+    stream_replicas: Annotated[int, msgspec.Meta(ge=1, le=5)] = 1
     stream_max_bytes: int = 4 * 1024**3
     inbox_max_bytes: int = 1024**3
     receipt_timeout_s: float = 10.0
@@ -118,7 +123,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings of this process. Raises :class:`InvalidSettings`."""
+    """The settings of this process. Raises :class:`InvalidSettings` and
+    :class:`InvalidServers`."""
     values: dict[str, object] = {}
     config = environ.get(f"{PREFIX}CONFIG")
     if config:
@@ -145,6 +151,10 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
                 f"{name!r} cannot name an instance or a queue: use letters, digits, '_' and '-'."
             )
     _check_counts(settings)
+    if settings.nats_url:
+        nats_servers(settings.nats_url)
+    if settings.database_url:
+        postgres_urls(settings.database_url)
     return settings
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from millstream.adapters.bus import Bus, JetStreamError
-from millstream.adapters.settings import Settings
+from millstream.adapters.settings import InvalidSettings, Settings
 from millstream.core.lanes import asks
 
 log = structlog.get_logger(__name__)
@@ -16,6 +16,7 @@ log = structlog.get_logger(__name__)
 INBOX = "INBOX"
 LOGS = "LOGS"
 STREAM_NOT_FOUND = 10059
+NOT_CLUSTERED = 10074
 NO_MESSAGE = 10037
 # Marks an event that the relay published again or late: who would act on it at once makes sure
 # first.
@@ -104,7 +105,7 @@ async def provision(bus: Bus, settings: Settings) -> None:
             "storage": "file",
             "discard": "new",
             "max_bytes": settings.inbox_max_bytes,
-            "num_replicas": 1,
+            "num_replicas": settings.stream_replicas,
         },
     )
     await _ensure_stream(
@@ -118,7 +119,7 @@ async def provision(bus: Bus, settings: Settings) -> None:
             "max_bytes": settings.stream_max_bytes,
             "max_age": LOG_RETENTION_S * _SECOND,
             "allow_direct": True,
-            "num_replicas": 1,
+            "num_replicas": settings.stream_replicas,
         },
     )
     await _ensure_consumer(
@@ -152,7 +153,7 @@ async def create_events(bus: Bus, settings: Settings, first_sequence: int) -> No
             "first_seq": first_sequence,
             "allow_atomic": True,
             "allow_direct": True,
-            "num_replicas": 1,
+            "num_replicas": settings.stream_replicas,
         },
     )
 
@@ -236,7 +237,7 @@ async def _ensure_stream(bus: Bus, config: dict[str, Any]) -> None:
     except JetStreamError as error:
         if error.err_code != STREAM_NOT_FOUND:
             raise
-        await bus.jetstream(f"STREAM.CREATE.{name}", config)
+        await _put_stream(bus, "CREATE", config)
         log.info("stream_created", stream=name, first_seq=config.get("first_seq", 1))
         return
     for key in ("subjects", "retention", "discard"):
@@ -247,10 +248,36 @@ async def _ensure_stream(bus: Bus, config: dict[str, Any]) -> None:
                 0,
                 f"{key} is {info['config'].get(key)!r}, not {config[key]!r}",
             )
+    changes: dict[str, Any] = {}
     if config.get("allow_direct") and not info["config"].get("allow_direct"):
         # A stream that an older release made; what an operator has tuned stays.
-        await bus.jetstream(f"STREAM.UPDATE.{name}", info["config"] | {"allow_direct": True})
-        log.info("stream_updated", stream=name, allow_direct=True)
+        changes["allow_direct"] = True
+    replicas, wanted = info["config"].get("num_replicas", 1), config["num_replicas"]
+    if replicas < wanted:
+        changes["num_replicas"] = wanted
+    elif replicas > wanted:  # somebody wanted it safer: that is never undone
+        log.warning(
+            "stream_has_more_replicas",
+            stream=name,
+            replicas=replicas,
+            hint=f"set MILLSTREAM_STREAM_REPLICAS={replicas}, or lower it in NATS by hand",
+        )
+    if changes:
+        await _put_stream(bus, "UPDATE", info["config"] | changes)
+        log.info("stream_updated", stream=name, **changes)
+
+
+async def _put_stream(bus: Bus, verb: str, config: dict[str, Any]) -> None:
+    name, replicas = config["name"], config["num_replicas"]
+    try:
+        await bus.jetstream(f"STREAM.{verb}.{name}", config)
+    except JetStreamError as error:
+        if error.err_code != NOT_CLUSTERED:
+            raise
+        raise InvalidSettings(
+            f"MILLSTREAM_STREAM_REPLICAS={replicas}, but NATS is a single server: name a cluster "
+            f"of at least {replicas} servers in MILLSTREAM_NATS_URL, or set it to 1."
+        ) from error
 
 
 async def _ensure_consumer(bus: Bus, stream: str, config: dict[str, Any]) -> None:
