@@ -95,6 +95,7 @@ class FakeBus:
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
+        self.doubts = 0
         self.is_away = False
         self._stirred = asyncio.Event()
         self.handlers: dict[str, Callable[[Delivery], None]] = {}
@@ -127,6 +128,9 @@ class FakeBus:
 
     def new_inbox(self) -> str:
         return "_INBOX.x"
+
+    def doubt(self) -> None:
+        self.doubts += 1
 
     def when_reconnected(self, callback: Callable[[], None]) -> None:
         pass
@@ -251,6 +255,7 @@ class TestPullStatus:
                     assert puller.outstanding == 0
                     await bus.has_sent(2)
                 assert told.is_set() == is_missing
+                assert bool(bus.doubts) == is_missing
                 assert [delivery.data for delivery in got] == [b"1"]
             finally:
                 running.cancel()
