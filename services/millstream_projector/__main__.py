@@ -32,7 +32,7 @@ async def main(service: Service) -> None:
             projector.run(feed),
             projector.lookups.run(),
             projector.states.run(),
-            lock.keep(),
+            lock.keep(lambda: projector.check_log(feed)),
             bus.wait_closed(),
         )
     finally:

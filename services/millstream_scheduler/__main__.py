@@ -50,7 +50,7 @@ async def main(service: Service) -> None:
             timers.run(writer.submit_own),
             leases.run(writer.submit_own, ear.is_hearing),
             snapshots.run(),
-            lock.keep(),
+            lock.keep(relay.check_log),
             bus.wait_closed(),
         )
         await relay.drain()

@@ -119,6 +119,10 @@ class Relay:
         except (Unavailable, JetStreamError):
             self.disturb()
 
+    async def check_log(self) -> None:
+        """Postgres may be another server than before: does it hold what was committed?"""
+        await self._log.check_holds(self._committed)
+
     def push(self, batch: list[Stored], payloads: list[bytes], settlement: Settlement) -> None:
         """Hand over a committed batch (possibly empty) and what to say when it is relayed."""
         for stored, payload in zip(batch, payloads, strict=True):

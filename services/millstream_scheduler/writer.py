@@ -397,10 +397,10 @@ class Writer:
             except Unavailable as error:
                 log.warning("fence_check_waits", error=str(error))
                 await asyncio.sleep(RETRY_AFTER_S)
-        if head.epoch != self._epoch:
+        if (head.epoch, head.position) != (self._epoch, self._state.position):
             raise Fenced(
-                f"Another scheduler has taken over in epoch {head.epoch} (this one had "
-                f"{self._epoch}); this process ends."
+                f"The log ends at position {head.position} in epoch {head.epoch}; this scheduler "
+                f"had position {self._state.position} and epoch {self._epoch}. This process ends."
             )
 
     async def _keep_refusals(self, refusals: list[Refusal]) -> None:

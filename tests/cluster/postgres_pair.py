@@ -71,13 +71,9 @@ class Server:
     def signal_all(self, number: int) -> None:
         """To the server and all its processes: SIGSTOP makes it a machine that hangs."""
         assert self._process is not None
-        listed = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(self._process.pid)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        for pid in [self._process.pid, *map(int, listed.stdout.split())]:
+        parent = self._process.pid
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        for pid in [parent, *map(int, children)]:
             os.kill(pid, number)
 
     def ask(self, query: str, *arguments: object) -> Any:
@@ -100,14 +96,8 @@ class PostgresPair:
         self._claims = PortClaims()
         keys = serverfile.settle(make_private_dir(folder), self._claims)
         other = msgspec.structs.replace(keys, postgres_port=self._claims.choose())
-        follow = (
-            f"host={LOOPBACK} port={keys.postgres_port} user={keys.user} "
-            f"password={keys.postgres_password} application_name={STANDBY}"
-        )
         self.primary = Server(folder / "a", keys, {"shared_buffers": "32MB"})
-        self.standby = Server(
-            folder / "b", other, {"shared_buffers": "32MB", "primary_conninfo": follow}
-        )
+        self.standby = Server(folder / "b", other, {"shared_buffers": "32MB"})
         self._keys = keys
         hosts = f"{LOOPBACK}:{keys.postgres_port},{LOOPBACK}:{other.postgres_port}"
         self.url = f"postgresql://{keys.user}:{keys.postgres_password}@{hosts}/{DATABASE}"
@@ -128,6 +118,13 @@ class PostgresPair:
             server.kill()
         self._claims.close()
 
+    def stop_following(self) -> None:
+        """The standby gets nothing from the primary any more."""
+        self.standby.ask("ALTER SYSTEM SET primary_conninfo = ''")
+        self.standby.ask("SELECT pg_reload_conf()")
+        query = "SELECT count(*) FROM pg_stat_replication"
+        eventually("the standby has gone", lambda: self.primary.ask(query) == 0, 30)
+
     def promote(self) -> None:
         assert self.standby.ask("SELECT pg_promote(true, 30)")
 
@@ -141,19 +138,14 @@ class PostgresPair:
         pgdata.mkdir(mode=0o700)
         if os.geteuid() == 0:
             os.chown(pgdata, *unprivileged_ids())
+        where = (
+            f"host={LOOPBACK} port={self._keys.postgres_port} user={self._keys.user} "
+            f"application_name={STANDBY}"
+        )
         program = Path(spec.argv[0]).with_name("pg_basebackup")
         command = (
             *(str(program), "-D", str(pgdata), "-X", "stream", "--checkpoint", "fast", "--no-sync"),
-            *(
-                "-h",
-                LOOPBACK,
-                "-p",
-                str(self._keys.postgres_port),
-                "-U",
-                self._keys.user,
-                "-w",
-                "-R",
-            ),
+            *("-d", where, "-w", "-R"),
         )
         launched = msgspec.structs.replace(spec, argv=command)
         done = subprocess.run(

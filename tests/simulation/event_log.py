@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -210,7 +210,7 @@ class SimulatedLock:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
 
-    async def keep(self) -> None:
+    async def keep(self, check_log: Callable[[], Awaitable[None]] | None = None) -> None:
         while True:
             await asyncio.sleep(5.0)
             try:
@@ -219,6 +219,9 @@ class SimulatedLock:
                 continue
             if not held:
                 raise Fenced(f"Another {self._role} became the active one.")
+            if check_log is not None:
+                with suppress(Unavailable):
+                    await check_log()
 
     async def release(self) -> None:
         self.server.unlock(self._role, self._process)

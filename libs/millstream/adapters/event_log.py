@@ -18,7 +18,7 @@ from millstream.adapters.open_events import (
 )
 from millstream.adapters.postgres import Connection, Database
 from millstream.adapters.secret_table import SecretRow, write_secrets
-from millstream.core.errors import Fenced, Unavailable
+from millstream.core.errors import Fenced, StoreBehindStream, Unavailable
 from millstream.core.wire import GENESIS, Record
 
 PARTITION_SIZE = 10_000_000
@@ -119,6 +119,13 @@ class EventLog:
             if row
             else Head(0, 0, GENESIS)
         )
+
+    async def check_holds(self, position: int) -> None:
+        """Raises :class:`StoreBehindStream` if the log ends before ``position``, which was
+        committed: this Postgres is an older backup, or a standby that had not got everything."""
+        head = await self.head()
+        if head.position < position:
+            raise StoreBehindStream(head.position, position)
 
     async def append(
         self,

@@ -82,9 +82,11 @@ class ShardLock:
                 connection.terminate()
                 await asyncio.sleep(0.2)
 
-    async def keep(self) -> None:
-        """Watch the connection; when it was lost, take the lock again. Raises :class:`Fenced` if
-        another process has it by then. Never returns."""
+    async def keep(self, check_log: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Watch the connection; when it was lost, take the lock again. ``check_log`` is asked then:
+        the server may be another one, a standby that was promoted, and it raises if that does not
+        hold what this process knows to be committed. Raises :class:`Fenced` if another process has
+        the lock by then. Never returns."""
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
             if self._connection is not None:
@@ -103,6 +105,12 @@ class ShardLock:
                 connection.terminate()
                 raise Fenced(f"Another {self._role} became the active one while Postgres was away.")
             self._connection = connection
+            try:
+                if check_log is not None:
+                    await check_log()
+            except Unavailable:  # ask again
+                self._connection.terminate()
+                self._connection = None
 
     async def release(self) -> None:
         if self._connection is not None:

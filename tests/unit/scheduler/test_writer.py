@@ -38,14 +38,15 @@ class FakeBus:
 
 
 class FakeLog:
-    def __init__(self, epoch: int) -> None:
+    def __init__(self, epoch: int, position: int = 0) -> None:
         self.epoch = epoch
+        self.position = position
         self.refused: list[Refusal] = []
         self.appended: list[Stored] = []
         self.secrets: list[SecretRow] = []
 
     async def head(self) -> Head:
-        return Head(self.epoch, 0, GENESIS)
+        return Head(self.epoch, self.position, GENESIS)
 
     async def append(
         self, epoch: int, last_position: int, batch: list[Stored], secrets: list[SecretRow]
@@ -99,9 +100,12 @@ def ask(payload: bytes) -> Delivery:
 UNKNOWN_DAG = encode_command(TriggerRun(id="x", namespace="default", dag_id="none"))
 
 
+@pytest.mark.parametrize(("epoch", "position"), [(2, 0), (1, 7), (2, 7)])
 @pytest.mark.parametrize("payload", [UNKNOWN_DAG, b"rubbish"])
-def test_a_writer_that_was_fenced_refuses_nothing(payload: bytes) -> None:
-    log, relay = FakeLog(epoch=2), FakeRelay()
+def test_a_writer_whose_log_is_not_as_it_left_it_refuses_nothing(
+    payload: bytes, epoch: int, position: int
+) -> None:
+    log, relay = FakeLog(epoch, position), FakeRelay()
     writer = make_writer(log, relay)
     writer._on_message(ask(payload))
     with pytest.raises(Fenced):
