@@ -49,7 +49,7 @@ class Load:
     def assert_all_succeed(self, timeout_s: float = 120) -> None:
         """After the block."""
         client = self._stack.client()
-        for run in self.runs:
+        for run in list(self.runs):
             assert_success(client, run, timeout_s)
 
     def _trigger(self) -> None:

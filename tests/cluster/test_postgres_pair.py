@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -19,6 +21,7 @@ from integration.running_stack import eventually
 from integration.verify import verify_log
 from millstream.adapters.event_log import EventLog, Stored
 from millstream.adapters.postgres import Database, migrate
+from millstream.adapters.service import EXIT_FATAL
 from millstream.core.errors import MillstreamError, Unavailable
 from millstream.core.wire import GENESIS, Record, canonical_bytes, chain_digest
 
@@ -174,3 +177,64 @@ class TestAsynchronous:
             pass
         after.assert_all_succeed()
         assert len(verify_log(stack).rows) > had
+
+    def test_a_scheduler_that_reaches_the_old_primary_alone_goes_nowhere(
+        self, make_pair: MakePair
+    ) -> None:
+        """The stream is the witness: it holds what the new primary's scheduler has committed."""
+        pair, stack = make_pair(False)
+        with Load(stack) as load:
+            pair.primary.kill()
+            pair.promote()
+            load.wait_for_more(2)
+            pair.primary.start()
+            before = pair.position(pair.primary)
+            lost = OneScheduler(stack, pair.primary.url)
+            assert lost.process.wait(60) == EXIT_FATAL, lost.said()
+            assert "STORE_BEHIND_STREAM" in lost.said() or "FOREIGN_STREAM" in lost.said()
+            assert pair.position(pair.primary) == before
+            load.wait_for_more(2)
+        load.assert_all_succeed()
+        pair.primary.kill()
+        verify_log(stack)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+class TestHanging:
+    def test_a_primary_that_hangs_is_left(self, make_pair: MakePair) -> None:
+        """As a machine that answers nothing; then it goes on where it stood."""
+        pair, stack = make_pair(True)
+        with Load(stack) as load:
+            pair.primary.signal_all(signal.SIGSTOP)
+            pair.promote()
+            load.wait_for_more(2, 120)
+            pair.primary.signal_all(signal.SIGCONT)
+            load.wait_for_more(4, 120)
+        load.assert_all_succeed()
+        pair.primary.kill()
+        verify_log(stack)
+
+
+class OneScheduler:
+    """A scheduler beside those of a stack, on another Postgres."""
+
+    def __init__(self, stack: ClusterStack, database_url: str) -> None:
+        settings = {
+            "NATS_URL": stack.nats_url,
+            "DATABASE_URL": database_url,
+            "INSTANCE": "lost",
+            "STATE_DIR": str(stack.data_dir / "lost"),
+        }
+        self._log = stack.data_dir / "logs" / "lost.log"
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "millstream_scheduler"],
+                env=stack.environment | {f"MILLSTREAM_{k}": v for k, v in settings.items()},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def said(self) -> str:
+        return self._log.read_text()
