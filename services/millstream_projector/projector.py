@@ -7,14 +7,14 @@ import asyncio
 
 import structlog
 
-from millstream.adapters.bus import Bus, JetStreamError
+from millstream.adapters.bus import Bus
 from millstream.adapters.event_log import EventLog
 from millstream.adapters.failpoints import reach
 from millstream.adapters.feed import Feed, end_of_log
 from millstream.adapters.follow import Follower
 from millstream.adapters.postgres import Connection, Database, connect_patiently
 from millstream.adapters.settings import Settings
-from millstream.adapters.streams import events_stream, projected_subject, stream_state
+from millstream.adapters.streams import projected_subject
 from millstream.core.errors import MillstreamError, Unavailable
 from millstream.core.events import Event
 from millstream.core.state import RunKey
@@ -84,7 +84,6 @@ class Projector:
         )
         while events := await feed.catch_up():
             await self._fold(events, feed)
-        await self._check_stream()
         follower = Follower(self._bus, self._shard, feed.position + 1)
         log.info("caught_up", position=feed.position)
         return Feed(self._log, follower, feed.position, feed.digest), follower
@@ -102,18 +101,6 @@ class Projector:
     async def check_log(self, feed: Feed) -> None:
         """Postgres may be another server than before: does it hold what was folded?"""
         await self._log.check_holds(feed.position)
-
-    async def _check_stream(self) -> None:
-        """What the log does not hold must not be folded: it is given up, perhaps, and others take
-        its positions. Raises :class:`StoreBehindStream`."""
-        while True:
-            try:
-                state = await stream_state(self._bus, events_stream(self._shard))
-                await self._log.check_holds(int(state["last_seq"]) if state else 0)
-                return
-            except (Unavailable, JetStreamError) as error:
-                log.warning("stream_check_waits", error=str(error))
-                await asyncio.sleep(0.2)
 
     async def close(self) -> None:
         await self._database.close()

@@ -30,7 +30,6 @@ class Standby:
         self._log = event_log
         self._shard = shard
         self._state: State | None = None
-        self._feed: Feed | None = None
 
     async def follow(self) -> None:
         """Fold what is not over, then every event as it comes, until cancelled."""
@@ -42,7 +41,7 @@ class Standby:
                 await asyncio.sleep(RETRY_AFTER_S)
         state = self._state
         follower = Follower(self._bus, self._shard, state.position + 1)
-        feed = self._feed = Feed(self._log, follower, state.position, state.digest)
+        feed = Feed(self._log, follower, state.position, state.digest)
         following = asyncio.create_task(follower.run())
         try:
             while True:
@@ -61,7 +60,6 @@ class Standby:
         while True:
             try:
                 head = await self._log.raise_epoch()
-                await self._check_folded()
                 state = self._state or await fold_open(self._log, head)
                 self._state = state
                 folded = state.position
@@ -90,17 +88,6 @@ class Standby:
             folded_before=folded,
         )
         return state
-
-    async def _check_folded(self) -> None:
-        """What was folded from the stream is forgotten if the log does not hold it: Postgres may be
-        another server by now, one that had not got everything."""
-        feed = self._feed
-        if feed is None or feed.position == 0:
-            return
-        stored = await self._log.read(feed.position, 1, last=feed.position)
-        if not stored or stored[0].digest != feed.digest:
-            log.warning("standby_forgets", position=feed.position)
-            self._state = self._feed = None
 
 
 async def fold_open(event_log: EventLog, head: Head) -> State:
