@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -23,21 +24,25 @@ def rebuild(
     json: Json = False,
 ) -> None:
     """Make the read tables anew from the event log, or verify that they are what it says."""
-    command = [sys.executable, "-P", "-m", "millstream_projector", "rebuild"]
-    if verify:
-        command.append("--verify")
-    if json:
-        command.append("--json")
-    done = subprocess.run(command, env=dict(os.environ) | _database(data_dir), check=False)
+    words = ["rebuild", *(["--verify"] if verify else []), *(["--json"] if json else [])]
+    done = run_projector(words, dict(os.environ) | log_of(data_dir, os.environ))
     raise typer.Exit(done.returncode if done.returncode >= 0 else 128 - done.returncode)
 
 
-def _database(data_dir: Path | None) -> dict[str, str]:
-    """Where the log is: the environment says so, or a running `millstream up`."""
+def run_projector(
+    words: list[str], environ: Mapping[str, str], *, capture: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """The projector's own command line. With ``capture`` what it prints is in the result."""
+    command = [sys.executable, "-P", "-m", "millstream_projector", *words]
+    return subprocess.run(command, env=environ, check=False, capture_output=capture, text=True)
+
+
+def log_of(data_dir: Path | None, environ: Mapping[str, str]) -> dict[str, str]:
+    """Where the log is, unless the environment says so: what a running `millstream up` uses."""
     from millstream.core.errors import MillstreamError
     from millstream.embedded.statefile import read_state
 
-    if os.environ.get(URL):
+    if environ.get(URL):
         return {}
     folder = data_dir or Path(".millstream")
     state = read_state(folder)

@@ -14,13 +14,16 @@ from millstream.cli.runs import run, runs
 from millstream.cli.submit import submit
 from millstream.cli.trigger import trigger
 from millstream.cli.variables import app as variables
+from millstream.cli.verify import verify
 from millstream.cli.xcom import xcom
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    for command in (submit, trigger, clear, mark, cancel, runs, run, logs, xcom, events, rebuild):
+    for command in (submit, trigger, clear, mark, cancel, runs, run, logs, xcom, events):
         app.command()(command)
+    app.command()(rebuild)
+    app.command()(verify)
     app.add_typer(dags, name="dags")
     for group in (variables, connections):
         app.add_typer(group)

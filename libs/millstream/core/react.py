@@ -283,6 +283,12 @@ def begin_again(run: Run, number: int, node: Instance, path: Path) -> Fact:
     )
 
 
+def may_begin(run: Run, number: int, path: Path, now: datetime) -> bool:
+    """Whether what is at ``path`` and has not begun may begin now: for whoever checks a log."""
+    begun = (TaskScheduled, TaskSucceeded)
+    return any(isinstance(fact.data, begun) for fact in _begin(run, number, path, now))
+
+
 def _begin(run: Run, number: int, path: Path, now: datetime) -> Iterator[Fact]:
     """What is decided now about a task, or about its instances at ``path`` and below: for those
     that have not begun."""
