@@ -160,11 +160,16 @@ class Attempts:
     def _started(self, row: Row, run: Run, task: Task, data: Any) -> Wrong:
         if task.status == "running":
             return "open attempts", f"its attempt {task.attempt} is claimed already"
+        if task.status in FINISHED:
+            return "transitions", f"it is {task.status}"
+        wrong: Wrong = None
         if task.status != "queued" or row.attempt != task.attempt:
-            return "transitions", f"it is {task.status}, with attempt {task.attempt}"
-        task.token = data.token
+            wrong = "transitions", f"it is {task.status}, with attempt {task.attempt}"
+        elif not data.token:
+            wrong = "tokens", "the claim has no token"
+        task.attempt, task.token = row.attempt, data.token
         self._move(row, run, task, "running")
-        return None if data.token else ("tokens", "the claim has no token")
+        return wrong
 
     # --- an attempt ends
 
@@ -254,12 +259,17 @@ class Attempts:
         return None if row.attempt == wanted else ("attempts", f"attempt {wanted} was next")
 
     def _trigger_started(self, row: Row, run: Run, task: Task, data: Any) -> Wrong:
-        if task.status == "deferred" and task.trigger == "started":
+        if task.status != "deferred":
+            return "transitions", f"it is not deferred but {task.status}"
+        if task.trigger == "started":
             return "open attempts", f"its trigger runs as attempt {task.attempt} already"
+        wrong: Wrong = None
         if task.trigger != "ready" or row.attempt != task.attempt:
-            return "transitions", f"it is {task.status}, and no trigger of it was ready"
-        task.token, task.trigger = data.token, "started"
-        return None if data.token else ("tokens", "the claim has no token")
+            wrong = "transitions", "no trigger of this attempt was ready"
+        elif not data.token:
+            wrong = "tokens", "the claim has no token"
+        task.attempt, task.token, task.trigger = row.attempt, data.token, "started"
+        return wrong
 
     def _trigger_lost(self, row: Row, run: Run, task: Task, data: Any) -> Wrong:
         if task.trigger != "started" or row.attempt != task.attempt:
