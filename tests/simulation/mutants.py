@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
 import millstream.core.decisions.attempts as attempts
 import millstream.core.gate
 import millstream.core.react
@@ -48,6 +50,7 @@ class Mutant:
 
 
 _commit = Writer._commit
+_started = attempts._started
 _push = Timers._push
 _pass_time = Leases.pass_time
 _fold = Projector._fold
@@ -99,8 +102,9 @@ def _always_room(*arguments: Any) -> bool:
     return True
 
 
-def _anybodys(state: Any, command: Any) -> Any:
-    return (*attempts._find_open(state, command.where), False)
+def _nobodys(command: Any) -> Any:
+    fact = _started(command)
+    return replace(fact, data=replace(fact.data, token=""))
 
 
 async def _say_once(self: Reports) -> None:
@@ -127,7 +131,7 @@ MUTANTS = (
     Mutant("leases run out at once", (13,), Leases, "pass_time", _hurry),
     Mutant("trigger rules are not asked", (17,), millstream.core.react, "_judge", _always_run),
     Mutant("limits are not asked", (18,), millstream.core.gate, "has_room", _always_room),
-    Mutant("a result needs no claim", (16,), attempts, "_claim", _anybodys),
+    Mutant("a claim has no token", (16,), attempts, "_started", _nobodys),
     Mutant("reports are sent once", (20,), Reports, "run", _say_once),
     Mutant("the read tables miss events", (6,), Projector, "_fold", _fold_most),
 )

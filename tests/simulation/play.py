@@ -114,7 +114,6 @@ async def _play(stage: Stage, report: Report) -> None:
     checks.check_receipts(stage, receipts)
     checks.check_limits(stage)
     checks.check_executions(stage)
-    checks.check_times(stage)
     checks.check_xcoms(stage)
     checks.check_stream(stage)
     checks.check_folds(stage)
