@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 
 from millstream.adapters.failpoints import reach
 from millstream.adapters.lookup import (
@@ -40,6 +41,8 @@ from millstream_worker.frames import (
     ToldAssets,
 )
 from millstream_worker.tools import Tools
+
+log = structlog.get_logger(__name__)
 
 LOOKUP_TIMEOUT_S = 2.0
 LOOKUP_TRIES = 30
@@ -90,7 +93,23 @@ class Answers:
         return conf
 
     async def answer(self, question: Question) -> Answer:
-        """What the task asks for; it must get an answer whatever happens."""
+        """What the task asks for; it must get an answer whatever happens, or it waits for ever."""
+        try:
+            return await self._answer(question)
+        except Exception as error:
+            log.exception("answer_failed_inside", task_id=self._where.task_id)
+            said = f"the worker failed on this: {type(error).__name__}: {error}"
+            match question:
+                case Pull():
+                    return Pulled(msgspec.Raw(b"null"), said)
+                case Fetch():
+                    return Fetched("", error=said)
+                case AskAssets():
+                    return ToldAssets(msgspec.Raw(b"null"), said)
+                case _:
+                    return Told(error=said)
+
+    async def _answer(self, question: Question) -> Answer:
         match question:
             case Pull(pull):
                 try:

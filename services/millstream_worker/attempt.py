@@ -179,11 +179,13 @@ class Running:
             if not isinstance(error, MillstreamError):
                 log.exception("attempt_failed_inside", task_id=self.where.task_id)
             report = self._failed(type(error).__name__, str(error))
-        if not self._is_claim_lost:
-            self._send(report)
-            if is_on():
-                await reach_flushed("worker.reported", self._tools.bus.flush)
-        self._end_log(report)
+        try:
+            if not self._is_claim_lost:
+                self._send(report)
+                if is_on():
+                    await reach_flushed("worker.reported", self._tools.bus.flush)
+        finally:
+            self._end_log(report)
 
     def _send(self, report: FinishReport) -> None:
         try:

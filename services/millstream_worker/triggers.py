@@ -30,6 +30,7 @@ from millstream_worker.frames import (
     Find,
     Fired,
     FromChild,
+    Question,
     RunTrigger,
     Said,
     Told,
@@ -225,26 +226,23 @@ class Triggers:
                     self._spawn(self._answer(one, message))
 
     async def _answer(self, one: _Open, asked: Asked) -> None:
-        question = asked.question
-        if isinstance(question, Find):
-            told = await self._tools.secrets.find(question, one.where.namespace, self._look_up)
-            self._tell(one, Answered(asked.number, told))
-            return
-        if not isinstance(question, AskStates):
-            self._tell(one, Answered(asked.number, Told(error="a trigger cannot ask for that")))
-            return
         try:
-            value = await find_states(
-                self._tools.bus,
-                self._tools.shard,
-                one.where.namespace,
-                question.question,
-                one.position,
-            )
-            told = Told(value.decode())
-        except (MillstreamError, msgspec.MsgspecError) as error:
-            told = Told(error=str(error))
+            told = await self._told(one, asked.question)
+        except Exception as error:  # without an answer the trigger would wait for ever
+            if not isinstance(error, MillstreamError | msgspec.MsgspecError):
+                log.exception("answer_failed_inside", task_id=one.where.task_id)
+            told = Told(error=str(error) or type(error).__name__)
         self._tell(one, Answered(asked.number, told))
+
+    async def _told(self, one: _Open, question: Question) -> Told:
+        tools, namespace = self._tools, one.where.namespace
+        if isinstance(question, Find):
+            return await tools.secrets.find(question, namespace, self._look_up)
+        if not isinstance(question, AskStates):
+            return Told(error="a trigger cannot ask for that")
+        data = question.question
+        value = await find_states(tools.bus, tools.shard, namespace, data, one.position)
+        return Told(value.decode())
 
     async def _look_up(self, what: str, question: bytes) -> bytes:
         """Ask the projector, patiently: it may be restarting."""

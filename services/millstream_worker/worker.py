@@ -256,6 +256,11 @@ class Worker:
         began = time.monotonic()
         try:
             await running.run(event.data.exclusive or self._may_be_old(delivery, event.recorded_at))
+        except Exception:
+            # It is delivered again after its time, or its lease runs out: kept as under way it
+            # would wait for ever.
+            self._unclaimed.pop(token, None)
+            raise
         finally:
             if self._running.get(key) is running:
                 del self._running[key]

@@ -75,8 +75,8 @@ def play(stack: CrashStack, client: Client, case: Case, times: int) -> None:
             assert apart <= case.unclaimed, f"{apart} bodies and starts are apart"
         if fired:
             return
-        number = min(number, stack.reached(case.name))
-    raise AssertionError(f"{case.name} was not reached {number} times in {TRIES} tries")
+        number = min(number - 1, stack.reached(case.name))
+    raise AssertionError(f"{case.name} was not reached {number + 1} times in {TRIES} tries")
 
 
 def play_once(stack: CrashStack, client: Client, name: str) -> list[Played]:

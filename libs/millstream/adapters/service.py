@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 import structlog
 import uvloop
@@ -25,6 +25,8 @@ from millstream.core.errors import MillstreamError
 
 EXIT_FATAL = 70
 EXIT_USAGE = 64
+# Longer than an orderly end of a loop takes, such as a message that is answered.
+CANCEL_AGAIN_S = 1.0
 _PR_SET_PDEATHSIG = 1
 
 log = structlog.get_logger(__name__)
@@ -108,9 +110,18 @@ async def run_until_stopped(service: Service, *tasks: Awaitable[None]) -> None:
                 task.result()
                 raise MillstreamError("A loop of the service ended although it was not stopped.")
     finally:
-        for task in [*running, stopping]:
+        await _end([*running, stopping])
+
+
+async def _end(tasks: list[asyncio.Future[Any]]) -> None:
+    """Cancel until all have ended: what is under way may swallow a cancellation (before Python
+    3.12 ``asyncio.wait_for`` does), and a process that never ends keeps what it holds."""
+    left = set(tasks)
+    while left:
+        for task in left:
             task.cancel()
-        await asyncio.gather(*running, stopping, return_exceptions=True)
+        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def follow_parent() -> None:
