@@ -130,8 +130,8 @@ def verify_runs(stack: RunningStack, load: Load) -> Log:
 
 
 @contextmanager
-def while_down(stack: RunningStack, name: str, number: int = signal.SIGKILL) -> Iterator[None]:
-    """The server ends by that signal and is started again only afterwards."""
+def ended(stack: RunningStack, name: str, number: int = signal.SIGKILL) -> Iterator[ProcessId]:
+    """A process ends by that signal, and nobody starts it again within."""
     supervisor = stack.state.supervisor
     victim = stack.identity(name)
     assert victim.pid, f"{name} does not run"
@@ -139,9 +139,16 @@ def while_down(stack: RunningStack, name: str, number: int = signal.SIGKILL) -> 
     try:
         victim.send(number)
         eventually(f"{name} has ended", lambda: has_ended(victim))
-        yield
+        yield victim
     finally:
         supervisor.send(signal.SIGCONT)
+
+
+@contextmanager
+def while_down(stack: RunningStack, name: str, number: int = signal.SIGKILL) -> Iterator[None]:
+    """The same, and afterwards it is back."""
+    with ended(stack, name, number) as victim:
+        yield
     stack.wait_restarted(name, victim)
 
 

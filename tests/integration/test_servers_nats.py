@@ -25,6 +25,7 @@ from integration.server_faults import (
     ask_postgres,
     copy_files,
     copy_of_running,
+    ended,
     under_load,
     while_down,
 )
@@ -188,13 +189,41 @@ class TestNats:
         eventually("it refuses", lambda: stack.log("scheduler").count(sentence) >= 2, 40)
         assert ask_postgres(stack, "SELECT max(position) FROM event_log") == position
 
-        async def delete() -> None:
-            bus = await Bus.connect(stack.nats_url, "operator")
-            await bus.jetstream("STREAM.DELETE.EVENTS_0")
-            await bus.close()
-
-        asyncio.run(delete())
+        asyncio.run(delete_events(stack.nats_url))
         stack.wait_restarted("scheduler", scheduler)
         assert_success(client, client.trigger("theirs"))
         verify_log(stack)
         assert victims == [stack.identity(name) for name in ("api", "projector", "worker-1")]
+
+    def test_the_stream_of_another_installation_is_refused(self, class_stack: RunningStack) -> None:
+        stack = class_stack
+        client = stack.client()
+        client.submit_spec(bash_dag("ours", bash("t", "true")))
+        assert_success(client, client.trigger("ours"))
+        position = len(verify_log(stack).rows)
+        scheduler = stack.identity("scheduler")
+        with ended(stack, "scheduler"):
+            asyncio.run(put_theirs(stack.nats_url))
+        sentence = "Message 1 of stream EVENTS_0 is not event 1 of this database."
+        eventually("it refuses", lambda: stack.log("scheduler").count(sentence) >= 2, 40)
+        assert ask_postgres(stack, "SELECT max(position) FROM event_log") == position
+        asyncio.run(delete_events(stack.nats_url))
+        stack.wait_restarted("scheduler", scheduler)
+        assert_success(client, client.trigger("ours"))
+        verify_log(stack)
+
+
+async def delete_events(nats_url: str) -> None:
+    bus = await Bus.connect(nats_url, "operator")
+    await bus.jetstream("STREAM.DELETE.EVENTS_0")
+    await bus.close()
+
+
+async def put_theirs(nats_url: str) -> None:
+    """The stream as it is when NATS is another installation's, which has just begun."""
+    bus = await Bus.connect(nats_url, "operator")
+    config = (await bus.jetstream("STREAM.INFO.EVENTS_0"))["config"]
+    await bus.jetstream("STREAM.DELETE.EVENTS_0")
+    await bus.jetstream("STREAM.CREATE.EVENTS_0", config | {"first_seq": 1})
+    assert await bus.store("ms.ev.0.EpochStarted._", FOREIGN_EVENT, 5) == 1
+    await bus.close()
