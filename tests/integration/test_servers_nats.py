@@ -57,7 +57,7 @@ RUBBISH = (
 class TestNats:
     """One stack for all of them, which each leaves able to go on."""
 
-    @pytest.mark.parametrize("times", [1, pytest.param(10, marks=pytest.mark.soak)])
+    @pytest.mark.parametrize("times", [1, pytest.param(6, marks=pytest.mark.soak)])
     def test_killed_at_any_moment(self, class_stack: RunningStack, times: int) -> None:
         with under_load(class_stack, f"killed_{times}") as load:
             for _ in range(times):

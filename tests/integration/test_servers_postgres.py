@@ -37,7 +37,7 @@ POSITION = "SELECT last_position FROM shard WHERE shard = 0"
 class TestPostgres:
     """One stack for all of them, which each leaves able to go on."""
 
-    @pytest.mark.parametrize("times", [2, pytest.param(15, marks=pytest.mark.soak)])
+    @pytest.mark.parametrize("times", [2, pytest.param(8, marks=pytest.mark.soak)])
     def test_killed_at_once_at_any_moment(self, class_stack: RunningStack, times: int) -> None:
         """``pg_ctl stop -m immediate``: no checkpoint, recovery at the next start."""
         with under_load(class_stack, f"immediate_{times}") as load:
