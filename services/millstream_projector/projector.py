@@ -113,7 +113,7 @@ class Projector:
             if run not in self._projection.runs:
                 self._projection.restore(await self._rows_of(run))
         for event in events:
-            self._projection.apply(event)
+            apply(self._projection, event)
         # Look-ups may see the rows now: the events are in the log already.
         self.lookups.advance(feed.position)
         changes = self._projection.take_changes()
@@ -165,6 +165,23 @@ class Projector:
             await self._bus.publish(projected_subject(self._shard), b'{"position":%d}' % position)
         except Unavailable:
             pass  # the next one says more
+
+
+def apply(projection: Projection, event: Event) -> None:
+    """Fold an event. One that our own code fails on leaves its own rows as they were, and no
+    others: a release that can read it makes them by a rebuild."""
+    try:
+        projection.apply(event)
+    except Exception:
+        where = event.where
+        log.exception(
+            "event_not_projected",
+            position=event.position,
+            type=type(event.data).__name__,
+            namespace=where.namespace,
+            dag_id=where.dag_id,
+            run_id=where.run_id,
+        )
 
 
 async def _wait_for_log(connection: Connection) -> None:

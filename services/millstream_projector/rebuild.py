@@ -21,6 +21,7 @@ from millstream.adapters.settings import Settings, read_settings
 from millstream.core.errors import MillstreamError
 from millstream.core.wire import GENESIS, canonical_bytes, check_chain, to_event
 from millstream_projector.projection import Projection, reopened
+from millstream_projector.projector import apply
 from millstream_projector.rows import ROW_TYPES, Row
 from millstream_projector.tables import (
     READ_SCHEMA,
@@ -130,7 +131,7 @@ class _Fold:
             for stored, event in zip(batch, events, strict=True):
                 position = stored.record.position
                 check_chain(self.digest, canonical_bytes(stored.record), stored.digest, position)
-                self._projection.apply(event)
+                apply(self._projection, event)
                 self.digest, self.position = stored.digest, position
             self.events += len(batch)
             async with self._connection.transaction():

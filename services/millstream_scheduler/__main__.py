@@ -40,6 +40,8 @@ async def main(service: Service) -> None:
         leases = Leases(settings.lease_s, asyncio.get_running_loop().time)
         timers = Timers(state, settings.event_retention_s / 2)
         writer = Writer(bus, event_log, relay, leases, timers, settings, state)
+        for command in standby.unfolded.values():
+            writer.submit_own(command)
         snapshots = Snapshots(EventLog(snapshot_database, settings.shard), lambda: state.position)
         ear = await listen_to_heartbeats(bus, leases)
         await run_until_stopped(

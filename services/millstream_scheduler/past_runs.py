@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 RETRY_AFTER_S = 0.2
 BATCH = 500
+# So many are folded at a time; each holds its run and reads from one connection.
+MOST_AT_ONCE = 4
 
 
 class PastRuns:
@@ -32,6 +34,12 @@ class PastRuns:
         self._known: dict[RunKey, Run | None] = {}
         self._waiting: dict[RunKey, list[Callable[[], None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Semaphore(MOST_AT_ONCE)
+
+    @property
+    def waiting(self) -> int:
+        """How many commands wait here."""
+        return sum(map(len, self._waiting.values()))
 
     def has(self, key: RunKey) -> bool:
         """Is it known how the run ended, or that there is none such?"""
@@ -53,7 +61,8 @@ class PastRuns:
     async def _fetch(self, key: RunKey) -> None:
         run = None
         try:
-            run = await self._fold(key)
+            async with self._turn:
+                run = await self._fold(key)
         except Exception:  # else the command would wait for ever
             log.exception("recall_failed", run_id=key[2])
         self._known[key] = run

@@ -43,6 +43,8 @@ log = structlog.get_logger(__name__)
 
 MOST_IN_FLIGHT = 1000
 MOST_KEPT = 50_000
+MOST_BYTES_IN_FLIGHT = 64 * 1024 * 1024
+MOST_BYTES_KEPT = 256 * 1024 * 1024
 ACK_EVERY = 100
 ACK_TIMEOUT_S = 2.0
 CONSUMER_CHECK_S = 5.0
@@ -90,6 +92,8 @@ class Relay:
         self._shard = settings.shard
         self._committed = state.position
         self._pending: deque[tuple[int, str, bytes]] = deque()
+        self._pending_bytes = 0
+        self._flying_bytes = 0  # of those that are sent and not acknowledged
         self._settlements: deque[Settlement] = deque()
         self._published = 0
         self._late_until = state.position
@@ -134,10 +138,11 @@ class Relay:
             self._pending.append(
                 (record.position, event_subject(self._shard, record.type, lane), payload)
             )
+            self._pending_bytes += len(payload)
         if batch:
             self._committed = batch[-1].record.position
         self._settlements.append(settlement)
-        if len(self._pending) > MOST_KEPT:
+        if self._is_full():
             self._has_room.clear()
         self._wake.set()
 
@@ -186,8 +191,9 @@ class Relay:
             await self._check_history(last, int(end["messages"]))
         await self._lanes.recover()
         self._acked = self._published = last
+        self._flying_bytes = 0
         while self._pending and self._pending[0][0] <= last:
-            self._pending.popleft()
+            self._pending_bytes -= len(self._pending.popleft()[2])
         known_from = self._pending[0][0] if self._pending else self._committed + 1
         if last + 1 < known_from:
             await self._relay_stored(last + 1, known_from - 1)
@@ -248,9 +254,11 @@ class Relay:
         while True:
             self._raise_if_broken()
             while self._pending and self._pending[0][0] <= self._acked:
-                self._pending.popleft()
+                size = len(self._pending.popleft()[2])
+                self._pending_bytes -= size
+                self._flying_bytes -= size
                 sent -= 1
-            if len(self._pending) <= MOST_KEPT:
+            if not self._is_full():
                 self._has_room.set()
             acks = self._send_receipts()
             if acks and is_on():
@@ -260,12 +268,12 @@ class Relay:
                 await self._lanes.make()
             until = min(len(self._pending), MOST_IN_FLIGHT)
             half = (sent + until) // 2 if is_on() and until - sent > 1 else 0
-            while sent < until:
+            while sent < until and self._flying_bytes < MOST_BYTES_IN_FLIGHT:
                 position, subject, payload = self._pending[sent]
                 sent += 1
-                self._publish(
-                    position, subject, payload, sent == until or position % ACK_EVERY == 0
-                )
+                self._flying_bytes += len(payload)
+                is_last = sent == until or self._flying_bytes >= MOST_BYTES_IN_FLIGHT
+                self._publish(position, subject, payload, is_last or position % ACK_EVERY == 0)
                 if sent == half:
                     await reach_flushed("scheduler.half_relayed", self._bus.flush)
             self._raise_if_broken()
@@ -283,6 +291,9 @@ class Relay:
                 await self._wake.wait()
         except TimeoutError:
             await self._lanes.check()
+
+    def _is_full(self) -> bool:
+        return len(self._pending) > MOST_KEPT or self._pending_bytes > MOST_BYTES_KEPT
 
     def _publish(self, position: int, subject: str, payload: bytes, is_asked: bool) -> None:
         """``is_asked``: the stream shall acknowledge. Each message names the sequence before it, so

@@ -4,6 +4,7 @@ epoch, read the rest from Postgres, and go on."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
@@ -11,14 +12,18 @@ from millstream.adapters.bus import Bus
 from millstream.adapters.event_log import EventLog, Head
 from millstream.adapters.feed import Feed
 from millstream.adapters.follow import Follower
+from millstream.core.commands import Quarantine
 from millstream.core.errors import ChainBroken, StoreBehindStream, Unavailable
+from millstream.core.events import Event
 from millstream.core.evolve import evolve
+from millstream.core.quarantine import quarantine_of
 from millstream.core.state import State
 from millstream.core.wire import canonical_bytes, check_chain, to_event
 
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_S = 0.2
+MOST_UNFOLDED = 1000
 
 
 class Standby:
@@ -30,12 +35,15 @@ class Standby:
         self._log = event_log
         self._shard = shard
         self._state: State | None = None
+        # What our own code failed on, in the log: its run or its DAG is put aside by whoever is
+        # active. In a log of any length there are few of them, and one for each run is enough.
+        self.unfolded: dict[str, Quarantine] = {}
 
     async def follow(self) -> None:
         """Fold what is not over, then every event as it comes, until cancelled."""
         while self._state is None:
             try:
-                self._state = await fold_open(self._log, await self._log.head())
+                self._state = await fold_open(self._log, await self._log.head(), self._fold)
             except Unavailable as error:
                 log.warning("standby_waits", error=str(error))
                 await asyncio.sleep(RETRY_AFTER_S)
@@ -46,7 +54,7 @@ class Standby:
         try:
             while True:
                 for event in await feed.take():
-                    evolve(state, event)
+                    self._fold(state, event)
                 state.digest = feed.digest
         finally:
             following.cancel()
@@ -60,7 +68,7 @@ class Standby:
         while True:
             try:
                 head = await self._log.raise_epoch()
-                state = self._state or await fold_open(self._log, head)
+                state = self._state or await fold_open(self._log, head, self._fold)
                 self._state = state
                 folded = state.position
                 if folded > head.position:
@@ -70,7 +78,7 @@ class Standby:
                     check_chain(
                         state.digest, canonical_bytes(stored.record), stored.digest, position
                     )
-                    evolve(state, to_event(stored.record))
+                    self._fold(state, to_event(stored.record))
                     state.digest = stored.digest
                 break
             except Unavailable as error:
@@ -89,13 +97,35 @@ class Standby:
         )
         return state
 
+    def _fold(self, state: State, event: Event) -> None:
+        """Fold an event; one that our own code fails on must not keep every scheduler from
+        starting."""
+        error = evolve(state, event)
+        if error is None:
+            return
+        where = event.where
+        log.error(
+            "event_not_folded",
+            position=event.position,
+            type=type(event.data).__name__,
+            namespace=where.namespace,
+            dag_id=where.dag_id,
+            run_id=where.run_id,
+            exc_info=error,
+        )
+        command = quarantine_of(where, error)
+        if len(self.unfolded) < MOST_UNFOLDED:
+            self.unfolded.setdefault(command.id, command)
 
-async def fold_open(event_log: EventLog, head: Head) -> State:
+
+async def fold_open(
+    event_log: EventLog, head: Head, fold: Callable[[State, Event], object] = evolve
+) -> State:
     """The state as of ``head``. The runs that are over leave nothing in a state, so they are not
     read."""
     state = State()
     for stored in await event_log.read_open(head.position):
-        evolve(state, to_event(stored.record))
+        fold(state, to_event(stored.record))
     for (namespace, dag_id), dag in state.dags.items():
         if dag.latest.spec.max_consecutive_failed_dag_runs:
             dag.failures = await event_log.failures_in_a_row(namespace, dag_id, head.position)

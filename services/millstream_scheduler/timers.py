@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from millstream.core.commands import TimerCommand
 from millstream.core.events import Event
-from millstream.core.run_queue import commands_after
 from millstream.core.state import State
-from millstream.core.timers import stale_ready, timer_after, timers_of
+from millstream.core.timers import stale_ready, timers_after, timers_of
 
 LONGEST_SLEEP_S = 1.0  # the wall clock may be set at any moment
 STALE_CHECK_S = 30.0
@@ -36,11 +35,8 @@ class Timers:
 
     def note(self, event: Event) -> None:
         """Set the timers that an event asks for, now that all of its batch is folded."""
-        for instant, follow_up in commands_after(self._state, event):
-            self._push(instant, follow_up)
-        timer = timer_after(event)
-        if timer is not None:
-            self._push(*timer)
+        for instant, command in timers_after(self._state, event):
+            self._push(instant, command)
 
     async def run(self, submit: Callable[[TimerCommand], None]) -> None:
         """Fire what is due, forever."""

@@ -29,6 +29,7 @@ from millstream.core.commands import (
     ApiCommand,
     BeginEpoch,
     DeferAttempt,
+    Quarantine,
     Receipt,
     Report,
     RunCommand,
@@ -44,6 +45,7 @@ from millstream.core.errors import Fenced, Refused, Unavailable
 from millstream.core.events import Event
 from millstream.core.handle import handle, note_unchanged, receipt, repeated_receipt
 from millstream.core.lanes import lanes_of
+from millstream.core.quarantine import quarantine_of, text_of, where_of
 from millstream.core.state import Run, RunKey, State, run_key
 from millstream.core.wire import canonical_bytes, chain_digest, published_bytes, to_event, to_record
 from millstream_scheduler.admission import UNKNOWN, Sender, admit, id_of, read_sender
@@ -58,6 +60,10 @@ log = structlog.get_logger(__name__)
 
 MOST_PER_COMMIT = 512
 MOST_WAITING = 4096
+# Of what was pulled and is not decided yet, and of what is decided at once. A message may have
+# 8 MB, and there are thousands.
+MOST_WAITING_BYTES = 64 * 1024 * 1024
+MOST_BYTES_PER_COMMIT = 16 * 1024 * 1024
 MOST_REMEMBERED = 200_000
 RETRY_AFTER_S = 0.1
 LINGER_S = 0.0015
@@ -113,9 +119,11 @@ class Writer:
         self._past = PastRuns(event_log, state)
         self._me = f"scheduler/{settings.instance}"
         self._inbox: deque[Delivery] = deque()
-        self._own: deque[TimerCommand] = deque(
-            [BeginEpoch(id=f"epoch/{state.epoch}", holder=settings.instance)]
-        )
+        self._inbox_bytes = 0
+        # By id: while Postgres is away the same is asked for again and again.
+        self._own: OrderedDict[str, TimerCommand] = OrderedDict()
+        begin = BeginEpoch(id=f"epoch/{state.epoch}", holder=settings.instance)
+        self._own[begin.id] = begin
         self._arrived = asyncio.Event()
         self._arrived.set()
         self._remembered: OrderedDict[str, Receipt] = OrderedDict()
@@ -128,7 +136,7 @@ class Writer:
 
     def submit_own(self, command: TimerCommand) -> None:
         """A command of the scheduler itself."""
-        self._own.append(command)
+        self._own.setdefault(command.id, command)
         self._arrived.set()
 
     async def pull(self) -> None:
@@ -157,11 +165,16 @@ class Writer:
 
     def _on_message(self, delivery: Delivery) -> None:
         self._inbox.append(delivery)
+        self._inbox_bytes += len(delivery.data)
         self._arrived.set()
 
     def _tune(self) -> None:
-        room = max(MOST_WAITING - len(self._inbox), 0)
-        self._puller.set_want(room, room // 2)
+        room = max(MOST_WAITING - len(self._inbox) - self._past.waiting, 0)
+        room_bytes = MOST_WAITING_BYTES - self._inbox_bytes
+        if room_bytes <= 0:
+            room = 0
+        # The largest message of all must fit, or it would never come.
+        self._puller.set_want(room, room // 2, max(room_bytes, 2 * self._most_bytes))
 
     async def _step(self) -> None:
         batch = self._take()
@@ -169,12 +182,12 @@ class Writer:
             reach("scheduler.fetched")
         await self._recall(batch)
         while self._own:
-            command = await self._used.inform(self._state, self._own.popleft())
-            self._decide_own(batch, command)
-        self._own += batch.later
+            await self._decide_own(batch, self._own.popitem(last=False)[1])
+        for command in batch.later:
+            self._own[command.id] = command
         for asked in batch.asked:
             if asked.receipt is None:
-                self._decide(batch, asked)
+                self._decide_asked(batch, asked)
         await self._recall_refused(batch)
         stored, payloads = self._chain(batch.events)
         if stored:
@@ -200,13 +213,16 @@ class Writer:
     def _take(self) -> _Batch:
         """The next messages, decoded; rubbish becomes a refusal."""
         batch = _Batch()
-        for _ in range(min(len(self._inbox), MOST_PER_COMMIT)):
+        size = 0
+        while self._inbox and len(batch.acks) < MOST_PER_COMMIT and size < MOST_BYTES_PER_COMMIT:
             delivery = self._inbox.popleft()
+            self._inbox_bytes -= len(delivery.data)
+            size += len(delivery.data)
             batch.acks.append(delivery.reply)
             sender = UNKNOWN
             try:
                 sender = read_sender(delivery.subject)
-                command = admit(sender, delivery.data, self._most_bytes)
+                command = _admitted(sender, delivery.data, self._most_bytes)
             except Refused as error:
                 log.warning(
                     "refused", sender=str(sender), reason=error.reason, error=str(error)[:500]
@@ -244,9 +260,7 @@ class Writer:
         for asked in requests:
             events = found.get(asked.command.id)
             if events:
-                asked.receipt = repeated_receipt(
-                    asked.command.id, [to_event(s.record) for s in events]
-                )
+                asked.receipt = _repeated(asked.command.id, events)
 
     async def _recall_refused(self, batch: _Batch) -> None:
         """A report that is refused now may have been committed before: then its receipt is that
@@ -266,6 +280,15 @@ class Writer:
                 asked.receipt = Receipt(id=asked.command.id, position=events[-1].record.position)
         repeated = set(found)
         batch.refusals = [r for r in batch.refusals if r.command_id not in repeated]
+
+    def _decide_asked(self, batch: _Batch, asked: _Asked) -> None:
+        """Whatever our own code makes of it: a command that ended the process would end the next
+        one too, which gets the same message."""
+        try:
+            self._decide(batch, asked)
+        except Exception as error:
+            log.exception("command_failed", command=asked.command.id, sender=str(asked.sender))
+            self._refuse(batch, asked, _failed(error))
 
     def _decide(self, batch: _Batch, asked: _Asked) -> None:
         earlier = self._remembered.get(asked.command.id)
@@ -315,7 +338,20 @@ class Writer:
             again()
         return True
 
-    def _decide_own(self, batch: _Batch, command: TimerCommand) -> None:
+    async def _decide_own(self, batch: _Batch, command: TimerCommand) -> None:
+        """A command of our own that fails is seen by nobody, so what it is about is put aside."""
+        try:
+            command = await self._used.inform(self._state, command)
+            self._handle_own(batch, command)
+        except Refused as error:
+            log.error("own_command_failed", command=command.id, error=str(error))
+        except Exception as error:
+            log.exception("own_command_failed", command=command.id)
+            where = where_of(command)
+            if where is not None and not isinstance(command, Quarantine):
+                self.submit_own(quarantine_of(where, error))
+
+    def _handle_own(self, batch: _Batch, command: TimerCommand) -> None:
         recalled = None
         if isinstance(command, AdvanceBackfill):
             if is_too_early(self._state, command):  # it ended in this very batch
@@ -327,10 +363,7 @@ class Writer:
                     self._past.fetch(key, partial(self.submit_own, command))
                     return
                 recalled = self._past.take(key)
-        try:
-            batch.events += self._handle(command, self._me, recalled)
-        except Refused as error:  # a fault of ours must not keep the others from going on
-            log.error("own_command_failed", command=command.id, error=str(error))
+        batch.events += self._handle(command, self._me, recalled)
 
     def _handle(self, command: AnyCommand, actor: str, recalled: Run | None = None) -> list[Event]:
         return handle(self._state, command, actor, self._now(), self._epoch, recalled)
@@ -418,6 +451,29 @@ class Writer:
             except Unavailable as error:
                 log.warning("recall_waits", error=str(error))
                 await asyncio.sleep(RETRY_AFTER_S)
+
+
+def _admitted(sender: Sender, payload: bytes, most_bytes: int) -> ApiCommand | Report:
+    """Raises :class:`Refused`, whatever is wrong."""
+    try:
+        return admit(sender, payload, most_bytes)
+    except Refused:
+        raise
+    except Exception as error:
+        log.exception("admission_failed", sender=str(sender))
+        raise _failed(error) from error
+
+
+def _repeated(command_id: str, events: list[Stored]) -> Receipt:
+    try:
+        return repeated_receipt(command_id, [to_event(stored.record) for stored in events])
+    except Exception as error:  # an event that another release wrote
+        log.exception("receipt_failed", command=command_id)
+        return Receipt(id=command_id, reason="INTERNAL", message=str(_failed(error)))
+
+
+def _failed(error: Exception) -> Refused:
+    return Refused("INTERNAL", f"Millstream failed on this command: {text_of(error)}")
 
 
 def _lanes_of(batch: _Batch) -> set[str]:

@@ -77,6 +77,7 @@ class Puller:
         self._next_number = 0
         self._want = 0
         self._low_water = 0
+        self._most_bytes = 0
         self._changed = asyncio.Event()
         self._is_missing = False
         self._listener = 0
@@ -85,10 +86,12 @@ class Puller:
     def outstanding(self) -> int:
         return sum(request.remaining for request in self._requests)
 
-    def set_want(self, want: int, low_water: int | None = None) -> None:
+    def set_want(self, want: int, low_water: int | None = None, most_bytes: int = 0) -> None:
         """Keep ``want`` messages requested; ask again when fewer than ``low_water`` are
-        outstanding."""
+        outstanding. ``most_bytes``: so much may come for one request, at least one message of the
+        largest size (0: any amount)."""
         self._want = want
+        self._most_bytes = most_bytes
         self._low_water = want if low_water is None else low_water
         if self.outstanding < self._low_water:
             self._changed.set()
@@ -129,6 +132,8 @@ class Puller:
     async def _request(self, batch: int, now: float) -> None:
         self._next_number += 1
         body = {"batch": batch, "expires": int(REQUEST_EXPIRES_S * 1e9)}
+        if self._most_bytes:
+            body["max_bytes"] = self._most_bytes
         request = _Request(self._next_number, batch, now + REQUEST_EXPIRES_S + LOST_AFTER_S)
         self._requests.append(request)
         try:

@@ -419,6 +419,14 @@ class BeginEpoch(Command, frozen=True, kw_only=True):
     holder: str
 
 
+class Quarantine(Command, frozen=True, kw_only=True):
+    """Our own code failed on something about a run or a DAG, outside of a decision: put it aside
+    (own)."""
+
+    where: Where
+    error: str
+
+
 RunCommand = ClearTasks | MarkTasks | MarkRun
 SecretCommand = SetVariable | DeleteVariable | SetConnection | DeleteConnection
 PoolCommand = SetPool | DeletePool
@@ -454,6 +462,7 @@ TimerCommand = (
     | StartRuns
     | TimeOutRun
     | MissDeadline
+    | Quarantine
     | BeginEpoch
 )
 AnyCommand = ApiCommand | Report | TimerCommand

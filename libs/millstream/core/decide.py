@@ -32,6 +32,7 @@ from millstream.core.commands import (
     MarkRun,
     MarkTasks,
     MissDeadline,
+    Quarantine,
     ReadyAgain,
     RescheduleAttempt,
     RetryAttempt,
@@ -64,6 +65,7 @@ from millstream.core.decisions import (
 )
 from millstream.core.event_parts import Where
 from millstream.core.events import EpochStarted, Fact
+from millstream.core.quarantine import decide_quarantine
 from millstream.core.state import Run, State
 
 
@@ -143,6 +145,8 @@ def decide(
             return pools.delete_pool(state, command)
         case MissDeadline():
             return deadlines.miss(state, command)
+        case Quarantine():
+            return decide_quarantine(state, command)
         case BeginEpoch():
             return iter([Fact(Where("", ""), EpochStarted(holder=command.holder))])
         case _:

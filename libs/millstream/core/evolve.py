@@ -96,12 +96,21 @@ from millstream.core.statuses import (
 RETURN_VALUE = "return_value"
 
 
-def evolve(state: State, event: Event) -> None:
-    """Fold one event into the state, in place."""
-    if is_legal(state, event.where, event.data):
-        fold_legal(state, event)
-        return
+def evolve(state: State, event: Event) -> Exception | None:
+    """Fold one event into the state, in place.
+
+    Returns the error if our own code fails on the event: the log has it for ever, so nobody could
+    read on otherwise. Who decides puts what it is about into quarantine then.
+    """
+    try:
+        if is_legal(state, event.where, event.data):
+            fold_legal(state, event)
+            return None
+    except Exception as error:
+        _advance(state, event)
+        return error
     _advance(state, event)
+    return None
 
 
 def fold_legal(state: State, event: Event) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from millstream.core import gate
 from millstream.core.commands import (
     AnyCommand,
+    ApiCommand,
     ClearTasks,
     CreateBackfill,
     MarkRun,
@@ -38,6 +39,7 @@ from millstream.core.events import (
     VariableSet,
 )
 from millstream.core.evolve import fold_legal, is_legal
+from millstream.core.quarantine import put_aside, text_of
 from millstream.core.react import cut_off, make_ready, react
 from millstream.core.state import Instance, Run, State, instance_key, run_key
 
@@ -53,24 +55,24 @@ def handle(
     """Decide a command, fold what it leads to into ``state``, and return the events in order.
     ``recalled``: the run that it is about, if that is over.
 
-    Raises :class:`Refused`, and then nothing has changed. Any other failure of ours puts the run
-    that the command is about into quarantine, so that the other runs go on.
+    Raises :class:`Refused`, and then nothing has changed. A failure of our own code puts the run
+    that it is about into quarantine, or pauses the DAG, so that the others go on; a client's
+    request on which it fails at once is refused and harms nobody.
     """
     cause = Cause(command.id, command.trace, actor, now, epoch)
     done: list[Event] = []
     try:
         begin(state, command, cause, done, recalled)
         settle(state, list(done), cause, done)
-    except Refused:
-        assert not done, "a command is refused before its first event or not at all"
-        raise
     except Exception as error:
-        where = _run_of(command, done)
-        if where is None or run_key(where) not in state.runs:
-            if done:
-                raise
-            raise Refused("INTERNAL", f"Millstream failed on this command: {error!r}") from error
-        done.append(_fold(state, Fact(where, RunQuarantined(error=repr(error))), cause))
+        if isinstance(error, Refused) and not done:
+            raise
+        is_asked = isinstance(command, ApiCommand) and not done
+        is_aside = not is_asked and _quarantine(state, _about(command, done), error, cause, done)
+        if not is_aside and not done:
+            raise Refused(
+                "INTERNAL", f"Millstream failed on this command: {text_of(error)}"
+            ) from error
     return done
 
 
@@ -112,21 +114,62 @@ def follow(state: State, events: list[Event], cause: Cause, done: list[Event]) -
     """One round, as in Airflow: what follows from events that are folded already is judged as
     things stand now, so that the order of these events does not matter; then all of it is folded.
     What a branch cuts off is folded before the rest is judged. Returns the events of this round
-    from which more follows."""
+    from which more follows.
+
+    What fails here is about the run or the DAG of the event, and not of the command: that one may
+    have ended another run, whose place is taken now."""
     first = len(done)
     for event in events:
         if type(event.data) is TaskSucceeded and event.data.choice is not None:
-            _pass_gate(state, list(cut_off(state, event, cause.now)), cause, done)
+            try:
+                _pass_gate(state, list(cut_off(state, event, cause.now)), cause, done)
+            except Exception as error:
+                _quarantine(state, event.where, error, cause, done)
     events = [*events, *done[first:]]
     facts: dict[tuple[Where, type, int], Fact] = {}
+    failed: list[tuple[Where, Exception]] = []
     for event in events:
-        for fact in react(state, event, cause.now):
+        try:
+            following = list(react(state, event, cause.now))
+        except Exception as error:
+            failed.append((event.where, error))
+            continue
+        for fact in following:
             # A task may update one asset twice; all else happens once to what it is about.
             again = len(facts) if isinstance(fact.data, AssetUpdated) else 0
             facts.setdefault((fact.where, type(fact.data), again), fact)
     before = len(done)
-    _pass_gate(state, list(facts.values()), cause, done)
+    for where, failure in failed:
+        _quarantine(state, where, failure, cause, done)
+    if failed:
+        _fold_each(state, list(facts.values()), cause, done)
+    else:
+        _fold_all(state, list(facts.values()), cause, done)
     return done[before:]
+
+
+def _fold_all(state: State, facts: list[Fact], cause: Cause, done: list[Event]) -> None:
+    first = len(done)
+    try:
+        _pass_gate(state, facts, cause, done)
+    except Exception:
+        folded = {(event.where, type(event.data)): None for event in done[first:]}
+        left = [fact for fact in facts if (fact.where, type(fact.data)) not in folded]
+        _fold_each(state, left, cause, done)
+
+
+def _fold_each(state: State, facts: list[Fact], cause: Cause, done: list[Event]) -> None:
+    """Fold facts of which some are about what fails, or has just been put aside."""
+    aside = {run_key(event.where) for event in done if type(event.data) is RunQuarantined}
+    for fact in facts:
+        if run_key(fact.where) in aside:
+            continue
+        first = len(done)
+        try:
+            _pass_gate(state, [fact], cause, done)
+        except Exception as error:
+            _quarantine(state, fact.where, error, cause, done)
+        aside.update(run_key(e.where) for e in done[first:] if type(e.data) is RunQuarantined)
 
 
 def _pass_gate(state: State, facts: list[Fact], cause: Cause, done: list[Event]) -> None:
@@ -160,10 +203,24 @@ def _let_in(
     try:
         done.append(_fold(state, make_ready(run, number, instance, path), cause))
     except Exception as error:
-        fact = Fact(Where(*run.key), RunQuarantined(error=repr(error)))
-        done.append(_fold(state, fact, cause))
-        return done[-1:]
+        first = len(done)
+        _quarantine(state, Where(*run.key), error, cause, done)
+        return done[first:]
     return []
+
+
+def _quarantine(
+    state: State, where: Where, error: Exception, cause: Cause, done: list[Event]
+) -> bool:
+    """Put aside what a failure is about. Is something put aside now? Never raises: what was folded
+    before must get into the log."""
+    fact = put_aside(state, where, text_of(error))
+    try:
+        if fact is not None:
+            done.append(_fold(state, fact, cause))
+    except Exception:
+        return False
+    return fact is not None
 
 
 def _fold(state: State, fact: Fact, cause: Cause) -> Event:
@@ -184,10 +241,11 @@ def _fold(state: State, fact: Fact, cause: Cause) -> Event:
     return event
 
 
-def _run_of(command: AnyCommand, done: list[Event]) -> Where | None:
+def _about(command: AnyCommand, done: list[Event]) -> Where:
+    """The run or the DAG that a command is about."""
     where = done[0].where if done else getattr(command, "where", None)
-    if where is None or not where.run_id:
-        return None
+    if where is None:
+        return Where(getattr(command, "namespace", ""), getattr(command, "dag_id", ""))
     return Where(where.namespace, where.dag_id, where.run_id)
 
 

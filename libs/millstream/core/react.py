@@ -44,9 +44,10 @@ from millstream.core.events import (
 from millstream.core.graph import Level
 from millstream.core.mapping import map_length
 from millstream.core.past import Past, waiting_for
+from millstream.core.quarantine import put_aside, text_of
 from millstream.core.run_queue import follow_dag
 from millstream.core.spec import EmptyAction, TaskSpec, TriggerRule
-from millstream.core.state import Instance, Run, State, run_key
+from millstream.core.state import DagKey, Instance, Run, State, run_key
 from millstream.core.statuses import FINISHED_TASK, RunStatus, TaskStatus, next_status
 from millstream.core.stopping import end_as
 from millstream.core.trigger_rules import Upstream, Verdict, judge
@@ -141,20 +142,33 @@ def _run_for_assets(
 ) -> Iterator[Fact]:
     """A run of each DAG that has now seen all that it waits for."""
     for key in state.assets.watchers(namespace, data):
-        if state.dags[key].is_paused or not state.assets.is_met(key):
-            continue
-        version = state.latest(*key)
-        assert version is not None, "a DAG that waits was submitted"
-        yield Fact(
-            Where(*key, f"asset_triggered__{now.isoformat()}"),
-            RunCreated(
-                version=version.version,
-                run_type="asset_triggered",
-                triggered_by="asset",
-                run_after=now,
-                asset_events=state.assets.watches[key].positions(),
-            ),
-        )
+        if not state.dags[key].is_paused:
+            yield from _run_of_assets(state, key, now)
+
+
+def _run_of_assets(state: State, key: DagKey, now: datetime) -> Iterator[Fact]:
+    """A DAG that fails here is not the one that updated the asset."""
+    try:
+        if not state.assets.is_met(key):
+            return
+        positions = state.assets.watches[key].positions()
+    except Exception as error:
+        fact = put_aside(state, Where(*key), text_of(error))
+        if fact is not None:
+            yield fact
+        return
+    version = state.latest(*key)
+    assert version is not None, "a DAG that waits was submitted"
+    yield Fact(
+        Where(*key, f"asset_triggered__{now.isoformat()}"),
+        RunCreated(
+            version=version.version,
+            run_type="asset_triggered",
+            triggered_by="asset",
+            run_after=now,
+            asset_events=positions,
+        ),
+    )
 
 
 def _begin_run(run: Run, now: datetime) -> Iterator[Fact]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 
 from millstream.core.backfills import is_over, wants_more
 from millstream.core.commands import AdvanceBackfill, CreateScheduledRun, StartRuns, TimeOutRun
@@ -28,6 +29,7 @@ from millstream.core.events import (
     RunStarted,
     RunSucceeded,
 )
+from millstream.core.quarantine import Timer, guarded
 from millstream.core.state import DagKey, Run, State
 from millstream.core.timetables.run_times import RunTimes
 
@@ -142,16 +144,20 @@ def dag_timer(event: Event) -> DagTimer | None:
             return None
 
 
-def dag_timers(state: State) -> Iterator[DagTimer]:
+def _timers_of_dag(key: DagKey, dag: Dag) -> Iterator[DagTimer]:
+    if dag.planned is not None and not dag.is_paused:
+        yield dag.planned.run_after, creation_of(key, dag.planned.run_after)
+    for lane in dag.lanes.values():
+        for run_after in dict.fromkeys(run_after for run_after, _, _ in lane.waiting):
+            yield run_after, start_of(key, run_after)
+    for step in _advances(key, dag):
+        yield dag.backfills[step.backfill_id].created.from_date, step
+
+
+def dag_timers(state: State) -> Iterator[Timer]:
     """All such instants, after a restart or a takeover."""
     for key, dag in state.dags.items():
-        if dag.planned is not None and not dag.is_paused:
-            yield dag.planned.run_after, creation_of(key, dag.planned.run_after)
-        for lane in dag.lanes.values():
-            for run_after in dict.fromkeys(run_after for run_after, _, _ in lane.waiting):
-                yield run_after, start_of(key, run_after)
-        for step in _advances(key, dag):
-            yield dag.backfills[step.backfill_id].created.from_date, step
+        yield from guarded(Where(*key), partial(_timers_of_dag, key, dag))
     for run in state.runs.values():
         if run.times_out_at is not None:
             yield run.times_out_at, time_out_of(Where(*run.key), run.times_out_at)

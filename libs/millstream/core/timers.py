@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 
 from millstream.core.commands import ReadyAgain, RetryAttempt, TimeOutWait, TimerCommand, WakeTask
 from millstream.core.deadlines import deadline_timer, deadline_timers
@@ -16,8 +17,9 @@ from millstream.core.events import (
     TaskFailed,
     TaskRescheduled,
 )
-from millstream.core.run_queue import dag_timer, dag_timers
-from millstream.core.state import State
+from millstream.core.quarantine import guarded
+from millstream.core.run_queue import commands_after, dag_timer, dag_timers
+from millstream.core.state import Instance, State
 from millstream.core.statuses import TaskStatus
 from millstream.core.waiting import wait_ends
 
@@ -43,17 +45,35 @@ def timer_after(event: Event) -> Timer | None:
 def timers_of(state: State) -> Iterator[Timer]:
     """All timers of a state, after a restart or a takeover."""
     for where, instance in state.open_instances():
-        if instance.status is TaskStatus.UP_FOR_RETRY and instance.retry_at is not None:
-            yield instance.retry_at, retry_of(where)
-        elif instance.status is TaskStatus.UP_FOR_RESCHEDULE and instance.retry_at is not None:
-            yield instance.retry_at, _wake(where)
-        elif instance.waiting is not None and instance.waiting.pause is not None:
-            stopped = where.task(where.task_id, where.map_index, instance.waiting.attempt)
-            timer = _end_of(instance.waiting.pause, stopped)
-            if timer is not None:
-                yield timer
+        if instance.retry_at is not None or instance.waiting is not None:
+            yield from guarded(where, partial(_timers_of_task, where, instance))
     yield from dag_timers(state)
     yield from deadline_timers(state)
+
+
+def timers_after(state: State, event: Event) -> list[Timer]:
+    """All that an event asks for, now that all of its batch is folded. It is committed already, so
+    whatever fails here is put aside."""
+    return guarded(event.where, partial(_timers_after, state, event))
+
+
+def _timers_after(state: State, event: Event) -> Iterator[Timer]:
+    yield from commands_after(state, event)
+    timer = timer_after(event)
+    if timer is not None:
+        yield timer
+
+
+def _timers_of_task(where: Where, instance: Instance) -> Iterator[Timer]:
+    if instance.status is TaskStatus.UP_FOR_RETRY and instance.retry_at is not None:
+        yield instance.retry_at, retry_of(where)
+    elif instance.status is TaskStatus.UP_FOR_RESCHEDULE and instance.retry_at is not None:
+        yield instance.retry_at, _wake(where)
+    elif instance.waiting is not None and instance.waiting.pause is not None:
+        stopped = where.task(where.task_id, where.map_index, instance.waiting.attempt)
+        timer = _end_of(instance.waiting.pause, stopped)
+        if timer is not None:
+            yield timer
 
 
 def _end_of(pause: TaskDeferred | TaskAwaitsInput, where: Where) -> Timer | None:
