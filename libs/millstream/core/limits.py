@@ -32,7 +32,7 @@ from millstream.core.pools import (
     PoolQueue,
     TaskLane,
 )
-from millstream.core.statuses import TaskStatus
+from millstream.core.statuses import FINISHED_TASK, TaskStatus
 
 if TYPE_CHECKING:
     from millstream.core.state import Instance, Run, State
@@ -163,12 +163,14 @@ def seat_run(state: State, run: Run) -> None:
 
 
 def unseat_run(state: State, run: Run) -> None:
-    """A run is over. What it still held or waited for is free."""
+    """A run is over. What it still held or waited for is free; how its tasks ended stays, for
+    whoever lets it go on."""
     if run.unfinished:
         for number, root in enumerate(run.instances):
             for path, instance in root.leaves():
-                before, instance.status = instance.status, TaskStatus.NONE
-                moved(state, run, number, path, instance, before)
+                if instance.status not in FINISHED_TASK:
+                    before, instance.status = instance.status, TaskStatus.NONE
+                    moved(state, run, number, path, instance, before)
     for number, limit in run.seats.limits.items():
         limit.runs -= 1
         if not limit.runs:

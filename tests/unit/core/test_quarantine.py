@@ -14,8 +14,8 @@ from millstream.core import react as react_module
 from millstream.core import run_queue as run_queue_module
 from millstream.core.asset_conditions import AssetRef
 from millstream.core.assets import Assets
-from millstream.core.commands import Quarantine, SetDagPaused, StartRuns
-from millstream.core.events import DagPaused, Event, Fact, RunQuarantined, RunStarted
+from millstream.core.commands import ClearTasks, Quarantine, SetDagPaused, StartRuns
+from millstream.core.events import DagPaused, Event, Fact, RunQuarantined, RunStarted, TaskSucceeded
 from millstream.core.evolve import evolve
 from millstream.core.quarantine import where_of
 from millstream.core.react import react
@@ -138,6 +138,37 @@ class TestDecisions:
         assert [f"{event.where.dag_id} {type(event.data).__name__}" for event in events[1:]] == [
             *("etl TaskSucceeded", "etl AssetUpdated", "etl RunSucceeded", "reader DagPaused")
         ]
+
+
+class TestTheWayOut:
+    def test_a_clear_lets_a_run_go_on_that_never_began(
+        self, shard: Shard, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shard.submit(dag(task("a"), task("b", "a")))
+        with monkeypatch.context() as patch:
+            fail_after(patch, RunStarted)
+            assert kinds(shard.trigger())[-1] == "RunQuarantined"
+        clear = ClearTasks(id="c", namespace="default", dag_id="etl", run_id="r1", only_failed=True)
+        assert kinds(shard.handle(clear)) == ["RunReopened", "RunStarted", "TaskReady a"]
+        shard.succeed("a")
+        assert kinds(shard.succeed("b"))[-1] == "RunSucceeded"
+        assert dump(fold(shard.log)) == dump(shard.state)
+
+    def test_an_attempt_that_was_under_way_is_made_anew(
+        self, shard: Shard, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shard.begin(dag(task("a"), task("b")))
+        shard.start("a")
+        with monkeypatch.context() as patch:
+            fail_after(patch, TaskSucceeded)
+            assert kinds(shard.succeed("b"))[-1] == "RunQuarantined"
+        assert shard.refused("succeed", "a") == "RUN_CLOSED"
+        clear = ClearTasks(id="c", namespace="default", dag_id="etl", run_id="r1", only_failed=True)
+        events = shard.handle(clear)
+        assert kinds(events) == ["RunReopened", "RunStarted", "TaskReady a"]
+        assert events[-1].where.attempt == 2
+        shard.succeed("a", 2)
+        assert kinds(shard.log)[-1] == "RunSucceeded"
 
 
 class TestTheLog:

@@ -52,7 +52,9 @@ def _clear(state: State, command: ClearTasks, run: Run) -> Iterator[Fact]:
     if is_over:
         if not command.reset_dag_runs:
             return
-        if version is run.version and not _to_clear(run, chosen, command):
+        # A run that was put into quarantine has tasks that never ended: with those it goes on.
+        is_cut_short = bool(run.unfinished) and bool(chosen)
+        if version is run.version and not is_cut_short and not _to_clear(run, chosen, command):
             return
         yield from reopen(run, version.version)
         run = state.runs[run.key]

@@ -1,0 +1,65 @@
+"""Production's core with a fault in it: in the process of a real scheduler, as long as a file is
+there, it fails on the DAGs whose names say where."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from millstream.core import evolve, handle, run_queue
+from millstream.core.commands import AnyCommand, CreateScheduledRun
+from millstream.core.dags import Dag
+from millstream.core.events import Event, Fact, RunStarted
+from millstream.core.state import Run, State
+
+
+class OurFault(Exception):
+    """Nobody reckons with it."""
+
+
+def fail_on(place: str, dag_id: str) -> None:
+    if dag_id == f"fails_{place}" and Path(os.environ["BROKEN_CORE"]).exists():
+        raise OurFault(place)
+
+
+_react, _decide, _next_times = handle.react, handle.decide, run_queue.next_times
+_creation_of, _fold_legal = run_queue.creation_of, evolve.fold_legal
+
+
+def react(state: State, event: Event, now: datetime) -> Iterator[Fact]:
+    if isinstance(event.data, RunStarted):
+        fail_on("react", event.where.dag_id)
+    return _react(state, event, now)
+
+
+def decide(
+    state: State, command: AnyCommand, now: datetime, recalled: Run | None = None
+) -> Iterator[Fact]:
+    if isinstance(command, CreateScheduledRun):
+        fail_on("decide", command.dag_id)
+    return _decide(state, command, now, recalled)
+
+
+def next_times(dag: Dag, *rest: Any) -> Any:
+    fail_on("plan", dag.latest.spec.dag_id)
+    return _next_times(dag, *rest)
+
+
+def creation_of(key: tuple[str, str], run_after: datetime) -> CreateScheduledRun:
+    fail_on("timer", key[1])
+    return _creation_of(key, run_after)
+
+
+def fold_legal(state: State, event: Event) -> None:
+    """Only for what is read from the log."""
+    if isinstance(event.data, RunStarted):
+        fail_on("fold", event.where.dag_id)
+    _fold_legal(state, event)
+
+
+handle.react, handle.decide = react, decide
+run_queue.next_times, run_queue.creation_of = next_times, creation_of
+evolve.fold_legal = fold_legal
