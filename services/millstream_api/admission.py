@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from millstream.core.errors import MillstreamError
 
 # Single calls, and those that last: followers of events and logs, watchers of the health.
-MOST_CALLS = 500
+MOST_CALLS = 256
 MOST_STREAMS = 1000
 # The requests that are being worked on, together: each may have up to 4 MiB, and takes several
 # times that as objects.

@@ -26,7 +26,7 @@ SEND_AGAIN_S = 1.0
 SEND_AGAIN_LATEST_S = 8.0
 PAUSE_S = 0.1
 # Commands of this process without a receipt, those included whose callers wait no more.
-MOST_UNANSWERED = 256
+MOST_UNANSWERED = 128
 UNANSWERED_S = 15.0
 # How long NATS may be away before a request is told so: a restart takes less.
 PATIENCE_S = 3.0

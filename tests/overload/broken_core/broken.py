@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from millstream.core import evolve, handle, run_queue
 from millstream.core.commands import AnyCommand, CreateScheduledRun
@@ -25,14 +25,15 @@ def fail_on(place: str, dag_id: str) -> None:
         raise OurFault(place)
 
 
-_react, _decide, _next_times = handle.react, handle.decide, run_queue.next_times
-_creation_of, _fold_legal = run_queue.creation_of, evolve.fold_legal
+HANDLE, RUN_QUEUE, EVOLVE = cast(Any, handle), cast(Any, run_queue), cast(Any, evolve)
+_react, _decide, _next_times = HANDLE.react, HANDLE.decide, RUN_QUEUE.next_times
+_creation_of, _fold_legal = RUN_QUEUE.creation_of, EVOLVE.fold_legal
 
 
 def react(state: State, event: Event, now: datetime) -> Iterator[Fact]:
     if isinstance(event.data, RunStarted):
         fail_on("react", event.where.dag_id)
-    return _react(state, event, now)
+    yield from _react(state, event, now)
 
 
 def decide(
@@ -40,7 +41,7 @@ def decide(
 ) -> Iterator[Fact]:
     if isinstance(command, CreateScheduledRun):
         fail_on("decide", command.dag_id)
-    return _decide(state, command, now, recalled)
+    yield from _decide(state, command, now, recalled)
 
 
 def next_times(dag: Dag, *rest: Any) -> Any:
@@ -50,7 +51,8 @@ def next_times(dag: Dag, *rest: Any) -> Any:
 
 def creation_of(key: tuple[str, str], run_after: datetime) -> CreateScheduledRun:
     fail_on("timer", key[1])
-    return _creation_of(key, run_after)
+    made: CreateScheduledRun = _creation_of(key, run_after)
+    return made
 
 
 def fold_legal(state: State, event: Event) -> None:
@@ -60,6 +62,6 @@ def fold_legal(state: State, event: Event) -> None:
     _fold_legal(state, event)
 
 
-handle.react, handle.decide = react, decide
-run_queue.next_times, run_queue.creation_of = next_times, creation_of
-evolve.fold_legal = fold_legal
+HANDLE.react, HANDLE.decide = react, decide
+RUN_QUEUE.next_times, RUN_QUEUE.creation_of = next_times, creation_of
+EVOLVE.fold_legal = fold_legal
