@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import OrderedDict
 
 import msgspec
@@ -97,7 +96,7 @@ class Commands:
             if not waiting:
                 del self._waiting[command.id]
                 if not future.done() or future.cancelled():
-                    self._given_up[command.id] = time.monotonic() + UNANSWERED_S
+                    self._given_up[command.id] = asyncio.get_running_loop().time() + UNANSWERED_S
         reach("api.before_answer")
         if receipt.is_refused:
             raise Refused(receipt.reason, receipt.message)
@@ -106,7 +105,7 @@ class Commands:
     def _check_room(self, command_id: str) -> None:
         """Raises :class:`Overloaded` where too many commands wait for the scheduler already. One
         that was sent before is no more work: its receipt may be on its way."""
-        now = time.monotonic()
+        now = asyncio.get_running_loop().time()
         while self._given_up and next(iter(self._given_up.values())) <= now:
             self._given_up.popitem(last=False)
         if command_id in self._waiting or self._given_up.pop(command_id, None) is not None:
