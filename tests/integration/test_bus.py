@@ -189,6 +189,20 @@ async def test_malformed_messages_do_not_end_the_read_loop_of_a_plain_subscripti
         await client.close()
 
 
+async def test_a_puller_that_is_bounded_in_bytes_gets_everything(servers: RunningServers) -> None:
+    """A request that is full before it has its messages is followed by the next one."""
+    async with connected(servers) as bus:
+        await create_stream(bus, "LARGE")
+        await create_consumer(bus, "LARGE")
+        sizes = [100_000, 10, 240_000, 100, 200_000, 90_000, 20, 240_000] * 3
+        for number, size in enumerate(sizes):
+            await bus.store("LARGE.x", b"%04d" % number + bytes(size), 5)
+        async with pulling(bus, "LARGE") as work:
+            work.puller.set_want(50, most_bytes=250_000)
+            await until("all of it came", lambda: len(work.got) >= len(sizes))
+            assert [int(payload[:4]) for payload in work.payloads] == list(range(len(sizes)))
+
+
 async def test_a_puller_says_that_its_consumer_is_gone_and_goes_on_with_a_new_one(
     servers: RunningServers,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,18 +14,26 @@ from millstream.adapters.secret_table import SecretRow
 from millstream.adapters.settings import Settings
 from millstream.core.commands import (
     DeleteVariable,
+    LoseAttempt,
     SetConnection,
     SetVariable,
+    StartRuns,
     TriggerRun,
     encode_command,
 )
 from millstream.core.errors import Fenced
+from millstream.core.event_parts import Where
+from millstream.core.handle import receipt
 from millstream.core.state import State
 from millstream.core.wire import GENESIS
+from millstream_scheduler import writer as writer_module
 from millstream_scheduler.leases import Leases
 from millstream_scheduler.relay import Settlement
 from millstream_scheduler.timers import Timers
 from millstream_scheduler.writer import Writer
+
+WHERE = Where("default", "etl", "r1", "a", (), 1)
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 class FakeBus:
@@ -161,3 +170,74 @@ def test_a_refusal_does_not_repeat_what_was_to_be_kept() -> None:
     asyncio.run(writer._step())
     assert len(log.refused) == 4
     assert "hunter" not in repr((log.refused, relay.settlements))
+
+
+class TestBounds:
+    def test_what_is_asked_again_and_again_is_kept_once(self) -> None:
+        """As every heartbeat does while Postgres is away."""
+        writer = make_writer(FakeLog(epoch=1), FakeRelay())
+        for _ in range(1000):
+            writer.submit_own(LoseAttempt(id="lose/t", where=WHERE, token="t", reason="gone"))
+        assert len(writer._own) == 1
+
+    def test_few_large_messages_are_as_much_as_many_small_ones(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(writer_module, "MOST_WAITING_BYTES", 10_000)
+        monkeypatch.setattr(writer_module, "MOST_BYTES_PER_COMMIT", 5_000)
+        relay = FakeRelay()
+        writer = make_writer(FakeLog(epoch=1), relay)
+        writer._tune()
+        assert writer._puller._want == writer_module.MOST_WAITING
+        for _ in range(11):
+            writer._on_message(ask(b"x" * 1000))
+        writer._tune()
+        assert writer._puller._want == 0
+        asyncio.run(writer._step())
+        assert len(relay.settlements[0].acks) == 5
+        writer._tune()
+        assert writer._puller._want == writer_module.MOST_WAITING - 6
+
+
+class TestFailuresOfOurs:
+    def test_a_command_that_our_code_fails_on_is_refused_and_the_next_is_not(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The message would come again after each restart."""
+        log, relay = FakeLog(epoch=1), FakeRelay()
+        writer = make_writer(log, relay)
+
+        def broken(state: State, command: Any, events: Any) -> Any:
+            if command.id == "bad":
+                raise ZeroDivisionError("oops")
+            return receipt(state, command, events)
+
+        monkeypatch.setattr(writer_module, "receipt", broken)
+        for name in ("bad", "good"):
+            command = SetVariable(id=name, namespace="default", key="k", sealed="fernet:0:x")
+            writer._on_message(ask(encode_command(command)))
+        asyncio.run(writer._step())
+        (settlement,) = relay.settlements
+        reasons = {given.id: given.reason for _, given in settlement.receipts}
+        assert reasons == {"bad": "INTERNAL", "good": ""}
+
+    def test_rubbish_that_admission_fails_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        log = FakeLog(epoch=1)
+        writer = make_writer(log, FakeRelay())
+        monkeypatch.setattr(writer_module, "admit", fail)
+        writer._on_message(ask(UNKNOWN_DAG))
+        asyncio.run(writer._step())
+        assert [refusal.reason for refusal in log.refused] == ["INTERNAL"]
+
+    def test_an_own_command_puts_aside_what_it_is_about(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        writer = make_writer(FakeLog(epoch=1), FakeRelay())
+        monkeypatch.setattr(writer_module, "handle", fail)
+        writer.submit_own(StartRuns(id="s", namespace="default", dag_id="etl", at=NOW))
+        asyncio.run(writer._step())
+        assert writer._own == {}, "the command to put it aside fails as well, and is not repeated"
+
+
+def fail(*_: object) -> Any:
+    raise ZeroDivisionError("oops")
