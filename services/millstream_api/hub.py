@@ -23,6 +23,7 @@ from millstream.core.wire import Published, read_published
 log = structlog.get_logger(__name__)
 
 MOST_QUEUED = 1000
+MOST_QUEUED_BYTES = 4 * 1024 * 1024
 START_TIMEOUT_S = 5.0
 RETRY_S = 0.5
 
@@ -46,28 +47,30 @@ class Watcher:
         self.types = types
         self.is_lost = False
         self._most = most
+        self._bytes = 0
         self._queue: deque[Published] = deque()
         self._stirred = asyncio.Event()
 
     def offer(self, record: Published) -> None:
         if self.is_lost or (self.types and record.type not in self.types):
             return
-        if len(self._queue) >= self._most:
+        if len(self._queue) >= self._most or self._bytes > MOST_QUEUED_BYTES:
             self.lose()
             return
+        self._bytes += len(memoryview(record.data))
         self._queue.append(record)
         self._stirred.set()
 
     def lose(self) -> None:
         """Drop what is queued: from here on only Postgres knows."""
         self.is_lost = True
-        self._queue.clear()
+        self._clear()
         self._stirred.set()
 
     def resume(self) -> None:
         """Queue again, from the next event on. Call this before reading Postgres, never after."""
         self.is_lost = False
-        self._queue.clear()
+        self._clear()
         self._stirred.clear()
 
     async def take(self, timeout_s: float) -> list[Published]:
@@ -80,8 +83,12 @@ class Watcher:
             except TimeoutError:
                 return []
         taken = list(self._queue)
-        self._queue.clear()
+        self._clear()
         return taken
+
+    def _clear(self) -> None:
+        self._queue.clear()
+        self._bytes = 0
 
 
 class Fanout:
@@ -112,7 +119,7 @@ class Fanout:
             return
         try:
             record, _ = read_published(message)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             log.warning("event_unreadable", position=position)
             self.lose_all()
             return

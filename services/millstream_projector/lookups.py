@@ -95,13 +95,19 @@ class Lookups:
     async def _answer_from_memory(self) -> None:
         while True:
             question, reply = await self._queue.get()
-            kept = self._projection.runs.get((question.namespace, question.dag_id, question.run_id))
-            if kept is not None and not _is_for_tables(question):
-                await self._reply(reply, _from_memory(kept, question))
-            elif question.position <= self._written:
-                _put(self._from_tables, question, reply)
-            elif len(self._unwritten) < MOST_WAITING:
-                self._unwritten.append((question.position, question, reply))
+            try:
+                await self._answer(question, reply)
+            except Exception as error:  # text that Postgres cannot hold, say: it is one question
+                log.error("lookup_failed", question=type(question).__name__, error=repr(error))
+
+    async def _answer(self, question: Question, reply: str) -> None:
+        kept = self._projection.runs.get((question.namespace, question.dag_id, question.run_id))
+        if kept is not None and not _is_for_tables(question):
+            await self._reply(reply, _from_memory(kept, question))
+        elif question.position <= self._written:
+            _put(self._from_tables, question, reply)
+        elif len(self._unwritten) < MOST_WAITING:
+            self._unwritten.append((question.position, question, reply))
 
     async def _answer_from_tables(self) -> None:
         while True:
@@ -110,6 +116,9 @@ class Lookups:
                 answer = await self._read(question)
             except Unavailable as error:
                 log.warning("lookup_failed", error=str(error))  # the worker asks again
+                continue
+            except Exception as error:
+                log.error("lookup_failed", question=type(question).__name__, error=repr(error))
                 continue
             await self._reply(reply, answer)
 

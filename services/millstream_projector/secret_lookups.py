@@ -45,3 +45,5 @@ class SecretLookups:
                 await self._bus.publish(reply, encode_answer(answer))
             except Unavailable as error:
                 log.warning("lookup_failed", error=str(error))  # the worker asks again
+            except Exception as error:  # a name that Postgres cannot hold, say
+                log.error("lookup_failed", question="SecretQuestion", error=repr(error))

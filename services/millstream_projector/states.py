@@ -135,6 +135,8 @@ class States:
             await self._bus.publish(one.reply, _encoder.encode(answer))
         except Unavailable as error:
             log.warning("states_not_told", error=str(error))  # it is asked again
+        except Exception as error:  # a name that Postgres cannot hold, say
+            log.error("states_not_told", error=repr(error))
         held = self._held.get(one.dag, {})
         if held.pop(one, 0) is None:
             self._count -= 1

@@ -219,7 +219,7 @@ class Relay:
         try:
             published, _ = read_published(base64.b64decode(answer["message"].get("data", "")))
             is_ours = bool(stored) and published.digest == stored[0].digest.hex()
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             is_ours = False
         if not is_ours:
             raise ForeignStream(

@@ -177,7 +177,12 @@ class Maker:
                     changed += changed[place:]
         return bytes(changed)
 
-    # --- INBOX
+    # --- NATS
+
+    def value(self, kind: Any, claims: dict[str, Any]) -> bytes:
+        """A value of a type as JSON. ``claims``: what it says of itself in any case."""
+        made = self._any_of(inspect.type_info(kind), 0)
+        return msgspec.json.encode(made | claims if isinstance(made, dict) else made)
 
     def command(self, claims: dict[str, Any]) -> bytes:
         """A command or report as JSON. ``claims``: what it says of itself in any case."""

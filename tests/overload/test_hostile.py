@@ -14,12 +14,17 @@ import pytest
 from integration.inbox import producing
 from integration.running_stack import RunningStack
 from integration.verify import verify_log
+from millstream.adapters.heartbeat import Heartbeat
+from millstream.adapters.lookup import AssetQuestion, ConfQuestion, SecretQuestion, XComQuestion
+from millstream.core.commands import Receipt
+from millstream.core.run_states import StatesQuestion
 from overload.any_request import Maker, Method, methods
 from overload.good_caller import GoodCaller, Watched, good_dag
 from overload.hostile_bytes import CONNECTIONS, connect, publish
 
 Code = grpc.StatusCode
 AT_ONCE = 20
+OF_ANOTHER = {"worker": "worker-2"}
 DEEP = (
     b'{"type":"TriggerRun","id":"deep","namespace":"default","dag_id":"good","conf":'
     + b'{"a":' * 50_000
@@ -142,6 +147,49 @@ def misconnect(stack: RunningStack, times: int, idle: int) -> None:
         await asyncio.gather(*(one(name, n) for name in sorted(CONNECTIONS) for n in range(times)))
         for _, writer in silent:
             writer.close()
+
+    asyncio.run(run())
+
+
+class TestSubjects:
+    def test_what_services_listen_to(self, hostile_stack: RunningStack, beside: GoodCaller) -> None:
+        ask_services(hostile_stack, count=600, seed=1)
+
+    @pytest.mark.soak
+    @pytest.mark.timeout(900)
+    def test_ten_thousand(self, hostile_stack: RunningStack, beside: GoodCaller) -> None:
+        ask_services(hostile_stack, count=10_000, seed=2)
+
+
+def ask_services(stack: RunningStack, count: int, seed: int) -> None:
+    """Rubbish and odd questions on every subject of core NATS."""
+    maker = Maker(seed)
+    subjects = {
+        "ms.look.0.xcom": XComQuestion | ConfQuestion | AssetQuestion | SecretQuestion,
+        "ms.states.0": StatesQuestion,
+        "ms.hb.hostile": Heartbeat,
+        "ms.hb.worker-1": Heartbeat,
+        "ms.rcpt.api.api-1": list[Receipt],
+        "ms.rcpt.worker.worker-1": list[Receipt],
+        "ms.closed.worker-1": list[str],
+        "ms.lane.0": list[str],
+        "ms.proj.0": dict[str, int],
+    }
+
+    async def run() -> None:
+        async with producing(stack.nats_url, "api", "hostile") as producer:
+            answers: list[object] = []
+            await producer.bus.listen("answers.>", answers.append)
+            for number in range(count):
+                subject = maker.random.choice(sorted(subjects))
+                claims = OF_ANOTHER if subject == "ms.hb.worker-1" else {}
+                payload = maker.value(subjects[subject], claims)
+                if maker.random.random() < 0.2:
+                    payload = maker.mangled(payload)
+                producer.bus.send(subject, payload, f"answers.{number}")
+                if number % 50 == 0:
+                    await producer.bus.flush()
+            await producer.bus.flush()
 
     asyncio.run(run())
 

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
+import msgspec
 import structlog
 from nats import errors
 from nats.aio.client import Client
@@ -129,6 +130,8 @@ class BusClient(Client):
                     headers or b"",
                 )
             )
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            log.warning("malformed_message", subject=repr(subject), error=repr(error)[:500])
         except Exception:
             log.exception("message_handler_failed", subject=repr(subject))
 
