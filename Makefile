@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SEEDS ?= 2000
 SEED ?=
 
-.PHONY: help venv demo test soak crash sim lint format proto proto-check bench bench-worker bench-quick clean
+.PHONY: help venv demo test soak overload crash sim lint format proto proto-check bench bench-worker bench-quick clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -35,6 +35,9 @@ test: venv ## All tests but the long ones
 
 soak: venv ## The long tests
 	$(BIN)/python -m pytest -n 0 -m soak --ignore tests/crash
+
+overload: venv ## Ten times the load, hostile requests and messages by the ten thousand: some minutes
+	$(BIN)/python -m pytest -n 0 -s -m 'soak or not soak' tests/overload
 
 crash: venv ## Every failpoint, every action, first, middle and last time: a quarter of an hour
 	$(BIN)/python -m pytest -n 2 --dist load -m soak tests/crash

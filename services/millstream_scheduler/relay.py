@@ -45,6 +45,8 @@ MOST_IN_FLIGHT = 1000
 MOST_KEPT = 50_000
 MOST_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 MOST_BYTES_KEPT = 256 * 1024 * 1024
+# Messages of INBOX whose senders are not answered yet, events or none.
+MOST_UNSETTLED = 20_000
 ACK_EVERY = 100
 ACK_TIMEOUT_S = 2.0
 CONSUMER_CHECK_S = 5.0
@@ -93,6 +95,7 @@ class Relay:
         self._committed = state.position
         self._pending: deque[tuple[int, str, bytes]] = deque()
         self._pending_bytes = 0
+        self._unsettled = 0
         self._flying_bytes = 0  # of those that are sent and not acknowledged
         self._settlements: deque[Settlement] = deque()
         self._published = 0
@@ -142,6 +145,7 @@ class Relay:
         if batch:
             self._committed = batch[-1].record.position
         self._settlements.append(settlement)
+        self._unsettled += len(settlement.acks)
         if self._is_full():
             self._has_room.clear()
         self._wake.set()
@@ -258,12 +262,12 @@ class Relay:
                 self._pending_bytes -= size
                 self._flying_bytes -= size
                 sent -= 1
-            if not self._is_full():
-                self._has_room.set()
             acks = self._send_receipts()
             if acks and is_on():
                 await reach_flushed("scheduler.receipts_sent", self._bus.flush)
             self._acknowledge(acks)
+            if not self._is_full():
+                self._has_room.set()
             if self._lanes.is_any_missing:
                 await self._lanes.make()
             until = min(len(self._pending), MOST_IN_FLIGHT)
@@ -293,7 +297,11 @@ class Relay:
             await self._lanes.check()
 
     def _is_full(self) -> bool:
-        return len(self._pending) > MOST_KEPT or self._pending_bytes > MOST_BYTES_KEPT
+        return (
+            len(self._pending) > MOST_KEPT
+            or self._pending_bytes > MOST_BYTES_KEPT
+            or self._unsettled > MOST_UNSETTLED
+        )
 
     def _publish(self, position: int, subject: str, payload: bytes, is_asked: bool) -> None:
         """``is_asked``: the stream shall acknowledge. Each message names the sequence before it, so
@@ -334,6 +342,7 @@ class Relay:
             for sender, receipt in settlement.receipts:
                 receipts.setdefault(sender, []).append(receipt)
             acks += settlement.acks
+            self._unsettled -= len(settlement.acks)
         if receipts:
             reach("scheduler.relayed")
         for sender, theirs in receipts.items():

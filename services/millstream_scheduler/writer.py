@@ -64,7 +64,8 @@ MOST_WAITING = 4096
 # 8 MB, and there are thousands.
 MOST_WAITING_BYTES = 64 * 1024 * 1024
 MOST_BYTES_PER_COMMIT = 16 * 1024 * 1024
-MOST_REMEMBERED = 200_000
+# Receipts; what is older is looked up in the log.
+MOST_REMEMBERED = 50_000
 RETRY_AFTER_S = 0.1
 LINGER_S = 0.0015
 # More than this many commands a commit, on average, is load; a mean that sinks to 1 never gets

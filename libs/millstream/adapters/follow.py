@@ -21,6 +21,7 @@ from millstream.core.errors import Unavailable
 log = structlog.get_logger(__name__)
 
 MOST_BUFFERED = 2048
+MOST_BUFFERED_BYTES = 64 * 1024 * 1024
 _INACTIVE_NS = 60 * 1_000_000_000
 
 
@@ -33,6 +34,7 @@ class Follower:
         self._stream = events_stream(shard)
         self._next = start
         self._messages: deque[tuple[int, bytes]] = deque()
+        self._bytes = 0
         self._arrived = asyncio.Event()
         self._missing = asyncio.Event()
         self._puller: Puller | None = None
@@ -49,6 +51,7 @@ class Follower:
                 return []
         taken = list(self._messages)
         self._messages.clear()
+        self._bytes = 0
         self._tune()
         return taken
 
@@ -56,6 +59,7 @@ class Follower:
         """Go on from another position: what was buffered is dropped and the consumer made anew."""
         self._next = start
         self._messages.clear()
+        self._bytes = 0
         self._missing.set()
 
     async def run(self) -> None:
@@ -84,8 +88,12 @@ class Follower:
 
     def _tune(self) -> None:
         if self._puller is not None:
-            free = MOST_BUFFERED - len(self._messages)
-            self._puller.set_want(max(free, 0), max(free // 2, 0))
+            free = max(MOST_BUFFERED - len(self._messages), 0)
+            free_bytes = MOST_BUFFERED_BYTES - self._bytes
+            if free_bytes <= 0:
+                free = 0
+            # The largest message of all must fit.
+            self._puller.set_want(free, free // 2, max(free_bytes, 2 * self._bus.max_payload))
 
     def _on_message(self, delivery: Delivery) -> None:
         sequence = read_meta(delivery.reply).stream_seq
@@ -93,6 +101,7 @@ class Follower:
             log.info("follow_gap", expected=self._next, got=sequence)
         self._next = sequence + 1
         self._messages.append((sequence, delivery.data))
+        self._bytes += len(delivery.data)
         self._arrived.set()
 
     async def _create_consumer(self) -> str:

@@ -169,5 +169,27 @@ def test_places_are_given_back_whatever_happens() -> None:
         pass
 
 
+def test_one_connection_too_many_is_closed() -> None:
+    """Each is an open file, and without files the api reaches neither Postgres nor NATS."""
+
+    async def run() -> None:
+        options = (("grpc.max_allowed_incoming_connections", 3),)
+        server = grpc.aio.server(options=options)
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        connections = []
+        for _ in range(3):
+            connections.append(await asyncio.open_connection("127.0.0.1", port))
+            assert await connections[-1][0].read(1)  # the server's settings
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        for _, other in (*connections, (reader, writer)):
+            other.close()
+        await server.stop(0)
+
+    asyncio.run(run())
+
+
 def test_connections_leave_files_for_the_process_itself() -> None:
     assert 1 <= most_connections() <= 4000
