@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SEEDS ?= 2000
 SEED ?=
 
-.PHONY: help venv demo test soak overload crash sim lint format proto proto-check bench bench-worker bench-quick clean
+.PHONY: help venv demo test soak overload crash sim lint format proto proto-check bench bench-worker bench-failover bench-quick clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -72,6 +72,9 @@ bench: venv ## The benchmarks
 
 bench-worker: venv ## What a worker does in a second, and what its children cost
 	$(BIN)/python -m bench.worker
+
+bench-failover: venv ## Kill the active scheduler a hundred times under load
+	PYTHONPATH=tests $(BIN)/python -m bench.failover
 
 bench-quick: venv ## The benchmarks without the long ones
 	$(BIN)/python -m bench --quick

@@ -14,10 +14,10 @@ from millstream_projector.projector import Projector
 async def main(service: Service) -> None:
     settings = service.settings
     bus = await Bus.connect(settings.nats_url, f"projector-{settings.instance}")
-    lock = ShardLock(settings.database_url, "projector", settings.shard)
+    lock = ShardLock(settings.database_url, "projector", settings.shard, settings.lease_s)
     projector = Projector(bus, settings)
     try:
-        if not await lock.acquire(service.stopping):
+        if not await lock.acquire(service.stopping, projector.stand_by):
             return
         feed, follower = await projector.start()
         await projector.lookups.listen()

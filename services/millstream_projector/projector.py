@@ -8,11 +8,11 @@ import asyncio
 import structlog
 
 from millstream.adapters.bus import Bus
-from millstream.adapters.event_log import EventLog
+from millstream.adapters.event_log import READ_BATCH, EventLog
 from millstream.adapters.failpoints import reach
 from millstream.adapters.feed import Feed, end_of_log
 from millstream.adapters.follow import Follower
-from millstream.adapters.postgres import Connection, Database, connect_patiently
+from millstream.adapters.postgres import Connection, Database, Record
 from millstream.adapters.settings import Settings
 from millstream.adapters.streams import projected_subject
 from millstream.core.errors import MillstreamError, Unavailable
@@ -34,6 +34,7 @@ from millstream_projector.tables import (
 
 BUSY_EVENTS = 20
 BUSY_PAUSE_S = 0.01
+WARM_EVERY_S = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -53,21 +54,55 @@ class Projector:
         self._settings = settings
         self._shard = settings.shard
         self._database = Database(settings.database_url, schema=READ_SCHEMA, name="projector")
-        self._log = EventLog(Database(settings.database_url, name="projector-log"), settings.shard)
+        self._log_database = Database(settings.database_url, name="projector-log")
+        self._log = EventLog(self._log_database, settings.shard)
         self._projection = Projection()
         self._generation = 0
         self.lookups = Lookups(bus, self._projection, settings)
         self.states = States(bus, settings)
 
+    async def stand_by(self) -> None:
+        """While another one is active: have the connections ready, until cancelled. The tables are
+        left alone, which may be those of another release."""
+        while True:
+            try:
+                for database in (self._database, self._log_database):
+                    async with database.use() as connection:
+                        await connection.execute("SELECT 1")
+            except Unavailable as error:
+                log.debug("not_ready", error=str(error))
+            await asyncio.sleep(WARM_EVERY_S)
+
     async def start(self) -> tuple[Feed, Follower]:
-        """Load where the tables stand, and fold what the log holds beyond that. Raises
-        :class:`StoreBehindStream`."""
-        connection = await connect_patiently(
-            self._settings.database_url, schema=READ_SCHEMA, name="projector"
+        """Load where the tables stand, and fold what the log holds beyond that. Waits for Postgres
+        as long as it takes. Raises :class:`StoreBehindStream`."""
+        while True:
+            try:
+                async with self._database.use() as connection:
+                    await _wait_for_log(connection)
+                    await end_of_log(self._bus, self._log, self._shard)
+                    await ensure_tables(connection, READ_SCHEMA)
+                    row = await self._checkpoint(connection)
+                    rows = await read_open_rows(connection)
+                break
+            except Unavailable as error:
+                log.warning("start_waits", error=str(error))
+                await asyncio.sleep(0.2)
+        self._projection.restore(rows)
+        self._generation = row["generation"]
+        feed = Feed(
+            self._log, Follower(self._bus, self._shard, 1), row["position"], bytes(row["digest"])
         )
-        await _wait_for_log(connection)
-        await end_of_log(self._bus, self._log, self._shard)
-        await ensure_tables(connection, READ_SCHEMA)
+        events = await feed.catch_up()
+        while events:
+            await self._fold(events, feed)
+            # The end is never reached under load: the stream has what is left, and look-ups wait.
+            events = await feed.catch_up() if len(events) == READ_BATCH else []
+        follower = Follower(self._bus, self._shard, feed.position + 1)
+        log.info("caught_up", position=feed.position)
+        return Feed(self._log, follower, feed.position, feed.digest), follower
+
+    async def _checkpoint(self, connection: Connection) -> Record:
         row = await connection.fetchrow(
             "INSERT INTO checkpoint (shard, position, digest, generation) VALUES ($1, 0, $2, 0) "
             "ON CONFLICT (shard) DO UPDATE SET shard = excluded.shard "
@@ -76,17 +111,7 @@ class Projector:
             GENESIS,
         )
         assert row is not None, "INSERT .. RETURNING returns a row"
-        self._projection.restore(await read_open_rows(connection))
-        await connection.close()
-        self._generation = row["generation"]
-        feed = Feed(
-            self._log, Follower(self._bus, self._shard, 1), row["position"], bytes(row["digest"])
-        )
-        while events := await feed.catch_up():
-            await self._fold(events, feed)
-        follower = Follower(self._bus, self._shard, feed.position + 1)
-        log.info("caught_up", position=feed.position)
-        return Feed(self._log, follower, feed.position, feed.digest), follower
+        return row
 
     async def run(self, feed: Feed) -> None:
         """Fold what comes, forever."""
@@ -104,6 +129,7 @@ class Projector:
 
     async def close(self) -> None:
         await self._database.close()
+        await self._log_database.close()
 
     async def _fold(self, events: list[Event], feed: Feed) -> None:
         if not events:

@@ -25,18 +25,19 @@ async def main(service: Service) -> None:
     await migrate(connection)
     await connection.close()
     bus = await Bus.connect(settings.nats_url, f"scheduler-{settings.instance}")
-    lock = ShardLock(settings.database_url, "scheduler", settings.shard)
+    lock = ShardLock(settings.database_url, "scheduler", settings.shard, settings.lease_s)
     database = Database(settings.database_url, name="scheduler")
     relay_database = Database(settings.database_url, name="scheduler-relay")
     snapshot_database = Database(settings.database_url, name="scheduler-snapshot")
     try:
         event_log = EventLog(database, settings.shard)
-        standby = Standby(bus, event_log, settings.shard)
+        relay_log = EventLog(relay_database, settings.shard)
+        standby = Standby(bus, event_log, relay_log, settings.shard)
         if not await lock.acquire(service.stopping, standby.follow):
             return
         reach("scheduler.lock_taken")
         state = await standby.take_over()
-        relay = Relay(bus, EventLog(relay_database, settings.shard), settings, state)
+        relay = Relay(bus, relay_log, settings, state)
         leases = Leases(settings.lease_s, asyncio.get_running_loop().time)
         timers = Timers(state, settings.event_retention_s / 2)
         writer = Writer(bus, event_log, relay, leases, timers, settings, state)
@@ -56,6 +57,8 @@ async def main(service: Service) -> None:
             bus.wait_closed(),
         )
         await relay.drain()
+        # The next one goes on now; a snapshot may take seconds.
+        await lock.release()
         await snapshots.last()
     finally:
         await bus.close()

@@ -25,6 +25,8 @@ from millstream.core.state import State
 log = structlog.get_logger(__name__)
 
 TIDY_EVERY_S = 3600.0
+# Lanes that are made beside each other.
+MOST_AT_ONCE = 50
 
 
 class Lanes:
@@ -59,10 +61,11 @@ class Lanes:
         """Create the consumers of those of these lanes, and of the missing ones, that have none,
         and tell the workers, who ask for what they missed when they connect."""
         new = sorted({*lanes, *self._missing} - self._made)
-        for lane in new:
-            await ensure_lane(self._bus, self._shard, lane)
-            self._made.add(lane)
-            self._missing.discard(lane)
+        for first in range(0, len(new), MOST_AT_ONCE):
+            some = new[first : first + MOST_AT_ONCE]
+            await asyncio.gather(*(ensure_lane(self._bus, self._shard, lane) for lane in some))
+            self._made.update(some)
+            self._missing.difference_update(some)
         announced = [lane for lane in new if asks(lane)]
         if announced:
             self._bus.send(lane_subject(self._shard), msgspec.json.encode(announced))

@@ -182,8 +182,10 @@ class Relay:
         self._error = None
         self._generation += 1
         self._late_until = self._committed
-        await provision(self._bus, self._settings)
-        end = await stream_state(self._bus, events_stream(self._shard))
+        _, end = await asyncio.gather(
+            provision(self._bus, self._settings),
+            stream_state(self._bus, events_stream(self._shard)),
+        )
         if end is None:
             # The state may be ahead of the log, by what is decided and not committed yet.
             first = min(self._state.oldest_ready() or self._committed + 1, self._committed + 1)
@@ -193,6 +195,8 @@ class Relay:
         else:
             last = int(end["last_seq"])
             await self._check_history(last, int(end["messages"]))
+        if len(self._pending) <= MOST_KEPT:
+            self._has_room.set()
         await self._lanes.recover()
         self._acked = self._published = last
         self._flying_bytes = 0

@@ -24,15 +24,17 @@ log = structlog.get_logger(__name__)
 
 RETRY_AFTER_S = 0.2
 MOST_UNFOLDED = 1000
+WARM_EVERY_S = 5.0
 
 
 class Standby:
     """A scheduler that waits. ``follow`` keeps its state at the end of the log; whatever that has
-    reached, ``take_over`` completes it."""
+    reached, ``take_over`` completes it. ``relay_log``: what is to be ready besides."""
 
-    def __init__(self, bus: Bus, event_log: EventLog, shard: int) -> None:
+    def __init__(self, bus: Bus, event_log: EventLog, relay_log: EventLog, shard: int) -> None:
         self._bus = bus
         self._log = event_log
+        self._relay_log = relay_log
         self._shard = shard
         self._state: State | None = None
         # What our own code failed on, in the log: its run or its DAG is put aside by whoever is
@@ -48,17 +50,29 @@ class Standby:
                 log.warning("standby_waits", error=str(error))
                 await asyncio.sleep(RETRY_AFTER_S)
         state = self._state
+        log.info("following", position=state.position)
         follower = Follower(self._bus, self._shard, state.position + 1)
         feed = Feed(self._log, follower, state.position, state.digest)
-        following = asyncio.create_task(follower.run())
+        beside = [asyncio.create_task(each) for each in (follower.run(), self._keep_warm())]
         try:
             while True:
                 for event in await feed.take():
                     self._fold(state, event)
                 state.digest = feed.digest
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+
+    async def _keep_warm(self) -> None:
+        """Have the connections, and what Postgres must know of a commit, when they are needed."""
+        while True:
+            try:
+                await self._log.warm()
+                await self._relay_log.read(0, 0, last=0)
+            except Unavailable as error:
+                log.debug("not_warm", error=str(error))
+            await asyncio.sleep(WARM_EVERY_S)
 
     async def take_over(self) -> State:
         """The state at the end of the log, in a new epoch. Waits for Postgres as long as it takes.

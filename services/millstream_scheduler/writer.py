@@ -51,6 +51,7 @@ from millstream.core.wire import canonical_bytes, chain_digest, published_bytes,
 from millstream_scheduler.admission import UNKNOWN, Sender, admit, id_of, read_sender
 from millstream_scheduler.leases import Leases
 from millstream_scheduler.past_runs import PastRuns
+from millstream_scheduler.reclaim import Reclaim
 from millstream_scheduler.relay import Relay, Settlement
 from millstream_scheduler.secrets import secret_of
 from millstream_scheduler.timers import Timers
@@ -133,6 +134,7 @@ class Writer:
         self._puller = Puller(
             bus, INBOX, scheduler_consumer(settings.shard), self._on_message, relay.disturb
         )
+        self._reclaim = Reclaim(bus, settings.shard)
         leases.restore(state)
 
     def submit_own(self, command: TimerCommand) -> None:
@@ -143,7 +145,7 @@ class Writer:
     async def pull(self) -> None:
         """Keep INBOX messages coming, as many as there is room for."""
         self._tune()
-        await self._puller.run()
+        await asyncio.gather(self._puller.run(), self._reclaim.run())
 
     async def run(self) -> None:
         """Decide and commit, forever. Raises Fenced when another writer took over."""
@@ -165,6 +167,8 @@ class Writer:
         self._usual_batch += (len(self._inbox) - self._usual_batch) / 4
 
     def _on_message(self, delivery: Delivery) -> None:
+        if self._reclaim.is_running:
+            self._reclaim.note(delivery)
         self._inbox.append(delivery)
         self._inbox_bytes += len(delivery.data)
         self._arrived.set()

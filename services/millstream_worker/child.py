@@ -42,6 +42,7 @@ from millstream_worker.frames import (
     Done,
     Fetched,
     FromChild,
+    Imported,
     Mask,
     Pulled,
     Question,
@@ -298,6 +299,7 @@ def main() -> None:
     connection = socket.socket(fileno=int(sys.argv[1]))
     connection.setblocking(True)
     os.set_inheritable(connection.fileno(), False)
+    connection.sendall(encode_frame(Imported()))
     serve(connection, Path(sys.argv[3]))
 
 

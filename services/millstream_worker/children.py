@@ -28,6 +28,7 @@ from millstream_worker.frames import (
     Fired,
     FrameReader,
     FromChild,
+    Imported,
     Mask,
     Printed,
     Question,
@@ -157,6 +158,7 @@ class Child:
         self._lost = ""
         self._killed: set[int] = set()
         self._asking: set[asyncio.Future[None]] = set()
+        self._has_imported = asyncio.Event()
         # Told of the process, so that it ends also when this one cannot see to it.
         self.guarding: Guarding | None = None
 
@@ -233,6 +235,10 @@ class Child:
         finally:
             self._answer = self._on_output = self._done = None
 
+    async def imported(self) -> None:
+        """Until it begins an attempt at once; or will begin none."""
+        await self._has_imported.wait()
+
     def kill(self) -> None:
         """End the process and all that it started, now."""
         self._is_killed = True
@@ -304,6 +310,8 @@ class Child:
             case Mask(values=values):
                 self.masker.add(values)
                 self.write(Told())
+            case Imported():
+                self._has_imported.set()
             case Fired() | Said() | Asked() | Printed() | Ended():
                 pass  # the words of another kind of process
             case _:
@@ -323,6 +331,7 @@ class Child:
             self._link.transport.write(encode_frame(message))
 
     def _on_lost(self) -> None:
+        self._has_imported.set()
         # The process may live on with its end closed: it is of no use any more.
         if self._is_running:
             asyncio.get_running_loop().call_later(LOST_S, self._end_lost)
@@ -423,6 +432,14 @@ class Children:
             if self._is_closed:
                 child.kill()
             self._idle.append(child)
+
+    async def imported(self, timeout_s: float) -> None:
+        """Until the free ones begin an attempt at once, but no longer than that."""
+        waiting = [asyncio.ensure_future(child.imported()) for child in self._idle]
+        if waiting:
+            await asyncio.wait(waiting, timeout=timeout_s)
+        for each in waiting:
+            each.cancel()
 
     async def acquire(self, bundle: str, python: str = "", fresh: bool = False) -> Child:
         """A child for a bundle ("": none needed) under an interpreter ("": the worker's own): one

@@ -198,6 +198,10 @@ class Printed(msgspec.Struct, frozen=True, tag_field="kind", tag="printed"):
     data: bytes
 
 
+class Imported(msgspec.Struct, frozen=True, tag_field="kind", tag="imported"):
+    """The process has imported what every attempt needs, and begins what it is given at once."""
+
+
 class Done(msgspec.Struct, frozen=True, tag_field="kind", tag="done"):
     """The attempt is over. ``spent``: why the process can run no other one; ``memory``: what it
     holds now, in bytes (0: not measured)."""
@@ -217,7 +221,7 @@ class Ended(msgspec.Struct, frozen=True, tag_field="kind", tag="ended"):
 
 
 ToChild = Run | Answer | RunTrigger | CancelTrigger | Answered | RunTask | StopTask
-FromChild = Question | Done | Fired | Said | Asked | Printed | Ended
+FromChild = Question | Imported | Done | Fired | Said | Asked | Printed | Ended
 
 _encoder = msgspec.json.Encoder()
 to_child_decoder: msgspec.json.Decoder[ToChild] = msgspec.json.Decoder(ToChild)

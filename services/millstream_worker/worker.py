@@ -56,6 +56,8 @@ log = structlog.get_logger(__name__)
 
 STILL_WORKING_S = 2.0
 LOGS_GRACE_S = 2.0
+# How long the first processes may import what every task needs.
+WARM_S = 15.0
 MOST_STOPPED = 10_000
 # In a drain: for stopping what does not end by itself, and for the receipts of the last reports.
 MOST_STOP_S = 3.0
@@ -137,6 +139,8 @@ class Worker:
         await self._bus.listen(event_subject(shard, "TaskStopped", "*"), self._on_stopped)
         await self._bus.listen(closed_subject(me), self._on_closed)
         await self.children.warm(self._slots)
+        # What it takes before would wait for it, while another worker could begin at once.
+        await self.children.imported(WARM_S)
         log.info("worker_started", slots=self._slots, queues=self._settings.queues, spooled=left)
         self.intake.tune()
 

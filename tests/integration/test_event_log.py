@@ -427,7 +427,7 @@ async def test_refusals_are_kept_whatever_they_say(servers: RunningServers) -> N
 
 async def test_the_second_waits_for_the_lock_until_the_first_dies(servers: RunningServers) -> None:
     first, second, elsewhere = (
-        ShardLock(servers.database_url, "tester", shard) for shard in (7, 7, 8)
+        ShardLock(servers.database_url, "tester", shard, 2.0) for shard in (7, 7, 8)
     )
     stopping = asyncio.Event()
     async with asyncio.timeout(20):
@@ -453,7 +453,7 @@ async def test_the_second_waits_for_the_lock_until_the_first_dies(servers: Runni
 
 
 async def test_who_waits_for_the_lock_can_be_stopped(servers: RunningServers) -> None:
-    first, second = (ShardLock(servers.database_url, "stopped", 7) for _ in range(2))
+    first, second = (ShardLock(servers.database_url, "stopped", 7, 15.0) for _ in range(2))
     stopping = asyncio.Event()
     async with asyncio.timeout(20):
         assert await first.acquire(stopping)

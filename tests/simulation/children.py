@@ -82,6 +82,9 @@ class SimulatedChild:
     async def start(self) -> None:
         await asyncio.sleep(0.02)
 
+    async def imported(self) -> None:
+        pass
+
     async def run(self, run: Run, answer: Any, on_output: Any) -> Done:
         if self._is_killed:
             raise ChildDied("the task's process ended before the task began")

@@ -46,6 +46,9 @@ class SimulatedEventLog(EventLog):
     async def raise_epoch(self) -> Head:
         return await self._server.do(self._server.raise_epoch)
 
+    async def warm(self) -> None:
+        await self._server.do(lambda: None)
+
     async def head(self) -> Head:
         return await self._server.do(self._server.head)
 
@@ -187,7 +190,7 @@ class SimulatedLock:
 
     server: Server
 
-    def __init__(self, url: str, role: str, shard: int) -> None:
+    def __init__(self, url: str, role: str, shard: int, lease_s: float) -> None:
         self._role = role
         process = PROCESS.get()
         assert process is not None

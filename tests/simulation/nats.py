@@ -454,10 +454,24 @@ class Broker:
             found = self.streams.get(call[15:])
             names = list(found.consumers) if found else []
             answer = {"consumers": names, "total": len(names), "offset": 0, "limit": 1024}
+        elif call.startswith("CONSUMER.INFO."):
+            answer = self._consumer_info(*call[14:].split(".", 1))
         else:
             answer = self._stream_call(verb, rest, body)
         if reply:
             self.deliver(reply, "", json.dumps(answer).encode(), b"")
+
+    def _consumer_info(self, stream_name: str, name: str) -> dict[str, Any]:
+        stream = self.streams.get(stream_name)
+        consumer = stream.consumers.get(name) if stream else None
+        if consumer is None:
+            return _failure(404, 10014, "consumer not found")
+        last = consumer.next_seq - 1
+        return {
+            "num_ack_pending": len(consumer.pending),
+            "ack_floor": {"stream_seq": min(consumer.pending, default=last + 1) - 1},
+            "delivered": {"stream_seq": last, "consumer_seq": consumer.delivered},
+        }
 
     def _stream_call(self, verb: str, name: str, body: dict[str, Any]) -> dict[str, Any]:
         stream = self.streams.get(name)

@@ -65,6 +65,8 @@ class ReadConnection:
             await self.server.do(self._commit)
 
     async def execute(self, query: str, *arguments: Any) -> str:
+        if query == "SELECT 1":
+            return await self.server.do(lambda: query)
         assert query.startswith("UPDATE checkpoint"), query
         _, position, digest, generation, before = arguments
         checkpoint = self.server.tables.checkpoint

@@ -243,7 +243,6 @@ def replaced(stage: Stage) -> Iterator[None]:
         names.append((scheduler, name, value))
     projector = millstream_projector.projector
     for name, value in (
-        ("connect_patiently", nothing),
         ("_wait_for_log", nothing),
         ("ensure_tables", nothing),
         ("Database", event_log.SimulatedDatabase),

@@ -127,6 +127,16 @@ class EventLog:
         if head.position < position:
             raise StoreBehindStream(head.position, position)
 
+    async def warm(self) -> None:
+        """Connect, and have the statements of a writer and of a reader planned: an append that no
+        fence lets through, of nothing, and a read of nothing."""
+        async with self._database.use() as connection:
+            await connection.execute(
+                _APPEND, self._shard, -1, -1, 0, GENESIS, *([] for _ in range(14))
+            )
+        await self.read(0, 0)
+        await self.read(0, 0, last=0)
+
     async def append(
         self,
         epoch: int,

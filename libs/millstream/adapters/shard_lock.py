@@ -1,7 +1,9 @@
 """Which of several processes is the active one: a Postgres advisory lock on a connection of its
 own.
 
-The lock elects; it does not protect. What protects is the epoch that each commit checks.
+The lock elects; it does not protect. What protects is the epoch that each commit checks. So it may
+be taken from a process that says nothing for a lease: from one that stands still, or whose machine
+is gone without a word, which Postgres would otherwise wait for, for hours.
 """
 
 from __future__ import annotations
@@ -19,16 +21,18 @@ from millstream.core.errors import Fenced, Unavailable
 
 log = structlog.get_logger(__name__)
 
-CHECK_EVERY_S = 5.0
+CHECKS_PER_LEASE = 4
 WAIT_STEP_S = 20.0
 
 
 class ShardLock:
-    """The lock for one role on one shard."""
+    """The lock for one role on one shard. Postgres ends the session of a holder that is silent for
+    ``lease_s``."""
 
-    def __init__(self, url: str, role: str, shard: int) -> None:
+    def __init__(self, url: str, role: str, shard: int, lease_s: float) -> None:
         self._url = url
         self._role = role
+        self._lease_s = lease_s
         self._keys = (zlib.crc32(f"millstream/{role}".encode()) - 2**31, shard)
         self._connection: asyncpg.Connection | None = None
         self._is_waiting = asyncio.Event()
@@ -65,6 +69,7 @@ class ShardLock:
         while True:
             connection = await connect_patiently(self._url, name=f"{self._role}-lock")
             try:
+                await self._set_lease(connection)
                 if not await connection.fetchval(
                     "SELECT pg_try_advisory_lock($1, $2)", *self._keys
                 ):
@@ -82,13 +87,20 @@ class ShardLock:
                 connection.terminate()
                 await asyncio.sleep(0.2)
 
+    async def _set_lease(self, connection: asyncpg.Connection) -> None:
+        await connection.execute(
+            f"SET idle_session_timeout = '{int(self._lease_s * 1000)}ms'; "
+            "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; "
+            "SET tcp_keepalives_count = 3"
+        )
+
     async def keep(self, check_log: Callable[[], Awaitable[None]] | None = None) -> None:
         """Watch the connection; when it was lost, take the lock again. ``check_log`` is asked then:
         the server may be another one, a standby that was promoted, and it raises if that does not
         hold what this process knows to be committed. Raises :class:`Fenced` if another process has
         the lock by then. Never returns."""
         while True:
-            await asyncio.sleep(CHECK_EVERY_S)
+            await asyncio.sleep(self._lease_s / CHECKS_PER_LEASE)
             if self._connection is not None:
                 try:
                     await self._connection.execute("SELECT 1")
@@ -98,6 +110,7 @@ class ShardLock:
                     self._connection = None
             try:
                 connection = await connect(self._url, name=f"{self._role}-lock")
+                await self._set_lease(connection)
                 held = await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *self._keys)
             except (Unavailable, *AWAY):
                 continue

@@ -3,6 +3,7 @@ them."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import structlog
@@ -96,6 +97,10 @@ async def provision(bus: Bus, settings: Settings) -> None:
 
     EVENTS is the relay's to create, since only the log knows its first sequence.
     """
+    await asyncio.gather(_ensure_inbox(bus, settings), _ensure_logs(bus, settings))
+
+
+async def _ensure_inbox(bus: Bus, settings: Settings) -> None:
     await _ensure_stream(
         bus,
         {
@@ -105,20 +110,6 @@ async def provision(bus: Bus, settings: Settings) -> None:
             "storage": "file",
             "discard": "new",
             "max_bytes": settings.inbox_max_bytes,
-            "num_replicas": settings.stream_replicas,
-        },
-    )
-    await _ensure_stream(
-        bus,
-        {
-            "name": LOGS,
-            "subjects": ["ms.log.>"],
-            "retention": "limits",
-            "storage": "file",
-            "discard": "old",
-            "max_bytes": settings.stream_max_bytes,
-            "max_age": LOG_RETENTION_S * _SECOND,
-            "allow_direct": True,
             "num_replicas": settings.stream_replicas,
         },
     )
@@ -132,6 +123,23 @@ async def provision(bus: Bus, settings: Settings) -> None:
             "ack_wait": INBOX_ACK_WAIT_S * _SECOND,
             "max_ack_pending": MOST_UNACKNOWLEDGED,
             "max_deliver": -1,
+        },
+    )
+
+
+async def _ensure_logs(bus: Bus, settings: Settings) -> None:
+    await _ensure_stream(
+        bus,
+        {
+            "name": LOGS,
+            "subjects": ["ms.log.>"],
+            "retention": "limits",
+            "storage": "file",
+            "discard": "old",
+            "max_bytes": settings.stream_max_bytes,
+            "max_age": LOG_RETENTION_S * _SECOND,
+            "allow_direct": True,
+            "num_replicas": settings.stream_replicas,
         },
     )
 
@@ -167,20 +175,24 @@ def lane_consumers(lane: str) -> list[tuple[str, str]]:
 async def ensure_lane(bus: Bus, shard: int, lane: str) -> None:
     """Create the consumers from which the workers of a lane pull, where they do not exist: of a
     queue's plain lane also the one for its triggers, which ask for nothing."""
-    for event_type, name in lane_consumers(lane):
-        await _ensure_consumer(
-            bus,
-            events_stream(shard),
-            {
-                "durable_name": name,
-                "filter_subject": event_subject(shard, event_type, lane),
-                "ack_policy": "explicit",
-                "ack_wait": READY_ACK_WAIT_S * _SECOND,
-                "max_ack_pending": MOST_UNACKNOWLEDGED,
-                "max_deliver": -1,
-                "deliver_policy": "all",
-            },
+    await asyncio.gather(
+        *(
+            _ensure_consumer(
+                bus,
+                events_stream(shard),
+                {
+                    "durable_name": name,
+                    "filter_subject": event_subject(shard, event_type, lane),
+                    "ack_policy": "explicit",
+                    "ack_wait": READY_ACK_WAIT_S * _SECOND,
+                    "max_ack_pending": MOST_UNACKNOWLEDGED,
+                    "max_deliver": -1,
+                    "deliver_policy": "all",
+                },
+            )
+            for event_type, name in lane_consumers(lane)
         )
+    )
 
 
 async def consumer_names(bus: Bus, shard: int) -> set[str]:

@@ -1,0 +1,1 @@
+"""Two of every service on one set of servers, killed and restarted under load."""
