@@ -44,6 +44,9 @@ class FakeLog:
 
     raise_epoch = head
 
+    async def warm(self) -> None:
+        """Nothing to be ready for."""
+
     async def read(self, first: int, limit: int = 2000, *, last: int | None = None) -> list[Stored]:
         return self.rows[first - 1 : last][:limit]
 
@@ -81,7 +84,7 @@ def test_a_log_that_does_not_hold_what_was_followed_is_refused(
     monkeypatch.setattr(feed, "IDLE_CHECK_S", 0.01)
     log: Any = FakeLog(BEFORE)
     bus: Any = NoBus()
-    standby = Standby(bus, log, 0)
+    standby = Standby(bus, log, log, 0)
 
     async def play() -> State:
         following = asyncio.create_task(standby.follow())
