@@ -16,6 +16,8 @@ from failover.rolling import restart_all
 from integration.running_stack import RunningStack
 from integration.verify import verify_log
 
+# Eight processes are started and restarted, beside whatever else the machine does.
+pytestmark = pytest.mark.timeout(400)
 LEASE_S = 4.0
 # Nothing is measured on a machine that runs other tests: this is far from what is aimed at, and far
 # from what waiting for an acknowledgement or a lease to run out would take.
@@ -67,7 +69,7 @@ def test_the_active_one_stands_still_and_comes_back(deployment: Deployment) -> N
 
 
 def test_a_rolling_restart(deployment: Deployment) -> None:
-    with loaded(deployment, "rolling") as (_, load):
+    with loaded(deployment, "rolling", rows=2) as (_, load):
         restart_all(deployment, load, 0.5, each=1)
 
 
