@@ -12,7 +12,7 @@ import asyncpg
 import nats
 
 from crash.crash_stack import LEASE_S, RUN_S, SLOTS, CrashStack, Played, begin, check_run, settle
-from integration.running_stack import assert_success
+from integration.running_stack import assert_success, eventually
 from integration.verify import verify_events
 from millstream.client import Client
 
@@ -98,6 +98,29 @@ def look_while_stopped(stack: CrashStack, name: str) -> None:
         deadline = time.monotonic() + 1
         while (ends := asyncio.run(_ends(stack)))[0] <= ends[1]:
             assert time.monotonic() < deadline, f"{name}: log and stream end at {ends}"
+
+
+def check_nothing_left(stack: CrashStack) -> None:
+    """What was pulled was acknowledged, sooner or later: INBOX is empty, and so is what workers
+    pull."""
+    eventually("nothing is left to be pulled", lambda: not asyncio.run(_left(stack)), 30)
+
+
+async def _left(stack: CrashStack) -> list[str]:
+    client = await nats.connect(stack.nats_url)
+    try:
+        jetstream = client.jetstream()
+        info = await jetstream.stream_info("INBOX")
+        left = [f"{info.state.messages} in INBOX"] if info.state.messages else []
+        left += [
+            f"{consumer.name}: {consumer.num_ack_pending} and {consumer.num_pending}"
+            for consumer in await jetstream.consumers_info("EVENTS_0")
+            # The others are those of followers, and are left to the server when these die.
+            if consumer.config.durable_name and (consumer.num_ack_pending or consumer.num_pending)
+        ]
+        return left
+    finally:
+        await client.close()
 
 
 async def _ends(stack: CrashStack) -> tuple[int, int]:

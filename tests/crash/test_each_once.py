@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from crash.cases import check_nothing_left
 from crash.crash_stack import (
     DAG_FILE,
-    RUN_S,
     SLOTS,
     CrashStack,
     Played,
@@ -39,11 +39,13 @@ RAISED = {
     **{"worker.spooled": 33, "worker.reported": 12},
 }
 AT_ONCE = 3
+# Twelve restarts may meet in one run, on a machine that has much else to do.
+PATIENCE_S = 200.0
 MOST_ROUNDS = 5
 
 
 @pytest.mark.integration
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_all_in_one_stack(new_stack: Callable[[], CrashStack]) -> None:
     assert sorted(OCCURRENCES) == sorted(NAMES)
     stack = new_stack()
@@ -52,6 +54,7 @@ def test_all_in_one_stack(new_stack: Callable[[], CrashStack]) -> None:
     played = []
     for action, occurrences in (("kill", OCCURRENCES), ("raise", RAISED)):
         played += play_all(stack, client, action, occurrences)
+    check_nothing_left(stack)
     log = verify_log(stack)
     apart = sum(check_run(log, each) for each in played)
     names = [*OCCURRENCES, *RAISED]
@@ -67,7 +70,7 @@ def play_all(
     for _ in range(MOST_ROUNDS):
         runs = [begin(stack, client) for _ in range(AT_ONCE)]
         for each in runs:
-            assert_success(client, each.run, RUN_S)
+            assert_success(client, each.run, PATIENCE_S)
         played += runs
         if all(stack.fired(name) for name in occurrences):
             break

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from crash.cases import ACTIONS, OCCURRENCES, Case, play, usual_times
+from crash.cases import ACTIONS, OCCURRENCES, Case, check_nothing_left, play, usual_times
 from crash.crash_stack import DAG_FILE, CrashStack
 from integration.verify import verify_log
 from millstream.adapters.failpoints import NAMES
@@ -38,6 +38,7 @@ def test_a_failpoint(new_stack: Callable[[], CrashStack], name: str) -> None:
         print(f"{name} {action} {occurrence}: {time.monotonic() - began:.1f} s", flush=True)
     if stack is not None:
         verify_log(stack)
+        check_nothing_left(stack)
     assert not failures, "\n\n".join(failures)
 
 
