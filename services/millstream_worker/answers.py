@@ -45,7 +45,10 @@ from millstream_worker.tools import Tools
 log = structlog.get_logger(__name__)
 
 LOOKUP_TIMEOUT_S = 2.0
-LOOKUP_TRIES = 30
+# For so long the projector may be away before a task fails for it. Not in tries: that nobody
+# listens is known at once.
+LOOKUP_PATIENCE_S = 60.0
+LOOKUP_PAUSE_S = 0.2
 
 _conf_decoder = msgspec.json.Decoder(ConfAnswer)
 
@@ -202,9 +205,12 @@ class Answers:
     async def _look_up(self, what: str, question: bytes) -> bytes:
         """Ask the projector, patiently: it may be restarting."""
         subject = lookup_subject(self._tools.shard, what)
-        for _ in range(LOOKUP_TRIES - 1):
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + LOOKUP_PATIENCE_S
+        while True:
             try:
                 return await self._tools.bus.ask(subject, question, LOOKUP_TIMEOUT_S)
             except Unavailable:
-                await asyncio.sleep(0.2)
-        return await self._tools.bus.ask(subject, question, LOOKUP_TIMEOUT_S)
+                if loop.time() > deadline:
+                    raise
+            await asyncio.sleep(LOOKUP_PAUSE_S)
