@@ -36,6 +36,17 @@ def cluster_stack(
         stack.down()
 
 
+@pytest.fixture(scope="class")
+def postgres_pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresPair]:
+    """A primary with a synchronous standby for the tests of a class."""
+    made = PostgresPair(tmp_path_factory.mktemp("pair") / "a pair")
+    try:
+        made.start(is_synchronous=True)
+        yield made
+    finally:
+        made.stop()
+
+
 MakePair = Callable[[bool], tuple[PostgresPair, ClusterStack]]
 
 

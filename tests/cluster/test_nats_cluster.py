@@ -40,15 +40,12 @@ def lost_node(cluster: NatsCluster, which: str) -> Node:
             return cluster.follower(EVENTS)
 
 
-WHICH = (
-    "stream leader",
-    pytest.param("meta leader", marks=pytest.mark.soak),
-    pytest.param("follower", marks=pytest.mark.soak),
-)
-
-
+@pytest.mark.soak
+@pytest.mark.timeout(600)
 class TestLostServers:
-    @pytest.mark.parametrize("which", WHICH)
+    """The leader of the stream is also killed in ``test_both.py``, always."""
+
+    @pytest.mark.parametrize("which", ["stream leader", "meta leader", "follower"])
     def test_killed_and_back(
         self, nats_cluster: NatsCluster, cluster_stack: ClusterStack, which: str
     ) -> None:
@@ -61,8 +58,6 @@ class TestLostServers:
         victim.start()
         nats_cluster.wait_healthy()
 
-    @pytest.mark.soak
-    @pytest.mark.timeout(600)
     def test_its_store_is_gone(
         self, nats_cluster: NatsCluster, cluster_stack: ClusterStack
     ) -> None:
@@ -77,8 +72,6 @@ class TestLostServers:
         load.assert_all_succeed()
         verify_log(cluster_stack)
 
-    @pytest.mark.soak
-    @pytest.mark.timeout(600)
     def test_one_after_the_other_is_restarted(
         self, nats_cluster: NatsCluster, cluster_stack: ClusterStack
     ) -> None:
@@ -92,8 +85,6 @@ class TestLostServers:
         load.assert_all_succeed()
         verify_log(cluster_stack)
 
-    @pytest.mark.soak
-    @pytest.mark.timeout(600)
     @pytest.mark.parametrize("which", ["stream leader", "meta leader", "follower"])
     def test_cut_off_from_the_others(
         self, nats_cluster: NatsCluster, cluster_stack: ClusterStack, which: str
@@ -110,8 +101,6 @@ class TestLostServers:
         load.assert_all_succeed()
         verify_log(cluster_stack)
 
-    @pytest.mark.soak
-    @pytest.mark.timeout(600)
     def test_two_of_three(
         self, nats_cluster: NatsCluster, cluster_stack: ClusterStack, tmp_path: Path
     ) -> None:
@@ -126,8 +115,6 @@ class TestLostServers:
         assert_success(client, run, 120)
         verify_success(cluster_stack, run.run_id)
 
-    @pytest.mark.soak
-    @pytest.mark.timeout(600)
     def test_all_three_lose_what_they_acknowledged(
         self, nats_cluster: NatsCluster, cluster_stack: ClusterStack
     ) -> None:
@@ -144,8 +131,6 @@ class TestLostServers:
         load.assert_all_succeed()
         verify_log(cluster_stack)
 
-    @pytest.mark.soak
-    @pytest.mark.timeout(600)
     def test_all_three_lose_everything(
         self, nats_cluster: NatsCluster, cluster_stack: ClusterStack
     ) -> None:

@@ -2,144 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime
 
-import asyncpg
-import msgspec
 import pytest
 
 from cluster.cluster_stack import ClusterStack
 from cluster.conftest import MakePair
 from cluster.load import Load
-from cluster.postgres_pair import PostgresPair, Server
 from integration.running_stack import eventually
 from integration.verify import verify_log
-from millstream.adapters.event_log import EventLog, Stored
-from millstream.adapters.postgres import Database, migrate
 from millstream.adapters.service import EXIT_FATAL
-from millstream.core.errors import MillstreamError, Unavailable
-from millstream.core.wire import GENESIS, Record, canonical_bytes, chain_digest
-
-SHARD = 7
-
-
-@pytest.fixture(scope="class")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresPair]:
-    made = PostgresPair(tmp_path_factory.mktemp("pair") / "a pair")
-    try:
-        made.start(is_synchronous=True)
-        yield made
-    finally:
-        made.stop()
-
-
-def one_event(epoch: int) -> list[Stored]:
-    record = Record(
-        1, epoch, "EpochBegan", "", "", "", "", (), 0, "test", "epoch/1", "",
-        datetime.now(UTC), msgspec.Raw(b"{}"),
-    )  # fmt: skip
-    return [Stored(record, chain_digest(GENESIS, canonical_bytes(record)))]
-
-
-class TestSynchronous:
-    """In this order: the last test promotes the standby."""
-
-    def test_a_commit_of_unknown_outcome_counts_when_the_standby_has_it(
-        self, pair: PostgresPair
-    ) -> None:
-        """A wait for the standby that is broken off leaves a commit that is to be seen, and that
-        would be lost with the primary."""
-        asyncio.run(self._break_off(pair))
-
-    async def _break_off(self, pair: PostgresPair) -> None:
-        database = Database(pair.url)
-        async with database.use() as connection:
-            await migrate(connection)
-        log = EventLog(database, SHARD)
-        head = await log.raise_epoch()
-        batch = one_event(head.epoch)
-        pair.standby.signal_all(signal.SIGSTOP)
-        try:
-            committing = asyncio.create_task(log.append(head.epoch, 0, batch))
-            await self._end_wait(pair.primary)
-            with pytest.raises(Unavailable):
-                await committing
-            assert (await log.head()).position == 1  # to be seen, on one server only
-            asking = asyncio.create_task(log.is_committed(head.epoch, 0, batch))
-            await self._sync_wait(pair.primary)
-            assert not asking.done()
-        finally:
-            pair.standby.signal_all(signal.SIGCONT)
-        assert await asking
-        await database.close()
-
-    async def _sync_wait(self, primary: Server) -> int:
-        """The pid of a commit that waits for the standby."""
-        async with asyncio.timeout(20):
-            connection = await asyncpg.connect(primary.url)
-            query = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-            while (pid := await connection.fetchval(query)) is None:
-                await connection.fetchval("SELECT pg_sleep(0.02)")
-            await connection.close()
-        return int(pid)
-
-    async def _end_wait(self, primary: Server) -> None:
-        pid = await self._sync_wait(primary)
-        connection = await asyncpg.connect(primary.url)
-        await connection.execute("SELECT pg_terminate_backend($1, 5000)", pid)
-        await connection.close()
-
-    def test_promoted_after_the_primary_was_killed(
-        self, pair: PostgresPair, pair_stack: ClusterStack
-    ) -> None:
-        """Nothing that was acknowledged is lost, and nobody has to do anything but promote."""
-        with Load(pair_stack) as load:
-            load.wait_for_more(2)
-            pair.primary.kill()
-            known = len(load.runs)
-            pair.promote()
-            load.wait_for_more(2)
-        assert len(load.runs) > known
-        load.assert_all_succeed()
-        verify_log(pair_stack)
-        self._assert_old_one_is_left_alone(pair, pair_stack)
-
-    def _assert_old_one_is_left_alone(self, pair: PostgresPair, stack: ClusterStack) -> None:
-        """It comes back as a primary of its own timeline, and can be written to by anybody."""
-        pair.primary.start()
-        before = pair.primary.ask(SHARD_ROW)
-        stack.wait_restarted("scheduler", stack.kill("scheduler"))
-        stack.wait_restarted("api", stack.kill("api"))
-        with Load(stack) as load:
-            pass
-        load.assert_all_succeed()
-        assert pair.primary.ask(SHARD_ROW) == before
-        pair.primary.kill()
-        verify_log(stack)
-
-
-SHARD_ROW = "SELECT epoch || ' ' || last_position FROM shard WHERE shard = 0"
-
-
-@pytest.fixture(scope="class")
-def pair_stack(
-    pair: PostgresPair, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ClusterStack]:
-    stack = ClusterStack(tmp_path_factory.mktemp("stack") / "a stack", postgres=pair)
-    try:
-        stack.up()
-        yield stack
-    finally:
-        stack.down()
-
-
-def refusals(stack: ClusterStack) -> int:
-    return stack.log("scheduler").count("STORE_BEHIND_STREAM")
+from millstream.core.errors import MillstreamError
 
 
 @pytest.mark.soak
