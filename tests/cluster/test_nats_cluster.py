@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -21,11 +23,11 @@ from integration.running_stack import (
     wait_for_event,
 )
 from integration.verify import verify_log, verify_success
-from millstream.adapters.bus import Bus
+from millstream.adapters.bus import Bus, JetStreamError
 from millstream.adapters.settings import Settings
 from millstream.adapters.streams import create_events, provision
 from millstream.client import Client, RunRef
-from millstream.core.errors import MillstreamError
+from millstream.core.errors import MillstreamError, Unavailable
 
 EVENTS = "EVENTS_0"
 
@@ -167,7 +169,7 @@ class TestMinority:
             nats.stop()
 
 
-class TestReplicas:
+class TestConnections:
     def test_streams_are_raised_and_never_lowered(self, nats_cluster: NatsCluster) -> None:
         asyncio.run(self._replicas(nats_cluster))
 
@@ -186,6 +188,54 @@ class TestReplicas:
                     assert info["config"]["num_replicas"] == found, stream
         finally:
             await bus.close()
+
+    def test_the_servers_that_the_cluster_names_get_the_credentials(
+        self, nats_cluster: NatsCluster
+    ) -> None:
+        async def play(bus: Bus) -> None:
+            nats_cluster.nodes[0].kill()
+            await until_it_answers(bus)
+            assert bus.server != address(nats_cluster.nodes[0])
+
+        asyncio.run(with_bus(nats_cluster.urls(0), play))
+        nats_cluster.nodes[0].start()
+        nats_cluster.wait_healthy()
+
+    def test_a_server_that_is_cut_off_is_left(self, nats_cluster: NatsCluster) -> None:
+        async def play(bus: Bus) -> None:
+            lost = next(node for node in nats_cluster.nodes if address(node) == bus.server)
+            nats_cluster.cut_off(lost)
+            async with asyncio.timeout(60):
+                while bus.server == address(lost) or not bus.is_connected:
+                    with contextlib.suppress(Unavailable, JetStreamError):
+                        await bus.jetstream("INFO", timeout_s=1.0)
+                    await asyncio.sleep(0.1)
+            await until_it_answers(bus)
+
+        asyncio.run(with_bus(nats_cluster.urls(), play))
+        nats_cluster.heal()
+        nats_cluster.wait_healthy()
+
+
+def address(node: Node) -> str:
+    return f"127.0.0.1:{node.port}"
+
+
+async def with_bus(url: str, play: Callable[[Bus], Awaitable[None]]) -> None:
+    bus = await Bus.connect(url, "tester")
+    try:
+        await play(bus)
+    finally:
+        await bus.close()
+
+
+async def until_it_answers(bus: Bus) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(Unavailable, JetStreamError):
+                await bus.jetstream("INFO", timeout_s=1.0)
+                return
+            await asyncio.sleep(0.1)
 
 
 def at_work(stack: RunningStack, folder: Path) -> tuple[Client, RunRef, Path]:

@@ -20,6 +20,8 @@ from millstream.adapters.bus import Bus, JetStreamError
 from millstream.adapters.bus_client import MALFORMED, BusClient, Delivery
 from millstream.adapters.follow import Follower
 from millstream.adapters.pull import Puller, read_meta
+from millstream.adapters.settings import InvalidSettings, Settings
+from millstream.adapters.streams import provision
 from millstream.core.errors import Unavailable
 from millstream.embedded.pids import identify, wait_until_gone
 from millstream.embedded.run import RunningServers
@@ -414,3 +416,9 @@ async def test_what_is_sent_without_a_connection_fails_at_once_and_is_never_deli
         bus.send("zombies", b"alive")
         await until("what is sent then is delivered", lambda: b"alive" in got)
         assert got == [b"alive"]
+
+
+async def test_replicas_need_a_cluster(servers: RunningServers) -> None:
+    async with connected(servers) as bus:
+        with pytest.raises(InvalidSettings, match="STREAM_REPLICAS=3, but NATS is a single server"):
+            await provision(bus, Settings(stream_replicas=3))

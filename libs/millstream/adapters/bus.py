@@ -120,6 +120,11 @@ class Bus:
         return bool(self._client.is_connected)
 
     @property
+    def server(self) -> str:
+        """Host and port of the server that it is or was connected to."""
+        return self._client.connected_server
+
+    @property
     def seconds_away(self) -> float:
         """For how long there has been no connection; 0 while there is one."""
         return 0.0 if self.is_connected else time.monotonic() - self._last_connected
@@ -259,7 +264,7 @@ class Bus:
                     if error.err_code != CLUSTER_NOT_AVAILABLE:
                         return
                 await asyncio.sleep(PROBE_PAUSE_S)
-            log.warning("nats_server_without_cluster", server=self._client.connected_server)
+            log.warning("nats_server_without_cluster", server=self.server)
             await self._client.force_reconnect()
         finally:
             self._probing = None
