@@ -57,10 +57,10 @@ RUBBISH = (
 class TestNats:
     """One stack for all of them, which each leaves able to go on."""
 
-    @pytest.mark.parametrize("times", [1, pytest.param(6, marks=pytest.mark.soak)])
-    def test_killed_at_any_moment(self, class_stack: RunningStack, times: int) -> None:
-        with under_load(class_stack, f"killed_{times}") as load:
-            for _ in range(times):
+    @pytest.mark.soak  # test_faults.py always kills it once, and wipes it once while it is down
+    def test_killed_at_any_moment(self, class_stack: RunningStack) -> None:
+        with under_load(class_stack, "killed") as load:
+            for _ in range(6):
                 class_stack.wait_restarted("nats", class_stack.kill("nats"))
                 load.wait_for_more(1)
 
@@ -87,6 +87,7 @@ class TestNats:
             class_stack.wait_restarted("nats", victim)
         assert "were deleted or replaced while it ran" in class_stack.log("up")
 
+    @pytest.mark.soak
     def test_its_store_is_wiped_while_it_is_down(self, class_stack: RunningStack) -> None:
         with under_load(class_stack, "wiped_dead"), while_down(class_stack, "nats"):
             shutil.rmtree(class_stack.data_dir / "nats")
@@ -161,6 +162,7 @@ class TestNats:
         assert said == ["first", "last"]
         assert_success(client, run)
 
+    @pytest.mark.timeout(240)
     def test_what_others_write_into_events_is_not_taken_for_history(
         self, class_stack: RunningStack
     ) -> None:
@@ -186,15 +188,17 @@ class TestNats:
         end = position + len(POISON) + len(RUBBISH)
         sentence = f"Postgres ends at position {position}, but the stream EVENTS already holds "
         sentence += f"position {end}."
-        eventually("it refuses", lambda: stack.log("scheduler").count(sentence) >= 2, 40)
+        eventually("it refuses", lambda: stack.log("scheduler").count(sentence) >= 2, 90)
         assert ask_postgres(stack, "SELECT max(position) FROM event_log") == position
 
         asyncio.run(delete_events(stack.nats_url))
-        stack.wait_restarted("scheduler", scheduler)
+        stack.wait_restarted("scheduler", scheduler, 90)
         assert_success(client, client.trigger("theirs"))
         verify_log(stack)
         assert victims == [stack.identity(name) for name in ("api", "projector", "worker-1")]
 
+    @pytest.mark.soak  # its sister above is refused in the same place
+    @pytest.mark.timeout(240)
     def test_the_stream_of_another_installation_is_refused(self, class_stack: RunningStack) -> None:
         stack = class_stack
         client = stack.client()
@@ -205,10 +209,10 @@ class TestNats:
         with ended(stack, "scheduler"):
             asyncio.run(put_theirs(stack.nats_url))
         sentence = "Message 1 of stream EVENTS_0 is not event 1 of this database."
-        eventually("it refuses", lambda: stack.log("scheduler").count(sentence) >= 2, 40)
+        eventually("it refuses", lambda: stack.log("scheduler").count(sentence) >= 2, 90)
         assert ask_postgres(stack, "SELECT max(position) FROM event_log") == position
         asyncio.run(delete_events(stack.nats_url))
-        stack.wait_restarted("scheduler", scheduler)
+        stack.wait_restarted("scheduler", scheduler, 90)
         assert_success(client, client.trigger("ours"))
         verify_log(stack)
 
