@@ -58,67 +58,70 @@ class TestNats:
     """One stack for all of them, which each leaves able to go on."""
 
     @pytest.mark.soak  # test_faults.py always kills it once, and wipes it once while it is down
-    def test_killed_at_any_moment(self, class_stack: RunningStack) -> None:
-        with under_load(class_stack, "killed") as load:
+    def test_killed_at_any_moment(self, fault_stack: RunningStack) -> None:
+        with under_load(fault_stack, "killed") as load:
             for _ in range(6):
-                class_stack.wait_restarted("nats", class_stack.kill("nats"))
+                fault_stack.wait_restarted("nats", fault_stack.kill("nats"))
                 load.wait_for_more(1)
 
     @pytest.mark.soak
-    def test_restarted_in_order(self, class_stack: RunningStack) -> None:
-        with under_load(class_stack, "restarted"):
-            class_stack.wait_restarted("nats", class_stack.kill("nats", signal.SIGTERM))
+    def test_restarted_in_order(self, fault_stack: RunningStack) -> None:
+        with under_load(fault_stack, "restarted"):
+            fault_stack.wait_restarted("nats", fault_stack.kill("nats", signal.SIGTERM))
 
-    def test_stopped_and_resumed(self, class_stack: RunningStack) -> None:
+    def test_stopped_and_resumed(self, fault_stack: RunningStack) -> None:
         """For longer than a lease. What was sent to it meanwhile it may still take."""
-        with under_load(class_stack, "stopped"):
-            victim = class_stack.kill("nats", signal.SIGSTOP)
+        with under_load(fault_stack, "stopped"):
+            victim = fault_stack.kill("nats", signal.SIGSTOP)
             try:
                 pass_time(4)
             finally:
                 victim.send(signal.SIGCONT)
-        assert class_stack.identity("nats") == victim
+        assert fault_stack.identity("nats") == victim
 
-    def test_its_store_is_wiped_while_it_runs(self, class_stack: RunningStack) -> None:
+    def test_its_store_is_wiped_while_it_runs(self, fault_stack: RunningStack) -> None:
         """It says that it is healthy and stores nothing any more: the supervisor restarts it."""
-        victim = class_stack.identity("nats")
-        with under_load(class_stack, "wiped_live"):
-            shutil.rmtree(class_stack.data_dir / "nats")
-            class_stack.wait_restarted("nats", victim)
-        assert "were deleted or replaced while it ran" in class_stack.log("up")
+        victim = fault_stack.identity("nats")
+        with under_load(fault_stack, "wiped_live"):
+            shutil.rmtree(fault_stack.data_dir / "nats")
+            fault_stack.wait_restarted("nats", victim)
+        assert "were deleted or replaced while it ran" in fault_stack.log("up")
 
     @pytest.mark.soak
-    def test_its_store_is_wiped_while_it_is_down(self, class_stack: RunningStack) -> None:
-        with under_load(class_stack, "wiped_dead"), while_down(class_stack, "nats"):
-            shutil.rmtree(class_stack.data_dir / "nats")
+    def test_its_store_is_wiped_while_it_is_down(self, fault_stack: RunningStack) -> None:
+        with under_load(fault_stack, "wiped_dead"), while_down(fault_stack, "nats"):
+            shutil.rmtree(fault_stack.data_dir / "nats")
 
     @pytest.mark.parametrize("epochs", [1, pytest.param(5, marks=pytest.mark.soak)])
     def test_an_older_copy_of_its_store_is_put_back(
-        self, class_stack: RunningStack, tmp_path: Path, epochs: int
+        self, fault_stack: RunningStack, tmp_path: Path, epochs: int
     ) -> None:
         """EVENTS and INBOX are behind, and so are the consumers, by some epochs."""
-        store = class_stack.data_dir / "nats"
-        with under_load(class_stack, f"older_{epochs}") as load:
-            copy_of_running(class_stack, "nats", tmp_path / "copy")
+        store = fault_stack.data_dir / "nats"
+        with under_load(fault_stack, f"older_{epochs}") as load:
+            copy_of_running(fault_stack, "nats", tmp_path / "copy")
             load.wait_for_more()
             for _ in range(epochs):
-                class_stack.wait_restarted("scheduler", class_stack.kill("scheduler"))
+                fault_stack.wait_restarted("scheduler", fault_stack.kill("scheduler"))
                 load.wait_for_more(1)
-            with while_down(class_stack, "nats"):
+            with while_down(fault_stack, "nats"):
                 copy_files(tmp_path / "copy", store)
 
     def test_rubbish_in_inbox_is_refused_and_keeps_nobody_waiting(
-        self, class_stack: RunningStack
+        self, fault_stack: RunningStack
     ) -> None:
         """Header blocks that no client sends, and bodies that no service sends."""
-        before = {name: class_stack.identity(name) for name in SERVICES}
-        with under_load(class_stack, "rubbish"):
-            waits = asyncio.run(self.throw(class_stack.nats_url))
-        assert {name: class_stack.identity(name) for name in SERVICES} == before, "one had died"
+        before = {name: fault_stack.identity(name) for name in SERVICES}
+        with under_load(fault_stack, "rubbish"):
+            waits = asyncio.run(self.throw(fault_stack.nats_url))
+        assert {name: fault_stack.identity(name) for name in SERVICES} == before, "one had died"
         # What is held up by a message that nobody takes away is held up each time.
         assert statistics.median(waits) < 1
-        refused = "SELECT count(*) FROM refused_command WHERE actor = 'api/rubbish' AND reason = "
-        kept = ask_postgres(class_stack, refused + "'MALFORMED'")
+        kept = ask_postgres(
+            fault_stack,
+            "SELECT count(*) FROM refused_command "
+            "WHERE actor = 'api/malformed' AND reason = 'MALFORMED'",
+        )
         assert kept == len(POISON) * len(RUBBISH)
 
     async def throw(self, nats_url: str) -> list[float]:
@@ -127,7 +130,7 @@ class TestNats:
         async with producing(nats_url, "api", "patient") as producer:
             for number, header in enumerate(POISON):
                 for payload in RUBBISH:
-                    await publish_raw(nats_url, "ms.in.0.api.rubbish", header, payload)
+                    await publish_raw(nats_url, "ms.in.0.api.malformed", header, payload)
                 if number % 3 == 0:
                     waits.append(await self.wait_for_answer(producer))
         return waits
@@ -138,8 +141,8 @@ class TestNats:
         assert (await producer.ask(command)).reason == "DAG_NOT_FOUND"
         return time.monotonic() - began
 
-    def test_rubbish_in_a_log_is_read_past(self, class_stack: RunningStack, tmp_path: Path) -> None:
-        client, go = class_stack.client(), tmp_path / "go"
+    def test_rubbish_in_a_log_is_read_past(self, fault_stack: RunningStack, tmp_path: Path) -> None:
+        client, go = fault_stack.client(), tmp_path / "go"
         client.submit_spec(
             bash_dag(
                 "noisy",
@@ -153,7 +156,7 @@ class TestNats:
         async def throw() -> None:
             for header in POISON:
                 for payload in RUBBISH:
-                    await publish_raw(class_stack.nats_url, subject, header, payload)
+                    await publish_raw(fault_stack.nats_url, subject, header, payload)
 
         asyncio.run(throw())
         go.touch()
@@ -164,11 +167,11 @@ class TestNats:
 
     @pytest.mark.timeout(240)
     def test_what_others_write_into_events_is_not_taken_for_history(
-        self, class_stack: RunningStack
+        self, fault_stack: RunningStack
     ) -> None:
         """The scheduler refuses to go on, says both positions, and commits nothing more until the
         stream is deleted. It is loud and not healed: only a scheduler may write there."""
-        stack = class_stack
+        stack = fault_stack
         client = stack.client()
         client.submit_spec(bash_dag("theirs", bash("t", "true")))
         assert_success(client, client.trigger("theirs"))
@@ -199,8 +202,8 @@ class TestNats:
 
     @pytest.mark.soak  # its sister above is refused in the same place
     @pytest.mark.timeout(240)
-    def test_the_stream_of_another_installation_is_refused(self, class_stack: RunningStack) -> None:
-        stack = class_stack
+    def test_the_stream_of_another_installation_is_refused(self, fault_stack: RunningStack) -> None:
+        stack = fault_stack
         client = stack.client()
         client.submit_spec(bash_dag("ours", bash("t", "true")))
         assert_success(client, client.trigger("ours"))

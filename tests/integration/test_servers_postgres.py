@@ -7,6 +7,7 @@ import asyncio
 import shlex
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
@@ -38,48 +39,48 @@ class TestPostgres:
     """One stack for all of them, which each leaves able to go on."""
 
     @pytest.mark.parametrize("times", [1, pytest.param(8, marks=pytest.mark.soak)])
-    def test_killed_at_once_at_any_moment(self, class_stack: RunningStack, times: int) -> None:
+    def test_killed_at_once_at_any_moment(self, fault_stack: RunningStack, times: int) -> None:
         """``pg_ctl stop -m immediate``: no checkpoint, recovery at the next start."""
-        with under_load(class_stack, f"immediate_{times}") as load:
+        with under_load(fault_stack, f"immediate_{times}") as load:
             for _ in range(times):
-                victim = class_stack.kill("postgres", signal.SIGQUIT)
-                class_stack.wait_restarted("postgres", victim)
+                victim = fault_stack.kill("postgres", signal.SIGQUIT)
+                fault_stack.wait_restarted("postgres", victim)
                 load.wait_for_more(1)
 
     @pytest.mark.soak
-    def test_restarted_in_order(self, class_stack: RunningStack) -> None:
-        with under_load(class_stack, "in_order"):
-            victim = class_stack.kill("postgres", signal.SIGINT)
-            class_stack.wait_restarted("postgres", victim)
+    def test_restarted_in_order(self, fault_stack: RunningStack) -> None:
+        with under_load(fault_stack, "in_order"):
+            victim = fault_stack.kill("postgres", signal.SIGINT)
+            fault_stack.wait_restarted("postgres", victim)
 
     @pytest.mark.parametrize("times", [3, pytest.param(40, marks=pytest.mark.soak)])
     def test_what_was_cut_short_is_committed_once(
-        self, class_stack: RunningStack, times: int
+        self, fault_stack: RunningStack, times: int
     ) -> None:
-        scheduler = class_stack.identity("scheduler")
-        with under_load(class_stack, f"cut_short_{times}") as load:
+        scheduler = fault_stack.identity("scheduler")
+        with under_load(fault_stack, f"cut_short_{times}") as load:
             for _ in range(times):
-                asyncio.run(end_before_commit(class_stack.database_url))
+                asyncio.run(end_before_commit(fault_stack.database_url))
                 load.wait_for_more(1)
-        assert class_stack.identity("scheduler") == scheduler
+        assert fault_stack.identity("scheduler") == scheduler
 
     @pytest.mark.parametrize("times", [3, pytest.param(40, marks=pytest.mark.soak)])
     def test_what_was_committed_unanswered_is_not_committed_again(
-        self, class_stack: RunningStack, times: int
+        self, fault_stack: RunningStack, times: int
     ) -> None:
-        scheduler = class_stack.identity("scheduler")
-        with under_load(class_stack, f"unanswered_{times}") as load:
+        scheduler = fault_stack.identity("scheduler")
+        with under_load(fault_stack, f"unanswered_{times}") as load:
             for _ in range(times):
-                asyncio.run(end_after_commit(class_stack.database_url))
+                asyncio.run(end_after_commit(fault_stack.database_url))
                 load.wait_for_more(1)
-        assert class_stack.identity("scheduler") == scheduler
+        assert fault_stack.identity("scheduler") == scheduler
 
     @pytest.mark.soak
-    def test_at_any_moment(self, class_stack: RunningStack) -> None:
-        with under_load(class_stack, "any_moment") as load:
+    def test_at_any_moment(self, fault_stack: RunningStack) -> None:
+        with under_load(fault_stack, "any_moment") as load:
             for _ in range(60):
                 ask_postgres(
-                    class_stack,
+                    fault_stack,
                     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
                     "WHERE application_name LIKE 'scheduler%' OR application_name = 'projector'",
                 )
@@ -175,9 +176,9 @@ def assert_refused(stack: RunningStack, position: int, last: int) -> None:
 @pytest.mark.timeout(300)
 class TestRestoredFromAnOlderBackup:
     def test_it_is_refused_until_the_loss_is_accepted(
-        self, class_stack: RunningStack, tmp_path: Path
+        self, fresh_stack: Callable[[], RunningStack], tmp_path: Path
     ) -> None:
-        stack = class_stack
+        stack = fresh_stack()
         known, lost, position = older_backup_is_put_back(stack, tmp_path)
         client = Client(stack.address, timeout_s=3)
         with pytest.raises(Unavailable):
@@ -199,9 +200,9 @@ class TestRestoredFromAnOlderBackup:
 
     @pytest.mark.soak
     def test_up_says_so_and_changes_nothing(
-        self, class_stack: RunningStack, tmp_path: Path
+        self, fresh_stack: Callable[[], RunningStack], tmp_path: Path
     ) -> None:
-        stack = class_stack
+        stack = fresh_stack()
         _, _, position = older_backup_is_put_back(stack, tmp_path)
         last = stream_end(stack)
         stack.down()
