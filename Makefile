@@ -79,6 +79,10 @@ bench-failover: venv ## Kill the active scheduler a hundred times under load
 bench-quick: venv ## The benchmarks without the long ones
 	$(BIN)/python -m bench --quick
 
+.PHONY: bench-verify
+bench-verify: venv ## How fast `millstream verify` reads a million events
+	$(BIN)/python -m bench.verify
+
 clean: ## Remove what was generated; keeps .venv
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

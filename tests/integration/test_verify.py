@@ -62,17 +62,25 @@ async def _publish(url: str) -> int:
         await client.close()
 
 
-class TestVerify:
-    """The last test leaves the stream ahead of the log, so it is the last."""
+async def _delete_message(url: str, sequence: int) -> None:
+    client = await nats.connect(url)
+    try:
+        await client.jetstream().delete_msg("EVENTS_0", sequence)
+    finally:
+        await client.close()
 
-    def test_a_healthy_log(self, class_stack: RunningStack, tmp_path: Path) -> None:
-        client = class_stack.client()
+
+class TestVerify:
+    """The last two spoil the stream for good, so they are the last."""
+
+    def test_a_healthy_log(self, live_stack: RunningStack, tmp_path: Path) -> None:
+        client = live_stack.client()
         client.submit_spec(bash_dag("pair", bash("a", "true"), bash("b", "true", "a")))
         for _ in range(3):
             assert_success(client, client.trigger("pair"))
-        verify_log(class_stack)
+        verify_log(live_stack)
         dump = tmp_path / "the log.jsonl.gz"
-        done = class_stack.run("verify", "--json", "--dump", str(dump))
+        done = live_stack.run("verify", "--json", "--dump", str(dump))
         assert done.returncode == 0, done.stdout + done.stderr
         checks = {each["check"]: each for each in json.loads(done.stdout)["checks"]}
         assert not any(each["left_out"] for each in checks.values())
@@ -84,38 +92,45 @@ class TestVerify:
         assert of_file.is_fine
         assert of_file.judged["digests"] == rows
 
-    def test_a_row_that_was_changed(self, class_stack: RunningStack) -> None:
+    def test_a_row_that_was_changed(self, live_stack: RunningStack) -> None:
         place = "WHERE shard = 0 AND position = 7"
         with spoilt(
-            class_stack,
+            live_stack,
             f"UPDATE event_log SET trace = 'x' || trace {place}",
             f"UPDATE event_log SET trace = substr(trace, 2) {place}",
         ):
-            assert found(verify(class_stack)) == [("digests", 7), ("stream", 7)]
-        assert found(verify(class_stack)) == []
+            assert found(verify(live_stack)) == [("digests", 7), ("stream", 7)]
+        assert found(verify(live_stack)) == []
 
-    def test_an_end_that_is_not_the_log_s(self, class_stack: RunningStack) -> None:
+    def test_an_end_that_is_not_the_log_s(self, live_stack: RunningStack) -> None:
         with spoilt(
-            class_stack,
+            live_stack,
             "UPDATE shard SET epoch = epoch - 1 WHERE shard = 0",
             "UPDATE shard SET epoch = epoch + 1 WHERE shard = 0",
         ):
-            findings = verify(class_stack)
+            findings = verify(live_stack)
         last = findings.judged["rows"]
         assert found(findings) == [("end of the log", last)]
 
-    def test_a_read_table_that_was_changed(self, class_stack: RunningStack) -> None:
+    def test_a_read_table_that_was_changed(self, live_stack: RunningStack) -> None:
         table = "UPDATE millstream_read.dag_run SET state ="
         with spoilt(
-            class_stack,
+            live_stack,
             f"{table} 'failed' WHERE state = 'success'",
             f"{table} 'success' WHERE state = 'failed'",
         ):
-            done = class_stack.run("verify")
+            done = live_stack.run("verify")
         assert done.returncode == 1, done.stdout + done.stderr
         assert "read tables" in done.stdout
         assert "is not what the log folds to" in done.stdout
 
-    def test_a_stream_that_is_ahead(self, class_stack: RunningStack) -> None:
-        sequence = asyncio.run(_publish(class_stack.nats_url))
-        assert found(verify(class_stack)) == [("stream", sequence)]
+    def test_a_message_that_is_gone(self, live_stack: RunningStack) -> None:
+        asyncio.run(_delete_message(live_stack.nats_url, 5))
+        done = live_stack.run("verify", "--json", "--no-tables")
+        assert done.returncode == 1, done.stdout + done.stderr
+        result = json.loads(done.stdout)
+        assert [(each["check"], each["position"]) for each in result["findings"]] == [("stream", 5)]
+
+    def test_a_stream_that_is_ahead(self, live_stack: RunningStack) -> None:
+        sequence = asyncio.run(_publish(live_stack.nats_url))
+        assert found(verify(live_stack)) == [("stream", 5), ("stream", sequence)]

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, contextmanager, nullcontext
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from millstream.adapters.log_file import LogWriter, read_log, write_log
+from millstream.core.errors import MillstreamError
 from millstream.verify import Findings, Verifier
 from millstream.verify.fold import Fold
 
@@ -88,7 +89,12 @@ async def _judge(snapshot: LogSnapshot, writer: LogWriter | None) -> Findings:
 def _beside(work: Callable[..., Findings], *arguments: object) -> Iterator[Future[Findings]]:
     """Do something in another process meanwhile."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        yield pool.submit(work, *arguments)
+        try:
+            yield pool.submit(work, *arguments)
+        except BrokenExecutor as error:
+            raise MillstreamError(
+                "The process that asks the core died; is there enough memory?"
+            ) from error
 
 
 def _fold_file(path: Path) -> Findings:

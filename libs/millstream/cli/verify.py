@@ -77,6 +77,7 @@ def _verify_live(
     from millstream.adapters.settings import PREFIX, read_settings
     from millstream.cli.verification import verify_live
 
+    _log_to_stderr()
     options = {
         f"{PREFIX}{name.upper()}": str(value) for name, value in given.items() if value is not None
     }
@@ -91,6 +92,18 @@ def _verify_live(
     else:
         _compare_tables(environ, findings)
     return findings
+
+
+def _log_to_stderr() -> None:
+    """What the adapters say of servers that are away; what is printed may be JSON."""
+    import logging
+
+    import structlog
+
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def _compare_tables(environ: dict[str, str], findings: Findings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,8 @@ from typer.testing import CliRunner
 
 from millstream.adapters.log_file import UnreadableLog, read_log, write_log
 from millstream.cli import app
+from millstream.cli.verification import _beside, verify_file
+from millstream.core.errors import MillstreamError
 from millstream.verify.rows import encode
 from sealed import read_rows, seal
 
@@ -97,9 +100,12 @@ class TestCommand:
         assert done.exit_code == 2, "nothing runs there"
 
 
-def test_a_log_without_digests_is_judged_but_for_these(tmp_path: Path) -> None:
-    from millstream.cli.verification import verify_file
+def test_the_death_of_the_process_beside_is_told() -> None:
+    with pytest.raises(MillstreamError, match="died"), _beside(os._exit, 1) as folding:
+        folding.result()
 
+
+def test_a_log_without_digests_is_judged_but_for_these(tmp_path: Path) -> None:
     path = tmp_path / "plain.jsonl"
     plain = [msgspec.structs.replace(row, digest="") for row in GOOD]
     path.write_bytes(b"".join(encode(row) + b"\n" for row in plain))
