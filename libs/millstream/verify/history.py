@@ -27,7 +27,8 @@ _OF_BACKFILLS = (
     *("BackfillCancelled", "BackfillCompleted"),
 )
 _OF_PEOPLE = (
-    *(_OF_NAMES),
+    # A task may set variables and delete them.
+    *("ConnectionSet", "ConnectionDeleted", "PoolSet", "PoolDeleted"),
     *("BackfillCreated", "BackfillPaused", "BackfillUnpaused", "BackfillCancelled"),
     *("EpochStarted", "DagVersionSubmitted", "DagUnpaused"),
 )

@@ -339,6 +339,10 @@ def test_exactly_what_is_wrong_is_found(name: str) -> None:
     assert first.invariant == CHECKS[check].invariant
 
 
+def test_a_task_may_set_a_variable() -> None:
+    assert verify_rows(seal(changed(at("VariableSet"), actor="worker/worker-1"))).kept == []
+
+
 def test_a_gap_is_found() -> None:
     findings = verify_rows(without(9))
     assert [(each.check, each.position) for each in findings.kept] == [("gaps", 11)]
