@@ -35,6 +35,10 @@ from millstream_projector.tables import (
 BUSY_EVENTS = 20
 BUSY_PAUSE_S = 0.01
 WARM_EVERY_S = 5.0
+MOVED = (
+    "The read tables were rebuilt or are written by another projector; this process ends and "
+    "starts anew from them."
+)
 
 log = structlog.get_logger(__name__)
 
@@ -82,8 +86,10 @@ class Projector:
                     await _wait_for_log(connection)
                     await end_of_log(self._bus, self._log, self._shard)
                     await ensure_tables(connection, READ_SCHEMA)
-                    row = await self._checkpoint(connection)
-                    rows = await read_open_rows(connection)
+                    # The row is locked, so that nobody writes before the others are read.
+                    async with connection.transaction():
+                        row = await self._checkpoint(connection)
+                        rows = await read_open_rows(connection)
                 break
             except Unavailable as error:
                 log.warning("start_waits", error=str(error))
@@ -137,7 +143,7 @@ class Projector:
         before = events[0].position - 1
         for run in reopened(events):
             if run not in self._projection.runs:
-                self._projection.restore(await self._rows_of(run))
+                self._projection.restore(await self._rows_of(run, before))
         for event in events:
             apply(self._projection, event)
         # Look-ups may see the rows now: the events are in the log already.
@@ -148,11 +154,22 @@ class Projector:
         self.states.wrote(changes, feed.position)
         await self._tell(feed.position)
 
-    async def _rows_of(self, run: RunKey) -> list[Row]:
-        """The rows of a run that comes back, however long Postgres is away."""
+    async def _rows_of(self, run: RunKey, before: int) -> list[Row]:
+        """The rows of a run that comes back, as they are at ``before``, however long Postgres is
+        away."""
         while True:
             try:
-                async with self._database.use() as connection:
+                async with self._database.use() as connection, connection.transaction():
+                    at = await connection.fetchrow(
+                        "SELECT position, digest, generation FROM checkpoint "
+                        "WHERE shard = $1 FOR UPDATE",
+                        self._shard,
+                    )
+                    if at is None or (at["position"], at["generation"]) != (
+                        before,
+                        self._generation,
+                    ):
+                        raise CheckpointMoved(MOVED)
                     return await read_rows_of(connection, run)
             except Unavailable as error:
                 log.warning("read_waits", error=str(error))
@@ -174,10 +191,7 @@ class Projector:
                         before,
                     )
                     if moved != "UPDATE 1":
-                        raise CheckpointMoved(
-                            "The read tables were rebuilt or are written by another projector; "
-                            "this process ends and starts anew from them."
-                        )
+                        raise CheckpointMoved(MOVED)
                     await write_changes(connection, changes)
                     reach("projector.before_commit")
                 reach("projector.committed")

@@ -54,6 +54,7 @@ from millstream_worker.triggers import Triggers
 
 log = structlog.get_logger(__name__)
 
+TEND_S = 0.1
 STILL_WORKING_S = 2.0
 LOGS_GRACE_S = 2.0
 # How long the first processes may import what every task needs.
@@ -154,7 +155,7 @@ class Worker:
     async def _tend(self) -> None:
         next_word = time.monotonic()
         while True:
-            await asyncio.sleep(min(0.1, self._settings.lease_s / 20))
+            await asyncio.sleep(min(TEND_S, self._settings.lease_s / 20))
             now = time.monotonic()
             if self.heartbeats.is_contact_lost:
                 self._abandon_exclusive()

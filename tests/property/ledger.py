@@ -15,7 +15,9 @@ from millstream.core.events import (
     RunCreated,
     RunFailed,
     RunQuarantined,
+    RunReopened,
     RunSucceeded,
+    TaskAwaitsInput,
     TaskCleared,
     TaskDeferred,
     TaskExpanded,
@@ -43,7 +45,7 @@ Key = tuple[str, str, str, tuple[int, ...]]
 class Ledger:
     """The log so far. ``faults`` are sentences about what must not be."""
 
-    specs: dict[str, DagSpec] = field(default_factory=dict)
+    specs: dict[tuple[str, int], DagSpec] = field(default_factory=dict)
     runs: dict[RunKey, DagSpec] = field(default_factory=dict)
     pools: dict[str, PoolSet] = field(
         default_factory=lambda: {"default_pool": PoolSet(name="default_pool", slots=128)}
@@ -58,13 +60,16 @@ class Ledger:
 
     def fold(self, event: Event) -> None:
         where, data = event.where, event.data
+        if "@" in where.task_id:
+            return  # a callback, which takes no place
         run, key = (where.dag_id, where.run_id), (where.dag_id, where.run_id, where.task_id)
         instance = (*key, where.map_index)
         match data:
             case DagVersionSubmitted():
-                self.specs[where.dag_id] = decode_spec(bytes(data.spec))
-            case RunCreated():
-                self.runs[run] = self.specs[where.dag_id]
+                spec = decode_spec(bytes(data.spec))
+                self.specs[where.dag_id, data.version] = spec
+            case RunCreated() | RunReopened():
+                self.runs[run] = self.specs[where.dag_id, data.version]
             case DagPaused():
                 self.paused[where.dag_id] = None
             case DagUnpaused():
@@ -101,6 +106,7 @@ class Ledger:
                 | TaskSkipped()
                 | TaskUpstreamFailed()
                 | TaskRescheduled()
+                | TaskAwaitsInput()
             ):
                 self._idle(instance, type(data).__name__)
 
@@ -121,7 +127,9 @@ class Ledger:
         if not self.fits(key):
             self.faults.append(f"{event.position}: {key} became ready and did not fit")
         for other in self.waiting:
-            if other != key and self.priority(other) > self.priority(key) and self.fits(other):
+            if (other[0], other[2]) == (key[0], key[2]):
+                continue  # of one task, in whatever version of the DAG, the older run is first
+            if self.priority(other) > self.priority(key) and self.fits(other):
                 self.faults.append(f"{event.position}: {key} was let in before {other}")
         self._idle(key, "ready")
         self.active[key] = None

@@ -146,7 +146,7 @@ class World:
 
     def pause(self, order: Random) -> None:
         """A DAG is paused, or goes on; always so that nothing under way is waited for in vain."""
-        dag_id = order.choice(list(self.ledger.specs))
+        dag_id = order.choice([dag_id for dag_id, _ in self.ledger.specs])
         is_paused = dag_id not in self.ledger.paused and bool(self.open_attempts())
         self.do(SetDagPaused, namespace="default", dag_id=dag_id, is_paused=is_paused)
 

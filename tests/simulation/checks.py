@@ -13,9 +13,9 @@ from millstream.core.wire import canonical_bytes, published_bytes, to_event
 from millstream.verify import verify_rows
 from millstream.verify.rows import decode
 from millstream_projector.projection import Projection, reopened
-from millstream_projector.rows import key_of
+from millstream_projector.rows import RUN_ROW_TYPES, key_of
 from property.ledger import Ledger
-from simulation.children import Execution
+from simulation.script import Execution
 from simulation.stage import Stage
 
 TERMINAL = ("RunSucceeded", "RunFailed", "RunQuarantined")
@@ -86,12 +86,8 @@ def check_folds(stage: Stage) -> State:
                     [
                         row
                         for row in rows.values()
-                        if (
-                            getattr(row, "namespace", None),
-                            getattr(row, "dag_id", None),
-                            getattr(row, "run_id", None),
-                        )
-                        == run
+                        if isinstance(row, RUN_ROW_TYPES)
+                        and (row.namespace, row.dag_id, row.run_id) == run  # type: ignore[attr-defined]
                     ]
                 )
         projection.apply(event)
@@ -164,8 +160,9 @@ def check_xcoms(stage: Stage) -> None:
             for xcom in json.loads(bytes(record.data)).get("xcoms", {}).values():
                 value = json.dumps(xcom.get("value"))
                 committed.add((record.dag_id, record.run_id, value))
-    for where, _, answer in stage.script.pulled:
-        for found in (json.loads(answer) or {}).get("found", ()):
+    for pulled in stage.script.pulled:
+        where = pulled.where
+        for found in (json.loads(pulled.answer) or {}).get("found", ()):
             value = json.dumps(found["xcom"].get("value"))
             known = (where.dag_id, where.run_id, value)
             require(23, known in committed, f"{where} pulled {value}, which nobody committed")

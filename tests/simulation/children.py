@@ -1,61 +1,35 @@
-"""The processes of tasks: what an attempt does is drawn from the seed and from what it is of."""
+"""The processes of tasks and triggers, without processes: what runs in them the script says."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import msgspec
-
-from millstream.core.event_parts import Choice, Where, XCom
-from millstream.core.spec import TaskSpec
-from millstream.core.xcoms import XComPull, XComQuery
-from millstream.sdk.execution import Attempt, Outcome
+from millstream.sdk.execution import Outcome
 from millstream.sdk.masking import Masker
 from millstream_worker.children import ChildDied
-from millstream_worker.frames import Done, Pull, Pulled, Run
+from millstream_worker.frames import (
+    Answered,
+    Asked,
+    CancelTrigger,
+    Done,
+    Ended,
+    Fired,
+    Run,
+    RunTask,
+    RunTrigger,
+    StopTask,
+    ToChild,
+)
+from millstream_worker.hosts import HostProcess
 from simulation.clock import wall
-from simulation.loop import PROCESS, Life, Process
+from simulation.loop import PROCESS
+from simulation.script import Execution, Script, where_of
 
-
-@dataclass
-class Execution:
-    """One time that user code ran, as the world outside saw it. Times are of the simulation."""
-
-    where: Where
-    worker: Process
-    began_s: float
-    position: int
-    ended_s: float = -1.0
-    outcome: str = ""
-    # Its processes stood still for a while.
-    was_paused: bool = False
-
-    @property
-    def is_over(self) -> bool:
-        return self.ended_s >= 0 or self.worker.life is Life.DEAD
-
-
-@dataclass
-class Script:
-    """What tasks do. ``specs`` tells of each task of a DAG version; ``executions`` is what
-    happened. ``is_calm``: nothing hangs and nothing dies any more."""
-
-    seed: str
-    position: Callable[[], int]
-    specs: dict[tuple[str, str], TaskSpec] = field(default_factory=dict)
-    executions: list[Execution] = field(default_factory=list)
-    is_calm: bool = False
-    pulled: list[tuple[Where, str, bytes]] = field(default_factory=list)
-
-    def random(self, attempt: Attempt) -> Random:
-        about = (attempt.dag_id, attempt.run_id, attempt.task_id, attempt.map_index)
-        return Random(f"{self.seed}/{about}/{attempt.attempt}")
+DIED = "the task's process ended with exit code 1"
 
 
 class SimulatedChild:
@@ -65,13 +39,13 @@ class SimulatedChild:
     count = 0
 
     def __init__(self, scratch: Path, environment: Mapping[str, str], python: str = "") -> None:
-        type(self).count += 1
+        SimulatedChild.count += 1
         self.python = python
         self.bundle: str | None = None
         self.is_fresh = False
         self.ending = ""
         self.masker = Masker()
-        self.pid = self.count
+        self.pid = SimulatedChild.count
         self._is_killed = False
         self._death: asyncio.Future[str] | None = None
 
@@ -89,15 +63,22 @@ class SimulatedChild:
         if self._is_killed:
             raise ChildDied("the task's process ended before the task began")
         script, attempt = self.script, run.attempt
-        loop = asyncio.get_running_loop()
-        where = _where(attempt)
-        process = PROCESS.get()
-        assert process is not None
-        execution = Execution(where, process, loop.time(), script.position())
-        script.executions.append(execution)
-        self._death = loop.create_future()
+        execution = begin(script, run)
+        self._death = asyncio.get_running_loop().create_future()
         started_at = wall()
-        work = asyncio.ensure_future(self._work(attempt, answer))
+
+        async def ask(question: Any) -> Any:
+            told = await answer(question)
+            # A task's process says what must not be read before it goes on.
+            value = getattr(told, "value", None)
+            if value and value == script.planted:
+                self.masker.add([value])
+            return told
+
+        def say(text: bytes) -> None:
+            on_output("stdout", text)
+
+        work = asyncio.ensure_future(script.work(attempt, ask, say, lambda: self.end(DIED)))
         try:
             both: list[asyncio.Future[Any]] = [work, self._death]
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
@@ -110,30 +91,7 @@ class SimulatedChild:
         finally:
             work.cancel()
             self._death = None
-            execution.ended_s = loop.time()
-
-    async def _work(self, attempt: Attempt, answer: Any) -> Outcome:
-        script = self.script
-        random = script.random(attempt)
-        fate = random.random()
-        await asyncio.sleep(_duration_s(random))
-        spec = script.specs.get((attempt.dag_id, attempt.task_id))
-        if spec is not None and random.random() < 0.3:
-            for parent in spec.upstream[:1]:
-                await self._pull(attempt, answer, parent)
-        if not script.is_calm:
-            if fate < 0.02:
-                await asyncio.sleep(random.uniform(30, 400))
-            elif fate < 0.05:
-                self.end("the task's process ended with exit code 1")
-                await asyncio.sleep(1)
-        return make_outcome(random, spec, attempt)
-
-    async def _pull(self, attempt: Attempt, answer: Any, parent: str) -> None:
-        query = XComQuery(task_id=parent, key="return_value", under=True)
-        told = await answer(Pull(XComPull(queries=(query,))))
-        assert isinstance(told, Pulled)
-        self.script.pulled.append((_where(attempt), parent, bytes(told.answer)))
+            execution.ended_s = asyncio.get_running_loop().time()
 
     def end(self, how: str) -> None:
         self._is_killed = True
@@ -153,41 +111,108 @@ class SimulatedChild:
         pass
 
 
-def _where(attempt: Attempt) -> Where:
-    return Where(
-        attempt.namespace,
-        attempt.dag_id,
-        attempt.run_id,
-        attempt.task_id,
-        attempt.map_index,
-        attempt.attempt,
-    )
+class SimulatedHost(HostProcess):
+    """The host of triggers and async tasks; what the worker makes of it is production's."""
+
+    script: Script
+
+    async def start(self) -> None:
+        await asyncio.sleep(0.03)
+        SimulatedChild.count += 1
+        self._number = SimulatedChild.count
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._works: dict[str, asyncio.Task[None]] = {}
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._asks = 0
+        self._culprit = ""
+
+    @property
+    def is_alive(self) -> bool:
+        return not self._over.done()
+
+    @property
+    def pid(self) -> int:
+        return self._number
+
+    def culprit(self) -> str:
+        return self._culprit
+
+    async def ended(self) -> None:
+        await self._over
+
+    def kill(self) -> None:
+        self._die("", "killed")
+
+    def write(self, message: ToChild) -> None:
+        if not self.is_alive:
+            return
+        match message:
+            case RunTrigger(token=token):
+                self._spawn(token, self._run_trigger(message))
+            case RunTask(token=token):
+                self._spawn(token, self._work(message))
+            case CancelTrigger(token=token) | StopTask(token=token):
+                work = self._works.get(token)
+                if work is not None:
+                    work.cancel()
+            case Answered(number=number, answer=answer):
+                waiting = self._waiting.pop(number, None)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(answer)
+
+    def _spawn(self, token: str, work: Any) -> None:
+        task = self._works[token] = asyncio.ensure_future(work)
+        task.add_done_callback(lambda _: self._works.pop(token, None))
+
+    def _die(self, culprit: str, how: str) -> None:
+        if not self.is_alive:
+            return
+        self._culprit, self.ending = culprit, how
+        for work in list(self._works.values()):
+            work.cancel()
+        self._over.set_result(None)
+
+    def _tell_worker(self, message: Any) -> None:
+        if self.is_alive:
+            self._on_message(message)
+
+    async def _run_trigger(self, run: RunTrigger) -> None:
+        firing = None
+        try:
+            random = Random(f"{self.script.seed}/host/{run.token}")
+            if random.random() < 0.03 and not self.script.is_calm:
+                self._die(run.token, "the trigger ended the process")
+                return
+            firing = await self.script.watch(run.where)
+        finally:
+            self._tell_worker(Fired(run.token, firing))
+
+    async def _work(self, run: RunTask) -> None:
+        execution = begin(self.script, run.run)
+        started_at = wall()
+
+        async def ask(question: Any) -> Any:
+            self._asks += 1
+            waiting = self._waiting[self._asks] = asyncio.get_running_loop().create_future()
+            self._tell_worker(Asked(self._asks, run.token, question))
+            return await waiting
+
+        outcome = Outcome(kind="failed", error_type="CancelledError", message="stopped")
+        try:
+            outcome = await self.script.work(
+                run.run.attempt, ask, lambda text: None, lambda: self._die(run.token, DIED)
+            )
+        finally:
+            execution.outcome = outcome.kind
+            execution.ended_s = asyncio.get_running_loop().time()
+            self._tell_worker(Ended(run.token, Done(outcome, started_at, max(wall(), started_at))))
 
 
-def _duration_s(random: Random) -> float:
-    return random.choice([0.0, 0.001, 0.002, 0.01, 0.2, 1.0, 5.0]) * random.uniform(0.5, 1.5)
-
-
-def make_outcome(random: Random, spec: TaskSpec | None, attempt: Attempt) -> Outcome:
-    """How an attempt ends: mostly well."""
-    roll = random.random()
-    if roll < 0.10:
-        return Outcome(
-            kind="failed", error_type="ValueError", message="drawn", may_retry=random.random() < 0.8
-        )
-    if roll < 0.14:
-        return Outcome(kind="skipped", message="drawn")
-    if roll < 0.18 and spec is not None and spec.operator == "Sensor":
-        return Outcome(kind="rescheduled", until=wall() + timedelta(seconds=random.uniform(0.1, 9)))
-    choice = None
-    if spec is not None and spec.operator == "Branch" and roll < 0.8:
-        choice = Choice(skip=random.choice(["direct", "all"]))
-    value = list(range(random.randrange(4)))
-    return Outcome(
-        kind="success",
-        xcoms={"return_value": msgspec.json.encode(value)},
-        choice=choice,
-    )
-
-
-__all__ = ["Execution", "Script", "SimulatedChild", "XCom"]
+def begin(script: Script, run: Run) -> Execution:
+    """Note that user code runs."""
+    process = PROCESS.get()
+    assert process is not None
+    now = asyncio.get_running_loop().time()
+    execution = Execution(where_of(run.attempt), process, now, script.position())
+    script.executions.append(execution)
+    return execution

@@ -198,17 +198,30 @@ class SimulatedLock:
 
     async def acquire(self, stopping: asyncio.Event, meanwhile: Any = None) -> bool:
         following: asyncio.Task[Any] | None = None
+        stop = asyncio.ensure_future(stopping.wait())
         try:
             while not stopping.is_set():
-                if await self._try():
+                turn = await self._wait()
+                if turn is None:
                     return True
                 if meanwhile is not None and following is None:
                     following = asyncio.ensure_future(meanwhile())
+                tasks: list[asyncio.Future[Any]] = [turn, stop]
+                await asyncio.wait(
+                    [*tasks, following] if following is not None else tasks,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if turn.done() and turn.result():
+                    return True
                 if following is not None and following.done():
                     following.result()
-                await asyncio.sleep(0.05)
+                if not turn.done():
+                    turn.cancel()
+                else:
+                    await asyncio.sleep(0.2)
             return False
         finally:
+            stop.cancel()
             if following is not None:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
@@ -229,8 +242,11 @@ class SimulatedLock:
     async def release(self) -> None:
         self.server.unlock(self._role, self._process)
 
-    async def _try(self) -> bool:
-        try:
-            return await self.server.do(lambda: self.server.try_lock(self._role, self._process))
-        except Unavailable:
-            return False
+    async def _wait(self) -> asyncio.Future[bool] | None:
+        while True:
+            try:
+                return await self.server.do(
+                    lambda: self.server.wait_for_lock(self._role, self._process)
+                )
+            except Unavailable:
+                await asyncio.sleep(0.2)

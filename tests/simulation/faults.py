@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -24,6 +25,7 @@ KINDS = (
     "postgres_down",
     "clock",
     "poison",
+    "blobs",
 )
 WEATHERS = ("loss", "double", "late", "commit_unknown", "slow_disk")
 
@@ -67,6 +69,7 @@ def heal(stage: Stage) -> None:
     stage.postgres.weather = postgres.Weather()
     stage.script.is_calm = True
     stage.broker.is_full = False
+    stage.blob_error = 0
     stage.broker.start()
     stage.postgres.start()
     for role in stage.roles.values():
@@ -199,6 +202,16 @@ def _poison(stage: Stage) -> None:
     stage.broker.receive(None, subject, data, "", header)
 
 
+def _blobs(stage: Stage) -> None:
+    """The blob store fails in a way that passes, or is full."""
+    stage.blob_error = stage.random.choice([errno.EIO, errno.ENOSPC])
+
+    def mend() -> None:
+        stage.blob_error = 0
+
+    stage.loop.call_later(stage.random.choice([0.5, 5.0, 30.0]), mend)
+
+
 _FAULTS: dict[str, Callable[[Stage], None]] = {
     "kill": _kill,
     "pause": _pause,
@@ -212,4 +225,5 @@ _FAULTS: dict[str, Callable[[Stage], None]] = {
     "postgres_down": _postgres_down,
     "clock": _clock,
     "poison": _poison,
+    "blobs": _blobs,
 }

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass, field
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -75,6 +76,7 @@ class Stream:
     config: dict[str, Any]
     messages: dict[int, tuple[str, bytes, bytes]] = field(default_factory=dict)
     last: int = 0
+    created: str = ""
     consumers: dict[str, Consumer] = field(default_factory=dict)
 
     @property
@@ -454,36 +456,27 @@ class Broker:
             found = self.streams.get(call[15:])
             names = list(found.consumers) if found else []
             answer = {"consumers": names, "total": len(names), "offset": 0, "limit": 1024}
-        elif call.startswith("CONSUMER.INFO."):
-            answer = self._consumer_info(*call[14:].split(".", 1))
+        elif call.startswith(("CONSUMER.INFO.", "CONSUMER.DELETE.")):
+            answer = self._consumer_call(*call.split(".", 3)[1:])
         else:
             answer = self._stream_call(verb, rest, body)
         if reply:
             self.deliver(reply, "", json.dumps(answer).encode(), b"")
 
-    def _consumer_info(self, stream_name: str, name: str) -> dict[str, Any]:
-        stream = self.streams.get(stream_name)
-        consumer = stream.consumers.get(name) if stream else None
-        if consumer is None:
-            return _failure(404, 10014, "consumer not found")
-        last = consumer.next_seq - 1
-        return {
-            "num_ack_pending": len(consumer.pending),
-            "ack_floor": {"stream_seq": min(consumer.pending, default=last + 1) - 1},
-            "delivered": {"stream_seq": last, "consumer_seq": consumer.delivered},
-        }
-
     def _stream_call(self, verb: str, name: str, body: dict[str, Any]) -> dict[str, Any]:
         stream = self.streams.get(name)
         if verb == "STREAM.CREATE":
             if stream is None:
-                self.streams[name] = Stream(body, last=body.get("first_seq", 1) - 1)
+                self.streams[name] = Stream(
+                    body, last=body.get("first_seq", 1) - 1, created=f"{self._loop.time():.9f}"
+                )
             return {"config": body}
         if stream is None:
             return _failure(404, 10059, "stream not found")
         if verb == "STREAM.INFO":
             return {
                 "config": stream.config,
+                "created": stream.created,
                 "state": {
                     "first_seq": stream.first,
                     "last_seq": stream.last,
@@ -502,6 +495,26 @@ class Broker:
                 del stream.messages[sequence]
             return {"success": True, "purged": len(gone)}
         raise AssertionError(f"the simulated server does not know {verb}.{name}")
+
+    def _consumer_call(self, verb: str, stream_name: str, name: str) -> dict[str, Any]:
+        stream = self.streams.get(stream_name)
+        consumer = stream.consumers.get(name) if stream else None
+        if stream is None or consumer is None:
+            return _failure(404, 10014 if stream else 10059, "not found")
+        if verb == "DELETE":
+            del stream.consumers[name]
+            return {"success": True}
+        waiting = sum(
+            sequence >= consumer.next_seq and _fits(consumer.filter or ">", message[0])
+            for sequence, message in stream.messages.items()
+        )
+        last = consumer.next_seq - 1
+        return {
+            "num_pending": waiting + len(consumer.again),
+            "num_ack_pending": len(consumer.pending),
+            "ack_floor": {"stream_seq": min(consumer.pending, default=last + 1) - 1},
+            "delivered": {"stream_seq": last, "consumer_seq": consumer.delivered},
+        }
 
     def _create_consumer(
         self, stream_name: str, name: str, config: dict[str, Any]
@@ -554,6 +567,7 @@ def _takes(stream: Stream, subject: str) -> bool:
     return any(_fits(pattern, subject) for pattern in stream.config["subjects"])
 
 
+@lru_cache(maxsize=100_000)
 def _fits(pattern: str, subject: str) -> bool:
     if pattern == subject:
         return True

@@ -18,8 +18,9 @@ from millstream.core.commands import ApiCommand, MarkRun, Receipt, SetDagPaused
 from millstream.core.errors import MillstreamError, Refused
 from simulation import checks, faults, nats, postgres, workload
 from simulation.checks import Violation, require
-from simulation.children import Script
+from simulation.dags import draw_dag
 from simulation.loop import SimulatedLoop, Stuck
+from simulation.script import Script
 from simulation.stage import Stage, api_main, make_directory, replaced
 
 CHAOS_S = (20.0, 60.0, 150.0)
@@ -58,7 +59,7 @@ def play(seed: str, directory: Path) -> Report:
         directory=make_directory(directory, seed),
         broker=nats.Broker(loop, Random(f"nats/{seed}")),
         postgres=server,
-        script=Script(seed, lambda: server.position),
+        script=Script(seed, lambda: server.position, planted=f"correct-horse-{seed}-battery"),
     )
     with replaced(stage):
         try:
@@ -92,11 +93,9 @@ async def _play(stage: Stage, report: Report) -> None:
         )
     for role in stage.roles.values():
         stage.start(role)
-    specs = [workload.draw_dag(random, number) for number in range(random.randint(1, 4))]
-    for spec in specs:
-        for task in spec.tasks:
-            stage.script.specs[spec.dag_id, task.task_id] = task
-    requests = workload.draw_requests(random, specs, chaos_s)
+    specs = [draw_dag(random, number) for number in range(random.randint(1, 4))]
+    stage.script.dags = {spec.dag_id: spec for spec in specs}
+    requests = workload.draw_requests(random, specs, chaos_s, stage.script.planted)
     receipts: dict[str, list[Receipt]] = {}
     faults.begin(stage, plan)
     asking = [asyncio.ensure_future(_ask(stage, at, each, receipts)) for at, each in requests]
@@ -158,16 +157,7 @@ async def _until_answered(asking: Sequence[asyncio.Future[Any]]) -> None:
 
 async def _end(stage: Stage, specs: list[Any], receipts: dict[str, list[Receipt]]) -> None:
     """20: when faults end, everything ends. The DAGs that were paused go on first."""
-    commands = [
-        SetDagPaused(
-            id=f"unpause-{spec.dag_id}",
-            namespace=workload.NAMESPACE,
-            dag_id=spec.dag_id,
-            is_paused=False,
-        )
-        for spec in specs
-    ]
-    await asyncio.gather(*(_ask(stage, 0, command, receipts) for command in commands))
+    await _unpause(stage, specs, receipts, "")
     await asyncio.sleep(SCHEDULES_END_S)
     dependent = {spec.dag_id for spec in specs if any(task.depends_on_past for task in spec.tasks)}
     marked, patience_ends = 0, stage.loop.time() + HANGING_S
@@ -179,12 +169,29 @@ async def _end(stage: Stage, specs: list[Any], receipts: dict[str, list[Receipt]
         await asyncio.sleep(2)
         if stage.loop.time() > patience_ends:
             patience_ends += HANGING_S
+            # Those that failed too often have been paused again.
+            await _unpause(stage, specs, receipts, f"-{patience_ends:.0f}")
             # What depends on a past that failed waits for somebody to decide.
             for dag_id, run_id in hanging:
                 if dag_id in dependent:
                     marked += 1
                     await _ask(stage, 0, _fail(marked, dag_id, run_id), receipts)
     raise Violation(f"I20: not over: {checks.open_runs(stage)[:5]}")
+
+
+async def _unpause(
+    stage: Stage, specs: list[Any], receipts: dict[str, list[Receipt]], again: str
+) -> None:
+    commands = [
+        SetDagPaused(
+            id=f"unpause-{spec.dag_id}{again}",
+            namespace=workload.NAMESPACE,
+            dag_id=spec.dag_id,
+            is_paused=False,
+        )
+        for spec in specs
+    ]
+    await asyncio.gather(*(_ask(stage, 0, command, receipts) for command in commands))
 
 
 def _fail(number: int, dag_id: str, run_id: str) -> MarkRun:

@@ -50,6 +50,8 @@ class Server:
         self.refusals: list[Refusal] = []
         self.tables = Tables()
         self.holders: dict[str, Process] = {}
+        # Those who wait for a lock, in the order in which they came.
+        self.queues: dict[str, list[tuple[Process, asyncio.Future[bool]]]] = {}
         self.on_append: Callable[[int, list[Stored]], None] = lambda epoch, batch: None
 
     @property
@@ -61,6 +63,10 @@ class Server:
         self.is_up = False
         self.generation += 1
         self.holders.clear()
+        for waiting in self.queues.values():
+            for process, turn in waiting:
+                self._tell(process, turn, False)
+        self.queues.clear()
 
     def start(self) -> None:
         self.is_up = True
@@ -98,14 +104,40 @@ class Server:
 
     def try_lock(self, role: str, process: Process) -> bool:
         holder = self.holders.get(role)
-        if holder is not None and holder.life is not Life.DEAD and holder is not process:
+        if holder is process:
+            return True
+        if process.life is Life.DEAD or (holder is not None and holder.life is not Life.DEAD):
             return False
         self.holders[role] = process
+        process.on_death.append(lambda: self.unlock(role, process))
         return True
 
+    def wait_for_lock(self, role: str, process: Process) -> asyncio.Future[bool] | None:
+        """None: the process has it. Else what says whether its turn came, or the server went."""
+        if self.try_lock(role, process):
+            return None
+        turn: asyncio.Future[bool] = self._loop.create_future()
+        waiting = self.queues.setdefault(role, [])
+        # The answer to an earlier question of the same process may have been lost.
+        waiting[:] = [pair for pair in waiting if pair[0] is not process]
+        waiting.append((process, turn))
+        return turn
+
     def unlock(self, role: str, process: Process) -> None:
-        if self.holders.get(role) is process:
-            del self.holders[role]
+        if self.holders.get(role) is not process:
+            return
+        del self.holders[role]
+        waiting = self.queues.get(role, [])
+        while waiting:
+            heir, turn = waiting.pop(0)
+            if heir.life is not Life.DEAD and not turn.done():
+                self.try_lock(role, heir)
+                self._tell(heir, turn, True)
+                return
+
+    def _tell(self, process: Process, turn: asyncio.Future[bool], is_held: bool) -> None:
+        delay_s = self._random.uniform(0.0001, 0.002)
+        self._loop.call_later(delay_s, _settle, turn, is_held, None, context=self._outside)
 
     # --- the log
 

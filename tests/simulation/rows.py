@@ -36,6 +36,9 @@ class Tables:
     rows: dict[type[Row], dict[tuple[Any, ...], Row]] = field(default_factory=dict)
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
 
+    def copy(self) -> Tables:
+        return Tables({kind: dict(rows) for kind, rows in self.rows.items()}, self.checkpoint)
+
     def all(self) -> list[Row]:
         return [row for rows in self.rows.values() for row in rows.values()]
 
@@ -53,14 +56,23 @@ class ReadConnection:
         self.server = server
         self._moved: tuple[Any, ...] = ()
         self._changes: Changes | None = None
+        self._is_locking = False
+        self._locked: Tables | None = None
 
     def transaction(self) -> ReadConnection:
+        self._is_locking = True
         return self
+
+    @property
+    def tables(self) -> Tables:
+        """In a transaction those at its first statement, which keeps writers away."""
+        return self._locked or self.server.tables
 
     async def __aenter__(self) -> ReadConnection:
         return self
 
     async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+        self._is_locking, self._locked = False, None
         if kind is None and self._changes is not None:
             await self.server.do(self._commit)
 
@@ -74,8 +86,19 @@ class ReadConnection:
         fits = generation == checkpoint.generation and checkpoint.position in (position, before)
         return "UPDATE 1" if fits else "UPDATE 0"
 
+    async def fetchval(self, query: str, *arguments: Any) -> str | None:
+        assert query.startswith("SELECT conf::text FROM dag_run"), query
+        row = await self.server.do(lambda: self.server.tables.rows.get(RunRow, {}).get(arguments))
+        assert row is None or isinstance(row, RunRow)
+        return row.conf if row is not None else None
+
     async def fetchrow(self, query: str, *arguments: Any) -> dict[str, Any]:
-        checkpoint = await self.server.do(lambda: self.server.tables.checkpoint)
+        def look() -> Checkpoint:
+            if self._is_locking and self._locked is None:
+                self._locked = self.server.tables.copy()
+            return self.tables.checkpoint
+
+        checkpoint = await self.server.do(look)
         return {
             "position": checkpoint.position,
             "digest": checkpoint.digest,
@@ -115,7 +138,7 @@ async def read_open_rows(connection: ReadConnection) -> list[Row]:
     server = connection.server
 
     def read() -> list[Row]:
-        tables = server.tables
+        tables = connection.tables
         backfills = [
             row
             for row in tables.of(BackfillRow)
@@ -138,7 +161,7 @@ async def read_open_rows(connection: ReadConnection) -> list[Row]:
 
 async def read_rows_of(connection: ReadConnection, run: RunKey) -> list[Row]:
     server = connection.server
-    return [copy(row) for row in await server.do(lambda: server.tables.of_runs({run}))]
+    return [copy(row) for row in await server.do(lambda: connection.tables.of_runs({run}))]
 
 
 def _run_of(row: Any) -> RunKey:

@@ -18,7 +18,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import msgspec
 import structlog
 
 import millstream_api.commands
@@ -35,20 +34,24 @@ import millstream_scheduler.writer
 import millstream_worker.__main__
 import millstream_worker.children
 import millstream_worker.guarding
+import millstream_worker.hosts
+import millstream_worker.results
 import millstream_worker.worker
+from millstream.adapters.blob_directory import Directory
 from millstream.adapters.blobs import FsspecBlobs
 from millstream.adapters.bus import Bus
-from millstream.adapters.lookup import ConfAnswer
 from millstream.adapters.service import Service
 from millstream.adapters.settings import Settings
 from millstream.core.commands import ApiCommand, Receipt
 from millstream.core.errors import MillstreamError, Unavailable
-from millstream.core.xcoms import XComAnswer
 from millstream_api.commands import Commands
-from simulation import event_log, nats, postgres, rows
-from simulation.children import Script, SimulatedChild
+from millstream_worker.code import Code, CodeStore
+from simulation import event_log, nats, postgres, reads, rows
+from simulation.children import SimulatedChild, SimulatedHost
 from simulation.clock import SimulatedDatetime, SimulatedTime
 from simulation.loop import PROCESS, Life, Process, SimulatedLoop, context_of, kill, spawn
+from simulation.script import Script
+from simulation.workload import SECRET_KEY
 
 RESTART_AFTER_S = 0.3
 LEASE_S = 15.0
@@ -90,6 +93,8 @@ class Stage:
     links: dict[Process, list[nats.Link]] = field(default_factory=dict)
     dead: list[Process] = field(default_factory=list)
     is_closing: bool = False
+    # What the blob store answers to everything, if anything.
+    blob_error: int = 0
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -104,6 +109,7 @@ class Stage:
             state_dir=str(self.directory / "state"),
             instance=name,
             lease_s=LEASE_S,
+            secret_key=SECRET_KEY,
             **options,
         )
         role = self.roles[name] = Role(name, main, settings)
@@ -199,7 +205,8 @@ def replaced(stage: Stage) -> Iterator[None]:
     """Production's names, with the simulation's things behind them."""
     event_log.SimulatedDatabase.server = stage.postgres
     event_log.SimulatedLock.server = stage.postgres
-    SimulatedChild.script = stage.script
+    reads.SimulatedSecretTable.server = stage.postgres
+    SimulatedChild.script = SimulatedHost.script = stage.script
     SimulatedChild.count = 0
 
     async def connect(cls: type[Bus], url: str, name: str) -> Bus:
@@ -223,14 +230,23 @@ def replaced(stage: Stage) -> Iterator[None]:
     names: list[tuple[Any, str, Any]] = [
         (Bus, "connect", classmethod(connect)),
         (millstream_worker.children, "Child", SimulatedChild),
+        (millstream_worker.hosts, "HostProcess", SimulatedHost),
         (os, "getpid", lambda: 1),
+        # What is on disk here survives whatever is simulated.
+        (os, "fsync", lambda handle: None),
+        (millstream_worker.worker, "TEND_S", 0.4),
         # One process holds all locks on files here, and has no children to guard.
         (millstream_worker.__main__, "holding", _hold_nothing),
         (millstream_worker.guarding.Guarding, "start", lambda self: None),
         (millstream_worker.guarding.Guarding, "_tell", lambda self, text: None),
         (millstream_worker.children.Children, "take_over", lambda self: 0),
-        # It would ask in a thread, on the real clock.
-        (FsspecBlobs, "check", lambda self: None),
+        (CodeStore, "at_hand", lambda self, bundle, file: Code(bundle=bundle)),
+        (CodeStore, "give_back", lambda self, code: None),
+        (FsspecBlobs, "_in_thread", _at_once),
+        (Directory, "_put", _unless(stage, Directory._put)),
+        (Directory, "fetch", _unless(stage, Directory.fetch)),
+        # So that some of the values that tasks hand on are large.
+        (millstream_worker.results, "MOST_INLINE_TOTAL_BYTES", 100),
     ]
     scheduler = millstream_scheduler.__main__
     for name, value in (
@@ -253,8 +269,16 @@ def replaced(stage: Stage) -> Iterator[None]:
     ):
         names.append((projector, name, value))
     names.append((millstream_projector.__main__, "ShardLock", event_log.SimulatedLock))
-    names.append((millstream_projector.lookups, "Database", event_log.SimulatedDatabase))
-    names.append((millstream_projector.lookups.Lookups, "_read", _read_from_tables))
+    lookups, states = millstream_projector.lookups, millstream_projector.states
+    names += [
+        (lookups, "Database", event_log.SimulatedDatabase),
+        (lookups, "find_xcoms", reads.find_xcoms),
+        (lookups, "find_asset_events", reads.find_asset_events),
+        (millstream_projector.secret_lookups, "Database", event_log.SimulatedDatabase),
+        (millstream_projector.secret_lookups, "SecretTable", reads.SimulatedSecretTable),
+        (states, "Database", event_log.SimulatedDatabase),
+        (states, "read_states", reads.read_states),
+    ]
     time = SimulatedTime()
     for module in list(sys.modules.values()):
         if not getattr(module, "__name__", "").startswith(("millstream_", "millstream.adapters")):
@@ -278,6 +302,23 @@ def replaced(stage: Stage) -> Iterator[None]:
             setattr(holder, name, value)
 
 
+async def _at_once(blobs: FsspecBlobs, work: Callable[[], Any]) -> Any:
+    """A thread would run on the real clock."""
+    await asyncio.sleep(0.001)
+    return work()
+
+
+def _unless(stage: Stage, act: Callable[..., Any]) -> Callable[..., Any]:
+    """What the blob store does, unless it fails."""
+
+    def do(*arguments: Any) -> Any:
+        if stage.blob_error:
+            raise OSError(stage.blob_error, os.strerror(stage.blob_error))
+        return act(*arguments)
+
+    return do
+
+
 def _drop(logger: Any, method: str, event: dict[str, Any]) -> Any:
     if LOUD:
         process = PROCESS.get()
@@ -292,15 +333,6 @@ LOUD = False
 @contextlib.asynccontextmanager
 async def _hold_nothing(*arguments: Any) -> AsyncIterator[None]:
     yield
-
-
-async def _read_from_tables(lookups: Any, question: Any) -> Any:
-    """The answer for runs that are over: the rows are read as the queries would."""
-    server = event_log.SimulatedDatabase.server
-    await server.do(lambda: None)
-    if type(question).__name__ == "ConfQuestion":
-        return ConfAnswer(conf=msgspec.Raw(b"{}"))
-    return XComAnswer((), None)
 
 
 def make_directory(parent: Path, seed: str) -> Path:

@@ -57,7 +57,7 @@ def note_cause(state: State, run: Run, event: Event) -> None:
 
 def begin(state: State, event: Event) -> Iterator[Fact]:
     """What makes the callbacks ready that an event has led to."""
-    for where in _wheres(event):
+    for where in (*_wheres(event), *_wheres(event, is_again=True)):
         callback = state.callbacks.get(instance_key(where))
         if callback is not None and callback.instance.status is TaskStatus.NONE:
             yield make_ready(where, callback)
@@ -158,7 +158,9 @@ def _kind(data: Data) -> CallbackKind | None:
             return None
 
 
-def _wheres(event: Event) -> list[Where]:
+def _wheres(event: Event, *, is_again: bool = False) -> list[Where]:
+    """The callback's place. ``is_again``: tasks of the run were cleared, so that the run, or a task
+    without attempts, may have ended before: then the name says by which event."""
     kind = _kind(event.data)
     if kind is None:
         return []
@@ -169,6 +171,8 @@ def _wheres(event: Event) -> list[Where]:
     if where.task_id:
         # An attempt leads to one callback, so the name says which attempt it was.
         name = f"{where.task_id}{name}.{where.attempt}"
+    if is_again and not where.attempt:
+        name = f"{name}.{event.position}"
     return [where.task(name, where.map_index)]
 
 
@@ -177,6 +181,7 @@ def _due(run: Run, event: Event) -> Iterator[tuple[Where, Callback]]:
     if kind is None:
         return
     spec = run.version.spec
+    where = next(iter(_wheres(event, is_again=run.was_cleared or run.is_reopened)))
     if isinstance(event.data, DeadlineMissed):
         action = CallbackAction(
             on=kind,
@@ -185,18 +190,18 @@ def _due(run: Run, event: Event) -> Iterator[tuple[Where, Callback]]:
             due_at=event.data.due_at,
             run_state=run.status.value,
         )
-        yield _wheres(event)[0], _callback(run, action, 0)
+        yield where, _callback(run, action, 0)
         return
     if not event.where.task_id:
         if kind in spec.callbacks:
-            yield _wheres(event)[0], _callback(run, _of_run(run, kind, event), 0)
+            yield where, _callback(run, _of_run(run, kind, event), 0)
         return
     number = run.version.graph.number.get(event.where.task_id)
     if number is None:  # an event about a run that names some other task
         return
     if kind in run.version.graph.tasks[number].callbacks:
         action = _of_task(run, kind, number, event)
-        yield _wheres(event)[0], _callback(run, action, number)
+        yield where, _callback(run, action, number)
 
 
 def _callback(run: Run, action: CallbackAction, number: int) -> Callback:

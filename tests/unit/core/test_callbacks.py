@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from millstream.core.callbacks import TIMEOUT_S
 from millstream.core.commands import (
@@ -116,6 +117,19 @@ class TestWhichEndsLeadToOne:
     def test_a_task_that_needed_no_worker(self, shard: Shard) -> None:
         events = begin(shard, one(action=EmptyAction()))
         assert callbacks(events) == ["TaskReady a@on_success_callback.0"]
+
+    def test_what_ends_again_after_a_clear_leads_to_another_one(self, shard: Shard) -> None:
+        spec = dag(task("a", action=EmptyAction(), callbacks=ALL), file="etl.py")
+        spec = replace(spec, callbacks=("success",))
+        first = callbacks(begin(shard, spec))
+        assert len(first) == 2
+        names = [event.where.task_id for event in shard.log if "@" in event.where.task_id]
+        for name in names:
+            report(shard, SucceedAttempt, RUN.task(name, (), 1))
+        shard.clear(only_failed=False)
+        again = [event.where.task_id for event in shard.log if "@" in event.where.task_id]
+        assert len(set(again)) == 4, "none of them is told apart by its attempt"
+        assert dump(fold(shard.log)) == dump(shard.state)
 
     def test_none_where_the_spec_names_none(self, shard: Shard) -> None:
         begin(shard, dag(task("a", callbacks=("failure",)), file="f"))
