@@ -16,11 +16,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from simulation import play as playing
 from simulation import stage
-from simulation.mutants import Mutant
+from simulation.mutants import MUTANTS, Mutant
 from simulation.play import Report, play
 
 BATCH = 20
+# What a mutant has not done by then, it will not do.
+MUTANT_ENDS_WITHIN_S = 100.0
 
 
 def main() -> int:
@@ -29,12 +32,15 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first of them (default: 0)")
     parser.add_argument("--seed", help="only this one")
     parser.add_argument("--loud", action="store_true", help="with the services' own log")
+    parser.add_argument("--mutant", help="with this fault put in, by its name")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parsed = parser.parse_args()
     stage.LOUD = parsed.loud
     with tempfile.TemporaryDirectory(prefix="millstream-sim-") as directory:
         if parsed.seed is not None:
-            report = next(play_each([parsed.seed], 1, Path(directory)))
+            chosen = [each for each in MUTANTS if each.name == parsed.mutant]
+            mutant = chosen[0] if chosen else None
+            report = next(play_each([parsed.seed], 1, Path(directory), mutant))
             show(report)
             return int(bool(report.error))
         return play_all(parsed.first, parsed.seeds, parsed.jobs, Path(directory))
@@ -97,6 +103,8 @@ def _reports_of(process: Any, pipe: Any) -> list[Report]:
 
 def _play_batch(seeds: list[str], directory: Path, pipe: Any, mutant: Mutant | None) -> None:
     gc.disable()
+    if mutant is not None:
+        playing.HEALED_WITHIN_S = MUTANT_ENDS_WITHIN_S
     with mutant.applied() if mutant is not None else nullcontext():
         pipe.send([play(seed, directory) for seed in seeds])
     sys.stdout.flush()

@@ -15,9 +15,11 @@ from millstream.verify.rows import decode
 from millstream_projector.projection import Projection, reopened
 from millstream_projector.rows import RUN_ROW_TYPES, key_of
 from property.ledger import Ledger
+from simulation import judgements
 from simulation.script import Execution
 from simulation.stage import Stage
 
+MOST_TAKEN_IN = 4096
 TERMINAL = ("RunSucceeded", "RunFailed", "RunQuarantined")
 
 
@@ -31,13 +33,46 @@ def require(number: int, holds: object, what: str) -> None:
 
 
 def check_log(stage: Stage) -> None:
-    """What the checker of logs judges: 1, 8, 10 to 19, 21, 22 and 24."""
+    """What the checker of logs judges: 1, 8, 10 to 19, 21, 22 and 24; and 23, 27, 29, 30."""
     published = (
         published_bytes(canonical_bytes(stored.record), stored.digest)
         for stored in stage.postgres.events
     )
-    for finding in verify_rows(map(decode, published)).in_order():
-        raise Violation(f"I{finding.invariant}: {finding.message} (position {finding.position})")
+    found = verify_rows(map(decode, published)).first()
+    if found:
+        numbers = "/".join(dict.fromkeys(str(finding.invariant) for finding in found))
+        raise Violation(f"I{numbers}: {found[0].message} (position {found[0].position})")
+    records = [stored.record for stored in stage.postgres.events]
+    judgements.check_actors(records, require)
+    judgements.check_schedule(records, require)
+    judgements.check_pulls(records, stage.script.pulled, require)
+    if stage.has_only_clocks:
+        judgements.check_clocks(records, require)
+
+
+def check_fences(stage: Stage) -> None:
+    """9: nobody commits whom another one has replaced."""
+    require(9, not stage.postgres.fenced_commits, f"{stage.postgres.fenced_commits[:1]}")
+
+
+def check_queues(stage: Stage) -> None:
+    """26: nobody takes in more than he has room for, whatever waits at the server."""
+    most = stage.broker.most_asked
+    require(26, most <= MOST_TAKEN_IN, f"somebody asked for {most} messages at once")
+
+
+def check_secrets(stage: Stage) -> None:
+    """28: what was planted is where tasks are, and nowhere else."""
+    planted = stage.script.planted
+    require(28, not stage.broker.leaks, f"on the way: {stage.broker.leaks[:3]}")
+    for stored in stage.postgres.events:
+        at = stored.record.position
+        require(28, planted.encode() not in bytes(stored.record.data), f"in event {at}")
+    for row in stage.postgres.tables.all():
+        require(28, planted not in repr(row), f"in {type(row).__name__}")
+    require(28, all(planted not in (row.sealed or "") for row in stage.postgres.secrets), "open")
+    found = judgements.find_in_files(planted.encode(), stage.directory)
+    require(28, not found, f"in files: {found[:3]}")
 
 
 def check_stream(stage: Stage) -> None:
@@ -60,16 +95,12 @@ def check_receipts(stage: Stage, receipts: dict[str, list[Receipt]]) -> None:
         # What was refused may be accepted when it is asked again; what was accepted stays so.
         accepted = [i for i, receipt in enumerate(given) if not receipt.is_refused]
         since = given[accepted[0] :] if accepted else []
-        for receipt in since:
-            require(
-                2, receipt.position <= len(events), f"{command_id}: position {receipt.position}"
-            )
-            if command_id in by_cause:
-                last = by_cause[command_id][-1]
-                require(2, receipt.position >= last, f"{command_id}: {receipt.position} < {last}")
         outcomes = {(r.position, r.reason, r.message) for r in since}
         if command_id in by_cause:
             require(10, len(outcomes) == 1, f"{command_id}: {sorted(outcomes)}")
+        for receipt in since:
+            last = by_cause.get(command_id, [0])[-1]
+            require(2, receipt.position == last, f"{command_id}: {receipt.position}, not {last}")
 
 
 def check_folds(stage: Stage) -> State:

@@ -44,7 +44,8 @@ class SimulatedEventLog(EventLog):
         self._shard = shard
 
     async def raise_epoch(self) -> Head:
-        return await self._server.do(self._server.raise_epoch)
+        process = PROCESS.get()
+        return await self._server.do(lambda: self._server.raise_epoch(process))
 
     async def warm(self) -> None:
         await self._server.do(lambda: None)
@@ -59,7 +60,10 @@ class SimulatedEventLog(EventLog):
         batch: list[Stored],
         secrets: Sequence[SecretRow] = (),
     ) -> None:
-        await self._server.do(lambda: self._server.append(epoch, last_position, batch, secrets))
+        process = PROCESS.get()
+        await self._server.do(
+            lambda: self._server.append(epoch, last_position, batch, secrets, process)
+        )
 
     async def confirm(self) -> None:
         await self._server.do(lambda: None)

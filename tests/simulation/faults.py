@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
 from simulation import nats, postgres
+from simulation.judgements import FORGED
 from simulation.loop import Life, pause, resume
 from simulation.stage import Role, Stage
 
@@ -26,7 +28,10 @@ KINDS = (
     "clock",
     "poison",
     "blobs",
+    "again",
+    "forged",
 )
+REPORTED = ("where", "worker", "token", "started_at", "ended_at")
 WEATHERS = ("loss", "double", "late", "commit_unknown", "slow_disk")
 
 
@@ -41,6 +46,8 @@ class Plan:
 
 
 def draw_plan(random: Random) -> Plan:
+    if random.random() < 0.06:
+        return Plan(("clock",), (), random.choice([3.0, 8.0]))
     return Plan(
         kinds=tuple(kind for kind in KINDS if random.random() < 0.35),
         weathers=tuple(kind for kind in WEATHERS if random.random() < 0.3),
@@ -181,24 +188,25 @@ def _clock(stage: Stage) -> None:
         role.process.wall_offset_s = stage.random.choice([-86400.0, -5.0, 0.0, 3.0, 600.0])
 
 
+POISONED = (
+    "ms.in.0.worker.worker1",
+    "ms.in.0.api.api1",
+    "ms.in.0.nobody.x",
+    "ms.rcpt.worker.worker1",
+    "ms.hb.worker1",
+    "ms.look.0.xcom",
+    "ms.proj.0",
+)
+POISONS = (
+    *(b"", b"\xff\x00", b"{}", b"[" * 5000, b'{"type":"SucceedAttempt"}'),
+    b'{"position":9e99}',
+)
+
+
 def _poison(stage: Stage) -> None:
     """Rubbish where services listen."""
-    random = stage.random
-    subject = random.choice(
-        [
-            "ms.in.0.worker.worker1",
-            "ms.in.0.api.api1",
-            "ms.in.0.nobody.x",
-            "ms.rcpt.worker.worker1",
-            "ms.hb.worker1",
-            "ms.look.0.xcom",
-            "ms.proj.0",
-        ]
-    )
-    data = random.choice(
-        [b"", b"\xff\x00", b"{}", b"[" * 5000, b'{"type":"SucceedAttempt"}', b'{"position":9e99}']
-    )
-    header = random.choice([b"", b"NATS/1.0\r\nX\r\n\r\n", b"NATS/1.0 \xff\r\n\r\n"])
+    subject, data = stage.random.choice(POISONED), stage.random.choice(POISONS)
+    header = stage.random.choice([b"", b"NATS/1.0\r\nX\r\n\r\n", b"NATS/1.0 \xff\r\n\r\n"])
     stage.broker.receive(None, subject, data, "", header)
 
 
@@ -210,6 +218,36 @@ def _blobs(stage: Stage) -> None:
         stage.blob_error = 0
 
     stage.loop.call_later(stage.random.choice([0.5, 5.0, 30.0]), mend)
+
+
+def _again(stage: Stage) -> None:
+    """A task reports once more, and says something else; at times in the name of another claim."""
+    if not stage.broker.reports:
+        return
+    subject, data = stage.random.choice(stage.broker.reports)
+    body = json.loads(data)
+    ends = {"SucceedAttempt": "FailAttempt", "FailAttempt": "SucceedAttempt"}
+    if body["type"] not in ends or "where" not in body:
+        return
+    body = {name: body[name] for name in REPORTED if name in body} | {"type": ends[body["type"]]}
+    body["id"] = f"again/{stage.loop.time():.6f}"
+    if body["type"] == "FailAttempt":
+        body |= {"error_type": "ValueError", "message": "once more"}
+    if stage.random.random() < 0.4:
+        body["token"] += "-stolen"
+    stage.broker.receive(None, subject, json.dumps(body).encode(), "", b"")
+
+
+def _forged(stage: Stage) -> None:
+    """Somebody asks for what is not his to ask for."""
+    id_ = f"{FORGED}{stage.loop.time():.6f}"
+    about = {"id": id_, "namespace": "default", "dag_id": "dag0"}
+    if stage.random.random() < 0.5:
+        body = {**about, "type": "SetDagPaused", "is_paused": stage.random.random() < 0.5}
+        stage.broker.receive(None, "ms.in.0.worker.worker1", json.dumps(body).encode(), "", b"")
+    elif stage.broker.reports:
+        body = json.loads(stage.random.choice(stage.broker.reports)[1]) | {"id": id_}
+        stage.broker.receive(None, "ms.in.0.api.api1", json.dumps(body).encode(), "", b"")
 
 
 _FAULTS: dict[str, Callable[[Stage], None]] = {
@@ -226,4 +264,6 @@ _FAULTS: dict[str, Callable[[Stage], None]] = {
     "clock": _clock,
     "poison": _poison,
     "blobs": _blobs,
+    "again": _again,
+    "forged": _forged,
 }

@@ -165,6 +165,12 @@ class Broker:
         self.is_full = False
         self.links: list[Link] = []
         self.streams: dict[str, Stream] = {}
+        # What nobody may send, and who did; what workers reported last.
+        self.planted = b""
+        self.leaks: list[str] = []
+        # How many messages somebody wanted to take in at once.
+        self.most_asked = 0
+        self.reports: deque[tuple[str, bytes]] = deque(maxlen=100)
         self.on_event: Callable[[str, int, bytes], None] = lambda subject, sequence, data: None
         self._exact: dict[str, list[Subscription]] = {}
         self._wild: list[Subscription] = []
@@ -252,6 +258,10 @@ class Broker:
 
     def from_link(self, link: Link, subject: str, data: bytes, reply: str, header: bytes) -> None:
         now = self._loop.time()
+        if self.planted and self.planted in data:
+            self.leaks.append(f"{link.name} to {subject}")
+        if subject.startswith("ms.in.0.worker."):
+            self.reports.append((subject, data))
         for extra_s in self._fates():
             when = link.when_out(self.latency_s(), now) if not extra_s else now + extra_s
             self._loop.call_at(
@@ -543,6 +553,7 @@ class Broker:
             self.deliver(reply, "", b"", b"NATS/1.0 503\r\n\r\n")
             return
         assert link is not None
+        self.most_asked = max(self.most_asked, body["batch"])
         expires_s = body.get("expires", 0) / 1e9
         request = Request(link, reply, body["batch"], self._loop.time() + expires_s)
         consumer.requests.append(request)

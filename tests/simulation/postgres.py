@@ -49,6 +49,9 @@ class Server:
         self.secrets: list[SecretRow] = []
         self.refusals: list[Refusal] = []
         self.tables = Tables()
+        # Who began the epoch, and what others committed in it.
+        self.writer: Process | None = None
+        self.fenced_commits: list[str] = []
         self.holders: dict[str, Process] = {}
         # Those who wait for a lock, in the order in which they came.
         self.queues: dict[str, list[tuple[Process, asyncio.Future[bool]]]] = {}
@@ -145,15 +148,23 @@ class Server:
         digest = self.events[-1].digest if self.events else GENESIS
         return Head(self.epoch, self.position, digest)
 
-    def raise_epoch(self) -> Head:
+    def raise_epoch(self, process: Process | None) -> Head:
         self.epoch += 1
+        self.writer = process
         return self.head()
 
     def append(
-        self, epoch: int, last: int, batch: list[Stored], secrets: Sequence[SecretRow]
+        self,
+        epoch: int,
+        last: int,
+        batch: list[Stored],
+        secrets: Sequence[SecretRow],
+        process: Process | None,
     ) -> None:
         if epoch != self.epoch or last != self.position:
             raise Fenced(f"epoch {epoch} at {last}; the log is in {self.epoch} at {self.position}")
+        if process is not self.writer:
+            self.fenced_commits.append(f"{process} after {self.writer}, at {last + 1}")
         self.events += batch
         self.secrets += secrets
         self.on_append(epoch, batch)

@@ -95,6 +95,8 @@ class Stage:
     is_closing: bool = False
     # What the blob store answers to everything, if anything.
     blob_error: int = 0
+    # Of all faults this seed has only clocks that are wrong.
+    has_only_clocks: bool = False
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)

@@ -22,7 +22,7 @@ def test_nothing_is_lost(group: int, tmp_path: Path) -> None:
     assert not wrong, "\n".join(wrong) + "\nplay one with: make sim SEED=<seed>"
 
 
-@pytest.mark.parametrize("seed", ["30", "43"])
+@pytest.mark.parametrize("seed", ["33", "56"])
 def test_what_once_went_wrong(seed: str, tmp_path: Path) -> None:
     """Seeds that found faults of the services."""
     assert [report.error for report in play_each([seed], 1, tmp_path)] == [""]

@@ -63,11 +63,12 @@ def follow_dag(state: State, event: Event, now: datetime) -> Iterator[Fact]:
         case RunSucceeded() | RunFailed() | RunQuarantined():
             if dag.is_continuous and dag.planned is None:
                 yield from plan(key, dag, now)
-            yield from _stop_failing(key, dag, event)
+            paused = list(_stop_failing(key, dag, event))
+            yield from paused
             yield from _complete(key, dag, dag.backfills)
             # A run that took no time would free its place for the next one, and so on: a whole
             # queue in one commit. `commands_after` goes on then, in a commit of its own.
-            if dag.started_at != now:
+            if dag.started_at != now and not paused:
                 yield from start_runs(state, key, now)
 
 

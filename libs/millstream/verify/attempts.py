@@ -4,7 +4,7 @@ counts."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from millstream.verify.data import Deferred
@@ -28,6 +28,7 @@ class Attempts:
 
     def __init__(self, findings: Findings, places: Places) -> None:
         self._findings = findings
+        self._latest = datetime.min.replace(tzinfo=UTC)
         self._places = places
         self._judges: dict[str, Callable[[Row, Run, Task, Any], Wrong]] = {
             "TaskScheduled": self._scheduled,
@@ -63,6 +64,7 @@ class Attempts:
                 wrong = self._judges[row.type](row, run, task, data)
         if wrong is not None:
             self._findings.add(wrong[0], row.position, f"{describe(row)}: {wrong[1]}.")
+        self._latest = max(self._latest, row.recorded_at)
 
     def _move(self, row: Row, run: Run, task: Task, status: str) -> None:
         run.change(self._places, row.task_id, row.map_index, task, status)
@@ -143,6 +145,8 @@ class Attempts:
     def _too_early(self, row: Row, task: Task) -> Wrong:
         if task.due is None or row.recorded_at >= task.due:
             return None
+        if row.recorded_at < self._latest:
+            return None  # the clock was set back between the timer and the commit
         seconds = (task.due - row.recorded_at).total_seconds()
         return "times", f"it was to wait until {task.due.isoformat()}, {seconds:g} s longer"
 

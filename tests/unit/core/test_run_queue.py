@@ -240,6 +240,15 @@ class TestPause:
             shard.fail("a")
         assert shard.log[-1].data == DagPaused(reason="2 runs in a row failed")
 
+    def test_the_failure_that_pauses_the_dag_starts_no_other_run(self) -> None:
+        shard = Shard()
+        shard.submit(dag(task("a"), max_consecutive_failed_dag_runs=1, max_active_runs=1))
+        shard.trigger("r1")
+        shard.trigger("r2")
+        shard.now += timedelta(seconds=1)
+        shard.fail("a")
+        assert shard.log[-1].data == DagPaused(reason="1 runs in a row failed")
+
     def test_a_success_in_between_counts_anew(self) -> None:
         shard = Shard()
         shard.submit(dag(task("a"), max_consecutive_failed_dag_runs=2))

@@ -1,0 +1,101 @@
+"""What is tried when everything is over and well: messages that are rubbish, a stream that has lost
+its end, a Postgres that was restored from an older backup."""
+
+from __future__ import annotations
+
+import asyncio
+
+from millstream.core.commands import SetPool
+from simulation import faults
+from simulation.checks import Violation, check_stream, require
+from simulation.stage import Stage
+from simulation.workload import NAMESPACE
+
+CALM_S = 8.0
+SETTLED_WITHIN_S = 900.0
+POISON_DELAYS_S = 1.0
+REFUSED_WITHIN_S = 6.0
+
+
+async def play(stage: Stage) -> None:
+    """Some seeds try this, some that, since each takes a while."""
+    match stage.random.randrange(6):
+        case 0:
+            await poison(stage)
+        case 1:
+            await relay_again(stage)
+        case 2:
+            await restore(stage)
+
+
+async def poison(stage: Stage) -> None:
+    """25: what nobody can read delays the others by less than a second."""
+    for subject in faults.POISONED:
+        for data in faults.POISONS:
+            stage.broker.receive(None, subject, data, "", b"")
+    began = stage.loop.time()
+    command = SetPool(id="after-poison", namespace=NAMESPACE, name="after", slots=1)
+    receipt = await stage.request(command)
+    waited_s = stage.loop.time() - began
+    require(25, receipt is not None and waited_s < POISON_DELAYS_S, f"it took {waited_s:.3f} s")
+
+
+async def relay_again(stage: Stage) -> None:
+    """5: the end of the stream is relayed once more, and nothing changes but the stream."""
+    position, runs = stage.postgres.position, len(stage.script.executions)
+    stage.broker.stop()
+    stage.broker.lose_tail("EVENTS_0", 40)
+    stage.broker.start()
+    await settle(stage)
+    check_stream(stage)
+    # The schedule may go on meanwhile.
+    known = {(each.record.dag_id, each.record.run_id) for each in stage.postgres.events[:position]}
+    begun = [one.where for one in stage.script.executions[runs:]]
+    again = [str(where) for where in begun if (where.dag_id, where.run_id) in known]
+    require(5, not again, f"it ran once more: {again[:2]}")
+    news = [each.record for each in stage.postgres.events[position:]]
+    more = [r.position for r in news if r.run_id and (r.dag_id, r.run_id) in known]
+    require(5, not more, f"events that nobody asked for: {more[:3]}")
+
+
+async def restore(stage: Stage) -> None:
+    """31: a Postgres that is older than its stream is refused, and both positions are named."""
+    for role in stage.roles.values():
+        if not role.name.startswith("scheduler"):
+            continue
+        assert role.process is not None
+        stage.is_closing = True  # nobody starts it again
+        stage.kill(role)
+    position, older = stage.postgres.position, max(stage.postgres.position - 3, 1)
+    del stage.postgres.events[older:]
+    stage.start(stage.roles["scheduler1"])
+    await asyncio.sleep(REFUSED_WITHIN_S)
+    grown = stage.postgres.position != older
+    require(31, not grown, f"after {older} of {position} events the log grew")
+    said = [each.error for each in stage.ended if each.name.startswith("scheduler1#")][-1:]
+    names_both = said and str(older) in said[0] and str(position) in said[0]
+    require(31, names_both and "STORE_BEHIND" in said[0], f"{older} of {position}: {said}")
+
+
+async def settle(stage: Stage) -> None:
+    """Until the stream and the read tables have everything, for a while."""
+    deadline = stage.loop.time() + SETTLED_WITHIN_S
+    calm_since, last = stage.loop.time(), -1
+    while stage.loop.time() < deadline:
+        position = stage.postgres.position
+        stream = stage.broker.streams.get("EVENTS_0")
+        is_even = (
+            stream is not None
+            and stream.last == position
+            and stage.postgres.tables.checkpoint.position == position
+        )
+        if position != last or not is_even:
+            calm_since, last = stage.loop.time(), position
+        elif stage.loop.time() - calm_since > CALM_S:
+            return
+        await asyncio.sleep(0.5)
+    stream = stage.broker.streams.get("EVENTS_0")
+    raise Violation(
+        f"I20: log {stage.postgres.position}, stream {stream and stream.last}, "
+        f"tables {stage.postgres.tables.checkpoint.position}"
+    )
