@@ -23,14 +23,13 @@ import millstream.core.react as reacting
 import millstream.core.run_queue as run_queue
 import millstream.core.stopping
 import millstream_projector.lookups as lookups
-import millstream_scheduler.__main__ as scheduler
 import millstream_scheduler.admission as admission
 import millstream_scheduler.writer as writing
 from millstream.adapters.streams import receipt_subject
 from millstream.core.commands import ApiCommand, encode_receipts
 from millstream.core.errors import Unavailable
-from millstream.core.event_parts import Where
 from millstream.core.events import (
+    RunMarked,
     RunSucceeded,
     TaskCleared,
     TaskFailed,
@@ -78,13 +77,12 @@ class Mutant:
 
 
 _commit = Writer._commit
-_decide = Writer._decide
+_decide, _handle = Writer._decide, Writer._handle
 _chain = Writer._chain
 _push = Timers._push
 _pass_time = Leases.pass_time
 _fold = Projector._fold
 _react = handling.react
-_end_run = reacting._end_run
 _receipt, _repeated = writing.receipt, writing.repeated_receipt
 _failed, _started = attempts._failed, attempts._started
 _next_times = run_queue.next_times
@@ -167,8 +165,11 @@ def _hurry(self: Leases, seconds: float) -> Any:
     return _pass_time(self, seconds * 100)
 
 
-def _by_the_wall(lease_s: float, clock: Any) -> Leases:
-    return Leases(lease_s, lambda: wall().timestamp())
+def _by_the_wall(self: Leases, seconds: float) -> Any:
+    now = wall().timestamp()
+    before = self.__dict__.setdefault("wall", now)
+    self.__dict__["wall"] = now
+    return _pass_time(self, max(now - before, seconds))
 
 
 def _always_run(*arguments: Any) -> Verdict:
@@ -222,11 +223,15 @@ def _by_hash(state: Any, event: Any, now: datetime) -> Any:
     return sorted(_react(state, event, now), key=lambda fact: hash(fact.where.task_id))
 
 
-def _end_too_early(state: Any, run: Any) -> Iterator[Any]:
-    if run.unfinished == 1 and run.key in state.runs and run.status == "running":
-        yield handling.Fact(Where(*run.key), RunSucceeded())
-    else:
-        yield from _end_run(state, run)
+def _go_on_after_the_end(self: Writer, *arguments: Any) -> Any:
+    events = _handle(self, *arguments)
+    for event in [each for each in events if type(each.data) is RunSucceeded]:
+        later = msgspec.structs.replace(
+            event, position=self._state.position + 1, data=RunMarked(state="failed")
+        )
+        millstream.core.evolve.evolve(self._state, later)
+        events.append(later)
+    return events
 
 
 def _permit(*kinds: type) -> Patch:
@@ -331,12 +336,12 @@ MUTANTS = (
         ((handling, "react", _succeed_twice), _permit(TaskReady)),
     ),
     Mutant(23, "a look-up gives another value", ((lookups, "stored_xcom", _some_other),)),
-    Mutant(24, "a run ends with its last task open", ((reacting, "_end_run", _end_too_early),)),
+    Mutant(24, "a run goes on after its end", ((Writer, "_handle", _go_on_after_the_end),)),
     Mutant(25, "refusals take time", ((Writer, "_keep_refusals", _ponder),)),
     Mutant(26, "the writer asks for all that there is", ((Writer, "_tune", _want_more),)),
     Mutant(27, "everybody may ask for everything", ((admission, "ALLOWED", _ANYBODY),)),
     Mutant(28, "logs are not masked", ((Masker, "mask_bytes", _show),)),
-    Mutant(29, "leases go by the wall clock", ((scheduler, "Leases", _by_the_wall),)),
+    Mutant(29, "leases go by the wall clock", ((Leases, "pass_time", _by_the_wall),), 46),
     Mutant(30, "look-ups do not wait", ((lookups.Lookups, "_on_question", _at_once),)),
     Mutant(30, "look-ups forget the last", ((lookups, "_from_memory", _forget_the_last),)),
     Mutant(31, "the stream is not compared", ((Relay, "_check_history", _compare_nothing),)),

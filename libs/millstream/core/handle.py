@@ -33,7 +33,9 @@ from millstream.core.events import (
     Event,
     Fact,
     NothingChanged,
+    RunFailed,
     RunQuarantined,
+    RunSucceeded,
     TaskScheduled,
     TaskSucceeded,
     VariableSet,
@@ -110,6 +112,9 @@ def settle(state: State, events: list[Event], cause: Cause, done: list[Event]) -
         events = _let_in(state, *first, cause, done)
 
 
+_ENDS = (RunSucceeded, RunFailed)
+
+
 def follow(state: State, events: list[Event], cause: Cause, done: list[Event]) -> list[Event]:
     """One round, as in Airflow: what follows from events that are folded already is judged as
     things stand now, so that the order of these events does not matter; then all of it is folded.
@@ -138,13 +143,16 @@ def follow(state: State, events: list[Event], cause: Cause, done: list[Event]) -
             # A task may update one asset twice; all else happens once to what it is about.
             again = len(facts) if isinstance(fact.data, AssetUpdated) else 0
             facts.setdefault((fact.where, type(fact.data), again), fact)
+    ordered = list(facts.values())
+    if any(type(fact.data) is AssetUpdated for fact in ordered):  # a run ends after its updates
+        ordered.sort(key=lambda fact: type(fact.data) in _ENDS)
     before = len(done)
     for where, failure in failed:
         _quarantine(state, where, failure, cause, done)
     if failed:
-        _fold_each(state, list(facts.values()), cause, done)
+        _fold_each(state, ordered, cause, done)
     else:
-        _fold_all(state, list(facts.values()), cause, done)
+        _fold_all(state, ordered, cause, done)
     return done[before:]
 
 

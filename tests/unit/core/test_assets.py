@@ -11,7 +11,7 @@ from millstream.core.commands import EmitAssetEvent, SetDagPaused
 from millstream.core.errors import Refused
 from millstream.core.event_parts import AssetEmission
 from millstream.core.events import AssetUpdated, Event, RunCreated
-from millstream.core.spec import EmptyAction
+from millstream.core.spec import EmptyAction, MapSource
 from millstream.core.timetable import AssetOrTimeSchedule, AssetSchedule, schedule_of
 from shard import Shard, dag, dump, fold, task
 
@@ -185,3 +185,12 @@ def test_the_fold_of_the_log_waits_as_the_live_state_does() -> None:
     assert fold(lake.log).assets == lake.state.assets
     lake.emit("b")
     assert fold(lake.log).assets == lake.state.assets
+
+
+def test_a_run_ends_after_the_updates_of_its_last_tasks() -> None:
+    shard = Shard()
+    three = (MapSource(length=3),)
+    spec = dag(task("a", action=EmptyAction(), mapped_over=three, outlets=(AssetRef(name="x"),)))
+    shard.submit(spec)
+    kinds = [type(event.data).__name__ for event in shard.trigger()]
+    assert kinds[-4:] == ["AssetUpdated"] * 3 + ["RunSucceeded"]
