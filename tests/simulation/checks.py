@@ -43,6 +43,7 @@ def check_log(stage: Stage) -> None:
         numbers = "/".join(dict.fromkeys(str(finding.invariant) for finding in found))
         raise Violation(f"I{numbers}: {found[0].message} (position {found[0].position})")
     records = [stored.record for stored in stage.postgres.events]
+    judgements.check_epochs(records, require)
     judgements.check_actors(records, require)
     judgements.check_schedule(records, require)
     judgements.check_pulls(records, stage.script.pulled, require)

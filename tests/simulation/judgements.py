@@ -31,6 +31,15 @@ def instance_of(row: Row) -> tuple[Any, ...]:
     return (*about, tuple(row.map_index))
 
 
+def check_epochs(rows: Iterable[Row], require: Require) -> None:
+    """8: who takes over begins an epoch of its own."""
+    epoch = 0
+    for row in rows:
+        if row.type == "EpochStarted":
+            require(8, row.epoch > epoch, f"epoch {row.epoch} began again at {row.position}")
+        epoch = row.epoch
+
+
 def check_schedule(rows: Iterable[Row], require: Require) -> None:
     """19: between two runs of a schedule that catches up none is missing."""
     minutes: dict[tuple[str, int], int] = {}

@@ -289,6 +289,7 @@ MUTANTS = (
             (Writer, "_commit", _take_it_for_committed),
             (SimulatedEventLog, "append", _unfenced),
         ),
+        20,
     ),
     Mutant(
         2,
@@ -322,6 +323,7 @@ MUTANTS = (
         15,
         "an attempt may end twice",
         ((attempts, "_find_open", _open_or_not), _permit(TaskSucceeded, TaskFailed)),
+        33,
     ),
     Mutant(16, "a claim has no token", ((attempts, "_started", _nobodys),)),
     Mutant(17, "trigger rules are not asked", ((reacting, "_judge", _always_run),)),
