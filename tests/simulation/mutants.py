@@ -347,5 +347,5 @@ MUTANTS = (
     Mutant(30, "look-ups do not wait", ((lookups.Lookups, "_on_question", _at_once),)),
     Mutant(30, "look-ups forget the last", ((lookups, "_from_memory", _forget_the_last),)),
     Mutant(31, "the stream is not compared", ((Relay, "_check_history", _compare_nothing),)),
-    Mutant(2, "a repeated request acts again", ((Writer, "_recall", _recall_nothing),)),
+    Mutant(10, "a repeated request acts again", ((Writer, "_recall", _recall_nothing),)),
 )
