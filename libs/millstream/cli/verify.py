@@ -97,12 +97,16 @@ def _verify_live(
 def _log_to_stderr() -> None:
     """What the adapters say of servers that are away; what is printed may be JSON."""
     import logging
+    from typing import TextIO, cast
 
     import structlog
 
+    from millstream.adapters.service import Unfailing
+
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # It drops what cannot be written, where standard error is closed by then.
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, Unfailing(sys.stderr))),
     )
 
 
