@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from nats.aio.msg import Msg
 
+from millstream.adapters import streams as streams_module
 from millstream.adapters.bus import Bus, JetStreamError
 from millstream.adapters.bus_client import MALFORMED, BusClient, Delivery
 from millstream.adapters.follow import Follower
@@ -189,6 +190,22 @@ async def test_malformed_messages_do_not_end_the_read_loop_of_a_plain_subscripti
         assert got[1].headers == {MALFORMED: "1"}
     finally:
         await client.close()
+
+
+async def test_who_floods_inbox_keeps_nobody_else_out(
+    servers: RunningServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams_module, "MOST_OF_A_SENDER", 3)
+    async with connected(servers) as bus:
+        await streams_module.provision(bus, Settings())
+        try:
+            for _ in range(3):
+                await bus.store("ms.in.0.worker.flood", b"x", 5)
+            with pytest.raises(JetStreamError, match="per subject"):
+                await bus.store("ms.in.0.worker.flood", b"x", 5)
+            await bus.store("ms.in.0.worker.other", b"x", 5)
+        finally:
+            await bus.jetstream("STREAM.DELETE.INBOX")
 
 
 async def test_a_puller_that_is_bounded_in_bytes_gets_everything(servers: RunningServers) -> None:

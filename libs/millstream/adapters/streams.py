@@ -29,6 +29,8 @@ INBOX_ACK_WAIT_S = 5
 READY_ACK_WAIT_S = 6
 LOG_RETENTION_S = 3 * 86400
 MOST_UNACKNOWLEDGED = 50_000
+# What one api or worker may have waiting in INBOX. It is told so, or not answered, and sends again.
+MOST_OF_A_SENDER = 2000
 
 
 def events_stream(shard: int) -> str:
@@ -110,6 +112,9 @@ async def _ensure_inbox(bus: Bus, settings: Settings) -> None:
             "storage": "file",
             "discard": "new",
             "max_bytes": settings.inbox_max_bytes,
+            # Who floods has this much waiting, and the others wait for no more than that.
+            "max_msgs_per_subject": MOST_OF_A_SENDER,
+            "discard_new_per_subject": True,
             "num_replicas": settings.stream_replicas,
         },
     )

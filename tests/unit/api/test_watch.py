@@ -14,6 +14,7 @@ from millstream.adapters.bus import Bus
 from millstream.adapters.event_log import EventLog, Stored
 from millstream.core.errors import Unavailable
 from millstream.core.wire import Record, canonical_bytes, published_bytes
+from millstream_api import hub as hub_module
 from millstream_api.hub import Fanout, Hub, Scope, Watcher
 from millstream_api.watch import watch
 
@@ -94,10 +95,19 @@ class TestFanout:
         assert positions(slow) == []
         assert positions(quick) == [1, 2, 3, 4, 5, 6, 7]
 
-    def test_a_message_that_cannot_be_read_is_read_from_postgres(self) -> None:
+    def test_a_slow_watcher_is_bounded_in_bytes_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(hub_module, "MOST_QUEUED_BYTES", 5)
+        fanout = Fanout()
+        slow = joined(fanout, Scope())
+        for position in range(1, 5):
+            fanout.offer(position, message(position))  # its data has two bytes
+        assert slow.is_lost
+
+    @pytest.mark.parametrize("foreign", [b"{", b"\xff\xfe", b'{"position":1,"type":"\xff"}'])
+    def test_a_message_that_cannot_be_read_is_read_from_postgres(self, foreign: bytes) -> None:
         fanout = Fanout()
         watcher = joined(fanout, Scope())
-        fanout.offer(1, b"{")
+        fanout.offer(1, foreign)
         assert watcher.is_lost
         assert fanout.position == 1
 
