@@ -48,6 +48,9 @@ Code = grpc.StatusCode
 PAUSE_S = 0.02
 GROWTH_MB = 200.0
 RECOVERY_S = 20.0
+# The caller's own end came first.
+UNDECIDED = {"DEADLINE_EXCEEDED", "CANCELLED"}
+LONGEST_STANDSTILL_S = 20.0
 
 
 @dataclass
@@ -67,6 +70,7 @@ class Load:
     accepted: set[str] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)
     without_details: int = 0
+    is_over: bool = False
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +118,7 @@ def bear(stack: RunningStack, load: Load) -> None:
     recovered_s = time.monotonic() - began
     print(f"\n{dict(load.codes)}; a run took {recovered_s:.2f} s after that; worst {good.worst}")
     print(f"{len(load.accepted)} accepted, {len(load.unknown)} unknown; grown by {at_most} MB")
-    assert set(load.codes) <= {"OK", "RESOURCE_EXHAUSTED", "UNAVAILABLE", "DEADLINE_EXCEEDED"}
+    assert set(load.codes) <= {"OK", "RESOURCE_EXHAUSTED", "UNAVAILABLE", *UNDECIDED}
     assert load.codes["RESOURCE_EXHAUSTED"], "it was no load"
     assert load.codes["OK"]
     assert not load.without_details
@@ -149,18 +153,17 @@ def _check_runs(stack: RunningStack, load: Load, others: int) -> None:
 
 
 async def _load(stack: RunningStack, load: Load) -> None:
-    until = time.monotonic() + load.seconds
     async with AsyncExitStack() as opened:
         # A connection has 256 calls at most.
         channels = [
             await opened.enter_async_context(grpc.aio.insecure_channel(stack.address, _ALONE))
             for _ in range(8)
         ]
-        callers = [_trigger(channels[n % 8], load, until) for n in range(load.triggers)]
-        callers += [_read(channels[n % 8], load, until) for n in range(load.reads)]
-        callers += [_submit(channels[n % 8], load, until, n) for n in range(load.submits)]
-        callers += [_watch(channels[n % 8], load, until) for n in range(load.watchers)]
-        callers += [_report(stack, load, until), _stand_still(stack, load)]
+        callers = [_trigger(channels[n % 8], load) for n in range(load.triggers)]
+        callers += [_read(channels[n % 8], load) for n in range(load.reads)]
+        callers += [_submit(channels[n % 8], load, n) for n in range(load.submits)]
+        callers += [_watch(channels[n % 8], load) for n in range(load.watchers)]
+        callers += [_report(stack, load), _stand_still(stack, load)]
         await asyncio.gather(*callers)
 
 
@@ -168,9 +171,9 @@ async def _load(stack: RunningStack, load: Load) -> None:
 _ALONE = (("grpc.use_local_subchannel_pool", 1),)
 
 
-async def _trigger(channel: Any, load: Load, until: float) -> None:
+async def _trigger(channel: Any, load: Load) -> None:
     stub: Any = runs_pb2_grpc.RunServiceStub(channel)  # type: ignore[no-untyped-call]
-    while time.monotonic() < until:
+    while not load.is_over:
         request = runs_pb2.TriggerRunRequest(request_id=uuid.uuid4().hex, dag_id="good")
         code = await _call(stub.TriggerRun, request, load)
         if code is Code.OK:
@@ -179,29 +182,30 @@ async def _trigger(channel: Any, load: Load, until: float) -> None:
             load.unknown.add(request.request_id)
 
 
-async def _read(channel: Any, load: Load, until: float) -> None:
+async def _read(channel: Any, load: Load) -> None:
     stub: Any = runs_pb2_grpc.RunServiceStub(channel)  # type: ignore[no-untyped-call]
-    while time.monotonic() < until:
+    while not load.is_over:
         await _call(stub.ListRuns, runs_pb2.ListRunsRequest(page_size=100), load)
 
 
-async def _submit(channel: Any, load: Load, until: float, number: int) -> None:
+async def _submit(channel: Any, load: Load, number: int) -> None:
     stub: Any = dags_pb2_grpc.DagServiceStub(channel)  # type: ignore[no-untyped-call]
     count = 0
-    while time.monotonic() < until:
+    while not load.is_over:
         count += 1
         tasks = [bash(f"t{index}", f"echo {number} {count}") for index in range(200)]
         spec = spec_to_proto(bash_dag(f"large{number}", *tasks))
         await _call(stub.SubmitDag, dags_pb2.SubmitDagRequest(spec=spec), load)
 
 
-async def _watch(channel: Any, load: Load, until: float) -> None:
+async def _watch(channel: Any, load: Load) -> None:
     """Everything from the beginning, and it is never read."""
     stub: Any = events_pb2_grpc.EventServiceStub(channel)  # type: ignore[no-untyped-call]
     call = stub.WatchEvents(events_pb2.WatchEventsRequest())
     try:
         await call.read()
-        await asyncio.sleep(until - time.monotonic())
+        while not load.is_over:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(1)
         load.codes["OK"] += 1
     except grpc.aio.AioRpcError as error:
         _note(error, load)
@@ -232,21 +236,29 @@ def _note(error: grpc.aio.AioRpcError, load: Load) -> None:
 
 
 async def _stand_still(stack: RunningStack, load: Load) -> None:
+    """The scheduler carries nothing for a while; the callers go on until their time is over too."""
+    began = time.monotonic()
     await asyncio.sleep(load.seconds / 4)
     scheduler = stack.identity("scheduler")
     scheduler.send(signal.SIGSTOP)
     try:
         await asyncio.sleep(load.standstill_s)
+        # On a busy machine it takes the callers a while to be too many.
+        deadline = time.monotonic() + LONGEST_STANDSTILL_S
+        while not load.codes["RESOURCE_EXHAUSTED"] and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(PAUSE_S)
     finally:
         scheduler.send(signal.SIGCONT)
+        await asyncio.sleep(max(began + load.seconds - time.monotonic(), 0.0))
+        load.is_over = True
 
 
-async def _report(stack: RunningStack, load: Load, until: float) -> None:
+async def _report(stack: RunningStack, load: Load) -> None:
     """A worker with reports of attempts that nobody knows."""
     async with producing(stack.nats_url, "worker", "flood") as producer:
 
         async def flood() -> None:
-            while time.monotonic() < until:
+            while not load.is_over:
                 report = StartAttempt(
                     id=uuid.uuid4().hex,
                     where=Where("default", "good", "none", "only", (), 1),
