@@ -7,7 +7,7 @@ import asyncio
 
 from millstream.core.commands import SetPool
 from simulation import faults
-from simulation.checks import Violation, check_stream, require
+from simulation.checks import Violation, check_stream, open_runs, require
 from simulation.stage import Stage
 from simulation.workload import NAMESPACE
 
@@ -43,6 +43,7 @@ async def poison(stage: Stage) -> None:
 async def relay_again(stage: Stage) -> None:
     """5: the end of the stream is relayed once more, and nothing changes but the stream."""
     position, runs = stage.postgres.position, len(stage.script.executions)
+    at_work = open_runs(stage)
     stage.broker.stop()
     stage.broker.lose_tail("EVENTS_0", 40)
     stage.broker.start()
