@@ -51,6 +51,8 @@ async def relay_again(stage: Stage) -> None:
     check_stream(stage)
     # The schedule may go on meanwhile.
     known = {(each.record.dag_id, each.record.run_id) for each in stage.postgres.events[:position]}
+    # What was asked for once more may go on.
+    known.difference_update(at_work)
     begun = [one.where for one in stage.script.executions[runs:]]
     again = [str(where) for where in begun if (where.dag_id, where.run_id) in known]
     require(5, not again, f"it ran once more: {again[:2]}")
