@@ -66,7 +66,6 @@ class Role:
     settings: Settings
     process: Process | None = None
     service: Service | None = None
-    api: Commands | None = None
 
 
 @dataclass
@@ -92,6 +91,8 @@ class Stage:
     ended: list[Ended] = field(default_factory=list)
     links: dict[Process, list[nats.Link]] = field(default_factory=dict)
     dead: list[Process] = field(default_factory=list)
+    # Where clients' requests enter a process.
+    apis: dict[Process, Commands] = field(default_factory=dict)
     is_closing: bool = False
     # What the blob store answers to everything, if anything.
     blob_error: int = 0
@@ -161,13 +162,12 @@ class Stage:
 
     async def request(self, command: ApiCommand, timeout_s: float = 5.0) -> Receipt | None:
         """Sent through some api process that lives; None where no answer came. Raises Refused."""
-        apis = [r for r in self.roles.values() if r.api is not None and r.process is not None]
-        alive = [r for r in apis if r.process is not None and r.process.life is not Life.DEAD]
+        known = [r.process for r in self.roles.values() if r.process in self.apis]
+        alive = [each for each in known if each is not None and each.life is not Life.DEAD]
         if not alive:
             await asyncio.sleep(0.1)
             return None
-        role = self.random.choice(alive)
-        assert role.api is not None
+        process = self.random.choice(alive)
         answer: asyncio.Future[Receipt] = self.loop.create_future()
 
         async def ask(api: Commands) -> None:
@@ -180,7 +180,7 @@ class Stage:
                 if not answer.done():
                     answer.set_result(receipt)
 
-        spawn(self.loop, role.process, ask(role.api))
+        spawn(self.loop, process, ask(self.apis[process]))
         try:
             async with asyncio.timeout(timeout_s + 1):
                 return await answer
@@ -193,7 +193,9 @@ async def api_main(stage: Stage, service: Service) -> None:
     bus = await Bus.connect("sim", f"api-{service.settings.instance}")
     commands = Commands(bus, service.settings.shard, service.settings.instance)
     await commands.start()
-    stage.roles[service.settings.instance].api = commands
+    process = PROCESS.get()
+    assert process is not None
+    stage.apis[process] = commands
     hub = millstream_api.hub.Hub(
         bus,
         event_log.SimulatedEventLog(event_log.SimulatedDatabase("sim"), service.settings.shard),
