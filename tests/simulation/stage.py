@@ -163,7 +163,7 @@ class Stage:
     async def request(self, command: ApiCommand, timeout_s: float = 5.0) -> Receipt | None:
         """Sent through some api process that lives; None where no answer came. Raises Refused."""
         known = [r.process for r in self.roles.values() if r.process in self.apis]
-        alive = [each for each in known if each is not None and each.life is not Life.DEAD]
+        alive = [each for each in known if each.life is not Life.DEAD]
         if not alive:
             await asyncio.sleep(0.1)
             return None
