@@ -28,6 +28,7 @@ from integration.running_stack import (
     eventually,
     wait_for_event,
 )
+from integration.test_faults import wipe_nats
 from integration.verify import verify_log, verify_success
 from millstream.adapters.bus import Bus
 from millstream.adapters.streams import stream_state
@@ -309,6 +310,8 @@ class TestDeletedStreams:
         asyncio.run(delete_last())
         fault_stack.wait_restarted("scheduler", fault_stack.kill("scheduler"))
         assert_success(client, client.trigger("deleted"))
+        wipe_nats(fault_stack)  # the stream is made anew, without a gap
+        verify_log(fault_stack)
 
 
 @contextmanager
