@@ -54,6 +54,7 @@ MOMENTS = (("RunStarted", 1), ("TaskSucceeded", 3), ("TaskStarted", 12))
 
 
 class TestKillsOfTheScheduler:
+    @pytest.mark.soak  # the crash matrix has the moments of the protocol
     @pytest.mark.parametrize(("kind", "count"), MOMENTS)
     def test_the_run_ends_well(self, fault_stack: RunningStack, kind: str, count: int) -> None:
         kill_at(fault_stack, "scheduler", kind, count)
@@ -70,6 +71,7 @@ class TestKillsOfTheScheduler:
 
 
 class TestKillsOfTheWorker:
+    @pytest.mark.soak
     @pytest.mark.parametrize(("kind", "count"), MOMENTS)
     def test_the_run_ends_well(self, fault_stack: RunningStack, kind: str, count: int) -> None:
         kill_at(fault_stack, "worker-1", kind, count)
