@@ -181,13 +181,25 @@ class TestConnections:
                 settings = Settings(
                     stream_replicas=setting, stream_max_bytes=1024**2, inbox_max_bytes=1024**2
                 )
-                await provision(bus, settings)
-                await create_events(bus, settings, 5)
+                await self._provided(bus, settings)
                 for stream in streams:
                     info = await bus.jetstream(f"STREAM.INFO.{stream}")
                     assert info["config"]["num_replicas"] == found, stream
         finally:
             await bus.close()
+
+    async def _provided(self, bus: Bus, settings: Settings) -> None:
+        """A cluster that has just begun may not yet know of all its servers."""
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    await provision(bus, settings)
+                    await create_events(bus, settings, 5)
+                    return
+                except JetStreamError as error:
+                    if "peer" not in str(error):
+                        raise
+                    await asyncio.sleep(0.2)
 
     def test_the_servers_that_the_cluster_names_get_the_credentials(
         self, nats_cluster: NatsCluster

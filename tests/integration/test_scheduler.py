@@ -248,11 +248,11 @@ class TestRepeatedRequests:
         self, fault_stack: RunningStack
     ) -> None:
         client = fault_stack.client()
-        client.submit_spec(bash_dag("many", bash("t", "true")))
+        client.submit_spec(bash_dag("asked_at_a_kill", bash("t", "true")))
 
         async def ask(client: Client) -> list[str]:
             def trigger(number: int) -> str:
-                return client.trigger("many", request_id=f"many-{number}").run_id
+                return client.trigger("asked_at_a_kill", request_id=f"at-a-kill-{number}").run_id
 
             asking = [asyncio.to_thread(trigger, number % 15) for number in range(30)]
             killing = asyncio.to_thread(fault_stack.kill, "scheduler")
@@ -262,8 +262,8 @@ class TestRepeatedRequests:
         assert run_ids[:15] == run_ids[15:]
         assert len(set(run_ids)) == 15
         for run_id in run_ids[:15]:
-            assert client.wait(run_id, "many", timeout_s=60).state == "success"
-        assert len(list(client.list_runs("many"))) == 15
+            assert client.wait(run_id, "asked_at_a_kill", timeout_s=60).state == "success"
+        assert len(list(client.list_runs("asked_at_a_kill"))) == 15
         verify_log(fault_stack)
 
 
@@ -311,7 +311,9 @@ class TestDeletedStreams:
         fault_stack.wait_restarted("scheduler", fault_stack.kill("scheduler"))
         assert_success(client, client.trigger("deleted"))
         wipe_nats(fault_stack)  # the stream is made anew, without a gap
-        verify_log(fault_stack)
+        run = client.trigger("deleted")
+        assert_success(client, run)
+        verify_success(fault_stack, run.run_id)
 
 
 @contextmanager

@@ -328,6 +328,7 @@ class TestFaults:
         assert_success(client, run)
 
 
+@pytest.mark.soak
 def test_thousands_of_triggers_cost_one_process(stack: RunningStack, submit: Submit) -> None:
     folder = submit(stack)
     client = stack.client()
