@@ -196,8 +196,8 @@ class TestConnections:
                     await provision(bus, settings)
                     await create_events(bus, settings, 5)
                     return
-                except JetStreamError as error:
-                    if "peer" not in str(error):
+                except (JetStreamError, Unavailable) as error:
+                    if isinstance(error, JetStreamError) and "peer" not in str(error):
                         raise
                     await asyncio.sleep(0.2)
 

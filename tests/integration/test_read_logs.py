@@ -231,12 +231,18 @@ class TestWhileItRuns:
         tasks = bash("holds", until(go)), bash("t", "echo here", "holds")
         client.submit_spec(bash_dag("waits_for_logs", *tasks))
         run = client.trigger("waits_for_logs")
-        wait_for_event(client, run, "TaskStarted", "holds")
-        with pytest.raises(NotFound, match=r"'t' has not started: it is none\. Follow its log"):
-            list(client.logs.read(run, "t"))
-        follower = Follower(client, run, "t")
-        assert list(client.logs.read(run, "holds")) == []
-        go.touch()
+        try:
+            wait_for_event(client, run, "TaskStarted", "holds")
+            eventually(
+                "the read tables know that it runs",
+                lambda: "running" in {task.state for task in client.list_task_instances(run)},
+            )
+            with pytest.raises(NotFound, match=r"'t' has not started: it is none\. Follow its log"):
+                list(client.logs.read(run, "t"))
+            follower = Follower(client, run, "t")
+            assert list(client.logs.read(run, "holds")) == []
+        finally:
+            go.touch()
         assert follower.ended() == ["here"]
 
     def test_without_following_there_is_what_has_come(
