@@ -195,8 +195,6 @@ class Relay:
         else:
             last = int(end["last_seq"])
             await self._check_history(last, int(end["messages"]))
-        if len(self._pending) <= MOST_KEPT:
-            self._has_room.set()
         await self._lanes.recover()
         self._acked = self._published = last
         self._flying_bytes = 0

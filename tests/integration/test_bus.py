@@ -192,6 +192,35 @@ async def test_malformed_messages_do_not_end_the_read_loop_of_a_plain_subscripti
         await client.close()
 
 
+async def test_a_flush_vouches_for_what_was_sent_before_it(
+    servers: RunningServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = BusClient()
+    await client.connect(servers.nats_url)
+    transport: Any = client._transport
+    wire: list[bytes] = []
+
+    def write(line: bytes, write: Callable[[bytes], None] = transport.write) -> None:
+        wire.append(line)
+        write(line)
+
+    def writelines(
+        lines: list[bytes], writelines: Callable[[list[bytes]], None] = transport.writelines
+    ) -> None:
+        wire.extend(lines)
+        writelines(lines)
+
+    monkeypatch.setattr(transport, "write", write)
+    monkeypatch.setattr(transport, "writelines", writelines)
+    try:
+        client.send("plain.x", b"first")
+        await client.flush()
+    finally:
+        await client.close()
+    sent = b"".join(wire)
+    assert sent.index(b"first") < sent.index(b"PING")
+
+
 async def test_who_floods_inbox_keeps_nobody_else_out(
     servers: RunningServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -135,6 +135,16 @@ class BusClient(Client):
         except Exception:
             log.exception("message_handler_failed", subject=repr(subject))
 
+    async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
+        # The original's PING overtakes what waits to be sent, so that a flush was answered before
+        # the server had seen the SUB or the PUB that it was to vouch for.
+        transport = self._transport
+        if self.is_connected and self._pending and transport is not None:
+            transport.writelines(self._pending)
+            self._pending = []
+            self._pending_data_size = 0
+        await super()._send_ping(future)
+
     async def _process_pong(self) -> None:
         # A flush that gave up leaves a cancelled future behind; the original sets it all the same
         # when the server wakes up, and that error ends its read loop.
