@@ -4,11 +4,10 @@ Millstream."""
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from collections.abc import AsyncIterator
 from typing import Any
 
-from millstream import DAG, BaseOperator, task
-from millstream.sdk.triggers.temporal import TimeDeltaTrigger
+from millstream import DAG, BaseOperator, BaseTrigger, TriggerEvent, task
 
 LIMITS: dict[str, Any] = {"max_active_tasks": 100_000, "max_active_runs": 100}
 NOOPS = 1000
@@ -16,7 +15,7 @@ FRESH = 20
 LINES = 200_000
 WAITING = 10_000
 MAPS = 10
-WAIT = timedelta(minutes=10)
+WAIT_S = 600.0
 
 
 def noop() -> None:
@@ -29,7 +28,18 @@ def print_lines() -> None:
 
 
 async def sleep_long() -> None:
-    await asyncio.sleep(WAIT.total_seconds())
+    await asyncio.sleep(WAIT_S)
+
+
+class Sleep(BaseTrigger):
+    """Waits in a worker; for an instant alone the scheduler's own timer would wake the task."""
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return f"{__name__}.Sleep", {}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        await asyncio.sleep(WAIT_S)
+        yield TriggerEvent(None)
 
 
 class Wait(BaseOperator):
@@ -40,7 +50,7 @@ class Wait(BaseOperator):
         super().__init__(**kwargs)
 
     def execute(self, context: Any) -> None:
-        self.defer(trigger=TimeDeltaTrigger(WAIT), method_name="go_on")
+        self.defer(trigger=Sleep(), method_name="go_on")
 
     def go_on(self, context: Any, event: Any = None) -> None:
         return None
