@@ -9,6 +9,7 @@ import structlog
 from millstream.adapters.blobs import FsspecBlobs
 from millstream.adapters.bus import Bus
 from millstream.adapters.event_log import EventLog
+from millstream.adapters.event_search import EventSearch
 from millstream.adapters.read_pool import ReadPool
 from millstream.adapters.secret_box import SecretBox
 from millstream.adapters.secret_table import SecretTable
@@ -60,7 +61,7 @@ async def main(service: Service) -> None:
             max_map_length=settings.max_map_length,
         ),
         RunService(commands, snapshots, pool, hub, event_log, blobs, timeout_s),
-        EventService(hub, event_log),
+        EventService(hub, event_log, EventSearch(pool, settings.shard), settings.shard),
         VariableService(commands, snapshots, secrets, box, timeout_s),
         ConnectionService(commands, snapshots, secrets, box, timeout_s),
         AssetService(commands, snapshots, timeout_s),

@@ -24,7 +24,7 @@ from millstream.core.wire import GENESIS, Record
 PARTITION_SIZE = 10_000_000
 READ_BATCH = 2000
 
-_COLUMNS = (
+COLUMNS = (
     "position, epoch, type, namespace, dag_id, run_id, task_id, map_index, attempt, actor, "
     "causation, "
     "trace, recorded_at, data::text AS data, digest"
@@ -261,11 +261,11 @@ class EventLog:
             conditions.append(f"position <= ${len(arguments)}")
         arguments.append(limit)
         query = (
-            f"SELECT {_COLUMNS} FROM event_log WHERE {' AND '.join(conditions)} "  # noqa: S608
+            f"SELECT {COLUMNS} FROM event_log WHERE {' AND '.join(conditions)} "  # noqa: S608
             f"ORDER BY position LIMIT ${len(arguments)}"
         )
         async with self._database.use() as connection:
-            return [_stored(row) for row in await connection.fetch(query, *arguments)]
+            return [stored_from(row) for row in await connection.fetch(query, *arguments)]
 
     async def read_all(self, first: int, last: int) -> AsyncIterator[Stored]:
         """Every record of a range, a batch at a time."""
@@ -279,7 +279,7 @@ class EventLog:
 
     async def read_open(self, last: int) -> list[Stored]:
         """What a state needs up to ``last``: all but what runs that are over have left behind."""
-        query = f"SELECT {_COLUMNS} {OPEN_EVENTS} ORDER BY position"
+        query = f"SELECT {COLUMNS} {OPEN_EVENTS} ORDER BY position"
         async with self._database.use() as connection:
             known = await read_snapshot(connection, self._shard, last)
             rows = await connection.fetch(
@@ -287,7 +287,7 @@ class EventLog:
                 *(self._shard, last, known.position, list(known.kept)),
                 timeout=QUERY_TIMEOUT_S,
             )
-        return [_stored(row) for row in rows]
+        return [stored_from(row) for row in rows]
 
     async def take_snapshot(self, last: int) -> int:
         """Note which events up to ``last`` are needed. Returns how many these are."""
@@ -321,14 +321,14 @@ class EventLog:
             where = "run_id = ANY($3)"
             arguments.append(run_ids)
         query = f"""
-            SELECT {_COLUMNS} FROM event_log
+            SELECT {COLUMNS} FROM event_log
             WHERE shard = $1 AND causation = ANY($2) AND {where} ORDER BY position
         """  # noqa: S608
         async with self._database.use() as connection:
             rows = await connection.fetch(query, *arguments)
         found: dict[str, list[Stored]] = {}
         for row in rows:
-            found.setdefault(row["causation"], []).append(_stored(row))
+            found.setdefault(row["causation"], []).append(stored_from(row))
         return found
 
     async def existing_runs(self, runs: list[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
@@ -393,7 +393,8 @@ def _text_of(date: datetime) -> str:
     return msgspec.json.encode(date).decode().strip('"')
 
 
-def _stored(row: asyncpg.Record) -> Stored:
+def stored_from(row: asyncpg.Record) -> Stored:
+    """From a row with the columns :data:`COLUMNS`."""
     record = Record(
         row["position"],
         row["epoch"],

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from millstream.cli.audit import app as audit
 from millstream.cli.connections import app as connections
 from millstream.cli.control import cancel, clear, mark
 from millstream.cli.dags import dags
-from millstream.cli.events import events
+from millstream.cli.events import app as events
 from millstream.cli.logs import logs
 from millstream.cli.rebuild import rebuild
 from millstream.cli.runs import run, runs
@@ -20,10 +21,12 @@ from millstream.cli.xcom import xcom
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    for command in (submit, trigger, clear, mark, cancel, runs, run, logs, xcom, events):
+    for command in (submit, trigger, clear, mark, cancel, runs, run, logs, xcom):
         app.command()(command)
     app.command()(rebuild)
     app.command()(verify)
     app.add_typer(dags, name="dags")
+    app.add_typer(events, name="events")
+    app.add_typer(audit, name="audit")
     for group in (variables, connections):
         app.add_typer(group)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from millstream.client.client import Client
 from millstream.client.control import Controlled, ControlledTask
 from millstream.client.errors import RunFailed, WaitTimeout
+from millstream.client.history import ChainHeads, Export, Head
 from millstream.client.logs import LogLine, LogReader
 from millstream.client.models import (
     Dag,
@@ -21,12 +22,15 @@ from millstream.client.models import (
 from millstream.client.secrets import ConnectionInfo, VariableInfo
 
 __all__ = [
+    "ChainHeads",
     "Client",
     "ConnectionInfo",
     "Controlled",
     "ControlledTask",
     "Dag",
     "Event",
+    "Export",
+    "Head",
     "LogLine",
     "LogReader",
     "Run",

@@ -24,6 +24,7 @@ from millstream.client.control import (
 )
 from millstream.client.dag_file import read_dag_file
 from millstream.client.errors import RunFailed, WaitTimeout
+from millstream.client.history import History
 from millstream.client.logs import Logs
 from millstream.client.models import (
     Dag,
@@ -89,6 +90,7 @@ class Client:
         self.pools = Pools(self._channel, namespace)
         self.logs = Logs(self._channel, namespace)
         self.backfills = Backfills(self._channel, namespace)
+        self.history = History(self._channel, namespace)
 
     def __enter__(self) -> Client:
         return self

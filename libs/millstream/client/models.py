@@ -131,6 +131,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: datetime
     data_json: str
     digest: str
+    trace: str = ""
 
     @property
     def data(self) -> dict[str, Any]:
@@ -245,6 +246,7 @@ def event_from(event: events_pb2.Event) -> Event:
         recorded_at=recorded_at,
         data_json=event.data_json,
         digest=event.digest,
+        trace=event.trace,
     )
 
 

@@ -7,6 +7,7 @@ change, a swap or a hole anywhere in the log is seen by everybody who reads on f
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from datetime import datetime
 
@@ -128,6 +129,15 @@ def published_bytes(canonical: bytes, digest: bytes) -> bytes:
     """The message for the stream EVENTS: the canonical object with its digest as the last
     member."""
     return b'%s,"digest":"%s"}' % (canonical[:-1], digest.hex().encode())
+
+
+def exported_line(position: int, canonical: bytes, digest: bytes) -> bytes:
+    """A line of an export, without its end: as on the stream EVENTS. A line cannot hold the few
+    events whose raw JSON has line breaks in it, so the bytes of those are in Base64."""
+    if b"\n" in canonical or b"\r" in canonical:
+        packed = base64.b64encode(canonical)
+        canonical = b'{"position":%d,"base64":"%s"}' % (position, packed)
+    return published_bytes(canonical, digest)
 
 
 def read_published(message: bytes) -> tuple[Published, bytes]:

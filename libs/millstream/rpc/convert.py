@@ -132,4 +132,5 @@ def event_to_proto(record: Record, digest: str) -> events_pb2.Event:
         recorded_at=timestamp_from(record.recorded_at),
         data_json=bytes(record.data).decode(),
         digest=digest,
+        trace=record.trace,
     )

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emillstream/rpc/v1/events.proto\x12\x11millstream.rpc.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\x02\n\x05\x45vent\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x11\n\tnamespace\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x05 \x01(\t\x12\x0e\n\x06run_id\x18\x06 \x01(\t\x12\x0f\n\x07task_id\x18\x07 \x01(\t\x12\x11\n\tmap_index\x18\x08 \x03(\x05\x12\x0f\n\x07\x61ttempt\x18\t \x01(\x05\x12\r\n\x05\x61\x63tor\x18\n \x01(\t\x12\x11\n\tcausation\x18\x0b \x01(\t\x12/\n\x0brecorded_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdata_json\x18\r \x01(\t\x12\x0e\n\x06\x64igest\x18\x0e \x01(\t\"p\n\x11ListEventsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x15\n\rfrom_position\x18\x04 \x01(\x03\x12\x11\n\tpage_size\x18\x05 \x01(\x05\"U\n\x12ListEventsResponse\x12(\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x18.millstream.rpc.v1.Event\x12\x15\n\rnext_position\x18\x02 \x01(\x03\"m\n\x12WatchEventsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x15\n\rfrom_position\x18\x04 \x01(\x03\x12\r\n\x05types\x18\x05 \x03(\t\">\n\x13WatchEventsResponse\x12\'\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x18.millstream.rpc.v1.Event2\xc9\x01\n\x0c\x45ventService\x12Y\n\nListEvents\x12$.millstream.rpc.v1.ListEventsRequest\x1a%.millstream.rpc.v1.ListEventsResponse\x12^\n\x0bWatchEvents\x12%.millstream.rpc.v1.WatchEventsRequest\x1a&.millstream.rpc.v1.WatchEventsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emillstream/rpc/v1/events.proto\x12\x11millstream.rpc.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\x02\n\x05\x45vent\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x11\n\tnamespace\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x05 \x01(\t\x12\x0e\n\x06run_id\x18\x06 \x01(\t\x12\x0f\n\x07task_id\x18\x07 \x01(\t\x12\x11\n\tmap_index\x18\x08 \x03(\x05\x12\x0f\n\x07\x61ttempt\x18\t \x01(\x05\x12\r\n\x05\x61\x63tor\x18\n \x01(\t\x12\x11\n\tcausation\x18\x0b \x01(\t\x12/\n\x0brecorded_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdata_json\x18\r \x01(\t\x12\x0e\n\x06\x64igest\x18\x0e \x01(\t\x12\r\n\x05trace\x18\x0f \x01(\t\"\x9d\x02\n\x11ListEventsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x15\n\rfrom_position\x18\x04 \x01(\x03\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x14\n\x0cmin_position\x18\x06 \x01(\x03\x12\r\n\x05types\x18\x07 \x03(\t\x12\r\n\x05\x61\x63tor\x18\x08 \x01(\t\x12\x0f\n\x07task_id\x18\t \x01(\t\x12)\n\x05since\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08order_by\x18\x0c \x01(\t\"U\n\x12ListEventsResponse\x12(\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x18.millstream.rpc.v1.Event\x12\x15\n\rnext_position\x18\x02 \x01(\x03\"\x8d\x01\n\x12WatchEventsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x15\n\rfrom_position\x18\x04 \x01(\x03\x12\r\n\x05types\x18\x05 \x03(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\x12\x0f\n\x07task_id\x18\x07 \x01(\t\">\n\x13WatchEventsResponse\x12\'\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x18.millstream.rpc.v1.Event\"W\n\x13\x45xportEventsRequest\x12\x15\n\rfrom_position\x18\x01 \x01(\x03\x12\x13\n\x0bto_position\x18\x02 \x01(\x03\x12\x14\n\x0cmin_position\x18\x03 \x01(\x03\"j\n\nChainHeads\x12\r\n\x05shard\x18\x01 \x01(\x05\x12\x16\n\x0e\x66irst_position\x18\x02 \x01(\x03\x12\x15\n\rlast_position\x18\x03 \x01(\x03\x12\x0e\n\x06\x62\x65\x66ore\x18\x04 \x01(\t\x12\x0e\n\x06\x64igest\x18\x05 \x01(\t\"e\n\x14\x45xportEventsResponse\x12,\n\x05heads\x18\x01 \x01(\x0b\x32\x1d.millstream.rpc.v1.ChainHeads\x12\r\n\x05lines\x18\x02 \x01(\x0c\x12\x10\n\x08position\x18\x03 \x01(\x03\"`\n\x0eGetHeadRequest\x12\x10\n\x08position\x18\x01 \x01(\x03\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cmin_position\x18\x03 \x01(\x03\"s\n\x0fGetHeadResponse\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12/\n\x0brecorded_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xfe\x02\n\x0c\x45ventService\x12Y\n\nListEvents\x12$.millstream.rpc.v1.ListEventsRequest\x1a%.millstream.rpc.v1.ListEventsResponse\x12^\n\x0bWatchEvents\x12%.millstream.rpc.v1.WatchEventsRequest\x1a&.millstream.rpc.v1.WatchEventsResponse0\x01\x12\x61\n\x0c\x45xportEvents\x12&.millstream.rpc.v1.ExportEventsRequest\x1a\'.millstream.rpc.v1.ExportEventsResponse0\x01\x12P\n\x07GetHead\x12!.millstream.rpc.v1.GetHeadRequest\x1a\".millstream.rpc.v1.GetHeadResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,15 +33,25 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'millstream.rpc.v1.events_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EVENT']._serialized_start=87
-  _globals['_EVENT']._serialized_end=363
-  _globals['_LISTEVENTSREQUEST']._serialized_start=365
-  _globals['_LISTEVENTSREQUEST']._serialized_end=477
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=479
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=564
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=566
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=675
-  _globals['_WATCHEVENTSRESPONSE']._serialized_start=677
-  _globals['_WATCHEVENTSRESPONSE']._serialized_end=739
-  _globals['_EVENTSERVICE']._serialized_start=742
-  _globals['_EVENTSERVICE']._serialized_end=943
+  _globals['_EVENT']._serialized_end=378
+  _globals['_LISTEVENTSREQUEST']._serialized_start=381
+  _globals['_LISTEVENTSREQUEST']._serialized_end=666
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=668
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=753
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=756
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=897
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=899
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=961
+  _globals['_EXPORTEVENTSREQUEST']._serialized_start=963
+  _globals['_EXPORTEVENTSREQUEST']._serialized_end=1050
+  _globals['_CHAINHEADS']._serialized_start=1052
+  _globals['_CHAINHEADS']._serialized_end=1158
+  _globals['_EXPORTEVENTSRESPONSE']._serialized_start=1160
+  _globals['_EXPORTEVENTSRESPONSE']._serialized_end=1261
+  _globals['_GETHEADREQUEST']._serialized_start=1263
+  _globals['_GETHEADREQUEST']._serialized_end=1359
+  _globals['_GETHEADRESPONSE']._serialized_start=1361
+  _globals['_GETHEADRESPONSE']._serialized_end=1476
+  _globals['_EVENTSERVICE']._serialized_start=1479
+  _globals['_EVENTSERVICE']._serialized_end=1861
 # @@protoc_insertion_point(module_scope)

@@ -45,6 +45,16 @@ class EventServiceStub:
                 request_serializer=millstream_dot_rpc_dot_v1_dot_events__pb2.WatchEventsRequest.SerializeToString,
                 response_deserializer=millstream_dot_rpc_dot_v1_dot_events__pb2.WatchEventsResponse.FromString,
                 _registered_method=True)
+        self.ExportEvents = channel.unary_stream(
+                '/millstream.rpc.v1.EventService/ExportEvents',
+                request_serializer=millstream_dot_rpc_dot_v1_dot_events__pb2.ExportEventsRequest.SerializeToString,
+                response_deserializer=millstream_dot_rpc_dot_v1_dot_events__pb2.ExportEventsResponse.FromString,
+                _registered_method=True)
+        self.GetHead = channel.unary_unary(
+                '/millstream.rpc.v1.EventService/GetHead',
+                request_serializer=millstream_dot_rpc_dot_v1_dot_events__pb2.GetHeadRequest.SerializeToString,
+                response_deserializer=millstream_dot_rpc_dot_v1_dot_events__pb2.GetHeadResponse.FromString,
+                _registered_method=True)
 
 
 class EventServiceServicer:
@@ -65,6 +75,20 @@ class EventServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExportEvents(self, request, context):
+        """The events of a range, byte for byte, with the two ends of their chain: what an audit keeps.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetHead(self, request, context):
+        """The position and the digest at which the log ends, or those of an event: to be kept elsewhere.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EventServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +101,16 @@ def add_EventServiceServicer_to_server(servicer, server):
                     servicer.WatchEvents,
                     request_deserializer=millstream_dot_rpc_dot_v1_dot_events__pb2.WatchEventsRequest.FromString,
                     response_serializer=millstream_dot_rpc_dot_v1_dot_events__pb2.WatchEventsResponse.SerializeToString,
+            ),
+            'ExportEvents': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportEvents,
+                    request_deserializer=millstream_dot_rpc_dot_v1_dot_events__pb2.ExportEventsRequest.FromString,
+                    response_serializer=millstream_dot_rpc_dot_v1_dot_events__pb2.ExportEventsResponse.SerializeToString,
+            ),
+            'GetHead': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetHead,
+                    request_deserializer=millstream_dot_rpc_dot_v1_dot_events__pb2.GetHeadRequest.FromString,
+                    response_serializer=millstream_dot_rpc_dot_v1_dot_events__pb2.GetHeadResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +168,60 @@ class EventService:
             '/millstream.rpc.v1.EventService/WatchEvents',
             millstream_dot_rpc_dot_v1_dot_events__pb2.WatchEventsRequest.SerializeToString,
             millstream_dot_rpc_dot_v1_dot_events__pb2.WatchEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/millstream.rpc.v1.EventService/ExportEvents',
+            millstream_dot_rpc_dot_v1_dot_events__pb2.ExportEventsRequest.SerializeToString,
+            millstream_dot_rpc_dot_v1_dot_events__pb2.ExportEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetHead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/millstream.rpc.v1.EventService/GetHead',
+            millstream_dot_rpc_dot_v1_dot_events__pb2.GetHeadRequest.SerializeToString,
+            millstream_dot_rpc_dot_v1_dot_events__pb2.GetHeadResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,181 @@
+"""The log by who, what, where and when, and pieces of it for an audit."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from integration.running_stack import RunningStack, bash, bash_dag
+from millstream.client import Client, Event, Triggered
+from millstream.core.errors import InvalidArgument, NotFound
+
+pytestmark = pytest.mark.integration
+SCRIPT = Path(__file__).parents[2] / "deploy" / "audit" / "verify_export.py"
+
+
+@pytest.fixture(scope="module")
+def client(stack: RunningStack) -> Client:
+    return stack.client()
+
+
+@pytest.fixture(scope="module")
+def run(client: Client) -> Triggered:
+    """A run in which one task fails and one is tried twice."""
+    client.submit_spec(
+        bash_dag(
+            "history",
+            bash("first", "true"),
+            bash("broken", "exit 3", "first"),
+            bash("last", "true", "broken"),
+        )
+    )
+    triggered = client.trigger("history")
+    client.wait(triggered, timeout_s=60)
+    return triggered
+
+
+@pytest.fixture(scope="module")
+def whole(client: Client, run: Triggered) -> list[Event]:
+    return list(client.events())
+
+
+class TestFilters:
+    def test_each_filter_gives_what_it_says(self, client: Client, whole: list[Event]) -> None:
+        history = client.history
+        last = whole[-1].position
+
+        def found(**options: object) -> list[int]:
+            events = history.events(**options)  # type: ignore[arg-type]
+            return [event.position for event in events if event.position <= last]
+
+        def expected(is_wanted: object) -> list[int]:
+            return [event.position for event in whole if is_wanted(event)]  # type: ignore[operator]
+
+        middle = whole[len(whole) // 2].recorded_at
+        for options, is_wanted in (
+            ({}, lambda e: True),
+            ({"dag_id": "history"}, lambda e: e.dag_id == "history"),
+            ({"task_id": "broken"}, lambda e: e.task_id == "broken"),
+            ({"types": ["RunCreated"]}, lambda e: e.type == "RunCreated"),
+            (
+                {"types": ["TaskFailed", "TaskReady"]},
+                lambda e: e.type in ("TaskFailed", "TaskReady"),
+            ),
+            ({"actor": "worker"}, lambda e: e.actor.startswith("worker/")),
+            ({"actor": "api"}, lambda e: e.actor.startswith("api/")),
+            ({"actor": whole[1].actor}, lambda e: e.actor == whole[1].actor),
+            ({"actor": "nobody"}, lambda e: False),
+            ({"since": middle}, lambda e: e.recorded_at >= middle),
+            ({"until": middle}, lambda e: e.recorded_at < middle),
+            ({"until": datetime(1, 1, 1, tzinfo=UTC)}, lambda e: False),
+            ({"since": datetime(9999, 12, 31, 23, 59, tzinfo=UTC)}, lambda e: False),
+            ({"since": middle, "types": ["TaskFailed"], "dag_id": "history"}, _is_late(middle)),
+        ):
+            assert found(**options) == expected(is_wanted), options
+            backwards = found(**options, newest_first=True)
+            assert backwards == expected(is_wanted)[::-1], options
+
+    def test_a_limit_and_a_start(self, client: Client, whole: list[Event]) -> None:
+        ready = [e.position for e in whole if e.type == "TaskReady"]
+        found = client.history.events(types=["TaskReady"], limit=2)
+        assert [event.position for event in found] == ready[:2]
+        found = client.history.events(types=["TaskReady"], from_position=ready[1], limit=1)
+        assert [event.position for event in found] == ready[1:2]
+        found = client.history.events(from_position=ready[1], newest_first=True, limit=2)
+        assert [event.position for event in found] == [ready[1], ready[1] - 1]
+
+    def test_what_is_followed(self, client: Client, run: Triggered, whole: list[Event]) -> None:
+        followed = client.history.follow(run.run_id, task_id="broken", actor="worker", timeout_s=30)
+        wanted = [
+            event.position
+            for event in whole
+            if (event.run_id, event.task_id) == (run.run_id, "broken")
+            and event.actor.startswith("worker/")
+        ]
+        assert [next(followed).position for _ in wanted] == wanted
+
+    def test_where_the_log_stood(self, client: Client, whole: list[Event]) -> None:
+        at = whole[len(whole) // 2].recorded_at
+        expected = max(event.position for event in whole if event.recorded_at <= at)
+        assert client.history.position_at(at) == expected
+        assert client.history.position_at(whole[0].recorded_at - timedelta(seconds=1)) == 0
+        last = client.history.head(whole[-1].position)
+        assert last.digest == whole[-1].digest
+        assert client.history.head().position >= last.position
+
+    def test_what_cannot_be_asked(self, client: Client) -> None:
+        with pytest.raises(NotFound):
+            client.history.head(10**15)
+        with pytest.raises(NotFound):
+            client.history.export(10**15)
+        with pytest.raises(InvalidArgument):
+            client.history.head(-1)
+        with pytest.raises(InvalidArgument):
+            list(client.history.events(from_position=-1))
+        with pytest.raises(InvalidArgument):
+            list(client.history.events(actor="a\0b"))
+
+
+class TestAudit:
+    def test_the_log_is_exported_and_verified_with_python_alone(
+        self, stack: RunningStack, run: Triggered, whole: list[Event], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "an export.jsonl"
+        done = stack.run("audit", "export", str(path))
+        assert done.returncode == 0, done.stderr
+        lines = path.read_bytes().splitlines()
+        assert [json.loads(line)["position"] for line in lines] == list(range(1, len(lines) + 1))
+        assert [json.loads(line)["digest"] for line in lines[: len(whole)]] == [
+            event.digest for event in whole
+        ]
+        head = done.stdout.splitlines()[-1]
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", str(SCRIPT), str(path), head],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert stack.run("audit", "verify", str(path), "--head", head).returncode == 0
+
+    def test_a_piece_that_was_forged_from_its_beginning_is_not_what_the_log_says(
+        self, stack: RunningStack, whole: list[Event], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "piece.jsonl"
+        at = whole[3].recorded_at.isoformat()
+        done = stack.run("audit", "export", str(path), "--from", "3", "--to", "9", "--json")
+        assert done.returncode == 0, done.stderr
+        heads = json.loads(done.stdout)
+        assert (heads["first_position"], heads["before"]) == (3, whole[1].digest)
+        assert (heads["last_position"], heads["digest"]) == (9, whole[8].digest)
+        data = path.read_bytes()
+        path.write_bytes(data.replace(b"local", b"cloud").replace(b"default", b"another"))
+        done = stack.run("audit", "verify", str(path))
+        assert done.returncode == 1, done.stdout
+        done = stack.run("audit", "export", str(path), "--until", at, "--json")
+        assert json.loads(done.stdout)["last_position"] >= 4
+
+    def test_events_by_filter_on_the_command_line(
+        self, stack: RunningStack, run: Triggered
+    ) -> None:
+        done = stack.run(
+            *("events", "list", "--type", "TaskFailed", "--actor", "worker"),
+            *("--since", "2h", "--dag", "history", "--json"),
+        )
+        assert done.returncode == 0, done.stderr
+        (event,) = map(json.loads, done.stdout.splitlines())
+        assert (event["task_id"], event["run_id"]) == ("broken", run.run_id)
+        assert stack.run("events", "list", "--since", "soon").returncode == 2
+
+
+def _is_late(middle: datetime) -> object:
+    def is_wanted(event: Event) -> bool:
+        is_failure = event.type == "TaskFailed" and event.dag_id == "history"
+        return is_failure and event.recorded_at >= middle
+
+    return is_wanted
