@@ -7,7 +7,7 @@ import sys
 from millstream.adapters.bus import Bus
 from millstream.adapters.service import Service, run_service, run_until_stopped
 from millstream.adapters.shard_lock import ShardLock
-from millstream_projector.changes import Changes
+from millstream.projection.changes import Changes
 from millstream_projector.projector import Projector
 
 

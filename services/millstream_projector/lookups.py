@@ -25,8 +25,8 @@ from millstream.adapters.settings import Settings
 from millstream.adapters.streams import lookup_subject
 from millstream.core.errors import Unavailable
 from millstream.core.xcoms import FoundXCom, Place, XComAnswer
+from millstream.projection.projection import KeptRun, Projection
 from millstream_projector.asset_queries import find_asset_events
-from millstream_projector.projection import KeptRun, Projection
 from millstream_projector.secret_lookups import SecretLookups
 from millstream_projector.tables import READ_SCHEMA
 from millstream_projector.xcom_queries import MOST_ROWS, find_xcoms, stored_xcom

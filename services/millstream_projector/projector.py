@@ -19,10 +19,10 @@ from millstream.core.errors import MillstreamError, Unavailable
 from millstream.core.events import Event
 from millstream.core.state import RunKey
 from millstream.core.wire import GENESIS
-from millstream_projector.changes import Changes
+from millstream.projection.changes import Changes
+from millstream.projection.projection import Projection, reopened
+from millstream.projection.rows import Row
 from millstream_projector.lookups import Lookups
-from millstream_projector.projection import Projection, reopened
-from millstream_projector.rows import Row
 from millstream_projector.states import States
 from millstream_projector.tables import (
     READ_SCHEMA,

@@ -20,9 +20,9 @@ from millstream.adapters.postgres import Connection, Database, connect
 from millstream.adapters.settings import Settings, read_settings
 from millstream.core.errors import MillstreamError
 from millstream.core.wire import GENESIS, canonical_bytes, check_chain, to_event
-from millstream_projector.projection import Projection, reopened
+from millstream.projection.projection import Projection, reopened
+from millstream.projection.rows import ROW_TYPES, Row
 from millstream_projector.projector import apply
-from millstream_projector.rows import ROW_TYPES, Row
 from millstream_projector.tables import (
     READ_SCHEMA,
     column_names,

@@ -19,8 +19,8 @@ from millstream.adapters.streams import states_subject
 from millstream.core.errors import Unavailable
 from millstream.core.run_states import RunStates, StatesAnswer, StatesQuestion
 from millstream.core.spec import DagSpec, decode_spec
-from millstream_projector.changes import Changes
-from millstream_projector.rows import DagVersionRow, RunRow, TaskRow
+from millstream.projection.changes import Changes
+from millstream.projection.rows import DagVersionRow, RunRow, TaskRow
 from millstream_projector.tables import READ_SCHEMA
 
 log = structlog.get_logger(__name__)

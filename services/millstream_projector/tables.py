@@ -13,8 +13,8 @@ import structlog
 import millstream.adapters
 from millstream.adapters.postgres import Connection, Record
 from millstream.core.state import RunKey
-from millstream_projector.changes import Changes, changed_rows
-from millstream_projector.rows import (
+from millstream.projection.changes import Changes, changed_rows
+from millstream.projection.rows import (
     ROW_TYPES,
     RUN_ROW_TYPES,
     BackfillRow,

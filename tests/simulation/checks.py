@@ -10,10 +10,10 @@ from millstream.core.commands import Receipt
 from millstream.core.evolve import evolve
 from millstream.core.state import State
 from millstream.core.wire import canonical_bytes, published_bytes, to_event
+from millstream.projection.projection import Projection, reopened
+from millstream.projection.rows import RUN_ROW_TYPES, key_of
 from millstream.verify import verify_rows
 from millstream.verify.rows import decode
-from millstream_projector.projection import Projection, reopened
-from millstream_projector.rows import RUN_ROW_TYPES, key_of
 from property.ledger import Ledger
 from simulation import judgements
 from simulation.script import Execution

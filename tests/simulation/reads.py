@@ -14,7 +14,7 @@ from millstream.adapters.secret_table import Sealed
 from millstream.core.asset_events import AssetAnswer, AssetEventRecord
 from millstream.core.run_states import RunStates, StatesAnswer, StatesQuestion
 from millstream.core.xcoms import FoundXCom, XComQuery
-from millstream_projector.rows import (
+from millstream.projection.rows import (
     AssetEventRow,
     DagRow,
     RunRow,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from millstream.core.state import RunKey
 from millstream.core.wire import GENESIS
-from millstream_projector.changes import Changes
-from millstream_projector.rows import (
+from millstream.projection.changes import Changes
+from millstream.projection.rows import (
     RUN_ROW_TYPES,
     BackfillRow,
     CallbackRow,

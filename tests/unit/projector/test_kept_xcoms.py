@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millstream.core.xcoms import MapIndex, Place, XComQuery
-from millstream_projector.kept_xcoms import KeptXComs
-from millstream_projector.rows import XComRow
+from millstream.projection.kept_xcoms import KeptXComs
+from millstream.projection.rows import XComRow
 
 PATHS = st.one_of(st.just(()), st.lists(st.integers(0, 12), min_size=2, max_size=2).map(tuple))
 

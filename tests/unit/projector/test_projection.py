@@ -30,8 +30,8 @@ from millstream.core.commands import (
 from millstream.core.event_parts import AssetEmission, XCom
 from millstream.core.events import Event
 from millstream.core.spec import DagSpec, DeadlineSpec
-from millstream_projector.projection import Projection, reopened
-from millstream_projector.rows import (
+from millstream.projection.projection import Projection, reopened
+from millstream.projection.rows import (
     ROW_TYPES,
     RUN_ROW_TYPES,
     AssetEventRow,

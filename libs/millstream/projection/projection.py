@@ -61,12 +61,12 @@ from millstream.core.events import (
 from millstream.core.spec import decode_spec
 from millstream.core.state import RunKey, run_key
 from millstream.core.statuses import next_status
-from millstream_projector.backfill_rows import BackfillRows
-from millstream_projector.changes import Changes
-from millstream_projector.changes import text_of as _text
-from millstream_projector.dag_rows import DagRows
-from millstream_projector.kept_xcoms import KeptXComs
-from millstream_projector.rows import (
+from millstream.projection.backfill_rows import BackfillRows
+from millstream.projection.changes import Changes
+from millstream.projection.changes import text_of as _text
+from millstream.projection.dag_rows import DagRows
+from millstream.projection.kept_xcoms import KeptXComs
+from millstream.projection.rows import (
     AssetEventRow,
     AssetRow,
     AttemptRow,
@@ -82,7 +82,7 @@ from millstream_projector.rows import (
     XComRow,
     key_of,
 )
-from millstream_projector.secrets import change_secrets
+from millstream.projection.secrets import change_secrets
 
 TaskKey = tuple[str, tuple[int, ...]]
 

@@ -13,7 +13,7 @@ from millstream.core.events import (
     BackfillUnpaused,
     Event,
 )
-from millstream_projector.rows import BackfillRow
+from millstream.projection.rows import BackfillRow
 
 
 class BackfillRows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from millstream_projector.rows import Key, Row, key_of
+from millstream.projection.rows import Key, Row, key_of
 
 
 @dataclass(slots=True)

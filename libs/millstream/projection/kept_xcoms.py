@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 
 from millstream.core.xcoms import MapIndex, Place, XComQuery
-from millstream_projector.rows import XComRow
+from millstream.projection.rows import XComRow
 
 _Rows = dict[str, XComRow]
 

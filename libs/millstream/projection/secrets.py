@@ -9,8 +9,8 @@ from millstream.core.events import (
     VariableDeleted,
     VariableSet,
 )
-from millstream_projector.changes import Changes, text_of
-from millstream_projector.rows import ConnectionRow, VariableRow
+from millstream.projection.changes import Changes, text_of
+from millstream.projection.rows import ConnectionRow, VariableRow
 
 
 def change_secrets(changes: Changes, event: Event) -> None:

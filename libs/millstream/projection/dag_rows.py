@@ -11,7 +11,7 @@ from millstream.core.events import (
     RunCreated,
 )
 from millstream.core.timetables.run_times import RunTimes
-from millstream_projector.rows import DagRow
+from millstream.projection.rows import DagRow
 
 
 class DagRows:
