@@ -23,6 +23,7 @@ from millstream_api.connections import ConnectionService
 from millstream_api.dags import DagService
 from millstream_api.events import EventService
 from millstream_api.heartbeats import Workers
+from millstream_api.history import HistoryService
 from millstream_api.hub import Hub
 from millstream_api.human_input import HumanInputService
 from millstream_api.logs import LogService
@@ -70,6 +71,7 @@ async def main(service: Service) -> None:
         PoolService(commands, snapshots, timeout_s),
         BackfillService(commands, snapshots, timeout_s),
         SystemService(bus, event_log, snapshots, workers),
+        HistoryService(event_log, pool, snapshots, settings.shard),
     )
     try:
         await commands.start()

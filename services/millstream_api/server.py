@@ -22,6 +22,8 @@ from millstream.rpc.v1 import (
     dags_pb2_grpc,
     events_pb2,
     events_pb2_grpc,
+    history_pb2,
+    history_pb2_grpc,
     human_input_pb2,
     human_input_pb2_grpc,
     logs_pb2,
@@ -74,6 +76,7 @@ _KINDS: tuple[tuple[Any, Any, str], ...] = (
     (pools_pb2, pools_pb2_grpc, "PoolService"),
     (backfills_pb2, backfills_pb2_grpc, "BackfillService"),
     (system_pb2, system_pb2_grpc, "SystemService"),
+    (history_pb2, history_pb2_grpc, "HistoryService"),
 )
 SERVICES = tuple(
     str(module.DESCRIPTOR.services_by_name[name].full_name) for module, _, name in _KINDS

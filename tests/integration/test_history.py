@@ -8,10 +8,12 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from integration.running_stack import RunningStack, bash, bash_dag
-from millstream.client import Client, Event, Triggered
+from integration.running_stack import RunningStack, bash, bash_dag, wait_for_event
+from millstream.client import Client, Event, Run, RunRef
+from millstream.client.models import Triggered
 from millstream.core.errors import InvalidArgument, NotFound
 
 pytestmark = pytest.mark.integration
@@ -121,6 +123,119 @@ class TestFilters:
             list(client.history.events(actor="a\0b"))
 
 
+class TestState:
+    def test_a_run_as_it_was_read_live(self, client: Client, tmp_path: Path) -> None:
+        """What was read while nothing moved is what the log says of that moment later."""
+        gate = tmp_path / "the gate"
+        wait = f"while [ ! -e '{gate}' ]; do sleep 0.05; done"
+        client.submit_spec(
+            bash_dag("gated", bash("gate", wait), bash("after", "exit 1", "gate", retries=0))
+        )
+        run = client.trigger("gated", {"n": 1})
+        started = wait_for_event(client, run, "TaskStarted", "gate")
+        reference = RunRef(
+            namespace="default",
+            dag_id="gated",
+            run_id=run.run_id,
+            position=started.position,
+        )
+        live = (client.get_run(reference), client.list_task_instances(reference))
+        before = datetime.now(UTC)
+        gate.touch()
+        client.wait(run, timeout_s=60)
+        ended = (client.get_run(run), client.list_task_instances(run))
+        for at in (started.position, started.recorded_at, before):
+            past = client.history.run(run.run_id, at)
+            assert past.position >= started.position
+            assert (_at_no_position(past.run), list(past.tasks)) == (
+                _at_no_position(live[0]),
+                live[1],
+            )
+        assert [task.state for task in live[1]] == ["running", "none"]
+        past = client.history.run(run.run_id)
+        assert (_at_no_position(past.run), list(past.tasks)) == (
+            _at_no_position(ended[0]),
+            ended[1],
+        )
+        created = client.history.run(run.run_id, run.position - 1 or 1, with_tasks=False)
+        assert created.run.state in ("queued", "running")
+
+    def test_each_position_of_a_run_is_what_its_events_say(
+        self, client: Client, run: Triggered, whole: list[Event]
+    ) -> None:
+        expected: dict[str, str] = {}
+        for event in whole:
+            if event.run_id != run.run_id:
+                continue
+            expected |= _task_state_after(event)
+            past = client.history.run(run.run_id, event.position)
+            found = {task.task_id: task.state for task in past.tasks if task.state != "none"}
+            assert found == expected, event
+        with pytest.raises(NotFound):
+            client.history.run(run.run_id, 1)
+        with pytest.raises(NotFound):
+            client.history.run("no such run")
+        with pytest.raises(NotFound):
+            client.history.run(run.run_id, 10**12)
+
+    def test_everything_at_a_position(self, client: Client, whole: list[Event]) -> None:
+        """At each position, the runs and DAGs are those of the events up to there."""
+        history = client.history
+        runs: dict[str, str] = {}
+        dags: dict[str, int] = {}
+        checked = 0
+        for event in whole:
+            kind = RUN_STATES.get(event.type)
+            if event.type == "DagVersionSubmitted":
+                dags[event.dag_id] = event.data["version"]
+            elif kind:
+                runs[event.run_id] = kind
+            else:
+                continue
+            if checked > 40:
+                continue
+            checked += 1
+            found = {run.run_id: run.state for run in history.runs(event.position)}
+            assert found == runs, event
+            for state in set(runs.values()):
+                in_state = {run.run_id for run in history.runs(event.position, states=[state])}
+                assert in_state == {name for name, one in runs.items() if one == state}
+            assert {d.dag_id: d.latest_version for d in history.dags(event.position)} == dags
+            said = history.state(event.position)
+            assert (said.dags, sum(said.runs.values())) == (len(dags), len(runs))
+            assert (said.position, said.digest) == (event.position, event.digest)
+
+    def test_names_pools_and_pauses(self, client: Client) -> None:
+        before = client.history.head().position
+        client.variables.set("of-history", "1")
+        client.pools.set("of-history", 3)
+        client.submit_spec(bash_dag("paused-once", bash("a", "true")))
+        client.pause_dag("paused-once")
+        then = client.history.head().position
+        client.variables.delete("of-history")
+        client.pools.delete("of-history")
+        client.unpause_dag("paused-once")
+        for at, is_there in ((before, False), (then, True), (None, False)):
+            said = client.history.state(at)
+            assert ("of-history" in said.variables) is is_there
+            assert (said.pools.get("of-history") == 3) is is_there
+            paused = [dag.dag_id for dag in client.history.dags(at) if dag.is_paused]
+            assert ("paused-once" in paused) is is_there
+            assert said.paused_dags == len(paused)
+
+    def test_on_the_command_line(self, stack: RunningStack, run: Triggered) -> None:
+        done = stack.run("state", run.run_id, "--json")
+        assert done.returncode == 0, done.stderr
+        states = {task["task_id"]: task["state"] for task in json.loads(done.stdout)["tasks"]}
+        assert states == {"first": "success", "broken": "failed", "last": "upstream_failed"}
+        done = stack.run("state", "--at", "1h", "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["runs"] == []
+        done = stack.run("state")
+        assert run.run_id in done.stdout
+        assert stack.run("state", "--at", "never").returncode == 2
+
+
 class TestAudit:
     def test_the_log_is_exported_and_verified_with_python_alone(
         self, stack: RunningStack, run: Triggered, whole: list[Event], tmp_path: Path
@@ -171,6 +286,30 @@ class TestAudit:
         (event,) = map(json.loads, done.stdout.splitlines())
         assert (event["task_id"], event["run_id"]) == ("broken", run.run_id)
         assert stack.run("events", "list", "--since", "soon").returncode == 2
+
+
+RUN_STATES = {
+    "RunCreated": "queued",
+    "RunStarted": "running",
+    "RunSucceeded": "success",
+    "RunFailed": "failed",
+}
+TASK_STATES = {
+    "TaskScheduled": "scheduled",
+    "TaskReady": "queued",
+    "TaskStarted": "running",
+    "TaskSucceeded": "success",
+    "TaskFailed": "failed",
+    "TaskUpstreamFailed": "upstream_failed",
+}
+
+
+def _task_state_after(event: Event) -> dict[str, str]:
+    return {event.task_id: TASK_STATES[event.type]} if event.task_id else {}
+
+
+def _at_no_position(run: Run) -> Run:
+    return msgspec.structs.replace(run, position=0)
 
 
 def _is_late(middle: datetime) -> object:

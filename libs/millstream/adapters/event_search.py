@@ -80,7 +80,7 @@ class EventSearch:
             conditions, arguments = _conditions(wanted)
             found: list[Stored] = []
             began = time.monotonic()
-            window = LARGEST_WINDOW if wanted.run_id else FIRST_WINDOW
+            window = last if wanted.run_id else FIRST_WINDOW  # a run's events have an index
             while first <= last and len(found) < most:
                 low, high = (
                     (max(first, last - window + 1), last)

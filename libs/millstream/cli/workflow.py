@@ -12,6 +12,7 @@ from millstream.cli.events import app as events
 from millstream.cli.logs import logs
 from millstream.cli.rebuild import rebuild
 from millstream.cli.runs import run, runs
+from millstream.cli.state import state
 from millstream.cli.submit import submit
 from millstream.cli.trigger import trigger
 from millstream.cli.variables import app as variables
@@ -21,7 +22,7 @@ from millstream.cli.xcom import xcom
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    for command in (submit, trigger, clear, mark, cancel, runs, run, logs, xcom):
+    for command in (submit, trigger, clear, mark, cancel, runs, run, logs, xcom, state):
         app.command()(command)
     app.command()(rebuild)
     app.command()(verify)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from millstream.client.client import Client
 from millstream.client.control import Controlled, ControlledTask
 from millstream.client.errors import RunFailed, WaitTimeout
-from millstream.client.history import ChainHeads, Export, Head
+from millstream.client.history import ChainHeads, DagAt, Export, Head, RunAt, StateAt
 from millstream.client.logs import LogLine, LogReader
 from millstream.client.models import (
     Dag,
@@ -28,14 +28,17 @@ __all__ = [
     "Controlled",
     "ControlledTask",
     "Dag",
+    "DagAt",
     "Event",
     "Export",
     "Head",
     "LogLine",
     "LogReader",
     "Run",
+    "RunAt",
     "RunFailed",
     "RunRef",
+    "StateAt",
     "Status",
     "Submitted",
     "TaskInstance",

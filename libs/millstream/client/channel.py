@@ -18,6 +18,7 @@ from millstream.rpc.v1 import (
     connections_pb2_grpc,
     dags_pb2_grpc,
     events_pb2_grpc,
+    history_pb2_grpc,
     human_input_pb2_grpc,
     logs_pb2_grpc,
     pools_pb2_grpc,
@@ -62,6 +63,7 @@ class Channel:
         self.assets: Any = assets_pb2_grpc.AssetServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.backfills: Any = backfills_pb2_grpc.BackfillServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.events: Any = events_pb2_grpc.EventServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self.history: Any = history_pb2_grpc.HistoryServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.variables: Any = variables_pb2_grpc.VariableServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.connections: Any = connections_pb2_grpc.ConnectionServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self.system: Any = system_pb2_grpc.SystemServiceStub(self._channel)  # type: ignore[no-untyped-call]

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 
 import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from millstream.client.channel import Channel
-from millstream.client.models import Event, event_from
-from millstream.client.pages import PAGE_SIZE
+from millstream.client.control import run_state
+from millstream.client.models import (
+    Event,
+    Run,
+    RunRef,
+    TaskInstance,
+    event_from,
+    run_from,
+    task_from,
+)
+from millstream.client.pages import PAGE_SIZE, pages
 from millstream.core.errors import InvalidArgument, MillstreamError
 from millstream.rpc.convert import datetime_from, timestamp_from
-from millstream.rpc.v1 import events_pb2
+from millstream.rpc.v1 import events_pb2, history_pb2, runs_pb2
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +47,45 @@ class ChainHeads(msgspec.Struct, frozen=True, kw_only=True):
     last_position: int
     before: str
     digest: str
+
+
+class RunAt(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as it stood at a position, which was recorded then."""
+
+    position: int
+    recorded_at: datetime | None
+    run: Run
+    tasks: tuple[TaskInstance, ...] = ()
+
+
+class DagAt(msgspec.Struct, frozen=True, kw_only=True):
+    """A DAG as it stood."""
+
+    dag_id: str
+    latest_version: int
+    submitted_at: datetime | None
+    is_paused: bool
+    pause_reason: str
+
+
+class StateAt(msgspec.Struct, frozen=True, kw_only=True):
+    """All that there was in a namespace at a position: how many DAGs, how many runs in which state;
+    pools with their slots, variables and connections with their versions."""
+
+    position: int
+    recorded_at: datetime | None
+    epoch: int
+    digest: str
+    dags: int
+    paused_dags: int
+    runs: dict[str, int]
+    pools: dict[str, int]
+    variables: dict[str, int]
+    connections: dict[str, int]
+
+
+# A position of the log, or an instant; None: now.
+At = int | datetime | None
 
 
 class Export:
@@ -163,6 +211,111 @@ class History:
         request = events_pb2.GetHeadRequest(at=instant_to_proto("at", instant))
         return int(self._channel.call(self._channel.events.GetHead, request).position)
 
+    def run(
+        self, run: RunRef | str, at: At = None, *, dag_id: str = "", with_tasks: bool = True
+    ) -> RunAt:
+        """A run as it stood at a position of the log, or at an instant, with every task of its DAG
+        version. Raises :class:`NotFound` if it was not there yet."""
+        ref = self._ref(run, dag_id)
+        request = history_pb2.GetRunAtRequest(
+            namespace=ref.namespace,
+            dag_id=ref.dag_id,
+            run_id=ref.run_id,
+            at=_moment(at),
+            min_position=ref.position,
+        )
+        answer = self._channel.call(self._channel.history.GetRunAt, request)
+        place = answer.at.position
+        found = run_from(answer.run, 0)
+
+        def page(token: str, size: int) -> tuple[list[TaskInstance], str]:
+            request = history_pb2.ListTaskInstancesAtRequest(
+                namespace=found.namespace,
+                dag_id=found.dag_id,
+                run_id=found.run_id,
+                at=history_pb2.Moment(position=place),
+                page_size=size,
+                page_token=token,
+            )
+            answer = self._channel.call(self._channel.history.ListTaskInstancesAt, request)
+            return [task_from(task) for task in answer.task_instances], answer.next_page_token
+
+        return RunAt(
+            position=place,
+            recorded_at=datetime_from(answer.at, "recorded_at"),
+            run=found,
+            tasks=tuple(pages(page, None)) if with_tasks else (),
+        )
+
+    def runs(
+        self,
+        at: At = None,
+        dag_id: str = "",
+        states: Iterable[str] = (),
+        limit: int | None = None,
+    ) -> Iterator[Run]:
+        """The runs that there were, as they stood, the newest first."""
+        wanted = [run_state(state) for state in states]
+        place = self._place(at)
+
+        def page(token: str, size: int) -> tuple[list[Run], str]:
+            request = history_pb2.ListRunsAtRequest(
+                namespace=self._namespace,
+                dag_id=dag_id,
+                states=wanted,  # type: ignore[arg-type]
+                at=history_pb2.Moment(position=place),
+                page_size=size,
+                page_token=token,
+            )
+            answer = self._channel.call(self._channel.history.ListRunsAt, request)
+            return [run_from(run, 0) for run in answer.runs], answer.next_page_token
+
+        return pages(page, limit) if place else iter(())
+
+    def dags(self, at: At = None) -> Iterator[DagAt]:
+        """The DAGs that there were, by id."""
+        place = self._place(at)
+
+        def page(token: str, size: int) -> tuple[list[DagAt], str]:
+            request = history_pb2.ListDagsAtRequest(
+                namespace=self._namespace,
+                at=history_pb2.Moment(position=place),
+                page_size=size,
+                page_token=token,
+            )
+            answer = self._channel.call(self._channel.history.ListDagsAt, request)
+            return [_dag_from(dag) for dag in answer.dags], answer.next_page_token
+
+        return pages(page, None) if place else iter(())
+
+    def state(self, at: At = None) -> StateAt:
+        """What there was, in numbers and names."""
+        request = history_pb2.GetStateAtRequest(namespace=self._namespace, at=_moment(at))
+        answer = self._channel.call(self._channel.history.GetStateAt, request)
+        return StateAt(
+            position=answer.at.position,
+            recorded_at=datetime_from(answer.at, "recorded_at"),
+            epoch=answer.epoch,
+            digest=answer.digest,
+            dags=answer.dags,
+            paused_dags=answer.paused_dags,
+            runs={_state_name(one.state): one.count for one in answer.runs},
+            pools={pool.name: pool.slots for pool in answer.pools},
+            variables={one.name: one.version for one in answer.variables},
+            connections={one.name: one.version for one in answer.connections},
+        )
+
+    def _place(self, at: At) -> int:
+        """One position for all pages of a list."""
+        if isinstance(at, datetime):
+            return self.position_at(at)
+        return at if at is not None else self.head().position
+
+    def _ref(self, run: RunRef | str, dag_id: str) -> RunRef:
+        if isinstance(run, RunRef):
+            return run
+        return RunRef(namespace=self._namespace, dag_id=dag_id, run_id=run)
+
     def head(self, position: int = 0) -> Head:
         """Where the log ends, or the place of an event. Raises :class:`NotFound`."""
         request = events_pb2.GetHeadRequest(position=position)
@@ -192,6 +345,28 @@ def instant_to_proto(name: str, instant: datetime | None) -> Timestamp | None:
 
 def _aware(instant: datetime) -> datetime:
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
+
+
+def _moment(at: At) -> history_pb2.Moment | None:
+    if at is None:
+        return None
+    if isinstance(at, datetime):
+        return history_pb2.Moment(instant=instant_to_proto("at", at))
+    return history_pb2.Moment(position=at)
+
+
+def _state_name(state: int) -> str:
+    return runs_pb2.RunState.Name(state).removeprefix("RUN_STATE_").lower()  # type: ignore[arg-type]
+
+
+def _dag_from(dag: history_pb2.DagAt) -> DagAt:
+    return DagAt(
+        dag_id=dag.dag_id,
+        latest_version=dag.latest_version,
+        submitted_at=datetime_from(dag, "submitted_at"),
+        is_paused=dag.is_paused,
+        pause_reason=dag.pause_reason,
+    )
 
 
 def _heads_from(heads: events_pb2.ChainHeads) -> ChainHeads:

@@ -106,10 +106,11 @@ def reopened(events: Iterable[Event]) -> list[RunKey]:
 
 class Projection:
     """``apply`` events in order; ``take_changes`` gives what to write, and forgets runs that are
-    over."""
+    over. Without ``keeps_xcoms`` what tasks hand on is left out."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_xcoms: bool = True) -> None:
         self.runs: dict[RunKey, KeptRun] = {}
+        self._keeps_xcoms = keeps_xcoms
         self._dags = DagRows()
         self._backfills = BackfillRows()
         self._changes = Changes()
@@ -543,7 +544,7 @@ class Projection:
         self._changes.put(attempt)
 
     def _push(self, kept: KeptRun, event: Event, xcoms: dict[str, XCom]) -> None:
-        for name, xcom in xcoms.items():
+        for name, xcom in xcoms.items() if self._keeps_xcoms else ():
             value = bytes(xcom.value).decode()
             row = XComRow(
                 **_task_names(event.where),

@@ -1,0 +1,211 @@
+"""HistoryService: how things stood."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, NamedTuple
+
+import msgspec
+
+from millstream.adapters.event_log import EventLog
+from millstream.adapters.event_search import EventSearch
+from millstream.adapters.event_search import Place as LogPlace
+from millstream.adapters.read_pool import ReadPool
+from millstream.core.errors import NotFound, Unavailable
+from millstream.core.wire import GENESIS
+from millstream.rpc.convert import datetime_from, timestamp_from
+from millstream.rpc.v1 import history_pb2, history_pb2_grpc, runs_pb2
+from millstream_api.callers import look_up, namespace_of, need, seconds_left
+from millstream_api.errors import FieldProblem
+from millstream_api.hub import Scope
+from millstream_api.interceptor import Context
+from millstream_api.paging import decode_token, encode_token, fill_page, page_size
+from millstream_api.past import PastRuns, RunAt, run_rows
+from millstream_api.past_rows import (
+    dag_counts,
+    dags_at,
+    events_of_runs,
+    names_at,
+    run_counts,
+    runs_created,
+    runs_in_states,
+)
+from millstream_api.rows import run_message, run_state_names
+from millstream_api.run_rows import dag_of_run, read_spec
+from millstream_api.snapshot import Snapshots
+
+_NOWHERE = LogPlace(0, 0, GENESIS, None)
+
+
+class _Asked(NamedTuple):
+    """What every request here has: whose, and as of where."""
+
+    namespace: str
+    place: LogPlace
+
+    @property
+    def position(self) -> int:
+        return self.place.position
+
+    @property
+    def at(self) -> history_pb2.LogPlace:
+        return history_pb2.LogPlace(
+            position=self.place.position, recorded_at=timestamp_from(self.place.recorded_at)
+        )
+
+
+class HistoryService(history_pb2_grpc.HistoryServiceServicer):
+    def __init__(
+        self, event_log: EventLog, pool: ReadPool, snapshots: Snapshots, shard: int
+    ) -> None:
+        self._log = event_log
+        self._pool = pool
+        self._snapshots = snapshots
+        self._shard = shard
+        self._search = EventSearch(pool, shard)
+        self._past = PastRuns(self._search)
+
+    async def GetRunAt(  # noqa: N802 - gRPC's name
+        self, request: history_pb2.GetRunAtRequest, context: Context
+    ) -> history_pb2.GetRunAtResponse:
+        asked = await self._asked(request)
+        run = await self._run_at(asked, request)
+        return history_pb2.GetRunAtResponse(at=asked.at, run=_run_message(run.run))
+
+    async def ListTaskInstancesAt(  # noqa: N802
+        self, request: history_pb2.ListTaskInstancesAtRequest, context: Context
+    ) -> history_pb2.ListTaskInstancesAtResponse:
+        asked = await self._asked(request)
+        most = page_size(request.page_size)
+        run = await self._run_at(asked, request)
+        token_scope = ("tasks at", asked.namespace, run.run.dag_id, run.run.run_id)
+        after = decode_token(token_scope, request.page_token, tuple[int, tuple[int, ...]])
+        row = msgspec.structs.asdict(run.run)
+        async with self._snapshots.open(asked.position, seconds_left(context)) as rows:
+            spec = await read_spec(rows, row)
+        # In a thread, so that nobody else's call waits for it.
+        page, place = await asyncio.to_thread(run.page, spec, after, most)
+        token = encode_token(token_scope, place) if place is not None else ""
+        return history_pb2.ListTaskInstancesAtResponse(
+            at=asked.at, task_instances=page, next_page_token=token
+        )
+
+    async def ListRunsAt(  # noqa: N802
+        self, request: history_pb2.ListRunsAtRequest, context: Context
+    ) -> history_pb2.ListRunsAtResponse:
+        asked = await self._asked(request)
+        dag_id = look_up("dag_id", request.dag_id)
+        states = run_state_names(request.states)
+        most = page_size(request.page_size)
+        token_scope = ("runs at", asked.namespace, dag_id, *sorted(states))
+        before = decode_token(token_scope, request.page_token, int) or asked.position + 1
+        place = (self._shard, asked.namespace, dag_id, min(before, asked.position + 1))
+        async with self._pool.use() as connection:
+            if states:
+                found, upcoming = await runs_in_states(
+                    connection, *place, most, asked.position, states
+                )
+            else:
+                found = await runs_created(connection, *place, most + 1)
+                upcoming = found[most - 1][2] if len(found) > most else 0
+            keys = [(asked.namespace, dag, run) for dag, run, _ in found[:most]]
+            events = await events_of_runs(
+                connection, self._shard, asked.namespace, keys, asked.position
+            )
+        known = await asyncio.to_thread(run_rows, events)
+        in_order = [known[key] for key in keys if key in known]
+        page, is_cut = fill_page(in_order, _run_message, most)
+        if is_cut:
+            upcoming = page[-1].created_position
+        token = encode_token(token_scope, upcoming) if upcoming else ""
+        return history_pb2.ListRunsAtResponse(at=asked.at, runs=page, next_page_token=token)
+
+    async def ListDagsAt(  # noqa: N802
+        self, request: history_pb2.ListDagsAtRequest, context: Context
+    ) -> history_pb2.ListDagsAtResponse:
+        asked = await self._asked(request)
+        most = page_size(request.page_size)
+        token_scope = ("dags at", asked.namespace)
+        after = decode_token(token_scope, request.page_token, str) or ""
+        async with self._pool.use() as connection:
+            found = await dags_at(
+                connection, self._shard, asked.namespace, asked.position, after, most + 1
+            )
+        page, is_more = fill_page(found, _dag_message, most)
+        token = encode_token(token_scope, page[-1].dag_id) if is_more else ""
+        return history_pb2.ListDagsAtResponse(at=asked.at, dags=page, next_page_token=token)
+
+    async def GetStateAt(  # noqa: N802
+        self, request: history_pb2.GetStateAtRequest, context: Context
+    ) -> history_pb2.GetStateAtResponse:
+        asked = await self._asked(request)
+        place = (self._shard, asked.namespace, asked.position)
+        async with self._pool.use() as connection:
+            dags, paused = await dag_counts(connection, *place)
+            runs = await run_counts(connection, *place)
+            pools = await names_at(connection, *place, "Pool", "name", "slots")
+            variables = await names_at(connection, *place, "Variable", "key", "version")
+            connections = await names_at(connection, *place, "Connection", "conn_id", "version")
+        return history_pb2.GetStateAtResponse(
+            at=asked.at,
+            epoch=asked.place.epoch,
+            digest=asked.place.digest.hex(),
+            dags=dags,
+            paused_dags=paused,
+            runs=[
+                history_pb2.RunCount(state=_state(name), count=count)
+                for name, count in sorted(runs.items())
+            ],
+            pools=[history_pb2.PoolAt(name=name, slots=slots) for name, slots in pools],
+            variables=[history_pb2.NameAt(name=name, version=n) for name, n in variables],
+            connections=[history_pb2.NameAt(name=name, version=n) for name, n in connections],
+        )
+
+    async def _asked(self, request: Any) -> _Asked:
+        """Raises :class:`FieldProblem`, and :class:`NotFound` for what is not in the log (yet)."""
+        namespace = namespace_of(request.namespace)
+        end = (await self._log.head()).position
+        if end < request.min_position:
+            raise Unavailable(
+                f"The log ends at position {end}, before position {request.min_position}."
+            )
+        position = request.at.position or end
+        if position < 0:
+            raise FieldProblem("at.position", "at.position must be 0 or more.")
+        if position > end:
+            raise NotFound(f"The log ends at position {end}, before position {position}.")
+        instant = datetime_from(request.at, "instant")
+        if instant is not None:
+            position = await self._search.position_at(instant)
+        if not position:
+            return _Asked(namespace, _NOWHERE)
+        place = await self._search.at(position)
+        if place is None:
+            raise NotFound(f"The event at position {position} is not kept any more.")
+        return _Asked(namespace, place)
+
+    async def _run_at(self, asked: _Asked, request: Any) -> RunAt:
+        scope = Scope(
+            asked.namespace, look_up("dag_id", request.dag_id), need("run_id", request.run_id)
+        )
+        async with self._pool.use() as connection:
+            dag_id = await dag_of_run(connection, scope)
+        return await self._past.get((scope.namespace, dag_id, scope.run_id), asked.position)
+
+
+def _run_message(row: Any) -> runs_pb2.Run:
+    return run_message(msgspec.structs.asdict(row))
+
+
+def _dag_message(dag: dict[str, Any]) -> history_pb2.DagAt:
+    return history_pb2.DagAt(
+        dag_id=dag["dag_id"],
+        latest_version=dag["version"],
+        submitted_at=timestamp_from(dag["recorded_at"]),
+        is_paused=dag["is_paused"],
+        pause_reason=dag["reason"],
+    )
+
+
+def _state(name: str) -> runs_pb2.RunState:
+    return runs_pb2.RunState.Value(f"RUN_STATE_{name.upper()}")  # type: ignore[return-value]
