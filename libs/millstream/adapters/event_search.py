@@ -7,7 +7,7 @@ every task would pay. So a search looks through a part of the log at a time and 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -123,7 +123,7 @@ class EventSearch:
         async with self._database.use() as connection:
             return await self._position_at(connection, instant)
 
-    async def lines(self, first: int, last: int) -> AsyncIterator[list[Stored]]:
+    async def lines(self, first: int, last: int) -> AsyncGenerator[list[Stored], None]:
         """Every event of a range in pieces that fit into memory. The connection is free between
         them."""
         while first <= last:

@@ -9,7 +9,6 @@ import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from millstream.client.channel import Channel
-from millstream.client.control import run_state
 from millstream.client.models import (
     Event,
     Run,
@@ -21,6 +20,7 @@ from millstream.client.models import (
 )
 from millstream.client.pages import PAGE_SIZE, pages
 from millstream.core.errors import InvalidArgument, MillstreamError
+from millstream.core.statuses import RunStatus
 from millstream.rpc.convert import datetime_from, timestamp_from
 from millstream.rpc.v1 import events_pb2, history_pb2, runs_pb2
 
@@ -255,7 +255,7 @@ class History:
         limit: int | None = None,
     ) -> Iterator[Run]:
         """The runs that there were, as they stood, the newest first."""
-        wanted = [run_state(state) for state in states]
+        wanted = [_state_number(state) for state in states]
         place = self._place(at)
 
         def page(token: str, size: int) -> tuple[list[Run], str]:
@@ -356,7 +356,15 @@ def _moment(at: At) -> history_pb2.Moment | None:
 
 
 def _state_name(state: int) -> str:
-    return runs_pb2.RunState.Name(state).removeprefix("RUN_STATE_").lower()  # type: ignore[arg-type]
+    return runs_pb2.RunState.Name(state).removeprefix("RUN_STATE_").lower()
+
+
+def _state_number(state: str) -> int:
+    if state not in set(RunStatus):
+        raise InvalidArgument(
+            f"{state!r} is no state of a run; the states are {', '.join(RunStatus)}."
+        )
+    return runs_pb2.RunState.Value(f"RUN_STATE_{state.upper()}")
 
 
 def _dag_from(dag: history_pb2.DagAt) -> DagAt:

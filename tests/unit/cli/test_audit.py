@@ -38,7 +38,7 @@ class FakeExport:
     def __init__(self, first: int = 1, *, with_line_break: bool = False) -> None:
         canonical = play()
         if with_line_break:
-            canonical[4] = canonical[4].replace(b'"data":{', b'"data":\r\n{\n')
+            canonical[4] = canonical[4].replace(b'"data":{', b'"data":{\r\n')
         digest, lines, digests = GENESIS, [], [GENESIS]
         for position, text in enumerate(canonical, 1):
             digest = chain_digest(digest, text)
