@@ -209,17 +209,17 @@ def test_the_commands(stack: RunningStack) -> None:
     client.submit_spec(bash_dag("by_hand", bash("a", "exit 1"), bash("b", "true", "a")))
     run = client.trigger("by_hand")
     assert ended(client, run) == "failed"
-    shown = stack.run("clear", run.run_id, "--dag", "by_hand", "--dry-run")
+    shown = stack.run("tasks", "clear", run.run_id, "--dag", "by_hand", "--dry-run")
     assert shown.stdout.splitlines() == [
         f"{run.run_id}  a",
         f"{run.run_id}  b",
         "2 tasks would be cleared.",
     ]
-    marked = stack.run("mark", run.run_id, "success", "-t", "a", "--dag", "by_hand")
+    marked = stack.run("tasks", "mark", run.run_id, "success", "-t", "a", "--dag", "by_hand")
     assert marked.returncode == 0, marked.stderr
     assert "1 task marked success." in marked.stdout
     assert ended(client, run) == "success"
-    cancelled = stack.run("cancel", run.run_id, "--dag", "by_hand", "--json")
+    cancelled = stack.run("runs", "cancel", run.run_id, "--dag", "by_hand", "--json")
     assert cancelled.returncode == 0, cancelled.stderr
     assert '"state": "failed"' in cancelled.stdout.replace('":"', '": "')
     assert ended(client, run) == "failed"

@@ -12,8 +12,7 @@ import msgspec
 import pytest
 
 from integration.running_stack import RunningStack, bash, bash_dag, wait_for_event
-from millstream.client import Client, Event, Run, RunRef
-from millstream.client.models import Triggered
+from millstream.client import Client, Event, Run, RunRef, Triggered
 from millstream.core.errors import InvalidArgument, NotFound
 
 pytestmark = pytest.mark.integration

@@ -243,7 +243,7 @@ def test_through_the_services(stack: RunningStack, tmp_path: Path, dag_id: str) 
         assert [each.map_name for each in ended["product"].values()] == [
             "a1", "a2", "b1", "b2", "c1", "c2",
         ]  # fmt: skip
-        shown = stack.run("run", run.run_id).stdout
+        shown = stack.run("runs", "show", run.run_id).stdout
         assert "product[5] (c2)" in shown
     if dag_id == "no_list":
         assert "it must be a list or a dict" in ended["text"][()].reason

@@ -71,7 +71,9 @@ def test_a_clear_goes_on_in_the_run_of_the_same_date(stack: RunningStack, tmp_pa
     ran(client, "parent", "other", OTHER_DAY)
     ran(client, "child", "other", OTHER_DAY)
 
-    shown = stack.run("clear", "same", "--dag", "parent", "-t", "marker", "--all", "--dry-run")
+    shown = stack.run(
+        "tasks", "clear", "same", "--dag", "parent", "-t", "marker", "--all", "--dry-run"
+    )
     assert shown.stdout.splitlines() == [
         "same  marker",
         "same  waits  (DAG child)",

@@ -180,10 +180,10 @@ def test_values_of_many_types_between_processes(stack: RunningStack, tmp_path: P
     assert shown["p"]["fields"] == {"x": Decimal("1.5"), "y": {2}}
     with pytest.raises(MillstreamError, match=r"is a dict \(codec 'packed:dict'\)"):
         client.xcom(ref, "large")
-    said = stack.run("xcom", run.run_id, "small")
+    said = stack.run("xcoms", "get", run.run_id, "small")
     assert said.returncode == 0, said.stderr
     assert '"2024-01-01T00:00:00Z"' in said.stdout
-    said = stack.run("xcom", run.run_id, "large")
+    said = stack.run("xcoms", "get", run.run_id, "large")
     assert said.returncode == 0, said.stderr
     assert "packed:dict" in said.stdout
     state = stack.data_dir / "state" / "worker-1" / "scratch" / "worker-1"

@@ -96,7 +96,7 @@ def test_what_fails_is_put_aside_and_gets_out_again(
     assert client.wait(run, timeout_s=30).reason == "quarantined: OurFault('fold')"
     assert '"event": "event_not_folded"' in stack.log("scheduler")
     assert_success(client, client.trigger("good"))
-    shown = stack.run("dags")
+    shown = stack.run("dags", "list")
     assert "paused (quarantined" in " ".join(shown.stdout.split()), shown.stdout
     # Another release, which has no fault.
     fault.unlink()

@@ -24,7 +24,6 @@ app = typer.Typer(
     help="Run DAGs of tasks, with every change kept as an event.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 
 
@@ -61,7 +60,7 @@ def _register_all() -> None:
 def main() -> None:
     """Runs one command. Exit codes: 0, 1 for an error, 2 for wrong usage, 130 after Ctrl-C."""
     try:
-        app()
+        app(prog_name="millstream")
     except MillstreamError as error:
         typer.secho(str(error), fg=typer.colors.RED, err=True)
         sys.exit(EXIT_ERROR)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import Address, DataDir, Json, Namespace, connect
+from millstream.cli.options import Json, asks
 
 if TYPE_CHECKING:
+    from millstream.client import Client
     from millstream.client.approvals import InputRequest
 
 app = typer.Typer(help="Questions of tasks to people.", no_args_is_help=True)
@@ -24,16 +25,15 @@ def register(parent: typer.Typer) -> None:
 
 
 @app.command("list")
+@asks
 def list_requests(
+    client: Client,
     state: Annotated[
         str, typer.Option(help="waiting, answered, timed_out, closed, or all.")
     ] = "waiting",
     dag_id: Annotated[str, typer.Option(help="Of this DAG alone.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="How many, the latest first.")] = 100,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """List what is asked, the latest first."""
     import msgspec
@@ -41,9 +41,8 @@ def list_requests(
     from millstream.cli.output import make_console, make_table, print_json
 
     try:
-        with connect(address, data_dir, namespace) as client:
-            wanted = "" if state == "all" else state
-            found = list(client.approvals.list(wanted, dag_id=dag_id, limit=limit))
+        wanted = "" if state == "all" else state
+        found = list(client.approvals.list(wanted, dag_id=dag_id, limit=limit))
     except ValueError as error:
         raise typer.BadParameter(f"{error}, or all") from None
     if json:
@@ -69,23 +68,21 @@ def list_requests(
 
 
 @app.command("show")
+@asks
 def show(
+    client: Client,
     dag_id: DagId,
     run_id: RunId,
     task_id: Task,
     map_index: MapIndex = "",
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Show one question whole."""
     import msgspec
 
     from millstream.cli.output import print_json
 
-    with connect(address, data_dir, namespace) as client:
-        found = client.approvals.get(dag_id, run_id, task_id, _path(map_index))
+    found = client.approvals.get(dag_id, run_id, task_id, _path(map_index))
     if json:
         print_json(msgspec.to_builtins(found))
         return
@@ -94,7 +91,9 @@ def show(
 
 
 @app.command("answer")
+@asks
 def answer(
+    client: Client,
     dag_id: DagId,
     run_id: RunId,
     task_id: Task,
@@ -103,9 +102,6 @@ def answer(
     user: Annotated[str, typer.Option(help="Who answers.", envvar="USER")] = "",
     map_index: MapIndex = "",
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Answer a question: its task goes on."""
     import msgspec
@@ -117,10 +113,9 @@ def answer(
     except msgspec.MsgspecError as error:
         raise typer.BadParameter(f"{params!r} is no JSON object: {error}") from None
     path = _path(map_index)
-    with connect(address, data_dir, namespace) as client:
-        position = client.approvals.answer(
-            dag_id, run_id, task_id, options, values, map_index=path, user=user
-        )
+    position = client.approvals.answer(
+        dag_id, run_id, task_id, options, values, map_index=path, user=user
+    )
     if json:
         print_json({"position": position})
     else:

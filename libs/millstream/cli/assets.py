@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import Address, DataDir, Json, Namespace, connect
+from millstream.cli.options import Json, asks
+
+if TYPE_CHECKING:
+    from millstream.client import Client
 
 app = typer.Typer(help="Assets: what tasks read and write.", no_args_is_help=True)
 
@@ -16,19 +19,17 @@ def register(parent: typer.Typer) -> None:
 
 
 @app.command("list")
+@asks
 def list_assets(
+    client: Client,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """List the assets that DAGs name."""
     import msgspec
 
     from millstream.cli.output import make_console, make_table, print_json
 
-    with connect(address, data_dir, namespace) as client:
-        found = list(client.assets.list())
+    found = list(client.assets.list())
     if json:
         for one in found:
             print_json(msgspec.to_builtins(one))
@@ -44,21 +45,19 @@ def list_assets(
 
 
 @app.command("events")
+@asks
 def list_events(
+    client: Client,
     name: Annotated[str, typer.Argument(help="The asset; none: all.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="How many, the latest first.")] = 20,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """List updates of assets, the latest first."""
     import msgspec
 
     from millstream.cli.output import make_console, make_table, print_json
 
-    with connect(address, data_dir, namespace) as client:
-        found = list(client.assets.events(name, limit=limit))
+    found = list(client.assets.events(name, limit=limit))
     if json:
         for one in found:
             print_json(msgspec.to_builtins(one))
@@ -80,14 +79,13 @@ def list_events(
 
 
 @app.command("emit")
+@asks
 def emit(
+    client: Client,
     name: Annotated[str, typer.Argument(help="The asset.")] = "",
     uri: Annotated[str, typer.Option(help="The asset by its URI.")] = "",
     extra: Annotated[str, typer.Option(help="A JSON object that goes with the update.")] = "{}",
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Say that an asset was updated outside: DAGs that wait for it may run."""
     import msgspec
@@ -100,8 +98,7 @@ def emit(
         raise typer.BadParameter(f"{extra!r} is no JSON object: {error}") from None
     if not name and not uri:
         raise typer.BadParameter("give the name of an asset, or --uri")
-    with connect(address, data_dir, namespace) as client:
-        position = client.assets.emit(name, uri=uri, extra=values)
+    position = client.assets.emit(name, uri=uri, extra=values)
     if json:
         print_json({"position": position})
     else:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import Address, DataDir, Json, Namespace, connect
+from millstream.cli.options import Json, asks
+
+if TYPE_CHECKING:
+    from millstream.client import Client
 
 app = typer.Typer(help="Backfills: the runs of a DAG between two dates.", no_args_is_help=True)
 
@@ -22,7 +25,9 @@ def register(parent: typer.Typer) -> None:
 
 
 @app.command("create")
+@asks
 def create(
+    client: Client,
     dag: DagId,
     from_date: Annotated[str, typer.Option(help="ISO 8601, inclusive; UTC without an offset.")],
     to_date: Annotated[str, typer.Option(help="ISO 8601, inclusive; UTC without an offset.")],
@@ -36,9 +41,6 @@ def create(
         bool, typer.Option("--dry-run", help="Say what would be done and do nothing.")
     ] = False,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Make runs for the dates of the DAG's schedule between two dates."""
     from millstream.cli.output import print_json
@@ -46,29 +48,28 @@ def create(
 
     first, last = _date(from_date, "--from-date"), _date(to_date, "--to-date")
     parsed = parse_conf(conf)
-    with connect(address, data_dir, namespace) as client:
-        if dry_run:
-            _tell_dates(
-                client.backfills.dry_run(
-                    dag,
-                    first,
-                    last,
-                    reprocess_behavior=reprocess,
-                    run_backwards=backwards,
-                    max_active_runs=max_active_runs,
-                ),
-                json,
-            )
-            return
-        done = client.backfills.create(
-            dag,
-            first,
-            last,
-            reprocess_behavior=reprocess,
-            run_backwards=backwards,
-            max_active_runs=max_active_runs,
-            conf=parsed,
+    if dry_run:
+        _tell_dates(
+            client.backfills.dry_run(
+                dag,
+                first,
+                last,
+                reprocess_behavior=reprocess,
+                run_backwards=backwards,
+                max_active_runs=max_active_runs,
+            ),
+            json,
         )
+        return
+    done = client.backfills.create(
+        dag,
+        first,
+        last,
+        reprocess_behavior=reprocess,
+        run_backwards=backwards,
+        max_active_runs=max_active_runs,
+        conf=parsed,
+    )
     if json:
         print_json(done)
     else:
@@ -92,18 +93,16 @@ def _tell_dates(dates: object, json: bool) -> None:
 
 
 @app.command("list")
+@asks
 def list_backfills(
+    client: Client,
     dag: Annotated[str, typer.Argument(help="Only of this DAG.")] = "",
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """List backfills, the newest first."""
     from millstream.cli.output import make_console, make_table, print_json
 
-    with connect(address, data_dir, namespace) as client:
-        found = list(client.backfills.list(dag))
+    found = list(client.backfills.list(dag))
     if json:
         for one in found:
             print_json(one)
@@ -128,44 +127,38 @@ def list_backfills(
 
 
 @app.command("pause")
+@asks
 def pause(
+    client: Client,
     dag: DagId,
     backfill: BackfillId = "",
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Make and start no further runs, until it is unpaused."""
-    with connect(address, data_dir, namespace) as client:
-        client.backfills.pause(dag, backfill)
+    client.backfills.pause(dag, backfill)
     typer.echo(f"The backfill of DAG {dag} is paused.")
 
 
 @app.command("unpause")
+@asks
 def unpause(
+    client: Client,
     dag: DagId,
     backfill: BackfillId = "",
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Let a paused backfill go on."""
-    with connect(address, data_dir, namespace) as client:
-        client.backfills.pause(dag, backfill, is_paused=False)
+    client.backfills.pause(dag, backfill, is_paused=False)
     typer.echo(f"The backfill of DAG {dag} goes on.")
 
 
 @app.command("cancel")
+@asks
 def cancel(
+    client: Client,
     dag: DagId,
     backfill: BackfillId = "",
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """End it: what runs goes on, what waits fails."""
-    with connect(address, data_dir, namespace) as client:
-        client.backfills.cancel(dag, backfill)
+    client.backfills.cancel(dag, backfill)
     typer.echo(f"The backfill of DAG {dag} is cancelled.")
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from millstream.cli.options import Address, DataDir, Json, Namespace, connect
+from millstream.cli.options import Json, asks
 from millstream.cli.variables import File, read_object
 
 if TYPE_CHECKING:
-    from millstream.client import ConnectionInfo
+    from millstream.client import Client, ConnectionInfo
     from millstream.sdk.connection import Connection
 
 ConnId = Annotated[str, typer.Argument(help="The id of the connection.")]
@@ -25,7 +25,9 @@ app = typer.Typer(
 
 
 @app.command()
+@asks
 def add(
+    client: Client,
     conn_id: ConnId,
     uri: Annotated[
         str, typer.Option(help="type://login:password@host:port/schema; - reads standard input.")
@@ -43,9 +45,6 @@ def add(
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
     overwrite: Annotated[bool, typer.Option(help="Change one that exists.")] = False,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Add a connection: by its URI, as JSON, or field by field."""
     from millstream.cli.output import print_json
@@ -63,8 +62,7 @@ def add(
         given["conn_type"] = conn_type
     connection = _connection(conn_id, _input(uri), _input(conn_json), given)
     connection.description = description or connection.description
-    with connect(address, data_dir, namespace) as client:
-        version = client.connections.set(connection, must_be_new=not overwrite)
+    version = client.connections.set(connection, must_be_new=not overwrite)
     if json:
         print_json({"conn_id": conn_id, "version": version})
     else:
@@ -72,18 +70,16 @@ def add(
 
 
 @app.command()
+@asks
 def get(
+    client: Client,
     conn_id: ConnId,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Show a connection, without its secrets."""
     from millstream.cli.output import harmless, print_json
 
-    with connect(address, data_dir, namespace) as client:
-        found = client.connections.get(conn_id)
+    found = client.connections.get(conn_id)
     if json:
         print_json(found)
         return
@@ -92,17 +88,15 @@ def get(
 
 
 @app.command("list")
+@asks
 def list_(
+    client: Client,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """List the connections."""
     from millstream.cli.output import local_time, make_console, make_table, print_json
 
-    with connect(address, data_dir, namespace) as client:
-        found = list(client.connections.list())
+    found = list(client.connections.list())
     if json:
         for one in found:
             print_json(
@@ -126,18 +120,16 @@ def list_(
 
 
 @app.command()
+@asks
 def delete(
+    client: Client,
     conn_id: ConnId,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Delete a connection."""
     from millstream.cli.output import print_json
 
-    with connect(address, data_dir, namespace) as client:
-        client.connections.delete(conn_id)
+    client.connections.delete(conn_id)
     if json:
         print_json({"conn_id": conn_id, "deleted": True})
     else:
@@ -145,13 +137,12 @@ def delete(
 
 
 @app.command("import")
+@asks
 def import_(
+    client: Client,
     file: File,
     overwrite: Annotated[bool, typer.Option(help="Change those that exist.")] = False,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Add connections from a JSON object of ids, each with a URI or an object of fields, as
     Airflow exports it."""
@@ -166,9 +157,8 @@ def import_(
         )
         for conn_id, value in read_object(file).items()
     ]
-    with connect(address, data_dir, namespace) as client:
-        for connection in wanted:
-            client.connections.set(connection, must_be_new=not overwrite)
+    for connection in wanted:
+        client.connections.set(connection, must_be_new=not overwrite)
     if json:
         print_json({"imported": len(wanted)})
     else:

@@ -6,48 +6,33 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import Address, DataDir, Json, Namespace, connect
+from millstream.cli.options import Json, asks
 
 if TYPE_CHECKING:
-    from millstream.client import Dag
+    from millstream.client import Client, Dag
 
 DagIds = Annotated[list[str], typer.Argument(help="The ids of the DAGs.")]
 
-dags = typer.Typer(help="List DAGs, show one, pause and unpause.")
-
-
-@dags.callback(invoke_without_command=True)
-def _list(
-    context: typer.Context,
-    json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
-) -> None:
-    if context.invoked_subcommand is None:
-        list_dags(json, address, data_dir, namespace)
+dags = typer.Typer(help="DAGs: list them, show one, pause and unpause.", no_args_is_help=True)
 
 
 @dags.command("list")
+@asks
 def list_dags(
+    client: Client,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """List the DAGs."""
     from millstream.cli.output import local_time, make_console, make_table, print_json
 
-    with connect(address, data_dir, namespace) as client:
-        found = client.list_dags()
-        if json:
-            for dag in found:
-                print_json(dag)
-            return
-        rows = [
-            (d.dag_id, str(d.latest_version), local_time(d.submitted_at), _next_run(d))
-            for d in found
-        ]
+    found = client.list_dags()
+    if json:
+        for dag in found:
+            print_json(dag)
+        return
+    rows = [
+        (d.dag_id, str(d.latest_version), local_time(d.submitted_at), _next_run(d)) for d in found
+    ]
     if not rows:
         typer.echo("There are no DAGs yet. Submit one with: millstream submit FILE")
         return
@@ -55,12 +40,11 @@ def list_dags(
 
 
 @dags.command()
+@asks
 def show(
+    client: Client,
     dag: Annotated[str, typer.Argument(help="The id of the DAG.")],
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Show a DAG: its schedule, its next run, its tasks."""
     from rich.text import Text
@@ -68,8 +52,7 @@ def show(
     from millstream.cli.output import cell, local_time, make_console, make_table, print_json
     from millstream.core.schedule_text import describe
 
-    with connect(address, data_dir, namespace) as client:
-        found = client.get_dag(dag)
+    found = client.get_dag(dag)
     if json:
         print_json(found)
         return
@@ -94,31 +77,27 @@ def show(
 
 
 @dags.command()
+@asks
 def pause(
+    client: Client,
     dag: DagIds,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Start nothing of a DAG, and make no runs by its schedule, until it is unpaused."""
-    with connect(address, data_dir, namespace) as client:
-        for dag_id in dag:
-            was = "" if client.pause_dag(dag_id) else " already"
-            typer.echo(f"DAG {dag_id} is paused{was}.")
+    for dag_id in dag:
+        was = "" if client.pause_dag(dag_id) else " already"
+        typer.echo(f"DAG {dag_id} is paused{was}.")
 
 
 @dags.command()
+@asks
 def unpause(
+    client: Client,
     dag: DagIds,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Let a paused DAG go on."""
-    with connect(address, data_dir, namespace) as client:
-        for dag_id in dag:
-            was = "goes on" if client.unpause_dag(dag_id) else "is not paused"
-            typer.echo(f"DAG {dag_id} {was}.")
+    for dag_id in dag:
+        was = "goes on" if client.unpause_dag(dag_id) else "is not paused"
+        typer.echo(f"DAG {dag_id} {was}.")
 
 
 def _next_run(dag: Dag) -> str:

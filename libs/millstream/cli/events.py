@@ -115,7 +115,7 @@ def _show(found: Iterable[Event], json: bool, *, with_actor: bool = False) -> No
     console = make_console()
     for event in found:
         if json:
-            print_json(_plain(event))
+            print_json(plain_event(event))
         else:
             line = _line(event, with_actor)
             console.print(line, markup=False, no_wrap=True, overflow="ellipsis")
@@ -134,7 +134,7 @@ def _line(event: Event, with_actor: bool) -> str:
     return f"{event.position:>8}  {at}  {event.type:<20}{who}  {cell(where).plain}"
 
 
-def _plain(event: Event) -> dict[str, object]:
+def plain_event(event: Event) -> dict[str, object]:
     """With the data as an object; the bytes of the log are its text and not needed here."""
     import msgspec
 

@@ -8,19 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import (
-    Address,
-    DataDir,
-    Json,
-    MapIndex,
-    Namespace,
-    OfDag,
-    connect,
-    map_path,
-)
+from millstream.cli.options import Json, MapIndex, OfDag, asks, map_path
 
 if TYPE_CHECKING:
-    from millstream.client import LogLine, LogReader
+    from millstream.client import Client, LogLine, LogReader
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _COLOURS = {
@@ -40,7 +31,9 @@ _TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\
 _INSTANCE = re.compile(r"([^\[\]]+)((?:\[\d+\])+)")
 
 
+@asks
 def logs(
+    client: Client,
     run_id: Annotated[str, typer.Argument(help="The id of the run.")],
     task: Annotated[str, typer.Argument(help="The task; an instance is 'TASK[3]'.")],
     attempt: Annotated[
@@ -62,9 +55,6 @@ def logs(
     ] = 0,
     dag: OfDag = "",
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Show what a task printed and logged, while it runs or after."""
     from millstream.cli.output import print_json
@@ -77,28 +67,27 @@ def logs(
         if path:
             raise typer.BadParameter(f"{task} names an instance too", param_hint="--map-index")
         task, path = found[1], tuple(map(int, re.findall(r"\d+", found[2])))
-    with connect(address, data_dir, namespace) as client:
-        reader = client.logs.read(
-            run_id,
-            task,
-            dag_id=dag,
-            map_index=path,
-            attempt=attempt,
-            from_line=from_line,
-            follow=follow,
-            follow_retries=retries,
-            levels=wanted,
-            contains=grep,
-        )
-        shown = 0
-        for line in reader:
-            if json:
-                print_json(line)
-                continue
-            if shown and line.attempt != shown:
-                _say(f"--- attempt {line.attempt} ---")
-            shown = line.attempt
-            show_line(line)
+    reader = client.logs.read(
+        run_id,
+        task,
+        dag_id=dag,
+        map_index=path,
+        attempt=attempt,
+        from_line=from_line,
+        follow=follow,
+        follow_retries=retries,
+        levels=wanted,
+        contains=grep,
+    )
+    shown = 0
+    for line in reader:
+        if json:
+            print_json(line)
+            continue
+        if shown and line.attempt != shown:
+            _say(f"--- attempt {line.attempt} ---")
+        shown = line.attempt
+        show_line(line)
     if not json:
         sys.stdout.flush()
         _say_end(reader, is_followed=follow)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import Address, DataDir, Json, Namespace, connect
+from millstream.cli.options import Json, asks
 
 if TYPE_CHECKING:
+    from millstream.client import Client
     from millstream.client.pools import Pool
 
 app = typer.Typer(help="Pools: how many tasks may run at a time.", no_args_is_help=True)
@@ -19,32 +20,30 @@ def register(parent: typer.Typer) -> None:
 
 
 @app.command("list")
+@asks
 def list_pools(
+    client: Client,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """List the pools with their slots: taken, wanted and free."""
-    with connect(address, data_dir, namespace) as client:
-        _show(list(client.pools.list()), json=json)
+    _show(list(client.pools.list()), json=json)
 
 
 @app.command("get")
+@asks
 def get_pool(
+    client: Client,
     name: Annotated[str, typer.Argument(help="The pool.")],
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Show one pool."""
-    with connect(address, data_dir, namespace) as client:
-        _show([client.pools.get(name)], json=json)
+    _show([client.pools.get(name)], json=json)
 
 
 @app.command("set", context_settings={"ignore_unknown_options": True})
+@asks
 def set_pool(
+    client: Client,
     name: Annotated[str, typer.Argument(help="The pool.")],
     slots: Annotated[int, typer.Argument(help="How many slots; -1: as many as anybody wants.")],
     description: Annotated[str, typer.Argument(help="What it is for.")] = "",
@@ -52,17 +51,13 @@ def set_pool(
         bool, typer.Option("--include-deferred", help="Deferred tasks take slots too.")
     ] = False,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Make a pool, or change one."""
     from millstream.cli.output import print_json
 
-    with connect(address, data_dir, namespace) as client:
-        position = client.pools.set(
-            name, slots, description=description, include_deferred=include_deferred
-        )
+    position = client.pools.set(
+        name, slots, description=description, include_deferred=include_deferred
+    )
     if json:
         print_json({"name": name, "slots": slots, "position": position})
     else:
@@ -71,18 +66,16 @@ def set_pool(
 
 
 @app.command("delete")
+@asks
 def delete_pool(
+    client: Client,
     name: Annotated[str, typer.Argument(help="The pool.")],
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Delete a pool. Tasks that name it wait until it is there again."""
     from millstream.cli.output import print_json
 
-    with connect(address, data_dir, namespace) as client:
-        position = client.pools.delete(name)
+    position = client.pools.delete(name)
     if json:
         print_json({"name": name, "position": position})
     else:

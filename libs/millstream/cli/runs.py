@@ -1,4 +1,4 @@
-"""``millstream runs`` and ``millstream run``."""
+"""``millstream runs``: list them, show one, watch one, end one."""
 
 from __future__ import annotations
 
@@ -6,26 +6,32 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import Address, DataDir, Json, Namespace, OfDag, connect
+from millstream.cli.options import Json, OfDag, asks
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from millstream.client import Run, TaskInstance
+    from millstream.client import Client, Run, TaskInstance
 
 MOST_TRACEBACKS = 3
 
+app = typer.Typer(help="Runs: list, show, watch, mark and cancel.", no_args_is_help=True)
 
-def runs(
+RunId = Annotated[str, typer.Argument(help="The id of the run.")]
+Note = Annotated[str, typer.Option(help="Why.")]
+Timeout = Annotated[float | None, typer.Option(min=0, help="Seconds to wait at most.")]
+
+
+@app.command("list")
+@asks
+def list_runs(
+    client: Client,
     dag: Annotated[str, typer.Option(help="Only of this DAG.")] = "",
     state: Annotated[
         list[str] | None, typer.Option(help="queued, running, success or failed; repeatable.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """List runs, the newest first."""
     from millstream.cli.output import (
@@ -38,8 +44,7 @@ def runs(
     )
 
     console = make_console()
-    with connect(address, data_dir, namespace) as client:
-        found = list(client.list_runs(dag, state or (), limit))
+    found = list(client.list_runs(dag, state or (), limit))
     if json:
         for run in found:
             print_json(run)
@@ -61,27 +66,106 @@ def runs(
     console.print(make_table(("dag", "run+", "state", "started", "time", "reason"), rows))
 
 
-def run(
-    run_id: Annotated[str, typer.Argument(help="The id of the run.")],
+@app.command()
+@asks
+def show(
+    client: Client,
+    run_id: RunId,
     dag: OfDag = "",
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Show a run and its tasks."""
     from millstream.cli.output import make_console, print_json
 
-    with connect(address, data_dir, namespace) as client:
-        found = client.get_run(run_id, dag)
-        tasks = client.list_task_instances(found)
+    found = client.get_run(run_id, dag)
+    tasks = client.list_task_instances(found)
     if json:
         print_json({"run": found, "tasks": tasks})
         return
     console = make_console()
     _print_run(console, found)
-    _print_tasks(console, tasks)
+    print_tasks(console, tasks)
     tell_failures(console, found, tasks)
+
+
+@app.command()
+@asks
+def watch(
+    client: Client,
+    run_id: RunId,
+    timeout: Timeout = None,
+    dag: OfDag = "",
+    json: Json = False,
+) -> None:
+    """Follow a run until it is over. Exit code 0 for a success, 3 for a failed run, 4 for a
+    time-out. With --json: its events, one a line."""
+    from millstream.cli.events import plain_event
+    from millstream.cli.output import print_json
+    from millstream.cli.trigger import EXIT_RUN_FAILED, EXIT_TIMEOUT, follow
+    from millstream.client import WaitTimeout
+
+    found = client.get_run(run_id, dag)
+    if not json:
+        raise typer.Exit(follow(client, found, timeout, json=False))
+    run = client.run(found)
+    try:
+        for event in run.watch(timeout_s=timeout):
+            print_json(plain_event(event))
+    except WaitTimeout as error:
+        typer.secho(str(error), fg=typer.colors.RED, err=True)
+        raise typer.Exit(EXIT_TIMEOUT) from None
+    raise typer.Exit(0 if run.get().state == "success" else EXIT_RUN_FAILED)
+
+
+@app.command()
+@asks
+def result(
+    client: Client,
+    run_id: RunId,
+    timeout: Timeout = None,
+    dag: OfDag = "",
+) -> None:
+    """Print as JSON what the result task of a run returned; waits until the run is over."""
+    from millstream.cli.output import print_json
+
+    print_json(client.result(run_id, dag, timeout_s=timeout))
+
+
+@app.command()
+@asks
+def mark(
+    client: Client,
+    run_id: RunId,
+    state: Annotated[str, typer.Argument(help="success or failed.")],
+    note: Note = "",
+    dag: OfDag = "",
+    json: Json = False,
+) -> None:
+    """Say how a run ends, and with it all of its tasks."""
+    _mark(client, run_id, state, note, dag, json=json)
+
+
+@app.command()
+@asks
+def cancel(
+    client: Client,
+    run_id: RunId,
+    note: Note = "",
+    dag: OfDag = "",
+    json: Json = False,
+) -> None:
+    """End a run as failed: what runs is stopped, what has not begun is skipped; teardowns run."""
+    _mark(client, run_id, "failed", note, dag, json=json)
+
+
+def _mark(client: Client, run_id: str, state: str, note: str, dag: str, *, json: bool) -> None:
+    from millstream.cli.output import print_json
+
+    position = client.mark_run(run_id, state, dag_id=dag, note=note)
+    if json:
+        print_json({"run_id": run_id, "state": state, "position": position})
+    else:
+        typer.echo(f"Run {run_id} is marked {state}.")
 
 
 def _print_run(console: Console, run: Run) -> None:
@@ -112,7 +196,8 @@ def _print_run(console: Console, run: Run) -> None:
         console.print(Text("  ").append_text(cell(fact)), style="dim")
 
 
-def _print_tasks(console: Console, tasks: list[TaskInstance]) -> None:
+def print_tasks(console: Console, tasks: list[TaskInstance]) -> None:
+    """A line for each task of a run."""
     from millstream.cli.output import duration, make_table, state_text
 
     rows = [

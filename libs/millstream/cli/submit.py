@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import Address, DataDir, Json, Namespace, connect
+from millstream.cli.options import Json, asks
+
+if TYPE_CHECKING:
+    from millstream.client import Client
 
 
+@asks
 def submit(
+    client: Client,
     file: Annotated[Path, typer.Argument(help="The Python file that makes the DAGs.")],
     root: Annotated[
         Path | None,
@@ -21,19 +26,15 @@ def submit(
         ),
     ] = None,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Register the DAGs of a file."""
     from millstream.cli.output import print_json
 
-    with connect(address, data_dir, namespace) as client:
-        for done in client.submit_file(file, root):
-            if json:
-                print_json(done)
-            else:
-                typer.echo(
-                    f"DAG {done.dag_id} is version {done.version}. "
-                    f"Run it with: millstream trigger {done.dag_id} --wait"
-                )
+    for done in client.submit_file(file, root):
+        if json:
+            print_json(done)
+        else:
+            typer.echo(
+                f"DAG {done.dag_id} is version {done.version}. "
+                f"Run it with: millstream trigger {done.dag_id} --wait"
+            )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from millstream.cli.options import Address, DataDir, Json, Namespace, connect
+from millstream.cli.options import Json, asks
 
 if TYPE_CHECKING:
     from millstream.client import Client, RunRef
@@ -16,7 +16,9 @@ EXIT_RUN_FAILED = 3
 EXIT_TIMEOUT = 4
 
 
+@asks
 def trigger(
+    client: Client,
     dag: Annotated[str, typer.Argument(help="The id of the DAG.")],
     conf: Annotated[str, typer.Option(help="A JSON object for the tasks.")] = "",
     run_id: Annotated[str, typer.Option(help="An id for the run.", show_default="made up")] = "",
@@ -41,9 +43,6 @@ def trigger(
         bool, typer.Option("--result", help="With --wait: print the result of the run as JSON.")
     ] = False,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Start a run. With --wait: exit code 0 for a success, 3 for a failed run, 4 for a time-out."""
     from millstream.cli.output import print_json
@@ -57,24 +56,23 @@ def trigger(
         raise typer.BadParameter("not with --logical-date", param_hint="--no-logical-date")
     parsed_date = _parse_date(logical_date, "--logical-date")
     parsed_after = _parse_date(run_after, "--run-after")
-    with connect(address, data_dir, namespace) as client:
-        run = client.trigger(
-            dag,
-            parsed_conf,
-            run_id=run_id or None,
-            logical_date=parsed_date,
-            has_logical_date=not no_logical_date,
-            run_after=parsed_after,
-            unpause=not keep_paused,
-            note=note,
-        )
-        if run.unpaused and not json:
-            typer.echo(f"DAG {run.dag_id} was paused; it goes on now.", err=True)
-        if result:
-            print_json(client.result(run, timeout_s=timeout))
-            return
-        if wait:
-            raise typer.Exit(_wait(client, run, timeout, json))
+    run = client.trigger(
+        dag,
+        parsed_conf,
+        run_id=run_id or None,
+        logical_date=parsed_date,
+        has_logical_date=not no_logical_date,
+        run_after=parsed_after,
+        unpause=not keep_paused,
+        note=note,
+    )
+    if run.unpaused and not json:
+        typer.echo(f"DAG {run.dag_id} was paused; it goes on now.", err=True)
+    if result:
+        print_json(client.result(run, timeout_s=timeout))
+        return
+    if wait:
+        raise typer.Exit(follow(client, run, timeout, json=json))
     if json:
         print_json(run)
     else:
@@ -84,7 +82,8 @@ def trigger(
         )
 
 
-def _wait(client: Client, run: RunRef, timeout_s: float | None, json: bool) -> int:
+def follow(client: Client, run: RunRef, timeout_s: float | None, *, json: bool) -> int:
+    """Show a run until it is over; returns the exit code."""
     from millstream.cli.output import make_console, print_json
     from millstream.cli.progress import follow_run
     from millstream.cli.runs import tell_failures

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json as stdlib_json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from millstream.cli.options import Address, DataDir, Json, Namespace, connect
+from millstream.cli.options import Json, asks
+
+if TYPE_CHECKING:
+    from millstream.client import Client
 
 Key = Annotated[str, typer.Argument(help="The key of the variable.")]
 File = Annotated[Path, typer.Argument(help="A JSON file; - for the standard stream.")]
@@ -23,24 +26,22 @@ app = typer.Typer(
 
 
 @app.command("set")
+@asks
 def set_(
+    client: Client,
     key: Key,
     value: Annotated[
         str, typer.Argument(help="Its value; - reads it from standard input, out of the history.")
     ],
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Set a variable."""
     from millstream.cli.output import print_json
 
     if value == "-":
         value = sys.stdin.read().removesuffix("\n")
-    with connect(address, data_dir, namespace) as client:
-        version = client.variables.set(key, value, description)
+    version = client.variables.set(key, value, description)
     if json:
         print_json({"key": key, "version": version})
     else:
@@ -48,18 +49,16 @@ def set_(
 
 
 @app.command()
+@asks
 def get(
+    client: Client,
     key: Key,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Print the value of a variable. One whose key is the name of a secret is not shown."""
     from millstream.cli.output import print_json
 
-    with connect(address, data_dir, namespace) as client:
-        variable = client.variables.get(key)
+    variable = client.variables.get(key)
     if json:
         print_json(variable)
     elif variable.value is None:
@@ -70,17 +69,15 @@ def get(
 
 
 @app.command("list")
+@asks
 def list_(
+    client: Client,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """List the variables, without their values."""
     from millstream.cli.output import local_time, make_console, make_table, print_json
 
-    with connect(address, data_dir, namespace) as client:
-        found = list(client.variables.list())
+    found = list(client.variables.list())
     if json:
         for one in found:
             print_json(one)
@@ -95,18 +92,16 @@ def list_(
 
 
 @app.command()
+@asks
 def delete(
+    client: Client,
     key: Key,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Delete a variable."""
     from millstream.cli.output import print_json
 
-    with connect(address, data_dir, namespace) as client:
-        client.variables.delete(key)
+    client.variables.delete(key)
     if json:
         print_json({"key": key, "deleted": True})
     else:
@@ -114,20 +109,18 @@ def delete(
 
 
 @app.command("import")
+@asks
 def import_(
+    client: Client,
     file: File,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Set variables from a JSON object of keys and values, as Airflow exports it."""
     from millstream.cli.output import print_json
 
     wanted = [(key, *value_of(value)) for key, value in read_object(file).items()]
-    with connect(address, data_dir, namespace) as client:
-        for key, value, description in wanted:
-            client.variables.set(key, value, description)
+    for key, value, description in wanted:
+        client.variables.set(key, value, description)
     if json:
         print_json({"imported": len(wanted)})
     else:
@@ -135,27 +128,25 @@ def import_(
 
 
 @app.command()
+@asks
 def export(
+    client: Client,
     file: File,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Write keys and values as a JSON object; secrets are left out, and named."""
     from millstream.cli.output import print_json
 
     values: dict[str, Any] = {}
     secrets: list[str] = []
-    with connect(address, data_dir, namespace) as client:
-        for one in client.variables.list():
-            if one.is_secret:
-                secrets.append(one.key)
-                continue
-            value = client.variables.get(one.key).value
-            values[one.key] = (
-                {"value": value, "description": one.description} if one.description else value
-            )
+    for one in client.variables.list():
+        if one.is_secret:
+            secrets.append(one.key)
+            continue
+        value = client.variables.get(one.key).value
+        values[one.key] = (
+            {"value": value, "description": one.description} if one.description else value
+        )
     text = stdlib_json.dumps(values, indent=4, ensure_ascii=False)
     if file == STANDARD:
         typer.echo(text)

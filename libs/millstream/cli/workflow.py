@@ -6,28 +6,35 @@ import typer
 
 from millstream.cli.audit import app as audit
 from millstream.cli.connections import app as connections
-from millstream.cli.control import cancel, clear, mark
+from millstream.cli.contexts import app as contexts
 from millstream.cli.dags import dags
 from millstream.cli.events import app as events
 from millstream.cli.logs import logs
 from millstream.cli.rebuild import rebuild
-from millstream.cli.runs import run, runs
+from millstream.cli.runs import app as runs
 from millstream.cli.state import state
 from millstream.cli.submit import submit
+from millstream.cli.tasks import app as tasks
 from millstream.cli.trigger import trigger
 from millstream.cli.variables import app as variables
 from millstream.cli.verify import verify
-from millstream.cli.xcom import xcom
+from millstream.cli.xcoms import app as xcoms
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    for command in (submit, trigger, clear, mark, cancel, runs, run, logs, xcom, state):
+    for command in (submit, trigger, logs, state, rebuild, verify):
         app.command()(command)
-    app.command()(rebuild)
-    app.command()(verify)
-    app.add_typer(dags, name="dags")
-    app.add_typer(events, name="events")
-    app.add_typer(audit, name="audit")
-    for group in (variables, connections):
-        app.add_typer(group)
+    dags.command("trigger")(trigger)
+    for name, group in {
+        "dags": dags,
+        "runs": runs,
+        "tasks": tasks,
+        "xcoms": xcoms,
+        "events": events,
+        "audit": audit,
+        "variables": variables,
+        "connections": connections,
+        "context": contexts,
+    }.items():
+        app.add_typer(group, name=name)

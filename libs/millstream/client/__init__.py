@@ -1,10 +1,11 @@
-"""The client: ``from millstream.client import Client``. It speaks gRPC to the api, no more."""
+"""The clients: ``from millstream.client import Client, AsyncClient``. They speak gRPC to the api,
+no more."""
 
 from __future__ import annotations
 
-from millstream.client.client import Client
+from millstream.client.client import AsyncClient, Client
 from millstream.client.control import Controlled, ControlledTask
-from millstream.client.errors import RunFailed, WaitTimeout
+from millstream.client.errors import NotReached, Overloaded, RunFailed, WaitTimeout
 from millstream.client.history import ChainHeads, DagAt, Export, Head, RunAt, StateAt
 from millstream.client.logs import LogLine, LogReader
 from millstream.client.models import (
@@ -19,9 +20,12 @@ from millstream.client.models import (
     XCom,
     describe_xcom,
 )
+from millstream.client.run_handle import RunHandle, Triggered
 from millstream.client.secrets import ConnectionInfo, VariableInfo
+from millstream.client.target import Target
 
 __all__ = [
+    "AsyncClient",
     "ChainHeads",
     "Client",
     "ConnectionInfo",
@@ -34,14 +38,19 @@ __all__ = [
     "Head",
     "LogLine",
     "LogReader",
+    "NotReached",
+    "Overloaded",
     "Run",
     "RunAt",
     "RunFailed",
+    "RunHandle",
     "RunRef",
     "StateAt",
     "Status",
     "Submitted",
+    "Target",
     "TaskInstance",
+    "Triggered",
     "VariableInfo",
     "WaitTimeout",
     "Worker",

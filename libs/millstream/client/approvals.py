@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from millstream.client.channel import Channel
-from millstream.client.pages import pages
+from millstream.client.modes import Calls, M, call, listing
 from millstream.rpc.convert import datetime_from, dict_from, struct_from
 from millstream.rpc.v1 import human_input_pb2
 
@@ -48,14 +47,11 @@ class InputRequest(msgspec.Struct, frozen=True, kw_only=True):
     answered_by: str
 
 
-class Approvals:
+class Approvals(Calls[M]):
     """The calls of HumanInputService in one namespace."""
 
-    def __init__(self, channel: Channel, namespace: str) -> None:
-        self._channel = channel
-        self._namespace = namespace
-
-    def list(
+    @listing
+    async def list(
         self,
         state: str = "waiting",
         *,
@@ -63,27 +59,23 @@ class Approvals:
         run_id: str = "",
         limit: int | None = None,
         min_position: int = 0,
-    ) -> Iterator[InputRequest]:
+    ) -> AsyncIterator[InputRequest]:
         """The latest first; ``state`` "": in any state."""
         if state and state not in _STATES:
             raise ValueError(f"state is {state!r}; use one of {', '.join(list(_STATES)[1:])}")
 
-        def page(token: str, size: int) -> tuple[list[InputRequest], str]:
-            request = human_input_pb2.ListInputRequestsRequest(
-                namespace=self._namespace,
-                dag_id=dag_id,
-                run_id=run_id,
-                state=_STATES[state] if state else 0,  # type: ignore[arg-type]
-                page_size=size,
-                page_token=token,
-                min_position=min_position,
-            )
-            answer = self._channel.call(self._channel.inputs.ListInputRequests, request)
-            return [_request(one) for one in answer.requests], answer.next_page_token
+        request = human_input_pb2.ListInputRequestsRequest(
+            namespace=self._namespace,
+            dag_id=dag_id,
+            run_id=run_id,
+            state=_STATES[state] if state else 0,  # type: ignore[arg-type]
+            min_position=min_position,
+        )
+        async for one in self._items(request, "requests", limit):
+            yield _request(one)
 
-        return pages(page, limit)
-
-    def get(
+    @call
+    async def get(
         self,
         dag_id: str,
         run_id: str,
@@ -101,9 +93,10 @@ class Approvals:
             map_index=map_index,
             min_position=min_position,
         )
-        return _request(self._channel.call(self._channel.inputs.GetInputRequest, request).request)
+        return _request((await self._ask(request)).request)
 
-    def answer(
+    @call
+    async def answer(
         self,
         dag_id: str,
         run_id: str,
@@ -128,7 +121,7 @@ class Approvals:
             params=struct_from(params or {}, "params"),
             user=user,
         )
-        answer = self._channel.call(self._channel.inputs.AnswerInputRequest, request)
+        answer = await self._ask(request)
         position: int = answer.position
         return position
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from millstream.client.channel import Channel
-from millstream.client.pages import pages
+from millstream.client.modes import Calls, M, call, listing
 from millstream.rpc.convert import datetime_from, dict_from, struct_from
 from millstream.rpc.v1 import assets_pb2
 
@@ -42,47 +41,34 @@ class AssetEvent(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: datetime | None
 
 
-class Assets:
+class Assets(Calls[M]):
     """The calls of AssetService in one namespace."""
 
-    def __init__(self, channel: Channel, namespace: str) -> None:
-        self._channel = channel
-        self._namespace = namespace
-
-    def list(self, *, min_position: int = 0) -> Iterator[Asset]:
+    @listing
+    async def list(self, *, min_position: int = 0) -> AsyncIterator[Asset]:
         """By name."""
+        request = assets_pb2.ListAssetsRequest(
+            namespace=self._namespace,
+            min_position=min_position,
+        )
+        async for one in self._items(request, "assets"):
+            yield _asset(one)
 
-        def page(token: str, size: int) -> tuple[list[Asset], str]:
-            request = assets_pb2.ListAssetsRequest(
-                namespace=self._namespace,
-                page_size=size,
-                page_token=token,
-                min_position=min_position,
-            )
-            answer = self._channel.call(self._channel.assets.ListAssets, request)
-            return [_asset(one) for one in answer.assets], answer.next_page_token
-
-        return pages(page, None)
-
-    def events(
+    @listing
+    async def events(
         self, name: str = "", *, limit: int | None = 100, min_position: int = 0
-    ) -> Iterator[AssetEvent]:
+    ) -> AsyncIterator[AssetEvent]:
         """Updates of an asset, or of all: the latest first."""
+        request = assets_pb2.ListAssetEventsRequest(
+            namespace=self._namespace,
+            name=name,
+            min_position=min_position,
+        )
+        async for one in self._items(request, "events", limit):
+            yield _event(one)
 
-        def page(token: str, size: int) -> tuple[list[AssetEvent], str]:
-            request = assets_pb2.ListAssetEventsRequest(
-                namespace=self._namespace,
-                name=name,
-                page_size=size,
-                page_token=token,
-                min_position=min_position,
-            )
-            answer = self._channel.call(self._channel.assets.ListAssetEvents, request)
-            return [_event(one) for one in answer.events], answer.next_page_token
-
-        return pages(page, limit)
-
-    def emit(
+    @call
+    async def emit(
         self,
         name: str = "",
         *,
@@ -99,8 +85,7 @@ class Assets:
             uri=uri,
             extra=struct_from(extra or {}, "extra"),
         )
-        position: int = self._channel.call(self._channel.assets.EmitAssetEvent, request).position
-        return position
+        return int((await self._ask(request)).position)
 
 
 def _asset(message: assets_pb2.Asset) -> Asset:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from millstream.client.channel import Channel
-from millstream.client.pages import pages
+from millstream.client.modes import Calls, M, call, listing
 from millstream.core.timetables.run_times import RunTimes
 from millstream.rpc.convert import datetime_from, dict_from, struct_from, timestamp_from
 from millstream.rpc.schedules import times_from_proto
@@ -55,14 +54,11 @@ class BackfillDate(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Backfills:
+class Backfills(Calls[M]):
     """The calls of BackfillService in one namespace."""
 
-    def __init__(self, channel: Channel, namespace: str) -> None:
-        self._channel = channel
-        self._namespace = namespace
-
-    def create(
+    @call
+    async def create(
         self,
         dag_id: str,
         from_date: datetime,
@@ -84,12 +80,13 @@ class Backfills:
         request.request_id = request_id or uuid.uuid4().hex
         request.conf.CopyFrom(struct_from(conf or {}, "conf"))
         request.run_on_latest_version = run_on_latest_version
-        answer = self._channel.call(self._channel.backfills.CreateBackfill, request)
+        answer = await self._ask(request)
         return BackfillRef(
             dag_id=answer.dag_id, backfill_id=answer.backfill_id, position=answer.position
         )
 
-    def dry_run(
+    @call
+    async def dry_run(
         self,
         dag_id: str,
         from_date: datetime,
@@ -103,7 +100,7 @@ class Backfills:
         request = self._request(
             dag_id, from_date, to_date, reprocess_behavior, run_backwards, max_active_runs
         )
-        answer = self._channel.call(self._channel.backfills.DryRunBackfill, request)
+        answer = await self._ask(request, "DryRunBackfill")
         return [
             BackfillDate(times=times_from_proto(one.times), run_id=one.run_id, reason=one.reason)
             for one in answer.dates
@@ -128,23 +125,19 @@ class Backfills:
             max_active_runs=max_active_runs,
         )
 
-    def list(self, dag_id: str = "", *, min_position: int = 0) -> Iterator[Backfill]:
+    @listing
+    async def list(self, dag_id: str = "", *, min_position: int = 0) -> AsyncIterator[Backfill]:
         """The newest first."""
+        request = backfills_pb2.ListBackfillsRequest(
+            namespace=self._namespace,
+            dag_id=dag_id,
+            min_position=min_position,
+        )
+        async for one in self._items(request, "backfills"):
+            yield _backfill(one)
 
-        def page(token: str, size: int) -> tuple[list[Backfill], str]:
-            request = backfills_pb2.ListBackfillsRequest(
-                namespace=self._namespace,
-                dag_id=dag_id,
-                page_size=size,
-                page_token=token,
-                min_position=min_position,
-            )
-            answer = self._channel.call(self._channel.backfills.ListBackfills, request)
-            return [_backfill(one) for one in answer.backfills], answer.next_page_token
-
-        return pages(page, None)
-
-    def pause(self, dag_id: str, backfill_id: str = "", *, is_paused: bool = True) -> int:
+    @call
+    async def pause(self, dag_id: str, backfill_id: str = "", *, is_paused: bool = True) -> int:
         """Make and start no further runs; with ``is_paused=False`` go on. Returns the position in
         the log."""
         request = backfills_pb2.SetBackfillPausedRequest(
@@ -154,12 +147,10 @@ class Backfills:
             backfill_id=backfill_id,
             is_paused=is_paused,
         )
-        position: int = self._channel.call(
-            self._channel.backfills.SetBackfillPaused, request
-        ).position
-        return position
+        return int((await self._ask(request)).position)
 
-    def cancel(self, dag_id: str, backfill_id: str = "") -> int:
+    @call
+    async def cancel(self, dag_id: str, backfill_id: str = "") -> int:
         """End it: what runs goes on, what waits fails. Returns the position in the log."""
         request = backfills_pb2.CancelBackfillRequest(
             request_id=uuid.uuid4().hex,
@@ -167,8 +158,7 @@ class Backfills:
             dag_id=dag_id,
             backfill_id=backfill_id,
         )
-        position: int = self._channel.call(self._channel.backfills.CancelBackfill, request).position
-        return position
+        return int((await self._ask(request)).position)
 
 
 def _aware(instant: datetime) -> datetime:

@@ -5,110 +5,84 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from functools import cache
 from typing import Any, TypeVar
 
 import grpc
+from google.protobuf.descriptor import Descriptor, MethodDescriptor
+from google.protobuf.message import Message
 
 from millstream.client.errors import NotReached, Overloaded, WaitTimeout, from_grpc
+from millstream.client.transport import Transport
 from millstream.core.errors import Unavailable
-from millstream.rpc.v1 import (
-    assets_pb2_grpc,
-    backfills_pb2_grpc,
-    connections_pb2_grpc,
-    dags_pb2_grpc,
-    events_pb2_grpc,
-    history_pb2_grpc,
-    human_input_pb2_grpc,
-    logs_pb2_grpc,
-    pools_pb2_grpc,
-    runs_pb2_grpc,
-    system_pb2_grpc,
-    variables_pb2_grpc,
-)
 
-RECEIVE_BYTES = 64 * 1024 * 1024
 # How long an api that never answered is tried: it is probably not there.
 FIRST_CONTACT_S = 3.0
 # A stream that lived that long was well; the patience with outages begins anew.
 HEALTHY_S = 5.0
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 2.0
-_OPTIONS = (
-    ("grpc.max_receive_message_length", RECEIVE_BYTES),
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
-    ("grpc.enable_http_proxy", 0),
-)
 
 T = TypeVar("T")
 
 
 class Channel:
-    """The stubs of the services, and how to call them."""
+    """Carries calls out, each as often as it takes until the api answers or the time is over."""
 
-    def __init__(self, address: str, timeout_s: float) -> None:
+    def __init__(self, address: str, timeout_s: float, transport: Transport) -> None:
         self.address = address
         self.timeout_s = timeout_s
-        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        self.transport = transport
         self._was_reached = False
-        self.dags: Any = dags_pb2_grpc.DagServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        self.runs: Any = runs_pb2_grpc.RunServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        self.pools: Any = pools_pb2_grpc.PoolServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        self.inputs: Any = human_input_pb2_grpc.HumanInputServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        self.logs: Any = logs_pb2_grpc.LogServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        self.assets: Any = assets_pb2_grpc.AssetServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        self.backfills: Any = backfills_pb2_grpc.BackfillServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        self.events: Any = events_pb2_grpc.EventServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        self.history: Any = history_pb2_grpc.HistoryServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        self.variables: Any = variables_pb2_grpc.VariableServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        self.connections: Any = connections_pb2_grpc.ConnectionServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        self.system: Any = system_pb2_grpc.SystemServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
-    def close(self) -> None:
-        self._channel.close()
+    def run(self, waiting: Awaitable[T]) -> Any:
+        """What the caller of a call gets: its answer, or the call itself to await."""
+        return self.transport.run(waiting)
 
-    def call(self, method: Callable[..., T], request: Callable[[], Any] | Any) -> T:
-        """Call, and while the api is unavailable call again until the time is over.
+    def iterate(self, items: AsyncIterator[T]) -> Any:
+        """What the caller of a listing gets."""
+        return self.transport.iterate(items)
 
-        Every call that this is used for may be repeated: reads, and requests with an id. A request
-        that cannot be sent twice (a stream) is handed in as a function that makes it.
-        """
+    async def ask(self, request: Message, method: str = "") -> Any:
+        """The answer to a request. While the api is unavailable it is sent again until the time is
+        over: every request may be repeated, since those that change something carry an id."""
+        return await self._repeat(method_of(type(request).DESCRIPTOR, method), lambda: request)
+
+    async def upload(self, kind: type[Message], parts: Callable[[], Iterable[Message]]) -> Any:
+        """The answer to a stream of requests of one kind; ``parts`` makes it for each try."""
+        return await self._repeat(method_of(kind.DESCRIPTOR), parts)
+
+    async def _repeat(
+        self, method: MethodDescriptor, make: Callable[[], Message | Iterable[Message]]
+    ) -> Any:
         outage = Outage(self.timeout_s)
         deadline = time.monotonic() + self.timeout_s
         while True:
             try:
-                message = request() if callable(request) else request
-                answer = method(message, timeout=max(deadline - time.monotonic(), 0.05))
+                left_s = max(deadline - time.monotonic(), 0.05)
+                answer = await self.transport.call(method, make(), left_s)
                 self._was_reached = True
                 return answer
             except grpc.RpcError as error:
-                self._judge(error, outage)
+                pause_s = self._judge(error, outage)
+            await self.transport.sleep(pause_s)
 
-    def watch(
-        self,
-        method: Callable[..., Any],
-        request: Callable[[int], Any],
-        first: int,
-        timeout_s: float | None,
-    ) -> Iterator[Any]:
+    async def watch(
+        self, request: Callable[[int], Message], first: int, timeout_s: float | None
+    ) -> AsyncGenerator[Any, None]:
         """The events of a stream from position ``first`` on. A lost stream is opened again after
         the last event seen. Raises :class:`WaitTimeout` after ``timeout_s``."""
         upcoming = first
+        answers = self.stream(lambda: request(upcoming), timeout_s)
+        async with contextlib.aclosing(answers):
+            async for answer in answers:
+                upcoming = answer.event.position + 1
+                yield answer.event
 
-        def following() -> Any:
-            return request(upcoming)
-
-        for answer in self.stream(method, following, timeout_s):
-            upcoming = answer.event.position + 1
-            yield answer.event
-
-    def stream(
-        self, method: Callable[..., Any], request: Callable[[], Any], timeout_s: float | None
-    ) -> Iterator[Any]:
+    async def stream(
+        self, request: Callable[[], Message], timeout_s: float | None
+    ) -> AsyncGenerator[Any, None]:
         """The answers of a stream. A lost stream is opened again with what ``request`` gives then,
         which must ask for what follows the last answer. Raises :class:`WaitTimeout` after
         ``timeout_s``."""
@@ -119,12 +93,15 @@ class Channel:
             if left is not None and left <= 0:
                 raise WaitTimeout(f"The time of {timeout_s:g} s is over.")
             opened = time.monotonic()
-            stream = method(request(), timeout=left)
+            message = request()
+            method = method_of(type(message).DESCRIPTOR)
             try:
-                for answer in stream:
-                    outage.end()
-                    self._was_reached = True
-                    yield answer
+                stream = self.transport.stream(method, message, left)
+                async with contextlib.aclosing(stream):
+                    async for answer in stream:
+                        outage.end()
+                        self._was_reached = True
+                        yield answer
                 return
             except grpc.RpcError as error:
                 if time.monotonic() - opened > HEALTHY_S:
@@ -132,13 +109,11 @@ class Channel:
                     self._was_reached = True
                 if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and deadline is not None:
                     raise WaitTimeout(f"The time of {timeout_s:g} s is over.") from None
-                self._judge(error, outage, deadline)
-            finally:
-                with contextlib.suppress(Exception):
-                    stream.cancel()
+                pause_s = self._judge(error, outage, deadline)
+            await self.transport.sleep(pause_s)
 
-    def _judge(self, error: grpc.RpcError, outage: Outage, deadline: float | None = None) -> None:
-        """Sleep if trying again is right, else raise what it means."""
+    def _judge(self, error: grpc.RpcError, outage: Outage, deadline: float | None = None) -> float:
+        """How long to wait before the next try; raises what the error means if there is none."""
         known = from_grpc(error, self.address)
         if not isinstance(known, NotReached):
             self._was_reached = True
@@ -152,7 +127,21 @@ class Channel:
         if not outage.may_go_on(min(most, outage.patience_s)):
             raise known from None
         # Who is away may be back at once; who has too much to do is left alone as long as it asks.
-        outage.sleep(deadline, known.retry_after_s if isinstance(known, Overloaded) else 0.0)
+        least_s = known.retry_after_s if isinstance(known, Overloaded) else 0.0
+        pause_s = outage.pause_s(least_s)
+        return pause_s if deadline is None else min(pause_s, max(deadline - time.monotonic(), 0.0))
+
+
+@cache
+def method_of(kind: Descriptor, name: str = "") -> MethodDescriptor:
+    """The method that takes a request. ``XRequest`` is for ``X`` of the service in its file, which
+    is the rule that the linter of our protos checks."""
+    wanted = name or kind.name.removesuffix("Request")
+    for service in kind.file.services_by_name.values():
+        method = service.methods_by_name.get(wanted)
+        if method is not None and method.input_type is kind:
+            return method
+    raise AssertionError(f"no service in {kind.file.name} has a method {wanted} for {kind.name}")
 
 
 class Outage:
@@ -187,9 +176,3 @@ class Outage:
         pause_s = self._pause_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
         self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
         return pause_s
-
-    def sleep(self, deadline: float | None, least_s: float = 0.0) -> None:
-        pause_s = self.pause_s(least_s)
-        if deadline is not None:
-            pause_s = min(pause_s, max(deadline - time.monotonic(), 0.0))
-        time.sleep(pause_s)

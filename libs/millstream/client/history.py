@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+import contextlib
+from collections.abc import AsyncIterator, Collection, Iterable
 from datetime import UTC, datetime
 
 import msgspec
@@ -18,7 +19,7 @@ from millstream.client.models import (
     run_from,
     task_from,
 )
-from millstream.client.pages import PAGE_SIZE, pages
+from millstream.client.modes import PAGE_SIZE, Calls, M, Speaks, call, listing
 from millstream.core.errors import InvalidArgument, MillstreamError
 from millstream.core.statuses import RunStatus
 from millstream.rpc.convert import datetime_from, timestamp_from
@@ -88,27 +89,34 @@ class StateAt(msgspec.Struct, frozen=True, kw_only=True):
 At = int | datetime | None
 
 
-class Export:
+class Export(Speaks[M]):
     """A piece of the log, as it is handed out. ``heads`` is known at once; ``pieces`` can be read
     once, each of them some whole lines."""
+
+    heads: ChainHeads
 
     def __init__(self, channel: Channel, from_position: int, to_position: int) -> None:
         self._channel = channel
         self._upcoming = from_position
         self._last = to_position
-        self._answers = channel.stream(channel.events.ExportEvents, self._request, None)
-        self.heads = _heads_from(next(self._answers).heads)
+        self._answers = channel.stream(self._request, None)
+
+    async def open(self) -> None:
+        """Reads the heads."""
+        self.heads = _heads_from((await anext(self._answers)).heads)
         self._upcoming, self._last = self.heads.first_position, self.heads.last_position
 
-    def pieces(self) -> Iterator[bytes]:
+    @listing
+    async def pieces(self) -> AsyncIterator[bytes]:
         """A lost connection is made again, and nothing is missed or repeated."""
-        for answer in self._answers:
-            if answer.HasField("heads"):  # opened again
-                continue
-            self._upcoming = answer.position + 1
-            yield answer.lines
-            if self._upcoming > self._last:
-                return
+        async with contextlib.aclosing(self._answers):
+            async for answer in self._answers:
+                if answer.HasField("heads"):  # opened again
+                    continue
+                self._upcoming = answer.position + 1
+                yield answer.lines
+                if self._upcoming > self._last:
+                    return
         if self._upcoming <= self._last:
             raise MillstreamError(
                 f"The export ended after position {self._upcoming - 1}, before {self._last}."
@@ -118,14 +126,11 @@ class Export:
         return events_pb2.ExportEventsRequest(from_position=self._upcoming, to_position=self._last)
 
 
-class History:
+class History(Calls[M]):
     """What :attr:`Client.history` offers."""
 
-    def __init__(self, channel: Channel, namespace: str) -> None:
-        self._channel = channel
-        self._namespace = namespace
-
-    def events(
+    @listing
+    async def events(
         self,
         run_id: str = "",
         dag_id: str = "",
@@ -139,7 +144,7 @@ class History:
         from_position: int = 0,
         newest_first: bool = False,
         limit: int | None = None,
-    ) -> Iterator[Event]:
+    ) -> AsyncIterator[Event]:
         """The events that match all of this, up to the end of the log as it is; of all namespaces
         unless one is named.
 
@@ -161,15 +166,17 @@ class History:
                 order_by="position desc" if newest_first else "",
                 page_size=PAGE_SIZE if left is None else min(left, PAGE_SIZE),
             )
-            answer = self._channel.call(self._channel.events.ListEvents, request)
-            yield from map(event_from, answer.events)
+            answer = await self._ask(request)
+            for event in answer.events:
+                yield event_from(event)
             upcoming = answer.next_position
             if left is not None:
                 left -= len(answer.events)
             if not upcoming:
                 return
 
-    def follow(
+    @listing
+    async def follow(
         self,
         run_id: str = "",
         dag_id: str = "",
@@ -181,12 +188,12 @@ class History:
         since: datetime | None = None,
         from_position: int = 0,
         timeout_s: float | None = None,
-    ) -> Iterator[Event]:
+    ) -> AsyncIterator[Event]:
         """As :meth:`events`, and then what is committed, without an end. A lost connection is made
         again and nothing is missed or repeated. Raises :class:`WaitTimeout`."""
         earliest = None if since is None else _aware(since)
         if earliest is not None:
-            from_position = max(from_position, self.position_at(earliest))
+            from_position = max(from_position, await self._position_at(earliest))
 
         def request(first: int) -> events_pb2.WatchEventsRequest:
             return events_pb2.WatchEventsRequest(
@@ -199,19 +206,25 @@ class History:
                 from_position=first,
             )
 
-        method = self._channel.events.WatchEvents
-        for event in self._channel.watch(method, request, from_position, timeout_s):
-            found = event_from(event)
-            if earliest is None or found.recorded_at >= earliest:
-                yield found
+        watched = self._channel.watch(request, from_position, timeout_s)
+        async with contextlib.aclosing(watched):
+            async for event in watched:
+                found = event_from(event)
+                if earliest is None or found.recorded_at >= earliest:
+                    yield found
 
-    def position_at(self, instant: datetime) -> int:
+    @call
+    async def position_at(self, instant: datetime) -> int:
         """Where the log stood at that instant: the position of the last event recorded by then, 0
         for none. Where a clock was set back there are several such positions, and this is one."""
-        request = events_pb2.GetHeadRequest(at=instant_to_proto("at", instant))
-        return int(self._channel.call(self._channel.events.GetHead, request).position)
+        return await self._position_at(instant)
 
-    def run(
+    async def _position_at(self, instant: datetime) -> int:
+        request = events_pb2.GetHeadRequest(at=instant_to_proto("at", instant))
+        return int((await self._ask(request)).position)
+
+    @call
+    async def run(
         self, run: RunRef | str, at: At = None, *, dag_id: str = "", with_tasks: bool = True
     ) -> RunAt:
         """A run as it stood at a position of the log, or at an instant, with every task of its DAG
@@ -224,74 +237,63 @@ class History:
             at=_moment(at),
             min_position=ref.position,
         )
-        answer = self._channel.call(self._channel.history.GetRunAt, request)
+        answer = await self._ask(request)
         place = answer.at.position
         found = run_from(answer.run, 0)
 
-        def page(token: str, size: int) -> tuple[list[TaskInstance], str]:
-            request = history_pb2.ListTaskInstancesAtRequest(
-                namespace=found.namespace,
-                dag_id=found.dag_id,
-                run_id=found.run_id,
-                at=history_pb2.Moment(position=place),
-                page_size=size,
-                page_token=token,
-            )
-            answer = self._channel.call(self._channel.history.ListTaskInstancesAt, request)
-            return [task_from(task) for task in answer.task_instances], answer.next_page_token
-
+        tasks = history_pb2.ListTaskInstancesAtRequest(
+            namespace=found.namespace,
+            dag_id=found.dag_id,
+            run_id=found.run_id,
+            at=history_pb2.Moment(position=place),
+        )
+        each = self._items(tasks, "task_instances") if with_tasks else None
         return RunAt(
             position=place,
             recorded_at=datetime_from(answer.at, "recorded_at"),
             run=found,
-            tasks=tuple(pages(page, None)) if with_tasks else (),
+            tasks=() if each is None else tuple([task_from(task) async for task in each]),
         )
 
-    def runs(
+    @listing
+    async def runs(
         self,
         at: At = None,
         dag_id: str = "",
         states: Iterable[str] = (),
         limit: int | None = None,
-    ) -> Iterator[Run]:
+    ) -> AsyncIterator[Run]:
         """The runs that there were, as they stood, the newest first."""
         wanted = [_state_number(state) for state in states]
-        place = self._place(at)
+        place = await self._place(at)
+        if not place:
+            return
+        request = history_pb2.ListRunsAtRequest(
+            namespace=self._namespace,
+            dag_id=dag_id,
+            states=wanted,  # type: ignore[arg-type]
+            at=history_pb2.Moment(position=place),
+        )
+        async for one in self._items(request, "runs", limit):
+            yield run_from(one, 0)
 
-        def page(token: str, size: int) -> tuple[list[Run], str]:
-            request = history_pb2.ListRunsAtRequest(
-                namespace=self._namespace,
-                dag_id=dag_id,
-                states=wanted,  # type: ignore[arg-type]
-                at=history_pb2.Moment(position=place),
-                page_size=size,
-                page_token=token,
-            )
-            answer = self._channel.call(self._channel.history.ListRunsAt, request)
-            return [run_from(run, 0) for run in answer.runs], answer.next_page_token
-
-        return pages(page, limit) if place else iter(())
-
-    def dags(self, at: At = None) -> Iterator[DagAt]:
+    @listing
+    async def dags(self, at: At = None) -> AsyncIterator[DagAt]:
         """The DAGs that there were, by id."""
-        place = self._place(at)
+        place = await self._place(at)
+        if not place:
+            return
+        request = history_pb2.ListDagsAtRequest(
+            namespace=self._namespace, at=history_pb2.Moment(position=place)
+        )
+        async for one in self._items(request, "dags"):
+            yield _dag_from(one)
 
-        def page(token: str, size: int) -> tuple[list[DagAt], str]:
-            request = history_pb2.ListDagsAtRequest(
-                namespace=self._namespace,
-                at=history_pb2.Moment(position=place),
-                page_size=size,
-                page_token=token,
-            )
-            answer = self._channel.call(self._channel.history.ListDagsAt, request)
-            return [_dag_from(dag) for dag in answer.dags], answer.next_page_token
-
-        return pages(page, None) if place else iter(())
-
-    def state(self, at: At = None) -> StateAt:
+    @call
+    async def state(self, at: At = None) -> StateAt:
         """What there was, in numbers and names."""
         request = history_pb2.GetStateAtRequest(namespace=self._namespace, at=_moment(at))
-        answer = self._channel.call(self._channel.history.GetStateAt, request)
+        answer = await self._ask(request)
         return StateAt(
             position=answer.at.position,
             recorded_at=datetime_from(answer.at, "recorded_at"),
@@ -305,21 +307,25 @@ class History:
             connections={one.name: one.version for one in answer.connections},
         )
 
-    def _place(self, at: At) -> int:
+    async def _place(self, at: At) -> int:
         """One position for all pages of a list."""
         if isinstance(at, datetime):
-            return self.position_at(at)
-        return at if at is not None else self.head().position
+            return await self._position_at(at)
+        return at if at is not None else (await self._head(0)).position
 
     def _ref(self, run: RunRef | str, dag_id: str) -> RunRef:
         if isinstance(run, RunRef):
             return run
         return RunRef(namespace=self._namespace, dag_id=dag_id, run_id=run)
 
-    def head(self, position: int = 0) -> Head:
+    @call
+    async def head(self, position: int = 0) -> Head:
         """Where the log ends, or the place of an event. Raises :class:`NotFound`."""
+        return await self._head(position)
+
+    async def _head(self, position: int) -> Head:
         request = events_pb2.GetHeadRequest(position=position)
-        answer = self._channel.call(self._channel.events.GetHead, request)
+        answer = await self._ask(request)
         return Head(
             position=answer.position,
             epoch=answer.epoch,
@@ -327,10 +333,13 @@ class History:
             recorded_at=datetime_from(answer, "recorded_at"),
         )
 
-    def export(self, from_position: int = 0, to_position: int = 0) -> Export:
+    @call
+    async def export(self, from_position: int = 0, to_position: int = 0) -> Export[M]:
         """The log from a position (0: its beginning) to another (0: its end as it is), byte for
         byte. Raises :class:`NotFound` if there are no such events."""
-        return Export(self._channel, from_position, to_position)
+        found: Export[M] = Export(self._channel, from_position, to_position)
+        await found.open()
+        return found
 
 
 def instant_to_proto(name: str, instant: datetime | None) -> Timestamp | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
 
 from millstream.client.channel import Channel
 from millstream.client.models import RunRef
+from millstream.client.modes import Async, Calls, M, Speaks, Sync
 from millstream.rpc.convert import datetime_from
 from millstream.rpc.v1 import logs_pb2
 
@@ -30,8 +32,9 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True):
     logger: str = ""
 
 
-class LogReader:
-    """The lines of a log, as they come; made by :meth:`Logs.read`.
+class LogReader(Speaks[M]):
+    """The lines of a log, as they come; made by :meth:`Logs.read`. To be iterated over, with
+    ``async for`` if it is one of an ``AsyncClient``.
 
     ``attempt`` and ``next_line`` say where to go on. When it is through, ``state`` says how the
     attempt stood then ("running" if its log was read as far as it had come), and ``reason`` why.
@@ -48,13 +51,22 @@ class LogReader:
         self._request = request
         self._timeout_s = timeout_s
 
-    def __iter__(self) -> Iterator[LogLine]:
-        method = self._channel.logs.ReadLog
-        for answer in self._channel.stream(method, self._upcoming, self._timeout_s):
-            self.attempt, self.next_line = answer.attempt, answer.next_line
-            self.state, self.reason = answer.state, answer.reason
-            for line in answer.lines:
-                yield _line(answer.attempt, line)
+    def __iter__(self: LogReader[Sync]) -> Iterator[LogLine]:
+        lines: Iterator[LogLine] = self._channel.iterate(self._lines())
+        return lines
+
+    def __aiter__(self: LogReader[Async]) -> AsyncIterator[LogLine]:
+        lines: AsyncIterator[LogLine] = self._channel.iterate(self._lines())
+        return lines
+
+    async def _lines(self) -> AsyncIterator[LogLine]:
+        stream = self._channel.stream(self._upcoming, self._timeout_s)
+        async with contextlib.aclosing(stream):
+            async for answer in stream:
+                self.attempt, self.next_line = answer.attempt, answer.next_line
+                self.state, self.reason = answer.state, answer.reason
+                for line in answer.lines:
+                    yield _line(answer.attempt, line)
 
     def _upcoming(self) -> logs_pb2.ReadLogRequest:
         """The request for what has not come yet."""
@@ -63,12 +75,8 @@ class LogReader:
         return self._request
 
 
-class Logs:
+class Logs(Calls[M]):
     """The calls of LogService in one namespace."""
-
-    def __init__(self, channel: Channel, namespace: str) -> None:
-        self._channel = channel
-        self._namespace = namespace
 
     def read(
         self,
@@ -84,7 +92,7 @@ class Logs:
         levels: Collection[str] = (),
         contains: str = "",
         timeout_s: float | None = None,
-    ) -> LogReader:
+    ) -> LogReader[M]:
         """The log of an attempt (0: of the latest that has started), from a line on.
 
         With ``follow`` lines are given as they come, until the attempt is over; a task that has not

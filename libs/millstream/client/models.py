@@ -50,12 +50,6 @@ class RunRef(msgspec.Struct, frozen=True, kw_only=True):
     position: int = 0
 
 
-class Triggered(RunRef, frozen=True, kw_only=True):
-    """A run that was requested. ``unpaused``: its DAG was paused and goes on."""
-
-    unpaused: bool = False
-
-
 class Run(RunRef, frozen=True, kw_only=True):
     """A run. ``state``: queued, running, success or failed."""
 

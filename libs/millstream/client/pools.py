@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 import msgspec
 
-from millstream.client.channel import Channel
-from millstream.client.pages import pages
+from millstream.client.modes import Calls, M, call, listing
 from millstream.rpc.v1 import pools_pb2
 
 
@@ -29,14 +28,11 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
     open_slots: int
 
 
-class Pools:
+class Pools(Calls[M]):
     """The calls of PoolService in one namespace."""
 
-    def __init__(self, channel: Channel, namespace: str) -> None:
-        self._channel = channel
-        self._namespace = namespace
-
-    def set(
+    @call
+    async def set(
         self,
         name: str,
         slots: int,
@@ -54,39 +50,34 @@ class Pools:
             include_deferred=include_deferred,
             description=description,
         )
-        position: int = self._channel.call(self._channel.pools.SetPool, request).position
-        return position
+        return int((await self._ask(request)).position)
 
-    def get(self, name: str, *, min_position: int = 0) -> Pool:
+    @call
+    async def get(self, name: str, *, min_position: int = 0) -> Pool:
         """Raises :class:`NotFound` for a pool that does not exist."""
         request = pools_pb2.GetPoolRequest(
             namespace=self._namespace, name=name, min_position=min_position
         )
-        return _pool(self._channel.call(self._channel.pools.GetPool, request).pool)
+        return _pool((await self._ask(request)).pool)
 
-    def list(self, *, min_position: int = 0) -> Iterator[Pool]:
+    @listing
+    async def list(self, *, min_position: int = 0) -> AsyncIterator[Pool]:
         """By name."""
+        request = pools_pb2.ListPoolsRequest(
+            namespace=self._namespace,
+            min_position=min_position,
+        )
+        async for one in self._items(request, "pools"):
+            yield _pool(one)
 
-        def page(token: str, size: int) -> tuple[list[Pool], str]:
-            request = pools_pb2.ListPoolsRequest(
-                namespace=self._namespace,
-                page_size=size,
-                page_token=token,
-                min_position=min_position,
-            )
-            answer = self._channel.call(self._channel.pools.ListPools, request)
-            return [_pool(one) for one in answer.pools], answer.next_page_token
-
-        return pages(page, None)
-
-    def delete(self, name: str, *, request_id: str | None = None) -> int:
+    @call
+    async def delete(self, name: str, *, request_id: str | None = None) -> int:
         """Returns the position in the log. Raises :class:`NotFound` for a pool that does not
         exist."""
         request = pools_pb2.DeletePoolRequest(
             request_id=request_id or uuid.uuid4().hex, namespace=self._namespace, name=name
         )
-        position: int = self._channel.call(self._channel.pools.DeletePool, request).position
-        return position
+        return int((await self._ask(request)).position)
 
 
 def _pool(message: pools_pb2.Pool) -> Pool:

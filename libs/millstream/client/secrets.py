@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from millstream.client.channel import Channel
-from millstream.client.pages import pages
+from millstream.client.modes import Calls, M, call, listing
 from millstream.core.errors import InvalidArgument, NotFound
 from millstream.rpc.convert import datetime_from
 from millstream.rpc.v1 import connections_pb2, variables_pb2
 from millstream.sdk.masking import MASK
 
 if TYPE_CHECKING:
+    from millstream.client.channel import Channel
     from millstream.sdk.connection import Connection
 
 _PLAIN = ("host", "login", "schema")
@@ -53,15 +53,15 @@ class ConnectionInfo(msgspec.Struct, frozen=True, kw_only=True):
     has_password: bool = False
 
 
-class Variables:
+class Variables(Calls[M]):
     """The variables of a namespace. A read sees what this client has changed before."""
 
     def __init__(self, channel: Channel, namespace: str) -> None:
-        self._channel = channel
-        self._namespace = namespace
+        super().__init__(channel, namespace)
         self._position = 0
 
-    def set(
+    @call
+    async def set(
         self, key: str, value: str, description: str = "", *, request_id: str | None = None
     ) -> int:
         """Keep a value; returns its version. Raises :class:`InvalidArgument`."""
@@ -72,51 +72,62 @@ class Variables:
             value=value,
             description=description,
         )
-        answer = self._channel.call(self._channel.variables.SetVariable, request)
+        answer = await self._ask(request)
         self._position = answer.position
         return int(answer.version)
 
-    def get(self, key: str) -> VariableInfo:
+    @call
+    async def get(self, key: str) -> VariableInfo:
         """Raises :class:`NotFound`."""
+        return await self._get(key)
+
+    async def for_dag_file(self, key: str) -> str | None:
+        """What a DAG file is told while it is read: the value, None if there is none. Raises
+        :class:`InvalidArgument` for a secret."""
+        try:
+            found = await self._get(key)
+        except NotFound:
+            return None
+        if found.is_secret:
+            raise _secret()
+        return found.value
+
+    async def _get(self, key: str) -> VariableInfo:
         request = variables_pb2.GetVariableRequest(
             namespace=self._namespace, key=key, min_position=self._position
         )
-        answer = self._channel.call(self._channel.variables.GetVariable, request)
+        answer = await self._ask(request)
         return _variable(answer.variable)
 
-    def list(self) -> Iterator[VariableInfo]:
+    @listing
+    async def list(self) -> AsyncIterator[VariableInfo]:
         """By key, without values."""
+        request = variables_pb2.ListVariablesRequest(
+            namespace=self._namespace,
+            min_position=self._position,
+        )
+        async for one in self._items(request, "variables"):
+            yield _variable(one)
 
-        def page(token: str, size: int) -> tuple[list[VariableInfo], str]:
-            request = variables_pb2.ListVariablesRequest(
-                namespace=self._namespace,
-                page_size=size,
-                page_token=token,
-                min_position=self._position,
-            )
-            answer = self._channel.call(self._channel.variables.ListVariables, request)
-            return [_variable(one) for one in answer.variables], answer.next_page_token
-
-        return pages(page, None)
-
-    def delete(self, key: str, *, request_id: str | None = None) -> None:
+    @call
+    async def delete(self, key: str, *, request_id: str | None = None) -> None:
         """Raises :class:`NotFound`."""
         request = variables_pb2.DeleteVariableRequest(
             request_id=request_id or uuid.uuid4().hex, namespace=self._namespace, key=key
         )
-        answer = self._channel.call(self._channel.variables.DeleteVariable, request)
+        answer = await self._ask(request)
         self._position = answer.position
 
 
-class Connections:
+class Connections(Calls[M]):
     """The connections of a namespace. A read sees what this client has changed before."""
 
     def __init__(self, channel: Channel, namespace: str) -> None:
-        self._channel = channel
-        self._namespace = namespace
+        super().__init__(channel, namespace)
         self._position = 0
 
-    def set(
+    @call
+    async def set(
         self, connection: Connection, *, must_be_new: bool = False, request_id: str | None = None
     ) -> int:
         """Keep a connection under its id; returns its version. With ``must_be_new`` one that
@@ -134,39 +145,52 @@ class Connections:
             description=connection.description or "",
             must_be_new=must_be_new,
         )
-        answer = self._channel.call(self._channel.connections.SetConnection, request)
+        answer = await self._ask(request)
         self._position = answer.position
         return int(answer.version)
 
-    def get(self, conn_id: str) -> ConnectionInfo:
+    @call
+    async def get(self, conn_id: str) -> ConnectionInfo:
         """Raises :class:`NotFound`."""
+        return await self._get(conn_id)
+
+    async def for_dag_file(self, conn_id: str) -> str | None:
+        """What a DAG file is told while it is read: the JSON of a connection, None if there is
+        none. Raises :class:`InvalidArgument` for one with secrets."""
+        try:
+            found = await self._get(conn_id)
+        except NotFound:
+            return None
+        if found.has_password or MASK in (found.extra or ""):
+            raise _secret()
+        fields = {name: getattr(found, name) for name in (*_PLAIN, "conn_type", "port", "extra")}
+        given = {name: value for name, value in fields.items() if value is not None}
+        return msgspec.json.encode(given | {"description": found.description}).decode()
+
+    async def _get(self, conn_id: str) -> ConnectionInfo:
         request = connections_pb2.GetConnectionRequest(
             namespace=self._namespace, conn_id=conn_id, min_position=self._position
         )
-        answer = self._channel.call(self._channel.connections.GetConnection, request)
+        answer = await self._ask(request)
         return _connection(answer.connection)
 
-    def list(self) -> Iterator[ConnectionInfo]:
+    @listing
+    async def list(self) -> AsyncIterator[ConnectionInfo]:
         """By id."""
+        request = connections_pb2.ListConnectionsRequest(
+            namespace=self._namespace,
+            min_position=self._position,
+        )
+        async for one in self._items(request, "connections"):
+            yield _connection(one)
 
-        def page(token: str, size: int) -> tuple[list[ConnectionInfo], str]:
-            request = connections_pb2.ListConnectionsRequest(
-                namespace=self._namespace,
-                page_size=size,
-                page_token=token,
-                min_position=self._position,
-            )
-            answer = self._channel.call(self._channel.connections.ListConnections, request)
-            return [_connection(one) for one in answer.connections], answer.next_page_token
-
-        return pages(page, None)
-
-    def delete(self, conn_id: str, *, request_id: str | None = None) -> None:
+    @call
+    async def delete(self, conn_id: str, *, request_id: str | None = None) -> None:
         """Raises :class:`NotFound`."""
         request = connections_pb2.DeleteConnectionRequest(
             request_id=request_id or uuid.uuid4().hex, namespace=self._namespace, conn_id=conn_id
         )
-        answer = self._channel.call(self._channel.connections.DeleteConnection, request)
+        answer = await self._ask(request)
         self._position = answer.position
 
 
@@ -197,32 +221,6 @@ def _connection(message: connections_pb2.Connection) -> ConnectionInfo:
         has_password=message.has_password,
         **given,
     )
-
-
-def for_dag_file(variables: Variables, key: str) -> str | None:
-    """The value of a variable, None if there is none. Raises :class:`InvalidArgument` for a
-    secret."""
-    try:
-        found = variables.get(key)
-    except NotFound:
-        return None
-    if found.is_secret:
-        raise _secret()
-    return found.value
-
-
-def connection_for_dag_file(connections: Connections, conn_id: str) -> str | None:
-    """The JSON of a connection without secrets, None if there is none. Raises
-    :class:`InvalidArgument` for one with secrets."""
-    try:
-        found = connections.get(conn_id)
-    except NotFound:
-        return None
-    if found.has_password or MASK in (found.extra or ""):
-        raise _secret()
-    fields = {name: getattr(found, name) for name in (*_PLAIN, "conn_type", "port", "extra")}
-    given = {name: value for name, value in fields.items() if value is not None}
-    return msgspec.json.encode(given | {"description": found.description}).decode()
 
 
 def _secret() -> InvalidArgument:

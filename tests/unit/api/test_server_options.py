@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from millstream.client import channel
+from millstream.client import transport
 from millstream_api import server
 
-NAMES = sorted({name for name, _ in (*server.OPTIONS, *channel._OPTIONS)})
+NAMES = sorted({name for name, _ in (*server.OPTIONS, *transport.OPTIONS)})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -21,6 +21,6 @@ def test_the_library_knows_the_option(name: str) -> None:
 
 
 def test_a_client_that_only_listens_may_ask_whether_the_server_is_there() -> None:
-    options: dict[str, int] = dict(channel._OPTIONS)
+    options: dict[str, int] = dict(transport.OPTIONS)
     allowed = dict(server.OPTIONS)["grpc.http2.min_ping_interval_without_data_ms"]
     assert allowed < options["grpc.keepalive_time_ms"]

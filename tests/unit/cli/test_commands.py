@@ -155,7 +155,7 @@ def test_json_is_one_object(api: tuple[str, FakeRuns]) -> None:
 
 
 def test_an_unknown_run_is_a_sentence(api: tuple[str, FakeRuns]) -> None:
-    result = run(api, "run", "x")
+    result = run(api, "runs", "show", "x")
     assert isinstance(result.exception, MillstreamError)
     assert str(result.exception) == "Run 'x' does not exist."
 

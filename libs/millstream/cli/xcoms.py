@@ -1,4 +1,4 @@
-"""``millstream xcom``."""
+"""``millstream xcoms``."""
 
 from __future__ import annotations
 
@@ -6,50 +6,50 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import (
-    Address,
-    DataDir,
-    Json,
-    MapIndex,
-    Namespace,
-    OfDag,
-    connect,
-    map_path,
-)
+from millstream.cli.options import Json, MapIndex, OfDag, asks, map_path
 
 if TYPE_CHECKING:
-    from millstream.client import XCom
+    from millstream.client import Client, XCom
 
 
-def xcom(
-    run_id: Annotated[str, typer.Argument(help="The id of the run.")],
-    task: Annotated[str, typer.Argument(help="The task; none: list all XComs.")] = "",
+app = typer.Typer(help="XComs: what tasks handed on.", no_args_is_help=True)
+
+RunId = Annotated[str, typer.Argument(help="The id of the run.")]
+
+
+@app.command()
+@asks
+def get(
+    client: Client,
+    run_id: RunId,
+    task: Annotated[str, typer.Argument(help="The task.")],
     key: Annotated[str, typer.Option(help="The key.")] = "return_value",
     map_index: MapIndex = "",
     dag: OfDag = "",
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
-    """Show what tasks handed on: one value as JSON, or the list."""
+    """Show one value, as JSON."""
     import msgspec
 
-    from millstream.cli.output import instance_name, make_console, make_table, print_json
+    from millstream.cli.output import print_json
     from millstream.client import describe_xcom
 
-    with connect(address, data_dir, namespace) as client:
-        run = client.get_run(run_id, dag)
-        if task:
-            found_one = client.get_xcom(run, task, key, map_index=map_path(map_index))
-            if json:
-                print_json(_plain(found_one))
-            elif found_one.value_json:
-                typer.echo(msgspec.json.format(_json_of(found_one)).decode())
-            else:
-                typer.echo(describe_xcom(found_one))
-            return
-        found = client.xcoms(run)
+    found = client.get_xcom(run_id, task, key, dag_id=dag, map_index=map_path(map_index))
+    if json:
+        print_json(_plain(found))
+    elif found.value_json:
+        typer.echo(msgspec.json.format(_json_of(found)).decode())
+    else:
+        typer.echo(describe_xcom(found))
+
+
+@app.command("list")
+@asks
+def list_xcoms(client: Client, run_id: RunId, dag: OfDag = "", json: Json = False) -> None:
+    """List the XComs of a run."""
+    from millstream.cli.output import instance_name, make_console, make_table, print_json
+
+    found = client.xcoms(client.get_run(run_id, dag))
     if json:
         for one in found:
             print_json(_plain(one))

@@ -1,4 +1,4 @@
-"""``millstream clear``, ``mark`` and ``cancel``."""
+"""``millstream tasks``: those of a run, and how to let them run again or say how they ended."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import Address, DataDir, Json, Namespace, OfDag, connect
+from millstream.cli.options import Json, OfDag, asks
 
 if TYPE_CHECKING:
+    from millstream.client import Client
     from millstream.client.control import Controlled
+
+app = typer.Typer(help="Tasks of a run: list, clear, mark.", no_args_is_help=True)
 
 RunId = Annotated[str, typer.Argument(help="The id of the run.")]
 TaskIds = Annotated[
@@ -26,7 +29,36 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be 
 Note = Annotated[str, typer.Option(help="Why.")]
 
 
+@app.command("list")
+@asks
+def list_tasks(
+    client: Client,
+    run_id: RunId,
+    state: Annotated[
+        list[str] | None, typer.Option(help="Only in this state, such as failed; repeatable.")
+    ] = None,
+    dag: OfDag = "",
+    json: Json = False,
+) -> None:
+    """List the tasks of a run, with their states."""
+    from millstream.cli.output import make_console, print_json
+    from millstream.cli.runs import print_tasks
+
+    tasks = client.list_task_instances(client.get_run(run_id, dag))
+    found = [task for task in tasks if not state or task.state in state]
+    if json:
+        for task in found:
+            print_json(task)
+    elif found:
+        print_tasks(make_console(), found)
+    else:
+        typer.echo(f"Run {run_id} has no such tasks.")
+
+
+@app.command()
+@asks
 def clear(
+    client: Client,
     run_id: RunId,
     task_id: TaskIds = None,
     upstream: Upstream = False,
@@ -54,9 +86,6 @@ def clear(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dag: OfDag = "",
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Let tasks of a run run again: what runs of them is stopped first, and a run that is over is
     queued again. All tasks that failed, unless some are named."""
@@ -64,44 +93,51 @@ def clear(
 
     if json and not (yes or dry_run):
         raise typer.BadParameter("needs --yes or --dry-run", param_hint="--json")
-    with connect(address, data_dir, namespace) as client:
 
-        def ask(is_dry: bool) -> Controlled:
-            return client.clear(
-                run_id,
-                task_id or (),
-                dag_id=dag,
-                upstream=upstream,
-                downstream=downstream,
-                past=past,
-                future=future,
-                only_failed=not only_running if only_failed is None else only_failed,
-                only_running=only_running,
-                run_on_latest_version=latest_version,
-                reset_dag_runs=not leave_finished,
-                dry_run=is_dry,
-            )
+    def ask(is_dry: bool) -> Controlled:
+        return client.clear(
+            run_id,
+            task_id or (),
+            dag_id=dag,
+            upstream=upstream,
+            downstream=downstream,
+            past=past,
+            future=future,
+            only_failed=not only_running if only_failed is None else only_failed,
+            only_running=only_running,
+            run_on_latest_version=latest_version,
+            reset_dag_runs=not leave_finished,
+            dry_run=is_dry,
+        )
 
-        if not yes:
-            would = ask(True)
-            if not json:
-                _tell(would, "would be cleared", run_id)
-            if dry_run or not would.tasks:
-                if json:
-                    print_json(would)
-                return
-            typer.confirm("Clear them?", abort=True)
-        done = ask(dry_run)
+    if not yes:
+        would = ask(True)
+        if not json:
+            _tell(would, "would be cleared", run_id)
+        if dry_run or not would.tasks:
+            if json:
+                print_json(would)
+            return
+        typer.confirm("Clear them?", abort=True)
+    done = ask(dry_run)
     if json:
         print_json(done)
     else:
         _tell(done, "would be cleared" if dry_run else "cleared", run_id)
 
 
+@app.command()
+@asks
 def mark(
+    client: Client,
     run_id: RunId,
-    state: Annotated[str, typer.Argument(help="success or failed; skipped for tasks only.")],
-    task_id: TaskIds = None,
+    state: Annotated[str, typer.Argument(help="success, failed or skipped.")],
+    task_id: Annotated[
+        list[str],
+        typer.Option(
+            "--task-id", "-t", help="A task, a group, or TASK[0,2] for one instance; repeatable."
+        ),
+    ],
     upstream: Upstream = False,
     downstream: Downstream = False,
     past: Past = False,
@@ -110,73 +146,26 @@ def mark(
     dry_run: DryRun = False,
     dag: OfDag = "",
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
-    """Say how tasks ended, or the run as a whole where no task is named. What failed downstream of
-    a marked task runs again."""
+    """Say how tasks ended; what failed downstream of them runs again."""
     from millstream.cli.output import print_json
 
-    if not task_id:
-        for option, is_given in (
-            *(("--upstream", upstream), ("--downstream", downstream)),
-            *(("--past", past), ("--future", future), ("--dry-run", dry_run)),
-        ):
-            if is_given:
-                raise typer.BadParameter("only together with --task-id", param_hint=option)
-        _mark_run(run_id, state, note, dag, json, address, data_dir, namespace)
-        return
-    with connect(address, data_dir, namespace) as client:
-        done = client.mark_tasks(
-            run_id,
-            task_id,
-            state,
-            dag_id=dag,
-            upstream=upstream,
-            downstream=downstream,
-            past=past,
-            future=future,
-            note=note,
-            dry_run=dry_run,
-        )
+    done = client.mark_tasks(
+        run_id,
+        task_id,
+        state,
+        dag_id=dag,
+        upstream=upstream,
+        downstream=downstream,
+        past=past,
+        future=future,
+        note=note,
+        dry_run=dry_run,
+    )
     if json:
         print_json(done)
     else:
         _tell(done, f"would be marked {state}" if dry_run else f"marked {state}", run_id)
-
-
-def cancel(
-    run_id: RunId,
-    note: Note = "",
-    dag: OfDag = "",
-    json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
-) -> None:
-    """End a run as failed: what runs is stopped, what has not begun is skipped; teardowns run."""
-    _mark_run(run_id, "failed", note, dag, json, address, data_dir, namespace)
-
-
-def _mark_run(
-    run_id: str,
-    state: str,
-    note: str,
-    dag: str,
-    json: bool,
-    address: Address,
-    data_dir: DataDir,
-    namespace: str,
-) -> None:
-    from millstream.cli.output import print_json
-
-    with connect(address, data_dir, namespace) as client:
-        position = client.mark_run(run_id, state, dag_id=dag, note=note)
-    if json:
-        print_json({"run_id": run_id, "state": state, "position": position})
-    else:
-        typer.echo(f"Run {run_id} is marked {state}.")
 
 
 def _tell(controlled: Controlled, what: str, run_id: str) -> None:
