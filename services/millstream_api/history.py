@@ -12,10 +12,12 @@ from millstream.adapters.event_search import EventSearch
 from millstream.adapters.event_search import Place as LogPlace
 from millstream.adapters.read_pool import ReadPool
 from millstream.core.errors import NotFound, Unavailable
+from millstream.core.state import RunKey
 from millstream.core.wire import GENESIS
 from millstream.rpc.convert import datetime_from, timestamp_from
 from millstream.rpc.v1 import history_pb2, history_pb2_grpc, runs_pb2
 from millstream_api.callers import look_up, namespace_of, need, seconds_left
+from millstream_api.diff import diff_message, difference_of, read_outline
 from millstream_api.errors import FieldProblem
 from millstream_api.hub import Scope
 from millstream_api.interceptor import Context
@@ -34,6 +36,8 @@ from millstream_api.rows import run_message, run_state_names
 from millstream_api.run_rows import dag_of_run, read_spec
 from millstream_api.snapshot import Snapshots
 
+# So many runs are read at a time to be compared.
+MOST_DIFFS = 2
 _NOWHERE = LogPlace(0, 0, GENESIS, None)
 
 
@@ -64,6 +68,7 @@ class HistoryService(history_pb2_grpc.HistoryServiceServicer):
         self._shard = shard
         self._search = EventSearch(pool, shard)
         self._past = PastRuns(self._search)
+        self._diffs = asyncio.Semaphore(MOST_DIFFS)
 
     async def GetRunAt(  # noqa: N802 - gRPC's name
         self, request: history_pb2.GetRunAtRequest, context: Context
@@ -161,6 +166,30 @@ class HistoryService(history_pb2_grpc.HistoryServiceServicer):
             connections=[history_pb2.NameAt(name=name, version=n) for name, n in connections],
         )
 
+    async def DiffRuns(  # noqa: N802
+        self, request: history_pb2.DiffRunsRequest, context: Context
+    ) -> history_pb2.DiffRunsResponse:
+        asked = await self._asked(request)
+        runs, outlines, specs = [], [], []
+        for prefix in ("", "other_"):
+            dag_id = getattr(request, f"{prefix}dag_id") or request.dag_id
+            scope = Scope(
+                asked.namespace,
+                look_up(f"{prefix}dag_id", dag_id),
+                need(f"{prefix}run_id", getattr(request, f"{prefix}run_id")),
+            )
+            key = await self._key(scope)
+            async with self._diffs:
+                run = (await self._past.get(key, asked.position)).run
+                outlines.append(await read_outline(self._search, key, asked.position))
+            async with self._snapshots.open(asked.position, seconds_left(context)) as rows:
+                specs.append(await read_spec(rows, msgspec.structs.asdict(run)))
+            runs.append(_run_message(run))
+        answer = diff_message(await difference_of(outlines[0], outlines[1], specs[0], specs[1]))
+        answer.one.CopyFrom(runs[0])
+        answer.other.CopyFrom(runs[1])
+        return answer
+
     async def _asked(self, request: Any) -> _Asked:
         """Raises :class:`FieldProblem`, and :class:`NotFound` for what is not in the log (yet)."""
         namespace = namespace_of(request.namespace)
@@ -169,12 +198,13 @@ class HistoryService(history_pb2_grpc.HistoryServiceServicer):
             raise Unavailable(
                 f"The log ends at position {end}, before position {request.min_position}."
             )
-        position = request.at.position or end
+        moment: history_pb2.Moment = getattr(request, "at", history_pb2.Moment())
+        position = moment.position or end
         if position < 0:
             raise FieldProblem("at.position", "at.position must be 0 or more.")
         if position > end:
             raise NotFound(f"The log ends at position {end}, before position {position}.")
-        instant = datetime_from(request.at, "instant")
+        instant = datetime_from(moment, "instant")
         if instant is not None:
             position = await self._search.position_at(instant)
         if not position:
@@ -188,9 +218,12 @@ class HistoryService(history_pb2_grpc.HistoryServiceServicer):
         scope = Scope(
             asked.namespace, look_up("dag_id", request.dag_id), need("run_id", request.run_id)
         )
+        return await self._past.get(await self._key(scope), asked.position)
+
+    async def _key(self, scope: Scope) -> RunKey:
         async with self._pool.use() as connection:
             dag_id = await dag_of_run(connection, scope)
-        return await self._past.get((scope.namespace, dag_id, scope.run_id), asked.position)
+        return (scope.namespace, dag_id, scope.run_id)
 
 
 def _run_message(row: Any) -> runs_pb2.Run:

@@ -235,6 +235,47 @@ class TestState:
         assert stack.run("state", "--at", "never").returncode == 2
 
 
+class TestDiff:
+    def test_the_first_divergence_of_two_runs(
+        self, stack: RunningStack, client: Client, tmp_path: Path
+    ) -> None:
+        switch = tmp_path / "a switch"
+        client.submit_spec(
+            bash_dag(
+                "parting",
+                bash("same", "echo same"),
+                bash("parts", f"echo hello; test ! -e '{switch}'", "same"),
+                bash("below", "true", "parts"),
+                bash("aside", "true", "same"),
+            )
+        )
+        good = client.trigger("parting", {"n": 1})
+        client.wait(good, timeout_s=60)
+        again = client.trigger("parting", {"n": 1})
+        client.wait(again, timeout_s=60)
+        switch.touch()
+        bad = client.trigger("parting", {"n": 2})
+        client.wait(bad, timeout_s=60)
+
+        assert client.history.diff(good, again).divergences == ()
+        found = client.history.diff(good, bad)
+        assert found.first is not None
+        assert (found.first.task_id, found.first.kind) == ("parts", "outcome")
+        events = {event.position: event for event in client.events(dag_id="parting")}
+        assert events[found.first.one_position].type == "TaskSucceeded"
+        assert events[found.first.other_position].type == "TaskFailed"
+        assert [each.task_id for each in found.divergences] == ["parts", "below"]
+        assert ("conf.n", "1", "2") in [(i.name, i.one, i.other) for i in found.inputs]
+        done = stack.run("diff", good.run_id, bad.run_id, "--json")
+        assert done.returncode == 1, done.stderr
+        assert json.loads(done.stdout)["divergence_count"] == 2
+        done = stack.run("diff", good.run_id, bad.run_id)
+        assert "The first divergence: task parts" in done.stdout
+        assert stack.run("diff", good.run_id, again.run_id).returncode == 0
+        with pytest.raises(NotFound):
+            client.history.diff(good, "no such run")
+
+
 class TestAudit:
     def test_the_log_is_exported_and_verified_with_python_alone(
         self, stack: RunningStack, run: Triggered, whole: list[Event], tmp_path: Path

@@ -8,6 +8,7 @@ from millstream.cli.audit import app as audit
 from millstream.cli.connections import app as connections
 from millstream.cli.contexts import app as contexts
 from millstream.cli.dags import dags
+from millstream.cli.diff import diff
 from millstream.cli.events import app as events
 from millstream.cli.logs import logs
 from millstream.cli.rebuild import rebuild
@@ -23,7 +24,7 @@ from millstream.cli.xcoms import app as xcoms
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    for command in (submit, trigger, logs, state, rebuild, verify):
+    for command in (submit, trigger, logs, state, diff, rebuild, verify):
         app.command()(command)
     dags.command("trigger")(trigger)
     for name, group in {

@@ -6,7 +6,16 @@ from __future__ import annotations
 from millstream.client.client import AsyncClient, Client
 from millstream.client.control import Controlled, ControlledTask
 from millstream.client.errors import NotReached, Overloaded, RunFailed, WaitTimeout
-from millstream.client.history import ChainHeads, DagAt, Export, Head, RunAt, StateAt
+from millstream.client.history import (
+    ChainHeads,
+    DagAt,
+    Divergence,
+    Export,
+    Head,
+    RunAt,
+    RunDiff,
+    StateAt,
+)
 from millstream.client.logs import LogLine, LogReader
 from millstream.client.models import (
     Dag,
@@ -33,6 +42,7 @@ __all__ = [
     "ControlledTask",
     "Dag",
     "DagAt",
+    "Divergence",
     "Event",
     "Export",
     "Head",
@@ -42,6 +52,7 @@ __all__ = [
     "Overloaded",
     "Run",
     "RunAt",
+    "RunDiff",
     "RunFailed",
     "RunHandle",
     "RunRef",

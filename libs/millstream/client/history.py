@@ -85,6 +85,57 @@ class StateAt(msgspec.Struct, frozen=True, kw_only=True):
     connections: dict[str, int]
 
 
+class InputDifference(msgspec.Struct, frozen=True, kw_only=True):
+    """What two runs were made with, or how a task is defined, where it is not the same."""
+
+    name: str
+    one: str
+    other: str
+
+
+class Divergence(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a task instance did another thing: ``kind`` is outcome, result (the same ends, other
+    values), missing or extra. A position is 0 where there is no event; ``is_first``: no task above
+    it diverges."""
+
+    task_id: str
+    map_index: tuple[int, ...]
+    kind: str
+    one: str
+    other: str
+    one_position: int
+    other_position: int
+    is_first: bool
+
+
+class DurationChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A task instance that took much longer in one of the runs."""
+
+    task_id: str
+    map_index: tuple[int, ...]
+    one_s: float
+    other_s: float
+
+
+class RunDiff(msgspec.Struct, frozen=True, kw_only=True):
+    """``divergences``: the first thousand of ``divergence_count``, those first that have none above
+    them; ``first_outcome``: the first one if values and messages do not count."""
+
+    one: Run
+    other: Run
+    inputs: tuple[InputDifference, ...]
+    tasks: tuple[InputDifference, ...]
+    divergences: tuple[Divergence, ...]
+    divergence_count: int
+    first_outcome: Divergence | None
+    durations: tuple[DurationChange, ...]
+
+    @property
+    def first(self) -> Divergence | None:
+        """The first divergence of all."""
+        return self.divergences[0] if self.divergences else None
+
+
 # A position of the log, or an instant; None: now.
 At = int | datetime | None
 
@@ -307,6 +358,41 @@ class History(Calls[M]):
             connections={one.name: one.version for one in answer.connections},
         )
 
+    @call
+    async def diff(
+        self, one: RunRef | str, other: RunRef | str, *, dag_id: str = "", other_dag_id: str = ""
+    ) -> RunDiff:
+        """Where two runs part. Raises :class:`NotFound`."""
+        left, right = self._ref(one, dag_id), self._ref(other, other_dag_id)
+        request = history_pb2.DiffRunsRequest(
+            namespace=left.namespace,
+            dag_id=left.dag_id,
+            run_id=left.run_id,
+            other_dag_id=right.dag_id,
+            other_run_id=right.run_id,
+            min_position=max(left.position, right.position),
+        )
+        answer = await self._ask(request)
+        has_outcome = answer.HasField("first_outcome")
+        return RunDiff(
+            one=run_from(answer.one, 0),
+            other=run_from(answer.other, 0),
+            inputs=tuple(map(_input_from, answer.inputs)),
+            tasks=tuple(map(_input_from, answer.tasks)),
+            divergences=tuple(map(_divergence_from, answer.divergences)),
+            divergence_count=answer.divergence_count,
+            first_outcome=_divergence_from(answer.first_outcome) if has_outcome else None,
+            durations=tuple(
+                DurationChange(
+                    task_id=one.task_id,
+                    map_index=tuple(one.map_index),
+                    one_s=one.one_seconds,
+                    other_s=one.other_seconds,
+                )
+                for one in answer.durations
+            ),
+        )
+
     async def _place(self, at: At) -> int:
         """One position for all pages of a list."""
         if isinstance(at, datetime):
@@ -374,6 +460,24 @@ def _state_number(state: str) -> int:
             f"{state!r} is no state of a run; the states are {', '.join(RunStatus)}."
         )
     return runs_pb2.RunState.Value(f"RUN_STATE_{state.upper()}")
+
+
+def _input_from(one: history_pb2.InputDifference) -> InputDifference:
+    return InputDifference(name=one.name, one=one.one, other=one.other)
+
+
+def _divergence_from(one: history_pb2.Divergence) -> Divergence:
+    kind = history_pb2.DivergenceKind.Name(one.kind)
+    return Divergence(
+        task_id=one.task_id,
+        map_index=tuple(one.map_index),
+        kind=kind.removeprefix("DIVERGENCE_KIND_").lower(),
+        one=one.one,
+        other=one.other,
+        one_position=one.one_position,
+        other_position=one.other_position,
+        is_first=one.is_first,
+    )
 
 
 def _dag_from(dag: history_pb2.DagAt) -> DagAt:

@@ -3,12 +3,26 @@ import datetime
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from millstream.rpc.v1 import runs_pb2 as _runs_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class DivergenceKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DIVERGENCE_KIND_UNSPECIFIED: _ClassVar[DivergenceKind]
+    DIVERGENCE_KIND_OUTCOME: _ClassVar[DivergenceKind]
+    DIVERGENCE_KIND_RESULT: _ClassVar[DivergenceKind]
+    DIVERGENCE_KIND_MISSING: _ClassVar[DivergenceKind]
+    DIVERGENCE_KIND_EXTRA: _ClassVar[DivergenceKind]
+DIVERGENCE_KIND_UNSPECIFIED: DivergenceKind
+DIVERGENCE_KIND_OUTCOME: DivergenceKind
+DIVERGENCE_KIND_RESULT: DivergenceKind
+DIVERGENCE_KIND_MISSING: DivergenceKind
+DIVERGENCE_KIND_EXTRA: DivergenceKind
 
 class Moment(_message.Message):
     __slots__ = ("position", "instant")
@@ -197,3 +211,81 @@ class GetStateAtResponse(_message.Message):
     variables: _containers.RepeatedCompositeFieldContainer[NameAt]
     connections: _containers.RepeatedCompositeFieldContainer[NameAt]
     def __init__(self, at: _Optional[_Union[LogPlace, _Mapping]] = ..., epoch: _Optional[int] = ..., digest: _Optional[str] = ..., dags: _Optional[int] = ..., paused_dags: _Optional[int] = ..., runs: _Optional[_Iterable[_Union[RunCount, _Mapping]]] = ..., pools: _Optional[_Iterable[_Union[PoolAt, _Mapping]]] = ..., variables: _Optional[_Iterable[_Union[NameAt, _Mapping]]] = ..., connections: _Optional[_Iterable[_Union[NameAt, _Mapping]]] = ...) -> None: ...
+
+class DiffRunsRequest(_message.Message):
+    __slots__ = ("namespace", "dag_id", "run_id", "other_dag_id", "other_run_id", "min_position")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DAG_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    OTHER_DAG_ID_FIELD_NUMBER: _ClassVar[int]
+    OTHER_RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    dag_id: str
+    run_id: str
+    other_dag_id: str
+    other_run_id: str
+    min_position: int
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., other_dag_id: _Optional[str] = ..., other_run_id: _Optional[str] = ..., min_position: _Optional[int] = ...) -> None: ...
+
+class InputDifference(_message.Message):
+    __slots__ = ("name", "one", "other")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ONE_FIELD_NUMBER: _ClassVar[int]
+    OTHER_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    one: str
+    other: str
+    def __init__(self, name: _Optional[str] = ..., one: _Optional[str] = ..., other: _Optional[str] = ...) -> None: ...
+
+class Divergence(_message.Message):
+    __slots__ = ("task_id", "map_index", "kind", "one", "other", "one_position", "other_position", "is_first")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    MAP_INDEX_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    ONE_FIELD_NUMBER: _ClassVar[int]
+    OTHER_FIELD_NUMBER: _ClassVar[int]
+    ONE_POSITION_FIELD_NUMBER: _ClassVar[int]
+    OTHER_POSITION_FIELD_NUMBER: _ClassVar[int]
+    IS_FIRST_FIELD_NUMBER: _ClassVar[int]
+    task_id: str
+    map_index: _containers.RepeatedScalarFieldContainer[int]
+    kind: DivergenceKind
+    one: str
+    other: str
+    one_position: int
+    other_position: int
+    is_first: bool
+    def __init__(self, task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ..., kind: _Optional[_Union[DivergenceKind, str]] = ..., one: _Optional[str] = ..., other: _Optional[str] = ..., one_position: _Optional[int] = ..., other_position: _Optional[int] = ..., is_first: _Optional[bool] = ...) -> None: ...
+
+class DurationChange(_message.Message):
+    __slots__ = ("task_id", "map_index", "one_seconds", "other_seconds")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    MAP_INDEX_FIELD_NUMBER: _ClassVar[int]
+    ONE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    OTHER_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    task_id: str
+    map_index: _containers.RepeatedScalarFieldContainer[int]
+    one_seconds: float
+    other_seconds: float
+    def __init__(self, task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ..., one_seconds: _Optional[float] = ..., other_seconds: _Optional[float] = ...) -> None: ...
+
+class DiffRunsResponse(_message.Message):
+    __slots__ = ("one", "other", "inputs", "tasks", "divergences", "divergence_count", "first_outcome", "durations")
+    ONE_FIELD_NUMBER: _ClassVar[int]
+    OTHER_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    DIVERGENCES_FIELD_NUMBER: _ClassVar[int]
+    DIVERGENCE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FIRST_OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    DURATIONS_FIELD_NUMBER: _ClassVar[int]
+    one: _runs_pb2.Run
+    other: _runs_pb2.Run
+    inputs: _containers.RepeatedCompositeFieldContainer[InputDifference]
+    tasks: _containers.RepeatedCompositeFieldContainer[InputDifference]
+    divergences: _containers.RepeatedCompositeFieldContainer[Divergence]
+    divergence_count: int
+    first_outcome: Divergence
+    durations: _containers.RepeatedCompositeFieldContainer[DurationChange]
+    def __init__(self, one: _Optional[_Union[_runs_pb2.Run, _Mapping]] = ..., other: _Optional[_Union[_runs_pb2.Run, _Mapping]] = ..., inputs: _Optional[_Iterable[_Union[InputDifference, _Mapping]]] = ..., tasks: _Optional[_Iterable[_Union[InputDifference, _Mapping]]] = ..., divergences: _Optional[_Iterable[_Union[Divergence, _Mapping]]] = ..., divergence_count: _Optional[int] = ..., first_outcome: _Optional[_Union[Divergence, _Mapping]] = ..., durations: _Optional[_Iterable[_Union[DurationChange, _Mapping]]] = ...) -> None: ...

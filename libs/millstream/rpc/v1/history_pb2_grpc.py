@@ -60,6 +60,11 @@ class HistoryServiceStub:
                 request_serializer=millstream_dot_rpc_dot_v1_dot_history__pb2.GetStateAtRequest.SerializeToString,
                 response_deserializer=millstream_dot_rpc_dot_v1_dot_history__pb2.GetStateAtResponse.FromString,
                 _registered_method=True)
+        self.DiffRuns = channel.unary_unary(
+                '/millstream.rpc.v1.HistoryService/DiffRuns',
+                request_serializer=millstream_dot_rpc_dot_v1_dot_history__pb2.DiffRunsRequest.SerializeToString,
+                response_deserializer=millstream_dot_rpc_dot_v1_dot_history__pb2.DiffRunsResponse.FromString,
+                _registered_method=True)
 
 
 class HistoryServiceServicer:
@@ -97,6 +102,13 @@ class HistoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DiffRuns(self, request, context):
+        """Where two runs part: what their tasks did, instance by instance, each in its own order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_HistoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -124,6 +136,11 @@ def add_HistoryServiceServicer_to_server(servicer, server):
                     servicer.GetStateAt,
                     request_deserializer=millstream_dot_rpc_dot_v1_dot_history__pb2.GetStateAtRequest.FromString,
                     response_serializer=millstream_dot_rpc_dot_v1_dot_history__pb2.GetStateAtResponse.SerializeToString,
+            ),
+            'DiffRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffRuns,
+                    request_deserializer=millstream_dot_rpc_dot_v1_dot_history__pb2.DiffRunsRequest.FromString,
+                    response_serializer=millstream_dot_rpc_dot_v1_dot_history__pb2.DiffRunsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -262,6 +279,33 @@ class HistoryService:
             '/millstream.rpc.v1.HistoryService/GetStateAt',
             millstream_dot_rpc_dot_v1_dot_history__pb2.GetStateAtRequest.SerializeToString,
             millstream_dot_rpc_dot_v1_dot_history__pb2.GetStateAtResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/millstream.rpc.v1.HistoryService/DiffRuns',
+            millstream_dot_rpc_dot_v1_dot_history__pb2.DiffRunsRequest.SerializeToString,
+            millstream_dot_rpc_dot_v1_dot_history__pb2.DiffRunsResponse.FromString,
             options,
             channel_credentials,
             insecure,
