@@ -22,6 +22,7 @@ from millstream_api.commands import Commands
 from millstream_api.connections import ConnectionService
 from millstream_api.dags import DagService
 from millstream_api.events import EventService
+from millstream_api.health import Probes
 from millstream_api.heartbeats import Workers
 from millstream_api.history import HistoryService
 from millstream_api.hub import Hub
@@ -34,6 +35,7 @@ from millstream_api.server import Server
 from millstream_api.snapshot import Snapshots
 from millstream_api.system import SystemService
 from millstream_api.variables import VariableService
+from millstream_api.workers import WorkerService
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +72,18 @@ async def main(service: Service) -> None:
         LogService(bus, blobs, pool, snapshots, hub, settings.shard),
         PoolService(commands, snapshots, timeout_s),
         BackfillService(commands, snapshots, timeout_s),
-        SystemService(bus, event_log, snapshots, workers),
+        SystemService(
+            bus,
+            event_log,
+            snapshots,
+            workers,
+            Probes(
+                *(bus, pool, event_log, snapshots, blobs, hub, workers),
+                settings.shard,
+                settings.instance,
+            ),
+        ),
+        WorkerService(snapshots, workers),
         HistoryService(event_log, pool, snapshots, settings.shard),
     )
     try:

@@ -5,29 +5,33 @@ from __future__ import annotations
 import msgspec
 
 from millstream.core.commands import EmitAssetEvent
-from millstream.rpc.convert import dict_from, struct_from, timestamp_from
+from millstream.rpc.convert import dict_from, shown_struct, timestamp_from
 from millstream.rpc.v1 import assets_pb2, assets_pb2_grpc
-from millstream_api.callers import look_up, namespace_of, request_id_of, seconds_left
+from millstream_api.callers import look_up, namespace_of, need, request_id_of, seconds_left
 from millstream_api.commands import Commands
 from millstream_api.errors import FieldProblem
 from millstream_api.interceptor import Context
-from millstream_api.paging import decode_token, encode_token, fill_page, page_size
+from millstream_api.listing import Conditions, Key, Listing, search_in
 from millstream_api.snapshot import Row, Snapshots
 
 EXTRA_BYTES = 64 * 1024
 
-_ASSETS = """
-SELECT a.namespace, a.name, a.uri, a.asset_group, e.position, e.recorded_at FROM asset a
-LEFT JOIN LATERAL (
+_ASSETS = Listing(
+    name="assets",
+    columns="a.namespace, a.name, a.uri, a.asset_group, e.position, e.recorded_at",
+    source="""asset a LEFT JOIN LATERAL (
     SELECT position, recorded_at FROM asset_event
-    WHERE namespace = a.namespace AND name = a.name ORDER BY position DESC LIMIT 1) e ON true
-WHERE a.namespace = $1 AND a.name > $2 ORDER BY a.name LIMIT $3
-"""
-_EVENTS = """
-SELECT * FROM asset_event
-WHERE namespace = $1 AND ($2 = '' OR name = $2) AND ($3 = 0 OR position < $3)
-ORDER BY position DESC LIMIT $4
-"""
+    WHERE namespace = a.namespace AND name = a.name ORDER BY position DESC LIMIT 1) e ON true""",
+    orders={"name": (Key("a.name"),)},
+    default="name",
+)
+_EVENTS = Listing(
+    name="asset_events",
+    columns="*",
+    source="asset_event",
+    orders={"position": (Key("position", int),)},
+    default="position desc",
+)
 
 
 class AssetService(assets_pb2_grpc.AssetServiceServicer):
@@ -40,27 +44,28 @@ class AssetService(assets_pb2_grpc.AssetServiceServicer):
         self, request: assets_pb2.ListAssetsRequest, context: Context
     ) -> assets_pb2.ListAssetsResponse:
         namespace = namespace_of(request.namespace)
-        most = page_size(request.page_size)
-        scope = ("assets", namespace)
-        after = look_up("page_token", decode_token(scope, request.page_token, str) or "")
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
-            found = await rows.fetch(_ASSETS, namespace, after, most + 1)
-        page, is_more = fill_page(found, _asset, most)
-        token = encode_token(scope, page[-1].name) if is_more else ""
+        plan = _ASSETS.plan(request)
+        where = Conditions().add("a.namespace = {}", namespace)
+        where.add_if(look_up("group", request.group), "a.asset_group = {}")
+        search_in(where, look_up("search", request.search), "a.name", "a.uri")
+        async with self._snapshots.read(request, context) as rows:
+            page, token = await plan.fetch(rows, where, _asset)
         return assets_pb2.ListAssetsResponse(assets=page, next_page_token=token)
 
     async def ListAssetEvents(  # noqa: N802
         self, request: assets_pb2.ListAssetEventsRequest, context: Context
     ) -> assets_pb2.ListAssetEventsResponse:
         namespace = namespace_of(request.namespace)
-        name = look_up("name", request.name)
-        most = page_size(request.page_size)
-        scope = ("asset_events", namespace, name)
-        before = decode_token(scope, request.page_token, int) or 0
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
-            found = await rows.fetch(_EVENTS, namespace, name, before, most + 1)
-        page, is_more = fill_page(found, _event, most)
-        token = encode_token(scope, page[-1].position) if is_more else ""
+        plan = _EVENTS.plan(request)
+        where = Conditions().add("namespace = {}", namespace)
+        where.add_if(look_up("name", request.name), "name = {}")
+        if request.run_id:
+            where.add("dag_id = {}", need("dag_id", request.dag_id))
+            where.add("run_id = {} AND run_id <> ''", look_up("run_id", request.run_id))
+        elif request.dag_id:
+            where.add("dag_id = {} AND run_id <> ''", look_up("dag_id", request.dag_id))
+        async with self._snapshots.read(request, context) as rows:
+            page, token = await plan.fetch(rows, where, _event)
         return assets_pb2.ListAssetEventsResponse(events=page, next_page_token=token)
 
     async def EmitAssetEvent(  # noqa: N802
@@ -98,7 +103,7 @@ def _event(row: Row) -> assets_pb2.AssetEvent:
         namespace=row["namespace"],
         name=row["name"],
         uri=row["uri"],
-        extra=struct_from(msgspec.json.decode(row["extra"]), "extra"),
+        extra=shown_struct(msgspec.json.decode(row["extra"])),
         aliases=msgspec.json.decode(row["aliases"]),
         dag_id=row["dag_id"],
         run_id=row["run_id"],

@@ -12,7 +12,7 @@ from millstream.core.commands import CancelBackfill, CreateBackfill, SetBackfill
 from millstream.core.decisions.backfills import wanted_runs
 from millstream.core.errors import NotFound
 from millstream.core.spec import decode_spec
-from millstream.rpc.convert import datetime_from, dict_from, struct_from, timestamp_from
+from millstream.rpc.convert import datetime_from, dict_from, shown_struct, timestamp_from
 from millstream.rpc.schedules import times_to_proto
 from millstream.rpc.v1 import backfills_pb2, backfills_pb2_grpc
 from millstream_api.callers import look_up, namespace_of, need, request_id_of, seconds_left
@@ -20,7 +20,7 @@ from millstream_api.commands import Commands
 from millstream_api.dags import reused
 from millstream_api.errors import FieldProblem
 from millstream_api.interceptor import Context
-from millstream_api.paging import decode_token, encode_token, fill_page, page_size
+from millstream_api.listing import Conditions, Key, Listing, few
 from millstream_api.snapshot import Row, Snapshots
 
 CONF_BYTES = 256 * 1024
@@ -36,11 +36,13 @@ _RUNS = """
 SELECT logical_date, run_id, state FROM dag_run
 WHERE namespace = $1 AND dag_id = $2 AND logical_date = ANY($3)
 """
-_LIST = """
-SELECT * FROM backfill
-WHERE namespace = $1 AND ($2 = '' OR dag_id = $2) AND ($3 = 0 OR created_position < $3)
-ORDER BY created_position DESC LIMIT $4
-"""
+_LIST = Listing(
+    name="backfills",
+    columns="*",
+    source="backfill",
+    orders={"created_at": (Key("created_position", int),)},
+    default="created_at desc",
+)
 
 
 class BackfillService(backfills_pb2_grpc.BackfillServiceServicer):
@@ -52,7 +54,7 @@ class BackfillService(backfills_pb2_grpc.BackfillServiceServicer):
     async def CreateBackfill(  # noqa: N802 - gRPC's name
         self, request: backfills_pb2.CreateBackfillRequest, context: Context
     ) -> backfills_pb2.CreateBackfillResponse:
-        command = _command(request)
+        command = _command(request, request_id_of(request.request_id))
         receipt = await self._commands.send(command, seconds_left(context, self._receipt_timeout_s))
         if receipt.dag_id != command.dag_id or not receipt.backfill_id:
             raise reused(command.id)
@@ -61,10 +63,10 @@ class BackfillService(backfills_pb2_grpc.BackfillServiceServicer):
         )
 
     async def DryRunBackfill(  # noqa: N802
-        self, request: backfills_pb2.CreateBackfillRequest, context: Context
+        self, request: backfills_pb2.DryRunBackfillRequest, context: Context
     ) -> backfills_pb2.DryRunBackfillResponse:
-        command = _command(request)
-        async with self._snapshots.open(0, seconds_left(context)) as rows:
+        command = _command(request, "dry run")
+        async with self._snapshots.read(request, context) as rows:
             row = await rows.fetchrow(_SPEC, command.namespace, command.dag_id)
             if row is None:
                 raise NotFound(f"DAG {command.dag_id!r} does not exist.")
@@ -88,14 +90,12 @@ class BackfillService(backfills_pb2_grpc.BackfillServiceServicer):
         self, request: backfills_pb2.ListBackfillsRequest, context: Context
     ) -> backfills_pb2.ListBackfillsResponse:
         namespace = namespace_of(request.namespace)
-        dag_id = look_up("dag_id", request.dag_id)
-        most = page_size(request.page_size)
-        scope = ("backfills", namespace, dag_id)
-        before = decode_token(scope, request.page_token, int) or 0
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
-            found = await rows.fetch(_LIST, namespace, dag_id, before, most + 1)
-        page, is_more = fill_page(found, _message, most)
-        token = encode_token(scope, found[len(page) - 1]["created_position"]) if is_more else ""
+        plan = _LIST.plan(request)
+        where = Conditions().add("namespace = {}", namespace)
+        where.add_if(look_up("dag_id", request.dag_id), "dag_id = {}")
+        where.add_if(few("states", request.states), "state = ANY({})")
+        async with self._snapshots.read(request, context) as rows:
+            page, token = await plan.fetch(rows, where, _message)
         return backfills_pb2.ListBackfillsResponse(backfills=page, next_page_token=token)
 
     async def SetBackfillPaused(  # noqa: N802
@@ -124,7 +124,10 @@ class BackfillService(backfills_pb2_grpc.BackfillServiceServicer):
         return backfills_pb2.CancelBackfillResponse(position=receipt.position)
 
 
-def _command(request: backfills_pb2.CreateBackfillRequest) -> CreateBackfill:
+def _command(
+    request: backfills_pb2.CreateBackfillRequest | backfills_pb2.DryRunBackfillRequest,
+    request_id: str,
+) -> CreateBackfill:
     from_date, to_date = datetime_from(request, "from_date"), datetime_from(request, "to_date")
     if from_date is None or to_date is None:
         raise FieldProblem("from_date", "A backfill needs from_date and to_date.")
@@ -140,7 +143,7 @@ def _command(request: backfills_pb2.CreateBackfillRequest) -> CreateBackfill:
     most = request.max_active_runs if request.HasField("max_active_runs") else MAX_ACTIVE_RUNS
     has_version = request.HasField("run_on_latest_version")
     return CreateBackfill(
-        id=request_id_of(request.request_id),
+        id=request_id,
         namespace=namespace_of(request.namespace),
         dag_id=need("dag_id", request.dag_id),
         from_date=from_date,
@@ -169,7 +172,7 @@ def _message(row: Row) -> backfills_pb2.Backfill:
         reprocess_behavior=row["reprocess_behavior"],
         run_backwards=row["run_backwards"],
         max_active_runs=row["max_active_runs"],
-        conf=struct_from(msgspec.json.decode(row["conf"]), "conf"),
+        conf=shown_struct(msgspec.json.decode(row["conf"])),
         state=row["state"],
         total=row["total"],
         number=row["number"],

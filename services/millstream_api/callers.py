@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from millstream.core.validate import check_id
 from millstream_api.errors import FieldProblem
@@ -41,6 +42,14 @@ def seconds_left(context: Context, most: float = LONGEST_CALL_S) -> float:
     if remaining is None:
         return most
     return max(min(remaining - ANSWER_S, most), 0.05)
+
+
+def position_of(request: Any) -> int:
+    """The ``min_position`` of a read. Raises :class:`FieldProblem`."""
+    position = int(request.min_position)
+    if position < 0:
+        raise FieldProblem("min_position", f"min_position is {position}; it must be 0 or more.")
+    return position
 
 
 def need(field: str, value: str) -> str:

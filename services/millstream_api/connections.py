@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from millstream.adapters.secret_box import SecretBox
@@ -16,7 +17,7 @@ from millstream_api.callers import look_up, namespace_of, need, request_id_of, s
 from millstream_api.commands import Commands
 from millstream_api.errors import FieldProblem
 from millstream_api.interceptor import Context
-from millstream_api.paging import decode_token, encode_token, fill_page, page_size
+from millstream_api.listing import Conditions, Key, Listing, search_in
 from millstream_api.snapshot import Row, Snapshots
 from millstream_api.variables import checked_description, checked_name
 
@@ -26,10 +27,16 @@ _GET = """
 SELECT namespace, conn_id, version, description, updated_at FROM connection
 WHERE namespace = $1 AND conn_id = $2
 """
-_LIST = """
-SELECT namespace, conn_id, version, description, updated_at FROM connection
-WHERE namespace = $1 AND conn_id > $2 ORDER BY conn_id LIMIT $3
-"""
+_LIST = Listing(
+    name="connections",
+    columns="namespace, conn_id, version, description, updated_at",
+    source="connection",
+    orders={
+        "conn_id": (Key("conn_id"),),
+        "updated_at": (Key("updated_at", datetime), Key("conn_id")),
+    },
+    default="conn_id",
+)
 
 
 class ConnectionService(connections_pb2_grpc.ConnectionServiceServicer):
@@ -75,7 +82,7 @@ class ConnectionService(connections_pb2_grpc.ConnectionServiceServicer):
     ) -> connections_pb2.GetConnectionResponse:
         namespace = namespace_of(request.namespace)
         conn_id = need("conn_id", request.conn_id)
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+        async with self._snapshots.read(request, context) as rows:
             row = await rows.fetchrow(_GET, namespace, conn_id)
         found = await self._secrets.find(namespace, "connection", conn_id)
         if found is None:
@@ -94,13 +101,11 @@ class ConnectionService(connections_pb2_grpc.ConnectionServiceServicer):
         self, request: connections_pb2.ListConnectionsRequest, context: Context
     ) -> connections_pb2.ListConnectionsResponse:
         namespace = namespace_of(request.namespace)
-        most = page_size(request.page_size)
-        scope = ("connections", namespace)
-        after = look_up("page_token", decode_token(scope, request.page_token, str) or "")
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
-            found = await rows.fetch(_LIST, namespace, after, most + 1)
-        page, is_more = fill_page(found, _message, most)
-        token = encode_token(scope, page[-1].conn_id) if is_more else ""
+        plan = _LIST.plan(request)
+        where = Conditions().add("namespace = {}", namespace)
+        search_in(where, look_up("search", request.search), "conn_id", "description")
+        async with self._snapshots.read(request, context) as rows:
+            page, token = await plan.fetch(rows, where, _message)
         return connections_pb2.ListConnectionsResponse(connections=page, next_page_token=token)
 
     async def DeleteConnection(  # noqa: N802

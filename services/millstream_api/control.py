@@ -102,7 +102,7 @@ class Control:
         if state is None:
             raise FieldProblem("state", "state must be RUN_STATE_SUCCESS or RUN_STATE_FAILED.")
         scope = _scope_of(request)
-        async with self._snapshots.open(0, seconds_left(context)) as rows:
+        async with self._snapshots.read(request, context) as rows:
             scope = await _with_dag(rows, scope)
         receipt = await self._commands.send(
             MarkRun(
@@ -123,7 +123,7 @@ class Control:
         """What is done to each run; and the markers that should be followed and cannot be."""
         command = _command_of(request)
         scope = _scope_of(request)
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+        async with self._snapshots.read(request, context) as rows:
             first = await find_run(rows, scope)
             runs = [first, *await _runs_around(rows, first, request)]
             plans = [await _plan_of(rows, run, command, run is first) for run in runs]

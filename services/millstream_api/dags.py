@@ -9,16 +9,27 @@ from collections.abc import AsyncIterator
 
 from millstream.core.commands import SetDagPaused, SubmitDag
 from millstream.core.errors import InvalidArgument, InvalidDag, NotFound, Unavailable
-from millstream.core.spec import DagSpec
+from millstream.core.spec import DagSpec, decode_spec
 from millstream.core.validate import check_dag, map_length_problems, needs_bundle
 from millstream.ports import BlobStore
 from millstream.rpc.specs import spec_from_proto
 from millstream.rpc.v1 import dags_pb2, dags_pb2_grpc
-from millstream_api.callers import look_up, namespace_of, need, request_id_of, seconds_left
+from millstream_api.callers import namespace_of, need, request_id_of, seconds_left
 from millstream_api.commands import Commands
+from millstream_api.dag_rows import (
+    GET_VERSION,
+    VERSIONS,
+    add_recent_runs,
+    dags_where,
+    plan_dags,
+    pretty,
+    recent_runs_of,
+    source_of,
+    version_message,
+)
 from millstream_api.errors import FieldProblem
 from millstream_api.interceptor import Context
-from millstream_api.paging import decode_token, encode_token, fill_page, page_size
+from millstream_api.listing import Conditions
 from millstream_api.rows import dag_message
 from millstream_api.snapshot import Snapshots
 
@@ -32,12 +43,6 @@ SELECT d.*, v.spec, v.bundle, v.submitted_at
 FROM dag d JOIN dag_version v ON v.namespace = d.namespace AND v.dag_id = d.dag_id
 WHERE d.namespace = $1 AND d.dag_id = $2
   AND v.version = CASE WHEN $3::integer = 0 THEN d.latest_version ELSE $3::integer END
-"""
-_LIST = """
-SELECT d.*, v.bundle
-FROM dag d JOIN dag_version v ON v.namespace = d.namespace AND v.dag_id = d.dag_id
-                             AND v.version = d.latest_version
-WHERE d.namespace = $1 AND d.dag_id > $2 ORDER BY d.dag_id LIMIT $3
 """
 
 
@@ -133,25 +138,56 @@ class DagService(dags_pb2_grpc.DagServiceServicer):
     ) -> dags_pb2.GetDagResponse:
         namespace = namespace_of(request.namespace)
         dag_id = need("dag_id", request.dag_id)
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+        async with self._snapshots.read(request, context) as rows:
             row = await rows.fetchrow(_GET, namespace, dag_id, request.version)
         if row is None:
-            version = f" has no version {request.version}" if request.version else " does not exist"
-            raise NotFound(f"DAG {dag_id!r}{version}.")
+            raise _no_version(dag_id, request.version)
         return dags_pb2.GetDagResponse(dag=dag_message(row, with_spec=True))
 
     async def ListDags(  # noqa: N802
         self, request: dags_pb2.ListDagsRequest, context: Context
     ) -> dags_pb2.ListDagsResponse:
         namespace = namespace_of(request.namespace)
-        most = page_size(request.page_size)
-        scope = ("dags", namespace)
-        after = look_up("page_token", decode_token(scope, request.page_token, str) or "")
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
-            found = await rows.fetch(_LIST, namespace, after, most + 1)
-        page, is_more = fill_page(found, lambda row: dag_message(row, with_spec=False), most)
-        token = encode_token(scope, page[-1].dag_id) if is_more else ""
+        plan = plan_dags(request)
+        where = dags_where(namespace, request)
+        recent = recent_runs_of(request)
+        async with self._snapshots.read(request, context) as rows:
+            page, token = await plan.fetch(
+                rows, where, lambda row: dag_message(row, with_spec=False)
+            )
+            await add_recent_runs(rows, namespace, page, recent)
         return dags_pb2.ListDagsResponse(dags=page, next_page_token=token)
+
+    async def GetDagVersion(  # noqa: N802
+        self, request: dags_pb2.GetDagVersionRequest, context: Context
+    ) -> dags_pb2.GetDagVersionResponse:
+        namespace = namespace_of(request.namespace)
+        dag_id = need("dag_id", request.dag_id)
+        async with self._snapshots.read(request, context) as rows:
+            row = await rows.fetchrow(GET_VERSION, namespace, dag_id, request.version)
+        if row is None:
+            raise _no_version(dag_id, request.version)
+        spec = decode_spec(row["spec"])
+        source = ""
+        if request.with_source and row["bundle"] and spec.file:
+            async with self._uploads:
+                source = await source_of(self._blobs, row["bundle"], spec.file)
+        return dags_pb2.GetDagVersionResponse(
+            dag_version=version_message(row, spec), spec_json=pretty(row["spec"]), source=source
+        )
+
+    async def ListDagVersions(  # noqa: N802
+        self, request: dags_pb2.ListDagVersionsRequest, context: Context
+    ) -> dags_pb2.ListDagVersionsResponse:
+        namespace = namespace_of(request.namespace)
+        dag_id = need("dag_id", request.dag_id)
+        plan = VERSIONS.plan(request, order_by="")
+        where = Conditions().add("namespace = {}", namespace).add("dag_id = {}", dag_id)
+        async with self._snapshots.read(request, context) as rows:
+            page, token = await plan.fetch(rows, where, version_message)
+        if not page and not request.page_token:
+            raise _no_version(dag_id, 0)
+        return dags_pb2.ListDagVersionsResponse(dag_versions=page, next_page_token=token)
 
     async def _check_bundle(self, spec: DagSpec, bundle: str) -> None:
         if not bundle:
@@ -169,6 +205,11 @@ class DagService(dags_pb2_grpc.DagServiceServicer):
             raise Unavailable(f"The blob store does not answer: {error}") from error
         if not is_there:
             raise FieldProblem("bundle", f"Bundle {bundle} does not exist; upload it first.")
+
+
+def _no_version(dag_id: str, version: int) -> NotFound:
+    what = f"has no version {version}" if version else "does not exist"
+    return NotFound(f"DAG {dag_id!r} {what}.")
 
 
 def reused(request_id: str) -> InvalidArgument:

@@ -45,6 +45,7 @@ _BY_REASON: dict[str, Code] = {
     "CANNOT_UNSEAL": Code.FAILED_PRECONDITION,
     "OVERLOADED": Code.RESOURCE_EXHAUSTED,
     "UNAVAILABLE": Code.UNAVAILABLE,
+    "BEHIND": Code.UNAVAILABLE,
     "INTERNAL": Code.INTERNAL,
 }
 _BY_TYPE: tuple[tuple[type[MillstreamError], Code], ...] = (

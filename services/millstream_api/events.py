@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from typing import Any
 
 from millstream.adapters.event_log import EventLog, Stored
 from millstream.adapters.event_search import EventFilter, EventSearch, is_caused_by
-from millstream.core.errors import NotFound, Unavailable
+from millstream.core.errors import NotFound
 from millstream.core.wire import GENESIS, canonical_bytes, exported_line
 from millstream.rpc.convert import datetime_from, event_to_proto, timestamp_from
 from millstream.rpc.v1 import events_pb2, events_pb2_grpc
-from millstream_api.callers import look_up
+from millstream_api.callers import look_up, position_of, seconds_left
 from millstream_api.errors import FieldProblem
 from millstream_api.hub import Hub, Scope
 from millstream_api.interceptor import Context
 from millstream_api.paging import fill_page, page_size
+from millstream_api.progress import end_at_least
 from millstream_api.watch import watch
 
 ORDERS = ("position", "position desc")
@@ -39,7 +41,7 @@ class EventService(events_pb2_grpc.EventServiceServicer):
         scope, first = _scope(request)
         is_descending = _is_descending(request.order_by)
         most = page_size(request.page_size)
-        end = await self._end(request.min_position)
+        end = await self._end(request, context)
         first, last = (1, min(request.from_position or end, end)) if is_descending else (first, end)
         found, upcoming = await self._search.find(
             _filter(request, scope), first, last, most, is_descending=is_descending
@@ -65,7 +67,7 @@ class EventService(events_pb2_grpc.EventServiceServicer):
     async def ExportEvents(  # noqa: N802
         self, request: events_pb2.ExportEventsRequest, context: Context
     ) -> AsyncIterator[events_pb2.ExportEventsResponse]:
-        heads = await self._heads(request)
+        heads = await self._heads(request, context)
         yield events_pb2.ExportEventsResponse(heads=heads)
         async with self._turn:
             pieces = self._search.lines(heads.first_position, heads.last_position)
@@ -84,7 +86,7 @@ class EventService(events_pb2_grpc.EventServiceServicer):
         at = datetime_from(request, "at")
         if at is not None and request.position:
             raise FieldProblem("at", "at and position exclude each other.")
-        end = await self._end(request.min_position)
+        end = await self._end(request, context)
         position = request.position or end
         if at is not None:
             position = await self._search.position_at(at)
@@ -100,18 +102,17 @@ class EventService(events_pb2_grpc.EventServiceServicer):
             recorded_at=timestamp_from(place.recorded_at),
         )
 
-    async def _end(self, min_position: int) -> int:
-        """The position of the last event. Raises :class:`Unavailable` if that is too early."""
-        end = (await self._log.head()).position
-        if end < min_position:
-            raise Unavailable(f"The log ends at position {end}, before position {min_position}.")
-        return end
+    async def _end(self, request: Any, context: Context) -> int:
+        """The position of the last event. Raises :class:`Behind` if that is too early."""
+        return await end_at_least(self._log, position_of(request), seconds_left(context))
 
-    async def _heads(self, request: events_pb2.ExportEventsRequest) -> events_pb2.ChainHeads:
+    async def _heads(
+        self, request: events_pb2.ExportEventsRequest, context: Context
+    ) -> events_pb2.ChainHeads:
         for field in ("from_position", "to_position"):
             if getattr(request, field) < 0:
                 raise FieldProblem(field, f"{field} must be 0 or more.")
-        end = await self._end(request.min_position)
+        end = await self._end(request, context)
         last = min(request.to_position or end, end)
         oldest = await self._search.oldest()
         first = request.from_position or oldest

@@ -11,12 +11,12 @@ from millstream.adapters.event_log import EventLog
 from millstream.adapters.event_search import EventSearch
 from millstream.adapters.event_search import Place as LogPlace
 from millstream.adapters.read_pool import ReadPool
-from millstream.core.errors import NotFound, Unavailable
+from millstream.core.errors import NotFound
 from millstream.core.state import RunKey
 from millstream.core.wire import GENESIS
 from millstream.rpc.convert import datetime_from, timestamp_from
 from millstream.rpc.v1 import history_pb2, history_pb2_grpc, runs_pb2
-from millstream_api.callers import look_up, namespace_of, need, seconds_left
+from millstream_api.callers import look_up, namespace_of, need, position_of, seconds_left
 from millstream_api.diff import diff_message, difference_of, read_outline
 from millstream_api.errors import FieldProblem
 from millstream_api.hub import Scope
@@ -32,6 +32,7 @@ from millstream_api.past_rows import (
     runs_created,
     runs_in_states,
 )
+from millstream_api.progress import end_at_least
 from millstream_api.rows import run_message, run_state_names
 from millstream_api.run_rows import dag_of_run, read_spec
 from millstream_api.snapshot import Snapshots
@@ -73,14 +74,14 @@ class HistoryService(history_pb2_grpc.HistoryServiceServicer):
     async def GetRunAt(  # noqa: N802 - gRPC's name
         self, request: history_pb2.GetRunAtRequest, context: Context
     ) -> history_pb2.GetRunAtResponse:
-        asked = await self._asked(request)
+        asked = await self._asked(request, context)
         run = await self._run_at(asked, request)
         return history_pb2.GetRunAtResponse(at=asked.at, run=_run_message(run.run))
 
     async def ListTaskInstancesAt(  # noqa: N802
         self, request: history_pb2.ListTaskInstancesAtRequest, context: Context
     ) -> history_pb2.ListTaskInstancesAtResponse:
-        asked = await self._asked(request)
+        asked = await self._asked(request, context)
         most = page_size(request.page_size)
         run = await self._run_at(asked, request)
         token_scope = ("tasks at", asked.namespace, run.run.dag_id, run.run.run_id)
@@ -98,7 +99,7 @@ class HistoryService(history_pb2_grpc.HistoryServiceServicer):
     async def ListRunsAt(  # noqa: N802
         self, request: history_pb2.ListRunsAtRequest, context: Context
     ) -> history_pb2.ListRunsAtResponse:
-        asked = await self._asked(request)
+        asked = await self._asked(request, context)
         dag_id = look_up("dag_id", request.dag_id)
         states = run_state_names(request.states)
         most = page_size(request.page_size)
@@ -128,7 +129,7 @@ class HistoryService(history_pb2_grpc.HistoryServiceServicer):
     async def ListDagsAt(  # noqa: N802
         self, request: history_pb2.ListDagsAtRequest, context: Context
     ) -> history_pb2.ListDagsAtResponse:
-        asked = await self._asked(request)
+        asked = await self._asked(request, context)
         most = page_size(request.page_size)
         token_scope = ("dags at", asked.namespace)
         after = decode_token(token_scope, request.page_token, str) or ""
@@ -143,7 +144,7 @@ class HistoryService(history_pb2_grpc.HistoryServiceServicer):
     async def GetStateAt(  # noqa: N802
         self, request: history_pb2.GetStateAtRequest, context: Context
     ) -> history_pb2.GetStateAtResponse:
-        asked = await self._asked(request)
+        asked = await self._asked(request, context)
         place = (self._shard, asked.namespace, asked.position)
         async with self._pool.use() as connection:
             dags, paused = await dag_counts(connection, *place)
@@ -169,7 +170,7 @@ class HistoryService(history_pb2_grpc.HistoryServiceServicer):
     async def DiffRuns(  # noqa: N802
         self, request: history_pb2.DiffRunsRequest, context: Context
     ) -> history_pb2.DiffRunsResponse:
-        asked = await self._asked(request)
+        asked = await self._asked(request, context)
         runs, outlines, specs = [], [], []
         for prefix in ("", "other_"):
             dag_id = getattr(request, f"{prefix}dag_id") or request.dag_id
@@ -190,14 +191,10 @@ class HistoryService(history_pb2_grpc.HistoryServiceServicer):
         answer.other.CopyFrom(runs[1])
         return answer
 
-    async def _asked(self, request: Any) -> _Asked:
+    async def _asked(self, request: Any, context: Context) -> _Asked:
         """Raises :class:`FieldProblem`, and :class:`NotFound` for what is not in the log (yet)."""
         namespace = namespace_of(request.namespace)
-        end = (await self._log.head()).position
-        if end < request.min_position:
-            raise Unavailable(
-                f"The log ends at position {end}, before position {request.min_position}."
-            )
+        end = await end_at_least(self._log, position_of(request), seconds_left(context))
         moment: history_pb2.Moment = getattr(request, "at", history_pb2.Moment())
         position = moment.position or end
         if position < 0:

@@ -145,6 +145,11 @@ class Hub:
         self._started = asyncio.Event()
         self.stopping = asyncio.Event()
 
+    @property
+    def position(self) -> int:
+        """Up to which the events were handed out."""
+        return self._fanout.position
+
     async def run(self) -> None:
         """Until cancelled. Nobody watches before the end of the log is known once, and what the
         stream holds beyond it is shown to nobody."""

@@ -10,14 +10,14 @@ from millstream.core.commands import AnswerTask
 from millstream.core.deferral import Answer, AssignedUser, InputRequest
 from millstream.core.errors import NotFound
 from millstream.core.event_parts import Where
-from millstream.rpc.convert import dict_from, struct_from, timestamp_from
+from millstream.rpc.convert import dict_from, shown_struct, timestamp_from
 from millstream.rpc.v1 import human_input_pb2, human_input_pb2_grpc
 from millstream.sdk.schema import Violation, check
 from millstream_api.callers import look_up, namespace_of, need, request_id_of, seconds_left
 from millstream_api.commands import Commands
 from millstream_api.errors import FieldProblem
 from millstream_api.interceptor import Context
-from millstream_api.paging import decode_token, encode_token, fill_page, page_size
+from millstream_api.listing import Conditions, Key, Listing
 from millstream_api.snapshot import Row, Snapshots
 
 LONGEST_USER = 250
@@ -27,12 +27,13 @@ _STATES = {
     for name, number in human_input_pb2.InputState.items()
 }
 _NAMES = {number: name for name, number in _STATES.items()}
-_LIST = """
-SELECT *, request::text AS request, answer::text AS answer FROM human_input
-WHERE namespace = $1 AND ($2 = '' OR dag_id = $2) AND ($3 = '' OR run_id = $3)
-AND ($4 = '' OR state = $4) AND ($5 = 0 OR asked_position < $5)
-ORDER BY asked_position DESC LIMIT $6
-"""
+_LIST = Listing(
+    name="input_requests",
+    columns="*",
+    source="human_input",
+    orders={"asked_at": (Key("asked_position", int),)},
+    default="asked_at desc",
+)
 _LATEST = """
 SELECT *, request::text AS request, answer::text AS answer FROM human_input
 WHERE namespace = $1 AND dag_id = $2 AND run_id = $3 AND task_id = $4 AND map_index = $5
@@ -50,22 +51,23 @@ class HumanInputService(human_input_pb2_grpc.HumanInputServiceServicer):
         self, request: human_input_pb2.ListInputRequestsRequest, context: Context
     ) -> human_input_pb2.ListInputRequestsResponse:
         namespace = namespace_of(request.namespace)
-        dag_id, run_id = look_up("dag_id", request.dag_id), look_up("run_id", request.run_id)
         state = "" if not request.state else _NAMES.get(request.state, "unknown")
-        most = page_size(request.page_size)
-        scope = ("inputs", namespace, dag_id, run_id, state)
-        before = decode_token(scope, request.page_token, int) or 0
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
-            found = await rows.fetch(_LIST, namespace, dag_id, run_id, state, before, most + 1)
-        places = [row["asked_position"] for row in found]
-        page, is_more = fill_page(found, _message, most)
-        token = encode_token(scope, places[len(page) - 1]) if is_more else ""
+        plan = _LIST.plan(request)
+        where = Conditions().add("namespace = {}", namespace)
+        where.add_if(look_up("dag_id", request.dag_id), "dag_id = {}")
+        where.add_if(look_up("run_id", request.run_id), "run_id = {}")
+        if state == "waiting":  # as the index has it
+            where.add("state = 'waiting'")
+        else:
+            where.add_if(state, "state = {}")
+        async with self._snapshots.read(request, context) as rows:
+            page, token = await plan.fetch(rows, where, _message)
         return human_input_pb2.ListInputRequestsResponse(requests=page, next_page_token=token)
 
     async def GetInputRequest(  # noqa: N802
         self, request: human_input_pb2.GetInputRequestRequest, context: Context
     ) -> human_input_pb2.GetInputRequestResponse:
-        row = await self._latest(request, request.min_position, seconds_left(context))
+        row = await self._latest(request, context)
         return human_input_pb2.GetInputRequestResponse(request=_message(row))
 
     async def AnswerInputRequest(  # noqa: N802
@@ -76,7 +78,7 @@ class HumanInputService(human_input_pb2_grpc.HumanInputServiceServicer):
         if request.params.ByteSize() > PARAMS_BYTES:
             raise FieldProblem("params", f"params may have at most {PARAMS_BYTES} bytes.")
         params = dict_from(request.params, "params")
-        row = await self._latest(request, 0, seconds_left(context))
+        row = await self._latest(request, context)
         _check_params(msgspec.json.decode(row["request"], type=InputRequest), params)
         command = AnswerTask(
             id=request_id_of(request.request_id),
@@ -95,14 +97,14 @@ class HumanInputService(human_input_pb2_grpc.HumanInputServiceServicer):
         receipt = await self._commands.send(command, seconds_left(context, self._receipt_timeout_s))
         return human_input_pb2.AnswerInputRequestResponse(position=receipt.position)
 
-    async def _latest(self, request: Any, min_position: int, timeout_s: float) -> Row:
+    async def _latest(self, request: Any, context: Context) -> Row:
         key = (
             namespace_of(request.namespace),
             need("dag_id", request.dag_id),
             need("run_id", request.run_id),
             need("task_id", request.task_id),
         )
-        async with self._snapshots.open(min_position, timeout_s) as rows:
+        async with self._snapshots.read(request, context) as rows:
             found = await rows.fetch(_LATEST, *key, list(request.map_index))
         if not found:
             raise NotFound(f"Task {key[3]!r} of run {key[2]!r} of DAG {key[1]!r} asked nobody.")
@@ -138,7 +140,7 @@ def _message(row: Row) -> human_input_pb2.InputRequest:
         options=asked.options,
         defaults=asked.defaults or (),
         multiple=asked.multiple,
-        params=struct_from(asked.params, "params"),
+        params=shown_struct(asked.params),
         assigned_users=[_user(user) for user in asked.assigned_users],
         asked_at=timestamp_from(row["asked_at"]),
         timeout_at=timestamp_from(row["timeout_at"]),
@@ -149,7 +151,7 @@ def _message(row: Row) -> human_input_pb2.InputRequest:
         message.answer.CopyFrom(
             human_input_pb2.InputAnswer(
                 options=said.chosen_options,
-                params=struct_from(said.params_input, "params"),
+                params=shown_struct(said.params_input),
                 user=None if said.responded_by_user is None else _user(said.responded_by_user),
             )
         )

@@ -19,7 +19,7 @@ from millstream.rpc.convert import timestamp_from
 from millstream.rpc.v1 import logs_pb2, logs_pb2_grpc
 from millstream_api.admission import Overloaded
 from millstream_api.attempt_log import AttemptLog, Sources
-from millstream_api.callers import look_up, namespace_of, need, seconds_left
+from millstream_api.callers import look_up, namespace_of, need
 from millstream_api.errors import FieldProblem
 from millstream_api.hub import Hub, Scope
 from millstream_api.interceptor import Context
@@ -98,7 +98,7 @@ class LogService(logs_pb2_grpc.LogServiceServicer):
         for field, number in (("attempt", request.attempt), ("from_line", request.from_line)):
             if number < 0:
                 raise FieldProblem(field, f"{field} is {number}; it must be 0 or more.")
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+        async with self._snapshots.read(request, context) as rows:
             where = await find_task(rows, scope, task_id, path)
             where = msgspec.structs.replace(where, attempt=request.attempt)
             state = await attempt_state(rows, where, is_latest=request.follow)

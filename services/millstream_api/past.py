@@ -15,14 +15,14 @@ from millstream.adapters.event_log import Stored
 from millstream.adapters.event_search import EventFilter, EventSearch
 from millstream.core.errors import NotFound
 from millstream.core.events import Event
-from millstream.core.spec import DagSpec
+from millstream.core.spec import DagSpec, TaskSpec
 from millstream.core.state import RunKey
 from millstream.core.wire import to_event
 from millstream.projection.projection import KeptRun, Projection
 from millstream.projection.rows import RunRow, TaskRow
 from millstream.rpc.v1 import runs_pb2
 from millstream_api.paging import fill_page
-from millstream_api.rows import task_message
+from millstream_api.rows import task_message, untouched
 
 log = structlog.get_logger(__name__)
 
@@ -60,13 +60,15 @@ class RunAt:
         left = items[first : first + most + 1]
         page, is_more = fill_page(
             left,
-            lambda item: task_message(
-                spec.tasks[item[0][0]],
-                None if item[1] is None else msgspec.structs.asdict(item[1]),
-            ),
+            lambda item: self._message(spec.tasks[item[0][0]], item[1]),
             most,
         )
         return page, (left[len(page) - 1][0] if is_more else None)
+
+    def _message(self, task: TaskSpec, row: TaskRow | None) -> runs_pb2.TaskInstance:
+        if row is None:
+            return task_message(task, untouched(msgspec.structs.asdict(self.run), task))
+        return task_message(task, msgspec.structs.asdict(row))
 
 
 class PastRuns:

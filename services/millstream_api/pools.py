@@ -9,11 +9,11 @@ from millstream.rpc.v1 import pools_pb2, pools_pb2_grpc
 from millstream_api.callers import look_up, namespace_of, need, request_id_of, seconds_left
 from millstream_api.commands import Commands
 from millstream_api.interceptor import Context
-from millstream_api.paging import decode_token, encode_token, fill_page, page_size
+from millstream_api.listing import Conditions, Key, Listing, search_in
 from millstream_api.snapshot import Row, Snapshots
 
 # Only tasks of runs that go on hold slots. The default pool is there without a row of its own.
-_POOLS = f"""
+_TAKEN = f"""
 WITH taken AS (
     SELECT t.pool AS name,
            sum(t.pool_slots) FILTER (WHERE t.state = 'running') AS running,
@@ -29,14 +29,18 @@ WITH taken AS (
     UNION ALL
     SELECT '{DEFAULT_POOL}', {DEFAULT_SLOTS}, false, ''
     WHERE NOT EXISTS (SELECT 1 FROM pool WHERE namespace = $1 AND name = '{DEFAULT_POOL}')
+)"""  # noqa: S608 - our own constants
+_LIST = Listing(
+    name="pools",
+    prelude=_TAKEN,
+    columns="""p.name, p.slots, p.include_deferred, p.description,
+coalesce(t.running, 0)::bigint AS running, coalesce(t.queued, 0)::bigint AS queued,
+coalesce(t.deferred, 0)::bigint AS deferred, coalesce(t.scheduled, 0)::bigint AS scheduled""",
+    source="pools p LEFT JOIN taken t USING (name)",
+    orders={"name": (Key("p.name"),)},
+    default="name",
 )
-SELECT p.name, p.slots, p.include_deferred, p.description,
-       coalesce(t.running, 0)::bigint AS running, coalesce(t.queued, 0)::bigint AS queued,
-       coalesce(t.deferred, 0)::bigint AS deferred, coalesce(t.scheduled, 0)::bigint AS scheduled
-FROM pools p LEFT JOIN taken t USING (name)
-"""  # noqa: S608 - our own constants
-_LIST = f"{_POOLS} WHERE p.name > $2 ORDER BY p.name LIMIT $3"
-_GET = f"{_POOLS} WHERE p.name = $2"
+_GET = f"{_TAKEN} SELECT {_LIST.columns} FROM {_LIST.source} WHERE p.name = $2"  # noqa: S608 - ours
 
 
 class PoolService(pools_pb2_grpc.PoolServiceServicer):
@@ -64,7 +68,7 @@ class PoolService(pools_pb2_grpc.PoolServiceServicer):
     ) -> pools_pb2.GetPoolResponse:
         namespace = namespace_of(request.namespace)
         name = need("name", request.name)
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+        async with self._snapshots.read(request, context) as rows:
             row = await rows.fetchrow(_GET, namespace, name)
         if row is None:
             raise NotFound(f"Pool {name!r} does not exist.")
@@ -74,13 +78,11 @@ class PoolService(pools_pb2_grpc.PoolServiceServicer):
         self, request: pools_pb2.ListPoolsRequest, context: Context
     ) -> pools_pb2.ListPoolsResponse:
         namespace = namespace_of(request.namespace)
-        most = page_size(request.page_size)
-        scope = ("pools", namespace)
-        after = look_up("page_token", decode_token(scope, request.page_token, str) or "")
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
-            found = await rows.fetch(_LIST, namespace, after, most + 1)
-        page, is_more = fill_page(found, lambda row: _pool(namespace, row), most)
-        token = encode_token(scope, page[-1].name) if is_more else ""
+        plan = _LIST.plan(request)
+        where = Conditions(namespace)
+        search_in(where, look_up("search", request.search), "p.name", "p.description")
+        async with self._snapshots.read(request, context) as rows:
+            page, token = await plan.fetch(rows, where, lambda row: _pool(namespace, row))
         return pools_pb2.ListPoolsResponse(pools=page, next_page_token=token)
 
     async def DeletePool(  # noqa: N802

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import msgspec
 
 from millstream.adapters.bus_client import Delivery
+from millstream.adapters.event_log import EventLog
 from millstream.core.errors import Unavailable
 
 LONGEST_WAIT_S = 10.0
@@ -52,8 +54,25 @@ class Progress:
             return
 
 
-def behind(position: int, reached: int) -> Unavailable:
-    return Unavailable(
-        f"The read tables are at position {reached} and do not hold position {position} yet; "
-        f"try again."
-    )
+class Behind(Unavailable):
+    """What would be read is older than the caller asked for; ``min_position`` is what he asked."""
+
+    reason = "BEHIND"
+
+
+def behind(position: int, reached: int, what: str = "The read tables are") -> Behind:
+    return Behind(f"{what} at position {reached} and not at {position} yet; try again.")
+
+
+async def end_at_least(event_log: EventLog, position: int, timeout_s: float) -> int:
+    """The position of the last event, when that is ``position`` or later. Raises
+    :class:`Behind`."""
+    deadline = time.monotonic() + min(timeout_s, LONGEST_WAIT_S)
+    while True:
+        reached = (await event_log.head()).position
+        if reached >= position:
+            return reached
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise behind(position, reached, "The log ends")
+        await asyncio.sleep(min(LOOK_AGAIN_S, left))

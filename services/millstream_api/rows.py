@@ -7,21 +7,27 @@ from typing import Any
 import msgspec
 
 from millstream.core.spec import TaskSpec, decode_spec
-from millstream.rpc.convert import struct_from, timestamp_from
+from millstream.rpc.convert import shown_struct, timestamp_from
 from millstream.rpc.specs import spec_to_proto
 from millstream.rpc.v1 import dags_pb2, runs_pb2
 from millstream_api.snapshot import Row
 
-_RUN_STATES = {name.removeprefix("RUN_STATE_").lower(): n for name, n in runs_pb2.RunState.items()}
+RUN_STATES = {name.removeprefix("RUN_STATE_").lower(): n for name, n in runs_pb2.RunState.items()}
 _TASK_STATES = {
     name.removeprefix("TASK_STATE_").lower(): n for name, n in runs_pb2.TaskState.items()
 }
-_RUN_NAMES = {number: name for name, number in _RUN_STATES.items()}
+_RUN_NAMES = {number: name for name, number in RUN_STATES.items()}
+_TASK_NAMES = {number: name for name, number in _TASK_STATES.items()}
 
 
 def run_state_names(states: Any) -> list[str]:
     """The names in the tables of the wanted states; a state that does not exist matches nothing."""
     return [_RUN_NAMES.get(state, "") for state in states]
+
+
+def task_state_names(states: Any) -> list[str]:
+    """The same for tasks."""
+    return [_TASK_NAMES.get(state, "") for state in states]
 
 
 def dag_message(row: Row, *, with_spec: bool) -> dags_pb2.Dag:
@@ -35,6 +41,12 @@ def dag_message(row: Row, *, with_spec: bool) -> dags_pb2.Dag:
         is_paused=row["is_paused"],
         pause_reason=row["pause_reason"],
         next_run=_next_run(row),
+        display_name=row["display_name"],
+        description=row["description"],
+        tags=msgspec.json.decode(row["tags"]),
+        owners=msgspec.json.decode(row["owners"]),
+        schedule=row["schedule"],
+        file=row["file"],
     )
 
 
@@ -55,9 +67,9 @@ def run_message(row: Row) -> runs_pb2.Run:
         dag_id=row["dag_id"],
         run_id=row["run_id"],
         dag_version=row["version"],
-        state=_RUN_STATES.get(row["state"], 0),  # type: ignore[arg-type]
+        state=RUN_STATES.get(row["state"], 0),  # type: ignore[arg-type]
         run_type=row["run_type"],
-        conf=struct_from(msgspec.json.decode(row["conf"]), "conf"),
+        conf=shown_struct(msgspec.json.decode(row["conf"])),
         logical_date=timestamp_from(row["logical_date"]),
         created_at=timestamp_from(row["created_at"]),
         started_at=timestamp_from(row["started_at"]),
@@ -73,22 +85,33 @@ def run_message(row: Row) -> runs_pb2.Run:
     )
 
 
-def task_message(task: TaskSpec, row: Row | None) -> runs_pb2.TaskInstance:
-    """The instance of a task; without a row nothing has happened to it yet."""
-    if row is None:
+def task_message(task: TaskSpec | None, row: Row) -> runs_pb2.TaskInstance:
+    """The instance of a task. Where the row has no state nothing has happened to it yet. ``task``
+    is None where its DAG version does not have it any more."""
+    if row["state"] is None:
         return runs_pb2.TaskInstance(
-            task_id=task.task_id,
+            namespace=row["namespace"],
+            dag_id=row["dag_id"],
+            run_id=row["run_id"],
+            task_id=row["task_id"],
             state=runs_pb2.TASK_STATE_NONE,
-            operator=task.operator,
-            queue=task.queue,
+            operator=task.operator if task else "",
+            queue=task.queue if task else "",
+            pool=task.pool if task else "",
+            pool_slots=task.pool_slots if task else 0,
         )
     return runs_pb2.TaskInstance(
-        task_id=task.task_id,
+        namespace=row["namespace"],
+        dag_id=row["dag_id"],
+        run_id=row["run_id"],
+        task_id=row["task_id"],
         map_index=row["map_index"],
         state=_TASK_STATES.get(row["state"], 0),  # type: ignore[arg-type]
         attempt=row["attempt"],
-        operator=task.operator,
-        queue=row["queue"] or task.queue,
+        operator=task.operator if task else "",
+        queue=row["queue"] or (task.queue if task else ""),
+        pool=row["pool"] or (task.pool if task else ""),
+        pool_slots=row["pool_slots"] or (task.pool_slots if task else 0),
         worker=row["worker"],
         queued_at=timestamp_from(row["queued_at"]),
         started_at=timestamp_from(row["started_at"]),
@@ -97,6 +120,26 @@ def task_message(task: TaskSpec, row: Row | None) -> runs_pb2.TaskInstance:
         reason=row["reason"],
         traceback=row["traceback"],
         map_name=row["map_name"],
+    )
+
+
+def untouched(run: Row, task: TaskSpec) -> Row:
+    """The row of an instance to which nothing has happened."""
+    names = {name: run[name] for name in ("namespace", "dag_id", "run_id")}
+    return {**names, "task_id": task.task_id, "state": None}
+
+
+def attempt_message(row: Row) -> runs_pb2.TaskAttempt:
+    return runs_pb2.TaskAttempt(
+        attempt=row["attempt"],
+        state=row["state"],
+        queue=row["queue"],
+        worker=row["worker"],
+        queued_at=timestamp_from(row["queued_at"]),
+        started_at=timestamp_from(row["started_at"]),
+        ended_at=timestamp_from(row["ended_at"]),
+        reason=row["reason"],
+        traceback=row["traceback"],
     )
 
 

@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from millstream.core.errors import MillstreamError, NotFound, Refused
-from millstream.core.spec import DagSpec, TaskSpec, decode_spec
+from millstream.core.spec import DagSpec, decode_spec
 from millstream.rpc.v1 import runs_pb2
+from millstream_api.callers import look_up, namespace_of
+from millstream_api.errors import FieldProblem
 from millstream_api.hub import Scope
-from millstream_api.paging import fill_page
-from millstream_api.rows import task_message
+from millstream_api.listing import Conditions, Key, Listing, Plan, bounds, few
+from millstream_api.rows import run_state_names
 from millstream_api.snapshot import Row, Rows
 
 MOST_NAMED = 5
-Place = tuple[int, tuple[int, ...]]
 
-_TASKS = """
-SELECT task_id, map_index, state, attempt, queue, worker, queued_at, started_at, ended_at, retry_at,
-       reason, traceback, map_name
-FROM task_instance
-WHERE namespace = $1 AND dag_id = $2 AND run_id = $3 AND task_id = ANY($4)
-"""
-_XCOMS = """
-SELECT task_id, map_index, key, value, blob, size, codec FROM xcom
-WHERE namespace = $1 AND dag_id = $2 AND run_id = $3
-"""
+_DATE = "coalesce(logical_date, run_after)"
+RUNS = Listing(
+    name="runs",
+    columns="*",
+    source="dag_run",
+    orders={
+        "created_at": (Key("created_at", datetime), Key("created_position", int)),
+        "logical_date": (Key(_DATE, datetime), Key("created_position", int)),
+    },
+    default="created_at desc",
+)
+ATTEMPTS = Listing(
+    name="attempts",
+    columns="*",
+    source="task_attempt",
+    orders={"attempt": (Key("attempt", int),)},
+    default="attempt",
+)
+_XCOM = "task_id, map_index, key, value, blob, size, codec"
+XCOMS = Listing(
+    name="xcoms",
+    columns=_XCOM,
+    source="xcom",
+    orders={"task_id": (Key("task_id"), Key("map_index", tuple[int, ...]), Key("key"))},
+    default="task_id",
+)
 
 
 async def find_run(rows: Rows, scope: Scope) -> Row:
@@ -95,25 +112,49 @@ def _check_one(scope: Scope, dag_ids: list[str]) -> None:
         )
 
 
-async def list_runs(
-    rows: Rows, namespace: str, dag_id: str, states: list[str], before: int | None, most: int
-) -> Sequence[Row]:
-    """The newest first."""
-    conditions = ["namespace = $1"]
-    arguments: list[object] = [namespace, most]
-    for condition, value in (
-        ("dag_id = ${}", dag_id or None),
-        ("state = ANY(${})", states or None),
-        ("created_position < ${}", before),
-    ):
-        if value is not None:
-            arguments.append(value)
-            conditions.append(condition.format(len(arguments)))
-    query = (
-        f"SELECT * FROM dag_run WHERE {' AND '.join(conditions)} "  # noqa: S608 - our own text
-        f"ORDER BY created_position DESC LIMIT $2"
-    )
-    return await rows.fetch(query, *arguments)
+def plan_runs(request: runs_pb2.ListRunsRequest) -> tuple[Plan, Conditions]:
+    """Raises :class:`FieldProblem`."""
+    dag_id = look_up("dag_id", request.dag_id)
+    where = Conditions().add("namespace = {}", namespace_of(request.namespace))
+    where.add_if(dag_id, "dag_id = {}")
+    if not dag_id:
+        _check_without_dag(request)
+    states = run_state_names(request.states)
+    if len(states) == 1:
+        where.add("state = {}", states[0])
+    elif states:
+        where.add("state = ANY({})", states)
+    where.add_if(few("run_types", request.run_types), "run_type = ANY({})")
+    where.add_if(look_up("run_id_prefix", request.run_id_prefix), "starts_with(run_id, {})")
+    where.add_if(request.dag_version, "version = {}")
+    where.add_if(look_up("backfill_id", request.backfill_id), "backfill_id = {}")
+    bounds(where, request, "created", "created_at")
+    bounds(where, request, "logical", _DATE)
+    return RUNS.plan(request), where
+
+
+def _check_without_dag(request: runs_pb2.ListRunsRequest) -> None:
+    """Without the DAG there is no index for these, and all runs would be looked at. Raises
+    :class:`FieldProblem`."""
+    asked = {
+        "order_by": request.order_by.strip().startswith("logical_date"),
+        "run_id_prefix": request.run_id_prefix,
+        "logical_from": request.HasField("logical_from"),
+        "logical_until": request.HasField("logical_until"),
+        "dag_version": request.dag_version,
+        "backfill_id": request.backfill_id,
+    }
+    for field, is_asked in asked.items():
+        if is_asked:
+            raise FieldProblem(field, f"{field} needs a dag_id beside it here.")
+
+
+def of_run(run: Row) -> Conditions:
+    """What belongs to a run."""
+    where = Conditions()
+    for column in ("namespace", "dag_id", "run_id"):
+        where.add(f"{column} = {{}}", run[column])
+    return where
 
 
 async def read_spec(rows: Rows, run: Row) -> DagSpec:
@@ -131,50 +172,11 @@ async def read_spec(rows: Rows, run: Row) -> DagSpec:
     return decode_spec(row["spec"])
 
 
-async def page_of_tasks(
-    rows: Rows, run: Row, spec: DagSpec, after: Place | None, most: int
-) -> tuple[list[runs_pb2.TaskInstance], Place | None]:
-    """A page in the order of the spec, and where the next one begins. ``after`` is the index of the
-    last task and the map index of its last instance."""
-    first = after[0] if after else 0
-    tasks = list(enumerate(spec.tasks))[first : first + most + 2]
-    found = await rows.fetch(
-        _TASKS,
-        run["namespace"],
-        run["dag_id"],
-        run["run_id"],
-        [task.task_id for _, task in tasks],
-    )
-    by_task: dict[str, list[Row]] = {}
-    for row in found:
-        by_task.setdefault(row["task_id"], []).append(row)
-    items: list[tuple[Place, TaskSpec, Row | None]] = []
-    for index, task in tasks:
-        instances = sorted(by_task.get(task.task_id, ()), key=lambda row: tuple(row["map_index"]))
-        items += [((index, tuple(row["map_index"])), task, row) for row in instances]
-        if not instances:
-            items.append(((index, ()), task, None))
-    left = [item for item in items if after is None or item[0] > after]
-    page, is_more = fill_page(left, lambda item: task_message(item[1], item[2]), most)
-    return page, (left[len(page) - 1][0] if is_more else None)
-
-
 async def read_xcom(
     rows: Rows, run: Row, task_id: str, map_index: list[int], key: str
 ) -> Row | None:
     return await rows.fetchrow(
-        f"{_XCOMS} AND task_id = $4 AND map_index = $5 AND key = $6",
+        f"SELECT {_XCOM} FROM xcom WHERE namespace = $1 AND dag_id = $2 AND run_id = $3 "  # noqa: S608
+        f"AND task_id = $4 AND map_index = $5 AND key = $6",
         *(run["namespace"], run["dag_id"], run["run_id"], task_id, map_index, key),
-    )
-
-
-async def list_xcoms(
-    rows: Rows, run: Row, after: tuple[str, list[int], str] | None, most: int
-) -> Sequence[Row]:
-    """By task, map index and key."""
-    place = after or ("", [], "")
-    return await rows.fetch(
-        f"{_XCOMS} AND (task_id, map_index, key) > ($4, $5::integer[], $6) "
-        f"ORDER BY task_id, map_index, key LIMIT $7",
-        *(run["namespace"], run["dag_id"], run["run_id"], *place, most),
     )

@@ -17,27 +17,35 @@ from millstream.core.validate import check_run_id
 from millstream.ports import BlobStore
 from millstream.rpc.convert import datetime_from, dict_from
 from millstream.rpc.v1 import runs_pb2, runs_pb2_grpc
-from millstream_api.callers import look_up, namespace_of, need, request_id_of, seconds_left
+from millstream_api.callers import (
+    look_up,
+    namespace_of,
+    need,
+    position_of,
+    request_id_of,
+    seconds_left,
+)
 from millstream_api.commands import Commands
 from millstream_api.control import Control
 from millstream_api.dags import reused
 from millstream_api.errors import FieldProblem
 from millstream_api.hub import Hub, Scope
 from millstream_api.interceptor import Context
-from millstream_api.paging import decode_token, encode_token, fill_page, page_size
 from millstream_api.params import check_conf
-from millstream_api.rows import run_message, run_state_names, xcom_message
+from millstream_api.rows import attempt_message, run_message, xcom_message
 from millstream_api.run_rows import (
+    ATTEMPTS,
+    XCOMS,
     dag_of_run,
     end_of_run,
     find_run,
-    list_runs,
-    list_xcoms,
-    page_of_tasks,
+    of_run,
+    plan_runs,
     read_spec,
     read_xcom,
 )
 from millstream_api.snapshot import Snapshots
+from millstream_api.task_rows import Wanted, get_task, list_tasks
 from millstream_api.watch import watch
 
 LONGEST_NOTE = 10_000
@@ -73,7 +81,7 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
         self, request: runs_pb2.TriggerRunRequest, context: Context
     ) -> runs_pb2.TriggerRunResponse:
         command = _trigger_command(request)
-        await _check_conf(self._snapshots, command, context)
+        await _check_conf(self._snapshots, command, position_of(request), context)
         receipt = await self._commands.send(command, seconds_left(context, self._receipt_timeout_s))
         if receipt.dag_id != command.dag_id or not receipt.run_id:
             raise reused(command.id)
@@ -87,37 +95,45 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
     async def GetRun(  # noqa: N802
         self, request: runs_pb2.GetRunRequest, context: Context
     ) -> runs_pb2.GetRunResponse:
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+        async with self._snapshots.read(request, context) as rows:
             row = await find_run(rows, _run_scope(request))
         return runs_pb2.GetRunResponse(run=run_message(row))
 
     async def ListRuns(  # noqa: N802
         self, request: runs_pb2.ListRunsRequest, context: Context
     ) -> runs_pb2.ListRunsResponse:
-        namespace = namespace_of(request.namespace)
-        dag_id = look_up("dag_id", request.dag_id)
-        states = run_state_names(request.states)
-        most = page_size(request.page_size)
-        token_scope = ("runs", namespace, dag_id, *sorted(states))
-        before = decode_token(token_scope, request.page_token, int)
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
-            found = await list_runs(rows, namespace, dag_id, states, before, most + 1)
-        page, is_more = fill_page(found, run_message, most)
-        token = encode_token(token_scope, page[-1].created_position) if is_more else ""
+        plan, where = plan_runs(request)
+        async with self._snapshots.read(request, context) as rows:
+            page, token = await plan.fetch(rows, where, run_message)
         return runs_pb2.ListRunsResponse(runs=page, next_page_token=token)
+
+    async def GetTaskInstance(  # noqa: N802
+        self, request: runs_pb2.GetTaskInstanceRequest, context: Context
+    ) -> runs_pb2.GetTaskInstanceResponse:
+        scope, task_id, path = _instance_of(request)
+        async with self._snapshots.read(request, context) as rows:
+            run = await find_run(rows, scope)
+            found = await get_task(rows, run, task_id, path)
+        return runs_pb2.GetTaskInstanceResponse(task_instance=found)
+
+    async def ListAttempts(  # noqa: N802
+        self, request: runs_pb2.ListAttemptsRequest, context: Context
+    ) -> runs_pb2.ListAttemptsResponse:
+        scope, task_id, path = _instance_of(request)
+        plan = ATTEMPTS.plan(request, order_by="")
+        async with self._snapshots.read(request, context) as rows:
+            run = await find_run(rows, scope)
+            await get_task(rows, run, task_id, path)
+            where = of_run(run).add("task_id = {}", task_id).add("map_index = {}::integer[]", path)
+            page, token = await plan.fetch(rows, where, attempt_message)
+        return runs_pb2.ListAttemptsResponse(attempts=page, next_page_token=token)
 
     async def ListTaskInstances(  # noqa: N802
         self, request: runs_pb2.ListTaskInstancesRequest, context: Context
     ) -> runs_pb2.ListTaskInstancesResponse:
-        scope = _run_scope(request)
-        most = page_size(request.page_size)
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
-            run = await find_run(rows, scope)
-            token_scope = ("tasks", run["namespace"], run["dag_id"], run["run_id"])
-            after = decode_token(token_scope, request.page_token, tuple[int, tuple[int, ...]])
-            spec = await read_spec(rows, run)
-            page, place = await page_of_tasks(rows, run, spec, after, most)
-        token = encode_token(token_scope, place) if place is not None else ""
+        wanted = Wanted.of(request)
+        async with self._snapshots.read(request, context) as rows:
+            page, token = await list_tasks(rows, wanted)
         return runs_pb2.ListTaskInstancesResponse(task_instances=page, next_page_token=token)
 
     async def WatchRun(  # noqa: N802
@@ -148,7 +164,7 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
         scope = _run_scope(request)
         task_id = need("task_id", request.task_id)
         key = look_up("key", request.key or RETURN_VALUE)
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+        async with self._snapshots.read(request, context) as rows:
             run = await find_run(rows, scope)
             row = await read_xcom(rows, run, task_id, list(request.map_index), key)
             spec = None if row is not None else await read_spec(rows, run)
@@ -168,17 +184,12 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
         self, request: runs_pb2.ListXComsRequest, context: Context
     ) -> runs_pb2.ListXComsResponse:
         scope = _run_scope(request)
-        most = page_size(request.page_size)
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+        plan = XCOMS.plan(request, order_by="")
+        task_id, key = look_up("task_id", request.task_id), look_up("key", request.key)
+        async with self._snapshots.read(request, context) as rows:
             run = await find_run(rows, scope)
-            token_scope = ("xcoms", run["namespace"], run["dag_id"], run["run_id"])
-            after = decode_token(token_scope, request.page_token, tuple[str, list[int], str])
-            found = await list_xcoms(rows, run, after, most + 1)
-        page, is_more = fill_page(found, xcom_message, most)
-        token = ""
-        if is_more:
-            place = (page[-1].task_id, list(page[-1].map_index), page[-1].key)
-            token = encode_token(token_scope, place)
+            where = of_run(run).add_if(task_id, "task_id = {}").add_if(key, "key = {}")
+            page, token = await plan.fetch(rows, where, xcom_message)
         return runs_pb2.ListXComsResponse(xcoms=page, next_page_token=token)
 
     async def ClearTasks(  # noqa: N802
@@ -199,7 +210,8 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
 
 _RunRequest = (
     runs_pb2.GetRunRequest
-    | runs_pb2.ListTaskInstancesRequest
+    | runs_pb2.GetTaskInstanceRequest
+    | runs_pb2.ListAttemptsRequest
     | runs_pb2.WatchRunRequest
     | runs_pb2.GetXComRequest
     | runs_pb2.ListXComsRequest
@@ -214,12 +226,22 @@ def _run_scope(request: _RunRequest) -> Scope:
     )
 
 
-async def _check_conf(snapshots: Snapshots, command: TriggerRun, context: Context) -> None:
+def _instance_of(
+    request: runs_pb2.GetTaskInstanceRequest | runs_pb2.ListAttemptsRequest,
+) -> tuple[Scope, str, list[int]]:
+    if any(index < 0 for index in request.map_index):
+        raise FieldProblem("map_index", "an index is 0 or more.")
+    return _run_scope(request), need("task_id", request.task_id), list(request.map_index)
+
+
+async def _check_conf(
+    snapshots: Snapshots, command: TriggerRun, min_position: int, context: Context
+) -> None:
     """The read tables may be away, and then the tasks check: a run can be made without them."""
     try:
         # At least what was submitted here: a trigger often follows at once.
         most = seconds_left(context, CHECK_S)
-        async with snapshots.open(snapshots.submitted, most) as rows:
+        async with snapshots.open(max(snapshots.submitted, min_position), most) as rows:
             await check_conf(rows, command.namespace, command.dag_id, command.conf)
     except Unavailable as error:
         log.warning("conf_not_checked", error=str(error))

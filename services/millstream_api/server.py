@@ -36,6 +36,8 @@ from millstream.rpc.v1 import (
     system_pb2_grpc,
     variables_pb2,
     variables_pb2_grpc,
+    workers_pb2,
+    workers_pb2_grpc,
 )
 from millstream_api.admission import MOST_RPCS, most_connections
 from millstream_api.interceptor import ErrorInterceptor
@@ -77,6 +79,7 @@ _KINDS: tuple[tuple[Any, Any, str], ...] = (
     (backfills_pb2, backfills_pb2_grpc, "BackfillService"),
     (system_pb2, system_pb2_grpc, "SystemService"),
     (history_pb2, history_pb2_grpc, "HistoryService"),
+    (workers_pb2, workers_pb2_grpc, "WorkerService"),
 )
 SERVICES = tuple(
     str(module.DESCRIPTOR.services_by_name[name].full_name) for module, _, name in _KINDS

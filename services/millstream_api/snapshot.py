@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, cast
 
 from millstream.adapters.read_pool import ReadPool
+from millstream_api.callers import position_of, seconds_left
+from millstream_api.interceptor import Context
 from millstream_api.progress import LONGEST_WAIT_S, Progress, behind
 
 Row = Mapping[str, Any]
+
+
+class Cursor(Protocol):
+    """The rows of a query, in portions."""
+
+    async def fetch(self, most: int) -> Sequence[Row]: ...
 
 
 class Rows(Protocol):
@@ -19,6 +27,8 @@ class Rows(Protocol):
     async def fetch(self, query: str, *args: object) -> Sequence[Row]: ...
 
     async def fetchrow(self, query: str, *args: object) -> Row | None: ...
+
+    async def cursor(self, query: str, *args: object) -> Cursor: ...
 
 
 class Snapshots:
@@ -36,6 +46,15 @@ class Snapshots:
         """The position of the read tables now, 0 for none."""
         async with self._pool.use() as connection:
             return await _checkpoint(connection, self._shard)
+
+    async def position_in(self, rows: Rows) -> int:
+        """Up to where the tables of a snapshot are folded."""
+        return await _checkpoint(rows, self._shard)
+
+    def read(self, request: Any, context: Context) -> AbstractAsyncContextManager[Rows]:
+        """A snapshot for a request: at least as new as its ``min_position``, within the caller's
+        deadline. Raises like :meth:`open`, and :class:`FieldProblem`."""
+        return self.open(position_of(request), seconds_left(context))
 
     @asynccontextmanager
     async def open(self, min_position: int, timeout_s: float) -> AsyncIterator[Rows]:

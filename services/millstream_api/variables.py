@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from millstream.adapters.secret_box import SecretBox
 from millstream.adapters.secret_table import SecretTable
 from millstream.core.commands import DeleteVariable, SetVariable
@@ -14,17 +16,20 @@ from millstream_api.callers import look_up, namespace_of, need, request_id_of, s
 from millstream_api.commands import Commands
 from millstream_api.errors import FieldProblem
 from millstream_api.interceptor import Context
-from millstream_api.paging import decode_token, encode_token, fill_page, page_size
+from millstream_api.listing import Conditions, Key, Listing, search_in
 from millstream_api.snapshot import Row, Snapshots
 
 _GET = """
 SELECT namespace, key, version, description, updated_at FROM variable
 WHERE namespace = $1 AND key = $2
 """
-_LIST = """
-SELECT namespace, key, version, description, updated_at FROM variable
-WHERE namespace = $1 AND key > $2 ORDER BY key LIMIT $3
-"""
+_LIST = Listing(
+    name="variables",
+    columns="namespace, key, version, description, updated_at",
+    source="variable",
+    orders={"key": (Key("key"),), "updated_at": (Key("updated_at", datetime), Key("key"))},
+    default="key",
+)
 
 
 class VariableService(variables_pb2_grpc.VariableServiceServicer):
@@ -66,7 +71,7 @@ class VariableService(variables_pb2_grpc.VariableServiceServicer):
     ) -> variables_pb2.GetVariableResponse:
         namespace = namespace_of(request.namespace)
         key = need("key", request.key)
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+        async with self._snapshots.read(request, context) as rows:
             row = await rows.fetchrow(_GET, namespace, key)
         # What is kept is as new as the log; the row may lag behind it.
         found = await self._secrets.find(namespace, "variable", key)
@@ -85,13 +90,11 @@ class VariableService(variables_pb2_grpc.VariableServiceServicer):
         self, request: variables_pb2.ListVariablesRequest, context: Context
     ) -> variables_pb2.ListVariablesResponse:
         namespace = namespace_of(request.namespace)
-        most = page_size(request.page_size)
-        scope = ("variables", namespace)
-        after = look_up("page_token", decode_token(scope, request.page_token, str) or "")
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
-            found = await rows.fetch(_LIST, namespace, after, most + 1)
-        page, is_more = fill_page(found, _message, most)
-        token = encode_token(scope, page[-1].key) if is_more else ""
+        plan = _LIST.plan(request)
+        where = Conditions().add("namespace = {}", namespace)
+        search_in(where, look_up("search", request.search), "key", "description")
+        async with self._snapshots.read(request, context) as rows:
+            page, token = await plan.fetch(rows, where, _message)
         return variables_pb2.ListVariablesResponse(variables=page, next_page_token=token)
 
     async def DeleteVariable(  # noqa: N802

@@ -14,7 +14,9 @@ from millstream_projector.projector import Projector
 async def main(service: Service) -> None:
     settings = service.settings
     bus = await Bus.connect(settings.nats_url, f"projector-{settings.instance}")
-    lock = ShardLock(settings.database_url, "projector", settings.shard, settings.lease_s)
+    lock = ShardLock(
+        settings.database_url, "projector", settings.shard, settings.lease_s, settings.instance
+    )
     projector = Projector(bus, settings)
     try:
         if not await lock.acquire(service.stopping, projector.stand_by):

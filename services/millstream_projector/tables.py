@@ -36,6 +36,8 @@ _JSON_COLUMNS = {
     "extra",
     "aliases",
     "asset_events",
+    "tags",
+    "owners",
 }
 
 

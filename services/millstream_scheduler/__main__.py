@@ -25,7 +25,9 @@ async def main(service: Service) -> None:
     await migrate(connection)
     await connection.close()
     bus = await Bus.connect(settings.nats_url, f"scheduler-{settings.instance}")
-    lock = ShardLock(settings.database_url, "scheduler", settings.shard, settings.lease_s)
+    lock = ShardLock(
+        settings.database_url, "scheduler", settings.shard, settings.lease_s, settings.instance
+    )
     database = Database(settings.database_url, name="scheduler")
     relay_database = Database(settings.database_url, name="scheduler-relay")
     snapshot_database = Database(settings.database_url, name="scheduler-snapshot")

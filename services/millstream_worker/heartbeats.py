@@ -68,6 +68,8 @@ class Heartbeats:
         self._is_due = asyncio.Event()
         self.last_contact = now_s()
         self._regained_at = -1.0
+        # Told to stop; what runs may end.
+        self.is_draining = False
 
     async def run(self) -> None:
         """Beat, forever."""
@@ -135,6 +137,7 @@ class Heartbeats:
                 attempts=(*part, *early),
                 claimed=tuple(token for token in part if token in claimed),
                 is_stopping=is_stopping,
+                is_draining=self.is_draining,
                 dropped=tuple(held.dropped),
             )
             for part in (tokens[i : i + most] for i in range(0, max(len(tokens), 1), most))

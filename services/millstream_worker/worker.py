@@ -174,6 +174,8 @@ class Worker:
         is left, deliver the reports. Without more patience once ``hurrying`` is set. `run` goes on
         meanwhile: what runs on needs its lease."""
         self.intake.close()
+        self.heartbeats.is_draining = True
+        self.heartbeats.hasten()
         log.info("worker_drains", running=len(self._running), reports=len(self.reports))
         for running in [one for one in self._running.values() if not one.has_begun]:
             running.give_back(0.0)

@@ -382,7 +382,7 @@ class TestTwoSchedulers:
                     stack,
                     "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a "
                     "JOIN pg_locks l ON l.pid = a.pid AND l.locktype = 'advisory' AND l.granted "
-                    "WHERE a.application_name = 'scheduler-lock'",
+                    "WHERE a.application_name LIKE 'scheduler-lock%'",
                 )
                 eventually("the second takes over", lambda: active(stack) == "scheduler-2")
                 client.submit_spec(bash_dag("during", bash("t", "true")))

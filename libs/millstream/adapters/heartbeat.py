@@ -10,7 +10,8 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     ``attempts`` are the tokens of the claims that it runs or whose results it still has to
     deliver; of those it runs, ``claimed`` are the ones whose claim was accepted. ``resources`` is
     what it offers to the tasks that ask for some. One that ``is_stopping`` says its last word: what
-    it does not name it gives back. ``dropped``: claims whose attempts it lost itself, with
+    it does not name it gives back; one that ``is_draining`` was told to stop and takes nothing new.
+    ``dropped``: claims whose attempts it lost itself, with
     a process that they shared."""
 
     worker: str
@@ -21,6 +22,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     claimed: tuple[str, ...] = ()
     resources: dict[str, int] = {}
     is_stopping: bool = False
+    is_draining: bool = False
     dropped: tuple[str, ...] = ()
 
 

@@ -11,7 +11,7 @@ import asyncpg
 
 from millstream.adapters.postgres import AWAY, COMMAND_TIMEOUT_S, CONNECT_TIMEOUT_S, Database
 from millstream.adapters.primary import connect_primary
-from millstream.core.errors import Unavailable
+from millstream.core.errors import InvalidArgument, Unavailable
 
 SCHEMA = "millstream_read"
 MOST_CONNECTIONS = 8
@@ -48,6 +48,10 @@ class ReadPool(Database):
             raise Unavailable(f"Postgres does not answer: {error!r}") from error
         try:
             yield connection  # type: ignore[misc]
+        except asyncpg.DataError as error:
+            raise InvalidArgument(
+                f"A value of the request is none that can be looked up: {error}"
+            ) from error
         except _NOT_YET as error:
             raise Unavailable("The read tables are not ready; the projector makes them.") from error
         except AWAY as error:

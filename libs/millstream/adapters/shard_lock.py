@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import structlog
@@ -25,15 +25,51 @@ CHECKS_PER_LEASE = 4
 WAIT_STEP_S = 20.0
 
 
+# A lock of two keys, as pg_locks shows it: the keys as unsigned numbers.
+_HOLDERS = """
+SELECT l.granted, a.application_name AS name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.classid = $1 AND l.objid = $2
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+ORDER BY a.backend_start
+"""
+
+
+class Holders(NamedTuple):
+    """Who has the lock of a role, "" for nobody, and how many wait for it."""
+
+    active: str
+    standing_by: int
+
+
+async def holders(connection: asyncpg.Connection, role: str, shard: int) -> Holders:
+    """Who is active on a shard, by the instance that :class:`ShardLock` was given, "?" where it was
+    given none."""
+    first, second = (key & 0xFFFFFFFF for key in _keys(role, shard))
+    rows = await connection.fetch(_HOLDERS, first, second)
+    before = len(_application(role, ""))
+    active = [str(row["name"])[before:].strip() or "?" for row in rows if row["granted"]]
+    return Holders(active[0] if active else "", len(rows) - len(active))
+
+
+def _keys(role: str, shard: int) -> tuple[int, int]:
+    return zlib.crc32(f"millstream/{role}".encode()) - 2**31, shard
+
+
+def _application(role: str, instance: str) -> str:
+    return f"{role}-lock {instance}".strip()[:63]
+
+
 class ShardLock:
     """The lock for one role on one shard. Postgres ends the session of a holder that is silent for
     ``lease_s``."""
 
-    def __init__(self, url: str, role: str, shard: int, lease_s: float) -> None:
+    def __init__(self, url: str, role: str, shard: int, lease_s: float, instance: str = "") -> None:
+        """``instance`` is what :func:`holders` calls this process."""
         self._url = url
         self._role = role
         self._lease_s = lease_s
-        self._keys = (zlib.crc32(f"millstream/{role}".encode()) - 2**31, shard)
+        self._name = _application(role, instance)
+        self._keys = _keys(role, shard)
         self._connection: asyncpg.Connection | None = None
         self._is_waiting = asyncio.Event()
 
@@ -67,7 +103,7 @@ class ShardLock:
 
     async def _wait(self) -> None:
         while True:
-            connection = await connect_patiently(self._url, name=f"{self._role}-lock")
+            connection = await connect_patiently(self._url, name=self._name)
             try:
                 await self._set_lease(connection)
                 if not await connection.fetchval(
@@ -109,7 +145,7 @@ class ShardLock:
                     self._connection.terminate()
                     self._connection = None
             try:
-                connection = await connect(self._url, name=f"{self._role}-lock")
+                connection = await connect(self._url, name=self._name)
                 await self._set_lease(connection)
                 held = await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *self._keys)
             except (Unavailable, *AWAY):

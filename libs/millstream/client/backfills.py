@@ -74,12 +74,18 @@ class Backfills(Calls[M]):
         """Make runs for the dates of the DAG's schedule between two dates, both inclusive; without
         a time zone they are in UTC. Dates that have a run are left alone, unless
         ``reprocess_behavior`` is "failed" or "completed"."""
-        request = self._request(
-            dag_id, from_date, to_date, reprocess_behavior, run_backwards, max_active_runs
+        request = backfills_pb2.CreateBackfillRequest(
+            request_id=request_id or uuid.uuid4().hex,
+            namespace=self._namespace,
+            dag_id=dag_id,
+            from_date=timestamp_from(_aware(from_date)),
+            to_date=timestamp_from(_aware(to_date)),
+            reprocess_behavior=reprocess_behavior,
+            run_backwards=run_backwards,
+            max_active_runs=max_active_runs,
+            conf=struct_from(conf or {}, "conf"),
+            run_on_latest_version=run_on_latest_version,
         )
-        request.request_id = request_id or uuid.uuid4().hex
-        request.conf.CopyFrom(struct_from(conf or {}, "conf"))
-        request.run_on_latest_version = run_on_latest_version
         answer = await self._ask(request)
         return BackfillRef(
             dag_id=answer.dag_id, backfill_id=answer.backfill_id, position=answer.position
@@ -97,25 +103,7 @@ class Backfills(Calls[M]):
         max_active_runs: int = 10,
     ) -> list[BackfillDate]:
         """What :meth:`create` would do."""
-        request = self._request(
-            dag_id, from_date, to_date, reprocess_behavior, run_backwards, max_active_runs
-        )
-        answer = await self._ask(request, "DryRunBackfill")
-        return [
-            BackfillDate(times=times_from_proto(one.times), run_id=one.run_id, reason=one.reason)
-            for one in answer.dates
-        ]
-
-    def _request(
-        self,
-        dag_id: str,
-        from_date: datetime,
-        to_date: datetime,
-        reprocess_behavior: str,
-        run_backwards: bool,
-        max_active_runs: int,
-    ) -> backfills_pb2.CreateBackfillRequest:
-        return backfills_pb2.CreateBackfillRequest(
+        request = backfills_pb2.DryRunBackfillRequest(
             namespace=self._namespace,
             dag_id=dag_id,
             from_date=timestamp_from(_aware(from_date)),
@@ -124,6 +112,11 @@ class Backfills(Calls[M]):
             run_backwards=run_backwards,
             max_active_runs=max_active_runs,
         )
+        answer = await self._ask(request)
+        return [
+            BackfillDate(times=times_from_proto(one.times), run_id=one.run_id, reason=one.reason)
+            for one in answer.dates
+        ]
 
     @listing
     async def list(self, dag_id: str = "", *, min_position: int = 0) -> AsyncIterator[Backfill]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import msgspec
+
 from millstream.core.events import (
     DagPaused,
     DagUnpaused,
@@ -10,7 +14,10 @@ from millstream.core.events import (
     NextRunPlanned,
     RunCreated,
 )
+from millstream.core.schedule_text import describe
+from millstream.core.spec import DagSpec, decode_spec
 from millstream.core.timetables.run_times import RunTimes
+from millstream.projection.changes import text_of
 from millstream.projection.rows import DagRow
 
 
@@ -32,6 +39,7 @@ class DagRows:
                 row = DagRow(namespace=where.namespace, dag_id=where.dag_id)
                 self.restore(row)
             row.latest_version, row.submitted_at = data.version, event.recorded_at
+            _describe(row, decode_spec(bytes(data.spec)))
             return row
         if row is None:
             return None
@@ -49,6 +57,19 @@ class DagRows:
             case _:
                 return None
         return row
+
+
+def _describe(row: DagRow, spec: DagSpec) -> None:
+    """What lists say of a DAG without reading its spec."""
+    owners = dict.fromkeys(text_of(task.owner) for task in spec.tasks if task.owner)
+    row.display_name, row.description = text_of(spec.display_name), text_of(spec.description)
+    row.tags = _json_list(map(text_of, spec.tags))
+    row.owners = _json_list(owners)
+    row.schedule, row.file = text_of(describe(spec.schedule)), text_of(spec.file)
+
+
+def _json_list(texts: Iterable[str]) -> str:
+    return msgspec.json.encode(list(texts)).decode()
 
 
 def _plan(row: DagRow, times: RunTimes | None) -> None:

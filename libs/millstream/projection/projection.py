@@ -231,6 +231,7 @@ class Projection:
                 spec=bytes(data.spec).decode(),
                 bundle=_text(data.bundle),
                 submitted_at=event.recorded_at,
+                submitted_by=_text(event.actor),
                 position=event.position,
             )
         )

@@ -31,6 +31,13 @@ class DagRow(Row, kw_only=True):
     next_interval_start: datetime | None = None
     next_interval_end: datetime | None = None
     next_run_after: datetime | None = None
+    display_name: str = ""
+    description: str = ""
+    # JSON lists.
+    tags: str = "[]"
+    owners: str = "[]"
+    schedule: str = ""
+    file: str = ""
 
 
 class DagVersionRow(Row, kw_only=True):
@@ -43,6 +50,7 @@ class DagVersionRow(Row, kw_only=True):
     spec: str
     bundle: str
     submitted_at: datetime
+    submitted_by: str
     position: int
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from google.protobuf.struct_pb2 import ListValue, NullValue, Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -27,6 +28,27 @@ def struct_from(values: Mapping[str, Any], what: str) -> Struct:
     A Struct's numbers are doubles, so a whole number beyond 2^53 is refused, not rounded.
     """
     return Struct(fields={_key(k, what): _value(v, f"{what}.{k}", 1) for k, v in values.items()})
+
+
+def shown_struct(values: Mapping[str, Any]) -> Struct:
+    """A JSON object out of the log as a Struct, for people to see: never refused. Tasks hand on
+    what no caller could; a number that a Struct would round, and what is nested too deeply, comes
+    as text."""
+    return struct_from({key: _shown(value, 1) for key, value in values.items()}, "value")
+
+
+def _shown(value: Any, depth: int) -> Any:
+    match value:
+        case Mapping() | list() if depth >= MAX_JSON_DEPTH:
+            return msgspec.json.encode(value).decode()
+        case Mapping():
+            return {key: _shown(one, depth + 1) for key, one in value.items()}
+        case list():
+            return [_shown(one, depth + 1) for one in value]
+        case int() if abs(value) > _LARGEST_EXACT:
+            return str(value)
+        case _:
+            return value
 
 
 def dict_from(struct: Struct, what: str) -> dict[str, Any]:

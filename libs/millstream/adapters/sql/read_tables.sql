@@ -20,6 +20,13 @@ CREATE TABLE dag (
     next_interval_start timestamptz,
     next_interval_end   timestamptz,
     next_run_after      timestamptz,
+    -- Of the latest version, for lists: the spec itself may be large.
+    display_name   text        NOT NULL,
+    description    text        NOT NULL,
+    tags           json        NOT NULL,
+    owners         json        NOT NULL,
+    schedule       text        NOT NULL,
+    file           text        NOT NULL,
     PRIMARY KEY (namespace, dag_id)
 );
 
@@ -30,6 +37,7 @@ CREATE TABLE dag_version (
     spec         json        NOT NULL,
     bundle       text        NOT NULL,
     submitted_at timestamptz NOT NULL,
+    submitted_by text        NOT NULL,
     position     bigint      NOT NULL,
     PRIMARY KEY (namespace, dag_id, version)
 );
@@ -58,7 +66,10 @@ CREATE TABLE dag_run (
     position            bigint      NOT NULL,
     PRIMARY KEY (namespace, dag_id, run_id)
 );
-CREATE INDEX dag_run_newest ON dag_run (namespace, created_position DESC);
+-- The newest first: of the namespace, of those in a state, of a DAG.
+CREATE INDEX dag_run_newest ON dag_run (namespace, created_at DESC, created_position DESC);
+CREATE INDEX dag_run_state ON dag_run (namespace, state, created_at DESC, created_position DESC);
+CREATE INDEX dag_run_of_dag ON dag_run (namespace, dag_id, created_at DESC, created_position DESC);
 CREATE INDEX dag_run_id ON dag_run (namespace, run_id);
 CREATE INDEX dag_run_date ON dag_run (namespace, dag_id, (coalesce(logical_date, run_after)) DESC, created_position DESC);
 CREATE INDEX dag_run_open ON dag_run (namespace, dag_id, run_id) WHERE state IN ('queued', 'running');
@@ -166,6 +177,7 @@ CREATE TABLE human_input (
 );
 CREATE INDEX human_input_newest ON human_input (namespace, asked_position DESC);
 CREATE INDEX human_input_waiting ON human_input (namespace, asked_position DESC) WHERE state = 'waiting';
+CREATE INDEX human_input_of_dag ON human_input (namespace, dag_id, asked_position DESC);
 CREATE TABLE asset (
     namespace   text   NOT NULL,
     name        text   NOT NULL,
@@ -190,6 +202,8 @@ CREATE TABLE asset_event (
     recorded_at timestamptz NOT NULL
 );
 CREATE INDEX asset_event_of ON asset_event (namespace, name, position);
+CREATE INDEX asset_event_newest ON asset_event (namespace, position);
+CREATE INDEX asset_event_by ON asset_event (namespace, dag_id, run_id, position) WHERE run_id <> '';
 
 -- Names and versions; the values are encrypted and elsewhere.
 CREATE TABLE variable (
@@ -245,3 +259,4 @@ CREATE TABLE backfill (
     PRIMARY KEY (namespace, dag_id, backfill_id)
 );
 CREATE INDEX backfill_newest ON backfill (namespace, created_position DESC);
+CREATE INDEX backfill_of_dag ON backfill (namespace, dag_id, created_position DESC);

@@ -26,7 +26,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emillstream/rpc/v1/assets.proto\x12\x11millstream.rpc.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x01\n\x05\x41sset\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03uri\x18\x03 \x01(\t\x12\r\n\x05group\x18\x04 \x01(\t\x12.\n\nupdated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nlast_event\x18\x06 \x01(\x03\"c\n\x11ListAssetsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0cmin_position\x18\x04 \x01(\x03\"W\n\x12ListAssetsResponse\x12(\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x18.millstream.rpc.v1.Asset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xfa\x01\n\nAssetEvent\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0b\n\x03uri\x18\x04 \x01(\t\x12&\n\x05\x65xtra\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0f\n\x07\x61liases\x18\x06 \x03(\t\x12\x0e\n\x06\x64\x61g_id\x18\x07 \x01(\t\x12\x0e\n\x06run_id\x18\x08 \x01(\t\x12\x0f\n\x07task_id\x18\t \x01(\t\x12\x11\n\tmap_index\x18\n \x03(\x05\x12/\n\x0brecorded_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"v\n\x16ListAssetEventsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x14\n\x0cmin_position\x18\x05 \x01(\x03\"a\n\x17ListAssetEventsResponse\x12-\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1d.millstream.rpc.v1.AssetEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x81\x01\n\x15\x45mitAssetEventRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0b\n\x03uri\x18\x04 \x01(\t\x12&\n\x05\x65xtra\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\"*\n\x16\x45mitAssetEventResponse\x12\x10\n\x08position\x18\x01 \x01(\x03\x32\xba\x02\n\x0c\x41ssetService\x12Y\n\nListAssets\x12$.millstream.rpc.v1.ListAssetsRequest\x1a%.millstream.rpc.v1.ListAssetsResponse\x12h\n\x0fListAssetEvents\x12).millstream.rpc.v1.ListAssetEventsRequest\x1a*.millstream.rpc.v1.ListAssetEventsResponse\x12\x65\n\x0e\x45mitAssetEvent\x12(.millstream.rpc.v1.EmitAssetEventRequest\x1a).millstream.rpc.v1.EmitAssetEventResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emillstream/rpc/v1/assets.proto\x12\x11millstream.rpc.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x01\n\x05\x41sset\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03uri\x18\x03 \x01(\t\x12\r\n\x05group\x18\x04 \x01(\t\x12.\n\nupdated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nlast_event\x18\x06 \x01(\x03\"\x94\x01\n\x11ListAssetsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0cmin_position\x18\x04 \x01(\x03\x12\r\n\x05group\x18\x05 \x01(\t\x12\x0e\n\x06search\x18\x06 \x01(\t\x12\x10\n\x08order_by\x18\x07 \x01(\t\"W\n\x12ListAssetsResponse\x12(\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x18.millstream.rpc.v1.Asset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xfa\x01\n\nAssetEvent\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0b\n\x03uri\x18\x04 \x01(\t\x12&\n\x05\x65xtra\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0f\n\x07\x61liases\x18\x06 \x03(\t\x12\x0e\n\x06\x64\x61g_id\x18\x07 \x01(\t\x12\x0e\n\x06run_id\x18\x08 \x01(\t\x12\x0f\n\x07task_id\x18\t \x01(\t\x12\x11\n\tmap_index\x18\n \x03(\x05\x12/\n\x0brecorded_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa8\x01\n\x16ListAssetEventsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x14\n\x0cmin_position\x18\x05 \x01(\x03\x12\x0e\n\x06\x64\x61g_id\x18\x06 \x01(\t\x12\x0e\n\x06run_id\x18\x07 \x01(\t\x12\x10\n\x08order_by\x18\x08 \x01(\t\"a\n\x17ListAssetEventsResponse\x12-\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1d.millstream.rpc.v1.AssetEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x81\x01\n\x15\x45mitAssetEventRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0b\n\x03uri\x18\x04 \x01(\t\x12&\n\x05\x65xtra\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\"*\n\x16\x45mitAssetEventResponse\x12\x10\n\x08position\x18\x01 \x01(\x03\x32\xba\x02\n\x0c\x41ssetService\x12Y\n\nListAssets\x12$.millstream.rpc.v1.ListAssetsRequest\x1a%.millstream.rpc.v1.ListAssetsResponse\x12h\n\x0fListAssetEvents\x12).millstream.rpc.v1.ListAssetEventsRequest\x1a*.millstream.rpc.v1.ListAssetEventsResponse\x12\x65\n\x0e\x45mitAssetEvent\x12(.millstream.rpc.v1.EmitAssetEventRequest\x1a).millstream.rpc.v1.EmitAssetEventResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,20 +35,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ASSET']._serialized_start=117
   _globals['_ASSET']._serialized_end=253
-  _globals['_LISTASSETSREQUEST']._serialized_start=255
-  _globals['_LISTASSETSREQUEST']._serialized_end=354
-  _globals['_LISTASSETSRESPONSE']._serialized_start=356
-  _globals['_LISTASSETSRESPONSE']._serialized_end=443
-  _globals['_ASSETEVENT']._serialized_start=446
-  _globals['_ASSETEVENT']._serialized_end=696
-  _globals['_LISTASSETEVENTSREQUEST']._serialized_start=698
-  _globals['_LISTASSETEVENTSREQUEST']._serialized_end=816
-  _globals['_LISTASSETEVENTSRESPONSE']._serialized_start=818
-  _globals['_LISTASSETEVENTSRESPONSE']._serialized_end=915
-  _globals['_EMITASSETEVENTREQUEST']._serialized_start=918
-  _globals['_EMITASSETEVENTREQUEST']._serialized_end=1047
-  _globals['_EMITASSETEVENTRESPONSE']._serialized_start=1049
-  _globals['_EMITASSETEVENTRESPONSE']._serialized_end=1091
-  _globals['_ASSETSERVICE']._serialized_start=1094
-  _globals['_ASSETSERVICE']._serialized_end=1408
+  _globals['_LISTASSETSREQUEST']._serialized_start=256
+  _globals['_LISTASSETSREQUEST']._serialized_end=404
+  _globals['_LISTASSETSRESPONSE']._serialized_start=406
+  _globals['_LISTASSETSRESPONSE']._serialized_end=493
+  _globals['_ASSETEVENT']._serialized_start=496
+  _globals['_ASSETEVENT']._serialized_end=746
+  _globals['_LISTASSETEVENTSREQUEST']._serialized_start=749
+  _globals['_LISTASSETEVENTSREQUEST']._serialized_end=917
+  _globals['_LISTASSETEVENTSRESPONSE']._serialized_start=919
+  _globals['_LISTASSETEVENTSRESPONSE']._serialized_end=1016
+  _globals['_EMITASSETEVENTREQUEST']._serialized_start=1019
+  _globals['_EMITASSETEVENTREQUEST']._serialized_end=1148
+  _globals['_EMITASSETEVENTRESPONSE']._serialized_start=1150
+  _globals['_EMITASSETEVENTRESPONSE']._serialized_end=1192
+  _globals['_ASSETSERVICE']._serialized_start=1195
+  _globals['_ASSETSERVICE']._serialized_end=1509
 # @@protoc_insertion_point(module_scope)

@@ -79,6 +79,30 @@ class CreateBackfillResponse(_message.Message):
     position: int
     def __init__(self, dag_id: _Optional[str] = ..., backfill_id: _Optional[str] = ..., position: _Optional[int] = ...) -> None: ...
 
+class DryRunBackfillRequest(_message.Message):
+    __slots__ = ("namespace", "dag_id", "from_date", "to_date", "reprocess_behavior", "run_backwards", "max_active_runs", "conf", "run_on_latest_version", "min_position")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DAG_ID_FIELD_NUMBER: _ClassVar[int]
+    FROM_DATE_FIELD_NUMBER: _ClassVar[int]
+    TO_DATE_FIELD_NUMBER: _ClassVar[int]
+    REPROCESS_BEHAVIOR_FIELD_NUMBER: _ClassVar[int]
+    RUN_BACKWARDS_FIELD_NUMBER: _ClassVar[int]
+    MAX_ACTIVE_RUNS_FIELD_NUMBER: _ClassVar[int]
+    CONF_FIELD_NUMBER: _ClassVar[int]
+    RUN_ON_LATEST_VERSION_FIELD_NUMBER: _ClassVar[int]
+    MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    dag_id: str
+    from_date: _timestamp_pb2.Timestamp
+    to_date: _timestamp_pb2.Timestamp
+    reprocess_behavior: str
+    run_backwards: bool
+    max_active_runs: int
+    conf: _struct_pb2.Struct
+    run_on_latest_version: bool
+    min_position: int
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., from_date: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., to_date: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reprocess_behavior: _Optional[str] = ..., run_backwards: _Optional[bool] = ..., max_active_runs: _Optional[int] = ..., conf: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., run_on_latest_version: _Optional[bool] = ..., min_position: _Optional[int] = ...) -> None: ...
+
 class DryRunBackfillResponse(_message.Message):
     __slots__ = ("dates",)
     DATES_FIELD_NUMBER: _ClassVar[int]
@@ -96,18 +120,22 @@ class BackfillDate(_message.Message):
     def __init__(self, times: _Optional[_Union[_dags_pb2.RunTimes, _Mapping]] = ..., run_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class ListBackfillsRequest(_message.Message):
-    __slots__ = ("namespace", "dag_id", "page_size", "page_token", "min_position")
+    __slots__ = ("namespace", "dag_id", "page_size", "page_token", "min_position", "states", "order_by")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     DAG_ID_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     dag_id: str
     page_size: int
     page_token: str
     min_position: int
-    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., min_position: _Optional[int] = ...) -> None: ...
+    states: _containers.RepeatedScalarFieldContainer[str]
+    order_by: str
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., min_position: _Optional[int] = ..., states: _Optional[_Iterable[str]] = ..., order_by: _Optional[str] = ...) -> None: ...
 
 class ListBackfillsResponse(_message.Message):
     __slots__ = ("backfills", "next_page_token")

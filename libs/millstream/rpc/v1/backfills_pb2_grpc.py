@@ -42,7 +42,7 @@ class BackfillServiceStub:
                 _registered_method=True)
         self.DryRunBackfill = channel.unary_unary(
                 '/millstream.rpc.v1.BackfillService/DryRunBackfill',
-                request_serializer=millstream_dot_rpc_dot_v1_dot_backfills__pb2.CreateBackfillRequest.SerializeToString,
+                request_serializer=millstream_dot_rpc_dot_v1_dot_backfills__pb2.DryRunBackfillRequest.SerializeToString,
                 response_deserializer=millstream_dot_rpc_dot_v1_dot_backfills__pb2.DryRunBackfillResponse.FromString,
                 _registered_method=True)
         self.ListBackfills = channel.unary_unary(
@@ -108,7 +108,7 @@ def add_BackfillServiceServicer_to_server(servicer, server):
             ),
             'DryRunBackfill': grpc.unary_unary_rpc_method_handler(
                     servicer.DryRunBackfill,
-                    request_deserializer=millstream_dot_rpc_dot_v1_dot_backfills__pb2.CreateBackfillRequest.FromString,
+                    request_deserializer=millstream_dot_rpc_dot_v1_dot_backfills__pb2.DryRunBackfillRequest.FromString,
                     response_serializer=millstream_dot_rpc_dot_v1_dot_backfills__pb2.DryRunBackfillResponse.SerializeToString,
             ),
             'ListBackfills': grpc.unary_unary_rpc_method_handler(
@@ -180,7 +180,7 @@ class BackfillService:
             request,
             target,
             '/millstream.rpc.v1.BackfillService/DryRunBackfill',
-            millstream_dot_rpc_dot_v1_dot_backfills__pb2.CreateBackfillRequest.SerializeToString,
+            millstream_dot_rpc_dot_v1_dot_backfills__pb2.DryRunBackfillRequest.SerializeToString,
             millstream_dot_rpc_dot_v1_dot_backfills__pb2.DryRunBackfillResponse.FromString,
             options,
             channel_credentials,

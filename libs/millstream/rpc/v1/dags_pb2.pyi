@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from millstream.rpc.v1 import runs_pb2 as _runs_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -448,7 +449,7 @@ class SubmitDagResponse(_message.Message):
     def __init__(self, dag_id: _Optional[str] = ..., version: _Optional[int] = ..., position: _Optional[int] = ...) -> None: ...
 
 class Dag(_message.Message):
-    __slots__ = ("namespace", "dag_id", "latest_version", "spec", "bundle", "submitted_at", "is_paused", "pause_reason", "next_run")
+    __slots__ = ("namespace", "dag_id", "latest_version", "spec", "bundle", "submitted_at", "is_paused", "pause_reason", "next_run", "display_name", "description", "tags", "owners", "schedule", "file", "recent_runs")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     DAG_ID_FIELD_NUMBER: _ClassVar[int]
     LATEST_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -458,6 +459,13 @@ class Dag(_message.Message):
     IS_PAUSED_FIELD_NUMBER: _ClassVar[int]
     PAUSE_REASON_FIELD_NUMBER: _ClassVar[int]
     NEXT_RUN_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    OWNERS_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    RECENT_RUNS_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     dag_id: str
     latest_version: int
@@ -467,7 +475,98 @@ class Dag(_message.Message):
     is_paused: bool
     pause_reason: str
     next_run: RunTimes
-    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., latest_version: _Optional[int] = ..., spec: _Optional[_Union[DagSpec, _Mapping]] = ..., bundle: _Optional[str] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., is_paused: _Optional[bool] = ..., pause_reason: _Optional[str] = ..., next_run: _Optional[_Union[RunTimes, _Mapping]] = ...) -> None: ...
+    display_name: str
+    description: str
+    tags: _containers.RepeatedScalarFieldContainer[str]
+    owners: _containers.RepeatedScalarFieldContainer[str]
+    schedule: str
+    file: str
+    recent_runs: _containers.RepeatedCompositeFieldContainer[RunSummary]
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., latest_version: _Optional[int] = ..., spec: _Optional[_Union[DagSpec, _Mapping]] = ..., bundle: _Optional[str] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., is_paused: _Optional[bool] = ..., pause_reason: _Optional[str] = ..., next_run: _Optional[_Union[RunTimes, _Mapping]] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., owners: _Optional[_Iterable[str]] = ..., schedule: _Optional[str] = ..., file: _Optional[str] = ..., recent_runs: _Optional[_Iterable[_Union[RunSummary, _Mapping]]] = ...) -> None: ...
+
+class RunSummary(_message.Message):
+    __slots__ = ("run_id", "state", "run_type", "logical_date", "created_at", "started_at", "ended_at")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    RUN_TYPE_FIELD_NUMBER: _ClassVar[int]
+    LOGICAL_DATE_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    state: _runs_pb2.RunState
+    run_type: str
+    logical_date: _timestamp_pb2.Timestamp
+    created_at: _timestamp_pb2.Timestamp
+    started_at: _timestamp_pb2.Timestamp
+    ended_at: _timestamp_pb2.Timestamp
+    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[_runs_pb2.RunState, str]] = ..., run_type: _Optional[str] = ..., logical_date: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class DagVersion(_message.Message):
+    __slots__ = ("namespace", "dag_id", "version", "bundle", "submitted_at", "submitted_by", "position", "spec")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DAG_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    SUBMITTED_AT_FIELD_NUMBER: _ClassVar[int]
+    SUBMITTED_BY_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    dag_id: str
+    version: int
+    bundle: str
+    submitted_at: _timestamp_pb2.Timestamp
+    submitted_by: str
+    position: int
+    spec: DagSpec
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., version: _Optional[int] = ..., bundle: _Optional[str] = ..., submitted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., submitted_by: _Optional[str] = ..., position: _Optional[int] = ..., spec: _Optional[_Union[DagSpec, _Mapping]] = ...) -> None: ...
+
+class GetDagVersionRequest(_message.Message):
+    __slots__ = ("namespace", "dag_id", "version", "with_source", "min_position")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DAG_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    WITH_SOURCE_FIELD_NUMBER: _ClassVar[int]
+    MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    dag_id: str
+    version: int
+    with_source: bool
+    min_position: int
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., version: _Optional[int] = ..., with_source: _Optional[bool] = ..., min_position: _Optional[int] = ...) -> None: ...
+
+class GetDagVersionResponse(_message.Message):
+    __slots__ = ("dag_version", "spec_json", "source")
+    DAG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SPEC_JSON_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    dag_version: DagVersion
+    spec_json: str
+    source: str
+    def __init__(self, dag_version: _Optional[_Union[DagVersion, _Mapping]] = ..., spec_json: _Optional[str] = ..., source: _Optional[str] = ...) -> None: ...
+
+class ListDagVersionsRequest(_message.Message):
+    __slots__ = ("namespace", "dag_id", "page_size", "page_token", "min_position")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DAG_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    dag_id: str
+    page_size: int
+    page_token: str
+    min_position: int
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., min_position: _Optional[int] = ...) -> None: ...
+
+class ListDagVersionsResponse(_message.Message):
+    __slots__ = ("dag_versions", "next_page_token")
+    DAG_VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    dag_versions: _containers.RepeatedCompositeFieldContainer[DagVersion]
+    next_page_token: str
+    def __init__(self, dag_versions: _Optional[_Iterable[_Union[DagVersion, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class SetDagPausedRequest(_message.Message):
     __slots__ = ("request_id", "namespace", "dag_id", "is_paused")
@@ -508,16 +607,32 @@ class GetDagResponse(_message.Message):
     def __init__(self, dag: _Optional[_Union[Dag, _Mapping]] = ...) -> None: ...
 
 class ListDagsRequest(_message.Message):
-    __slots__ = ("namespace", "page_size", "page_token", "min_position")
+    __slots__ = ("namespace", "page_size", "page_token", "min_position", "tags", "all_tags", "owners", "search", "is_paused", "last_run_states", "recent_runs", "order_by")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    ALL_TAGS_FIELD_NUMBER: _ClassVar[int]
+    OWNERS_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_FIELD_NUMBER: _ClassVar[int]
+    IS_PAUSED_FIELD_NUMBER: _ClassVar[int]
+    LAST_RUN_STATES_FIELD_NUMBER: _ClassVar[int]
+    RECENT_RUNS_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     page_size: int
     page_token: str
     min_position: int
-    def __init__(self, namespace: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., min_position: _Optional[int] = ...) -> None: ...
+    tags: _containers.RepeatedScalarFieldContainer[str]
+    all_tags: bool
+    owners: _containers.RepeatedScalarFieldContainer[str]
+    search: str
+    is_paused: bool
+    last_run_states: _containers.RepeatedScalarFieldContainer[_runs_pb2.RunState]
+    recent_runs: int
+    order_by: str
+    def __init__(self, namespace: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., min_position: _Optional[int] = ..., tags: _Optional[_Iterable[str]] = ..., all_tags: _Optional[bool] = ..., owners: _Optional[_Iterable[str]] = ..., search: _Optional[str] = ..., is_paused: _Optional[bool] = ..., last_run_states: _Optional[_Iterable[_Union[_runs_pb2.RunState, str]]] = ..., recent_runs: _Optional[int] = ..., order_by: _Optional[str] = ...) -> None: ...
 
 class ListDagsResponse(_message.Message):
     __slots__ = ("dags", "next_page_token")

@@ -55,6 +55,16 @@ class DagServiceStub:
                 request_serializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.ListDagsRequest.SerializeToString,
                 response_deserializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.ListDagsResponse.FromString,
                 _registered_method=True)
+        self.GetDagVersion = channel.unary_unary(
+                '/millstream.rpc.v1.DagService/GetDagVersion',
+                request_serializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.GetDagVersionRequest.SerializeToString,
+                response_deserializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.GetDagVersionResponse.FromString,
+                _registered_method=True)
+        self.ListDagVersions = channel.unary_unary(
+                '/millstream.rpc.v1.DagService/ListDagVersions',
+                request_serializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.ListDagVersionsRequest.SerializeToString,
+                response_deserializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.ListDagVersionsResponse.FromString,
+                _registered_method=True)
         self.SetDagPaused = channel.unary_unary(
                 '/millstream.rpc.v1.DagService/SetDagPaused',
                 request_serializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.SetDagPausedRequest.SerializeToString,
@@ -92,6 +102,20 @@ class DagServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetDagVersion(self, request, context):
+        """A version with its spec, and with the text of its DAG file, so that two can be compared.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDagVersions(self, request, context):
+        """The latest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SetDagPaused(self, request, context):
         """Of a paused DAG nothing starts, and its schedule makes no runs. As it is already: nothing changes.
         """
@@ -121,6 +145,16 @@ def add_DagServiceServicer_to_server(servicer, server):
                     servicer.ListDags,
                     request_deserializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.ListDagsRequest.FromString,
                     response_serializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.ListDagsResponse.SerializeToString,
+            ),
+            'GetDagVersion': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDagVersion,
+                    request_deserializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.GetDagVersionRequest.FromString,
+                    response_serializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.GetDagVersionResponse.SerializeToString,
+            ),
+            'ListDagVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDagVersions,
+                    request_deserializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.ListDagVersionsRequest.FromString,
+                    response_serializer=millstream_dot_rpc_dot_v1_dot_dags__pb2.ListDagVersionsResponse.SerializeToString,
             ),
             'SetDagPaused': grpc.unary_unary_rpc_method_handler(
                     servicer.SetDagPaused,
@@ -237,6 +271,60 @@ class DagService:
             '/millstream.rpc.v1.DagService/ListDags',
             millstream_dot_rpc_dot_v1_dot_dags__pb2.ListDagsRequest.SerializeToString,
             millstream_dot_rpc_dot_v1_dot_dags__pb2.ListDagsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDagVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/millstream.rpc.v1.DagService/GetDagVersion',
+            millstream_dot_rpc_dot_v1_dot_dags__pb2.GetDagVersionRequest.SerializeToString,
+            millstream_dot_rpc_dot_v1_dot_dags__pb2.GetDagVersionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDagVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/millstream.rpc.v1.DagService/ListDagVersions',
+            millstream_dot_rpc_dot_v1_dot_dags__pb2.ListDagVersionsRequest.SerializeToString,
+            millstream_dot_rpc_dot_v1_dot_dags__pb2.ListDagVersionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -26,15 +26,15 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#millstream/rpc/v1/human_input.proto\x12\x11millstream.rpc.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"%\n\tInputUser\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x93\x04\n\x0cInputRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x0f\n\x07task_id\x18\x04 \x01(\t\x12\x11\n\tmap_index\x18\x05 \x03(\x05\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x05\x12,\n\x05state\x18\x07 \x01(\x0e\x32\x1d.millstream.rpc.v1.InputState\x12\x0f\n\x07subject\x18\x08 \x01(\t\x12\x0c\n\x04\x62ody\x18\t \x01(\t\x12\x0f\n\x07options\x18\n \x03(\t\x12\x10\n\x08\x64\x65\x66\x61ults\x18\x0b \x03(\t\x12\x10\n\x08multiple\x18\x0c \x01(\x08\x12\'\n\x06params\x18\r \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x34\n\x0e\x61ssigned_users\x18\x0e \x03(\x0b\x32\x1c.millstream.rpc.v1.InputUser\x12,\n\x08\x61sked_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ntimeout_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x06\x61nswer\x18\x12 \x01(\x0b\x32\x1e.millstream.rpc.v1.InputAnswer\"s\n\x0bInputAnswer\x12\x0f\n\x07options\x18\x01 \x03(\t\x12\'\n\x06params\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12*\n\x04user\x18\x03 \x01(\x0b\x32\x1c.millstream.rpc.v1.InputUser\"\xb8\x01\n\x18ListInputRequestsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12,\n\x05state\x18\x04 \x01(\x0e\x32\x1d.millstream.rpc.v1.InputState\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x14\n\x0cmin_position\x18\x07 \x01(\x03\"g\n\x19ListInputRequestsResponse\x12\x31\n\x08requests\x18\x01 \x03(\x0b\x32\x1f.millstream.rpc.v1.InputRequest\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x85\x01\n\x16GetInputRequestRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x0f\n\x07task_id\x18\x04 \x01(\t\x12\x11\n\tmap_index\x18\x05 \x03(\x05\x12\x14\n\x0cmin_position\x18\x06 \x01(\x03\"K\n\x17GetInputRequestResponse\x12\x30\n\x07request\x18\x01 \x01(\x0b\x32\x1f.millstream.rpc.v1.InputRequest\"\xce\x01\n\x19\x41nswerInputRequestRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x03 \x01(\t\x12\x0e\n\x06run_id\x18\x04 \x01(\t\x12\x0f\n\x07task_id\x18\x05 \x01(\t\x12\x11\n\tmap_index\x18\x06 \x03(\x05\x12\x0f\n\x07options\x18\x07 \x03(\t\x12\'\n\x06params\x18\x08 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0c\n\x04user\x18\t \x01(\t\".\n\x1a\x41nswerInputRequestResponse\x12\x10\n\x08position\x18\x01 \x01(\x03*\x8f\x01\n\nInputState\x12\x1b\n\x17INPUT_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13INPUT_STATE_WAITING\x10\x01\x12\x18\n\x14INPUT_STATE_ANSWERED\x10\x02\x12\x19\n\x15INPUT_STATE_TIMED_OUT\x10\x03\x12\x16\n\x12INPUT_STATE_CLOSED\x10\x04\x32\xe0\x02\n\x11HumanInputService\x12n\n\x11ListInputRequests\x12+.millstream.rpc.v1.ListInputRequestsRequest\x1a,.millstream.rpc.v1.ListInputRequestsResponse\x12h\n\x0fGetInputRequest\x12).millstream.rpc.v1.GetInputRequestRequest\x1a*.millstream.rpc.v1.GetInputRequestResponse\x12q\n\x12\x41nswerInputRequest\x12,.millstream.rpc.v1.AnswerInputRequestRequest\x1a-.millstream.rpc.v1.AnswerInputRequestResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#millstream/rpc/v1/human_input.proto\x12\x11millstream.rpc.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"%\n\tInputUser\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x93\x04\n\x0cInputRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x0f\n\x07task_id\x18\x04 \x01(\t\x12\x11\n\tmap_index\x18\x05 \x03(\x05\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x05\x12,\n\x05state\x18\x07 \x01(\x0e\x32\x1d.millstream.rpc.v1.InputState\x12\x0f\n\x07subject\x18\x08 \x01(\t\x12\x0c\n\x04\x62ody\x18\t \x01(\t\x12\x0f\n\x07options\x18\n \x03(\t\x12\x10\n\x08\x64\x65\x66\x61ults\x18\x0b \x03(\t\x12\x10\n\x08multiple\x18\x0c \x01(\x08\x12\'\n\x06params\x18\r \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x34\n\x0e\x61ssigned_users\x18\x0e \x03(\x0b\x32\x1c.millstream.rpc.v1.InputUser\x12,\n\x08\x61sked_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ntimeout_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x06\x61nswer\x18\x12 \x01(\x0b\x32\x1e.millstream.rpc.v1.InputAnswer\"s\n\x0bInputAnswer\x12\x0f\n\x07options\x18\x01 \x03(\t\x12\'\n\x06params\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12*\n\x04user\x18\x03 \x01(\x0b\x32\x1c.millstream.rpc.v1.InputUser\"\xca\x01\n\x18ListInputRequestsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12,\n\x05state\x18\x04 \x01(\x0e\x32\x1d.millstream.rpc.v1.InputState\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x14\n\x0cmin_position\x18\x07 \x01(\x03\x12\x10\n\x08order_by\x18\x08 \x01(\t\"g\n\x19ListInputRequestsResponse\x12\x31\n\x08requests\x18\x01 \x03(\x0b\x32\x1f.millstream.rpc.v1.InputRequest\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x85\x01\n\x16GetInputRequestRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x0f\n\x07task_id\x18\x04 \x01(\t\x12\x11\n\tmap_index\x18\x05 \x03(\x05\x12\x14\n\x0cmin_position\x18\x06 \x01(\x03\"K\n\x17GetInputRequestResponse\x12\x30\n\x07request\x18\x01 \x01(\x0b\x32\x1f.millstream.rpc.v1.InputRequest\"\xe4\x01\n\x19\x41nswerInputRequestRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x03 \x01(\t\x12\x0e\n\x06run_id\x18\x04 \x01(\t\x12\x0f\n\x07task_id\x18\x05 \x01(\t\x12\x11\n\tmap_index\x18\x06 \x03(\x05\x12\x0f\n\x07options\x18\x07 \x03(\t\x12\'\n\x06params\x18\x08 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0c\n\x04user\x18\t \x01(\t\x12\x14\n\x0cmin_position\x18\n \x01(\x03\".\n\x1a\x41nswerInputRequestResponse\x12\x10\n\x08position\x18\x01 \x01(\x03*\x8f\x01\n\nInputState\x12\x1b\n\x17INPUT_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13INPUT_STATE_WAITING\x10\x01\x12\x18\n\x14INPUT_STATE_ANSWERED\x10\x02\x12\x19\n\x15INPUT_STATE_TIMED_OUT\x10\x03\x12\x16\n\x12INPUT_STATE_CLOSED\x10\x04\x32\xe0\x02\n\x11HumanInputService\x12n\n\x11ListInputRequests\x12+.millstream.rpc.v1.ListInputRequestsRequest\x1a,.millstream.rpc.v1.ListInputRequestsResponse\x12h\n\x0fGetInputRequest\x12).millstream.rpc.v1.GetInputRequestRequest\x1a*.millstream.rpc.v1.GetInputRequestResponse\x12q\n\x12\x41nswerInputRequest\x12,.millstream.rpc.v1.AnswerInputRequestRequest\x1a-.millstream.rpc.v1.AnswerInputRequestResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'millstream.rpc.v1.human_input_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_INPUTSTATE']._serialized_start=1574
-  _globals['_INPUTSTATE']._serialized_end=1717
+  _globals['_INPUTSTATE']._serialized_start=1614
+  _globals['_INPUTSTATE']._serialized_end=1757
   _globals['_INPUTUSER']._serialized_start=121
   _globals['_INPUTUSER']._serialized_end=158
   _globals['_INPUTREQUEST']._serialized_start=161
@@ -42,17 +42,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INPUTANSWER']._serialized_start=694
   _globals['_INPUTANSWER']._serialized_end=809
   _globals['_LISTINPUTREQUESTSREQUEST']._serialized_start=812
-  _globals['_LISTINPUTREQUESTSREQUEST']._serialized_end=996
-  _globals['_LISTINPUTREQUESTSRESPONSE']._serialized_start=998
-  _globals['_LISTINPUTREQUESTSRESPONSE']._serialized_end=1101
-  _globals['_GETINPUTREQUESTREQUEST']._serialized_start=1104
-  _globals['_GETINPUTREQUESTREQUEST']._serialized_end=1237
-  _globals['_GETINPUTREQUESTRESPONSE']._serialized_start=1239
-  _globals['_GETINPUTREQUESTRESPONSE']._serialized_end=1314
-  _globals['_ANSWERINPUTREQUESTREQUEST']._serialized_start=1317
-  _globals['_ANSWERINPUTREQUESTREQUEST']._serialized_end=1523
-  _globals['_ANSWERINPUTREQUESTRESPONSE']._serialized_start=1525
-  _globals['_ANSWERINPUTREQUESTRESPONSE']._serialized_end=1571
-  _globals['_HUMANINPUTSERVICE']._serialized_start=1720
-  _globals['_HUMANINPUTSERVICE']._serialized_end=2072
+  _globals['_LISTINPUTREQUESTSREQUEST']._serialized_end=1014
+  _globals['_LISTINPUTREQUESTSRESPONSE']._serialized_start=1016
+  _globals['_LISTINPUTREQUESTSRESPONSE']._serialized_end=1119
+  _globals['_GETINPUTREQUESTREQUEST']._serialized_start=1122
+  _globals['_GETINPUTREQUESTREQUEST']._serialized_end=1255
+  _globals['_GETINPUTREQUESTRESPONSE']._serialized_start=1257
+  _globals['_GETINPUTREQUESTRESPONSE']._serialized_end=1332
+  _globals['_ANSWERINPUTREQUESTREQUEST']._serialized_start=1335
+  _globals['_ANSWERINPUTREQUESTREQUEST']._serialized_end=1563
+  _globals['_ANSWERINPUTREQUESTRESPONSE']._serialized_start=1565
+  _globals['_ANSWERINPUTREQUESTRESPONSE']._serialized_end=1611
+  _globals['_HUMANINPUTSERVICE']._serialized_start=1760
+  _globals['_HUMANINPUTSERVICE']._serialized_end=2112
 # @@protoc_insertion_point(module_scope)

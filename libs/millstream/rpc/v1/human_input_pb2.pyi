@@ -83,7 +83,7 @@ class InputAnswer(_message.Message):
     def __init__(self, options: _Optional[_Iterable[str]] = ..., params: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., user: _Optional[_Union[InputUser, _Mapping]] = ...) -> None: ...
 
 class ListInputRequestsRequest(_message.Message):
-    __slots__ = ("namespace", "dag_id", "run_id", "state", "page_size", "page_token", "min_position")
+    __slots__ = ("namespace", "dag_id", "run_id", "state", "page_size", "page_token", "min_position", "order_by")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     DAG_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -91,6 +91,7 @@ class ListInputRequestsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     dag_id: str
     run_id: str
@@ -98,7 +99,8 @@ class ListInputRequestsRequest(_message.Message):
     page_size: int
     page_token: str
     min_position: int
-    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., state: _Optional[_Union[InputState, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., min_position: _Optional[int] = ...) -> None: ...
+    order_by: str
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., state: _Optional[_Union[InputState, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., min_position: _Optional[int] = ..., order_by: _Optional[str] = ...) -> None: ...
 
 class ListInputRequestsResponse(_message.Message):
     __slots__ = ("requests", "next_page_token")
@@ -131,7 +133,7 @@ class GetInputRequestResponse(_message.Message):
     def __init__(self, request: _Optional[_Union[InputRequest, _Mapping]] = ...) -> None: ...
 
 class AnswerInputRequestRequest(_message.Message):
-    __slots__ = ("request_id", "namespace", "dag_id", "run_id", "task_id", "map_index", "options", "params", "user")
+    __slots__ = ("request_id", "namespace", "dag_id", "run_id", "task_id", "map_index", "options", "params", "user", "min_position")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     DAG_ID_FIELD_NUMBER: _ClassVar[int]
@@ -141,6 +143,7 @@ class AnswerInputRequestRequest(_message.Message):
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     PARAMS_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
+    MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     namespace: str
     dag_id: str
@@ -150,7 +153,8 @@ class AnswerInputRequestRequest(_message.Message):
     options: _containers.RepeatedScalarFieldContainer[str]
     params: _struct_pb2.Struct
     user: str
-    def __init__(self, request_id: _Optional[str] = ..., namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ..., options: _Optional[_Iterable[str]] = ..., params: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., user: _Optional[str] = ...) -> None: ...
+    min_position: int
+    def __init__(self, request_id: _Optional[str] = ..., namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ..., options: _Optional[_Iterable[str]] = ..., params: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., user: _Optional[str] = ..., min_position: _Optional[int] = ...) -> None: ...
 
 class AnswerInputRequestResponse(_message.Message):
     __slots__ = ("position",)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmillstream/rpc/v1/pools.proto\x12\x11millstream.rpc.v1\"\xef\x01\n\x04Pool\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05slots\x18\x03 \x01(\x05\x12\x18\n\x10include_deferred\x18\x04 \x01(\x08\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x15\n\rrunning_slots\x18\x06 \x01(\x03\x12\x14\n\x0cqueued_slots\x18\x07 \x01(\x03\x12\x16\n\x0e\x64\x65\x66\x65rred_slots\x18\x08 \x01(\x03\x12\x17\n\x0fscheduled_slots\x18\t \x01(\x03\x12\x16\n\x0eoccupied_slots\x18\n \x01(\x03\x12\x12\n\nopen_slots\x18\x0b \x01(\x03\"\x83\x01\n\x0eSetPoolRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\r\n\x05slots\x18\x04 \x01(\x05\x12\x18\n\x10include_deferred\x18\x05 \x01(\x08\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\"#\n\x0fSetPoolResponse\x12\x10\n\x08position\x18\x01 \x01(\x03\"G\n\x0eGetPoolRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x14\n\x0cmin_position\x18\x03 \x01(\x03\"8\n\x0fGetPoolResponse\x12%\n\x04pool\x18\x01 \x01(\x0b\x32\x17.millstream.rpc.v1.Pool\"b\n\x10ListPoolsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0cmin_position\x18\x04 \x01(\x03\"T\n\x11ListPoolsResponse\x12&\n\x05pools\x18\x01 \x03(\x0b\x32\x17.millstream.rpc.v1.Pool\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"H\n\x11\x44\x65letePoolRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"&\n\x12\x44\x65letePoolResponse\x12\x10\n\x08position\x18\x01 \x01(\x03\x32\xe4\x02\n\x0bPoolService\x12P\n\x07SetPool\x12!.millstream.rpc.v1.SetPoolRequest\x1a\".millstream.rpc.v1.SetPoolResponse\x12P\n\x07GetPool\x12!.millstream.rpc.v1.GetPoolRequest\x1a\".millstream.rpc.v1.GetPoolResponse\x12V\n\tListPools\x12#.millstream.rpc.v1.ListPoolsRequest\x1a$.millstream.rpc.v1.ListPoolsResponse\x12Y\n\nDeletePool\x12$.millstream.rpc.v1.DeletePoolRequest\x1a%.millstream.rpc.v1.DeletePoolResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmillstream/rpc/v1/pools.proto\x12\x11millstream.rpc.v1\"\xef\x01\n\x04Pool\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05slots\x18\x03 \x01(\x05\x12\x18\n\x10include_deferred\x18\x04 \x01(\x08\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x15\n\rrunning_slots\x18\x06 \x01(\x03\x12\x14\n\x0cqueued_slots\x18\x07 \x01(\x03\x12\x16\n\x0e\x64\x65\x66\x65rred_slots\x18\x08 \x01(\x03\x12\x17\n\x0fscheduled_slots\x18\t \x01(\x03\x12\x16\n\x0eoccupied_slots\x18\n \x01(\x03\x12\x12\n\nopen_slots\x18\x0b \x01(\x03\"\x83\x01\n\x0eSetPoolRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\r\n\x05slots\x18\x04 \x01(\x05\x12\x18\n\x10include_deferred\x18\x05 \x01(\x08\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\"#\n\x0fSetPoolResponse\x12\x10\n\x08position\x18\x01 \x01(\x03\"G\n\x0eGetPoolRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x14\n\x0cmin_position\x18\x03 \x01(\x03\"8\n\x0fGetPoolResponse\x12%\n\x04pool\x18\x01 \x01(\x0b\x32\x17.millstream.rpc.v1.Pool\"\x84\x01\n\x10ListPoolsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0cmin_position\x18\x04 \x01(\x03\x12\x0e\n\x06search\x18\x05 \x01(\t\x12\x10\n\x08order_by\x18\x06 \x01(\t\"T\n\x11ListPoolsResponse\x12&\n\x05pools\x18\x01 \x03(\x0b\x32\x17.millstream.rpc.v1.Pool\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"H\n\x11\x44\x65letePoolRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"&\n\x12\x44\x65letePoolResponse\x12\x10\n\x08position\x18\x01 \x01(\x03\x32\xe4\x02\n\x0bPoolService\x12P\n\x07SetPool\x12!.millstream.rpc.v1.SetPoolRequest\x1a\".millstream.rpc.v1.SetPoolResponse\x12P\n\x07GetPool\x12!.millstream.rpc.v1.GetPoolRequest\x1a\".millstream.rpc.v1.GetPoolResponse\x12V\n\tListPools\x12#.millstream.rpc.v1.ListPoolsRequest\x1a$.millstream.rpc.v1.ListPoolsResponse\x12Y\n\nDeletePool\x12$.millstream.rpc.v1.DeletePoolRequest\x1a%.millstream.rpc.v1.DeletePoolResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,14 +41,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETPOOLREQUEST']._serialized_end=536
   _globals['_GETPOOLRESPONSE']._serialized_start=538
   _globals['_GETPOOLRESPONSE']._serialized_end=594
-  _globals['_LISTPOOLSREQUEST']._serialized_start=596
-  _globals['_LISTPOOLSREQUEST']._serialized_end=694
-  _globals['_LISTPOOLSRESPONSE']._serialized_start=696
-  _globals['_LISTPOOLSRESPONSE']._serialized_end=780
-  _globals['_DELETEPOOLREQUEST']._serialized_start=782
-  _globals['_DELETEPOOLREQUEST']._serialized_end=854
-  _globals['_DELETEPOOLRESPONSE']._serialized_start=856
-  _globals['_DELETEPOOLRESPONSE']._serialized_end=894
-  _globals['_POOLSERVICE']._serialized_start=897
-  _globals['_POOLSERVICE']._serialized_end=1253
+  _globals['_LISTPOOLSREQUEST']._serialized_start=597
+  _globals['_LISTPOOLSREQUEST']._serialized_end=729
+  _globals['_LISTPOOLSRESPONSE']._serialized_start=731
+  _globals['_LISTPOOLSRESPONSE']._serialized_end=815
+  _globals['_DELETEPOOLREQUEST']._serialized_start=817
+  _globals['_DELETEPOOLREQUEST']._serialized_end=889
+  _globals['_DELETEPOOLRESPONSE']._serialized_start=891
+  _globals['_DELETEPOOLRESPONSE']._serialized_end=929
+  _globals['_POOLSERVICE']._serialized_start=932
+  _globals['_POOLSERVICE']._serialized_end=1288
 # @@protoc_insertion_point(module_scope)

@@ -99,7 +99,7 @@ class Run(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., dag_version: _Optional[int] = ..., state: _Optional[_Union[RunState, str]] = ..., run_type: _Optional[str] = ..., conf: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., logical_date: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., note: _Optional[str] = ..., reason: _Optional[str] = ..., created_position: _Optional[int] = ..., data_interval_start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., data_interval_end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., run_after: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., triggered_by: _Optional[str] = ..., backfill_id: _Optional[str] = ...) -> None: ...
 
 class TaskInstance(_message.Message):
-    __slots__ = ("task_id", "map_index", "state", "attempt", "operator", "queue", "worker", "queued_at", "started_at", "ended_at", "retry_at", "reason", "traceback", "map_name")
+    __slots__ = ("task_id", "map_index", "state", "attempt", "operator", "queue", "worker", "queued_at", "started_at", "ended_at", "retry_at", "reason", "traceback", "map_name", "namespace", "dag_id", "run_id", "pool", "pool_slots")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     MAP_INDEX_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -114,6 +114,11 @@ class TaskInstance(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     TRACEBACK_FIELD_NUMBER: _ClassVar[int]
     MAP_NAME_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DAG_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    POOL_SLOTS_FIELD_NUMBER: _ClassVar[int]
     task_id: str
     map_index: _containers.RepeatedScalarFieldContainer[int]
     state: TaskState
@@ -128,10 +133,37 @@ class TaskInstance(_message.Message):
     reason: str
     traceback: str
     map_name: str
-    def __init__(self, task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ..., state: _Optional[_Union[TaskState, str]] = ..., attempt: _Optional[int] = ..., operator: _Optional[str] = ..., queue: _Optional[str] = ..., worker: _Optional[str] = ..., queued_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., traceback: _Optional[str] = ..., map_name: _Optional[str] = ...) -> None: ...
+    namespace: str
+    dag_id: str
+    run_id: str
+    pool: str
+    pool_slots: int
+    def __init__(self, task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ..., state: _Optional[_Union[TaskState, str]] = ..., attempt: _Optional[int] = ..., operator: _Optional[str] = ..., queue: _Optional[str] = ..., worker: _Optional[str] = ..., queued_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., traceback: _Optional[str] = ..., map_name: _Optional[str] = ..., namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., pool: _Optional[str] = ..., pool_slots: _Optional[int] = ...) -> None: ...
+
+class TaskAttempt(_message.Message):
+    __slots__ = ("attempt", "state", "queue", "worker", "queued_at", "started_at", "ended_at", "reason", "traceback")
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_AT_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    TRACEBACK_FIELD_NUMBER: _ClassVar[int]
+    attempt: int
+    state: str
+    queue: str
+    worker: str
+    queued_at: _timestamp_pb2.Timestamp
+    started_at: _timestamp_pb2.Timestamp
+    ended_at: _timestamp_pb2.Timestamp
+    reason: str
+    traceback: str
+    def __init__(self, attempt: _Optional[int] = ..., state: _Optional[str] = ..., queue: _Optional[str] = ..., worker: _Optional[str] = ..., queued_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., traceback: _Optional[str] = ...) -> None: ...
 
 class TriggerRunRequest(_message.Message):
-    __slots__ = ("request_id", "namespace", "dag_id", "run_id", "conf", "logical_date", "note", "run_after", "no_logical_date", "unpause")
+    __slots__ = ("request_id", "namespace", "dag_id", "run_id", "conf", "logical_date", "note", "run_after", "no_logical_date", "unpause", "min_position")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     DAG_ID_FIELD_NUMBER: _ClassVar[int]
@@ -142,6 +174,7 @@ class TriggerRunRequest(_message.Message):
     RUN_AFTER_FIELD_NUMBER: _ClassVar[int]
     NO_LOGICAL_DATE_FIELD_NUMBER: _ClassVar[int]
     UNPAUSE_FIELD_NUMBER: _ClassVar[int]
+    MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     namespace: str
     dag_id: str
@@ -152,7 +185,8 @@ class TriggerRunRequest(_message.Message):
     run_after: _timestamp_pb2.Timestamp
     no_logical_date: bool
     unpause: bool
-    def __init__(self, request_id: _Optional[str] = ..., namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., conf: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., logical_date: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., note: _Optional[str] = ..., run_after: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., no_logical_date: _Optional[bool] = ..., unpause: _Optional[bool] = ...) -> None: ...
+    min_position: int
+    def __init__(self, request_id: _Optional[str] = ..., namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., conf: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., logical_date: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., note: _Optional[str] = ..., run_after: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., no_logical_date: _Optional[bool] = ..., unpause: _Optional[bool] = ..., min_position: _Optional[int] = ...) -> None: ...
 
 class TriggerRunResponse(_message.Message):
     __slots__ = ("dag_id", "run_id", "position", "unpaused")
@@ -185,20 +219,38 @@ class GetRunResponse(_message.Message):
     def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ...) -> None: ...
 
 class ListRunsRequest(_message.Message):
-    __slots__ = ("namespace", "dag_id", "states", "page_size", "page_token", "min_position")
+    __slots__ = ("namespace", "dag_id", "states", "page_size", "page_token", "min_position", "order_by", "run_types", "run_id_prefix", "created_from", "created_until", "logical_from", "logical_until", "dag_version", "backfill_id")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     DAG_ID_FIELD_NUMBER: _ClassVar[int]
     STATES_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
+    RUN_TYPES_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    CREATED_FROM_FIELD_NUMBER: _ClassVar[int]
+    CREATED_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    LOGICAL_FROM_FIELD_NUMBER: _ClassVar[int]
+    LOGICAL_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    DAG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    BACKFILL_ID_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     dag_id: str
     states: _containers.RepeatedScalarFieldContainer[RunState]
     page_size: int
     page_token: str
     min_position: int
-    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., states: _Optional[_Iterable[_Union[RunState, str]]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., min_position: _Optional[int] = ...) -> None: ...
+    order_by: str
+    run_types: _containers.RepeatedScalarFieldContainer[str]
+    run_id_prefix: str
+    created_from: _timestamp_pb2.Timestamp
+    created_until: _timestamp_pb2.Timestamp
+    logical_from: _timestamp_pb2.Timestamp
+    logical_until: _timestamp_pb2.Timestamp
+    dag_version: int
+    backfill_id: str
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., states: _Optional[_Iterable[_Union[RunState, str]]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., min_position: _Optional[int] = ..., order_by: _Optional[str] = ..., run_types: _Optional[_Iterable[str]] = ..., run_id_prefix: _Optional[str] = ..., created_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., logical_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., logical_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., dag_version: _Optional[int] = ..., backfill_id: _Optional[str] = ...) -> None: ...
 
 class ListRunsResponse(_message.Message):
     __slots__ = ("runs", "next_page_token")
@@ -208,21 +260,55 @@ class ListRunsResponse(_message.Message):
     next_page_token: str
     def __init__(self, runs: _Optional[_Iterable[_Union[Run, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class GetTaskInstanceRequest(_message.Message):
+    __slots__ = ("namespace", "dag_id", "run_id", "task_id", "map_index", "min_position")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DAG_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    MAP_INDEX_FIELD_NUMBER: _ClassVar[int]
+    MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: _containers.RepeatedScalarFieldContainer[int]
+    min_position: int
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ..., min_position: _Optional[int] = ...) -> None: ...
+
+class GetTaskInstanceResponse(_message.Message):
+    __slots__ = ("task_instance",)
+    TASK_INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    task_instance: TaskInstance
+    def __init__(self, task_instance: _Optional[_Union[TaskInstance, _Mapping]] = ...) -> None: ...
+
 class ListTaskInstancesRequest(_message.Message):
-    __slots__ = ("namespace", "dag_id", "run_id", "page_size", "page_token", "min_position")
+    __slots__ = ("namespace", "dag_id", "run_id", "page_size", "page_token", "min_position", "states", "task_ids", "order_by", "worker", "queue", "pool")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     DAG_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    TASK_IDS_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_FIELD_NUMBER: _ClassVar[int]
+    POOL_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     dag_id: str
     run_id: str
     page_size: int
     page_token: str
     min_position: int
-    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., min_position: _Optional[int] = ...) -> None: ...
+    states: _containers.RepeatedScalarFieldContainer[TaskState]
+    task_ids: _containers.RepeatedScalarFieldContainer[str]
+    order_by: str
+    worker: str
+    queue: str
+    pool: str
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., min_position: _Optional[int] = ..., states: _Optional[_Iterable[_Union[TaskState, str]]] = ..., task_ids: _Optional[_Iterable[str]] = ..., order_by: _Optional[str] = ..., worker: _Optional[str] = ..., queue: _Optional[str] = ..., pool: _Optional[str] = ...) -> None: ...
 
 class ListTaskInstancesResponse(_message.Message):
     __slots__ = ("task_instances", "next_page_token")
@@ -231,6 +317,34 @@ class ListTaskInstancesResponse(_message.Message):
     task_instances: _containers.RepeatedCompositeFieldContainer[TaskInstance]
     next_page_token: str
     def __init__(self, task_instances: _Optional[_Iterable[_Union[TaskInstance, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ListAttemptsRequest(_message.Message):
+    __slots__ = ("namespace", "dag_id", "run_id", "task_id", "map_index", "page_size", "page_token", "min_position")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DAG_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    MAP_INDEX_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: _containers.RepeatedScalarFieldContainer[int]
+    page_size: int
+    page_token: str
+    min_position: int
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., min_position: _Optional[int] = ...) -> None: ...
+
+class ListAttemptsResponse(_message.Message):
+    __slots__ = ("attempts", "next_page_token")
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    attempts: _containers.RepeatedCompositeFieldContainer[TaskAttempt]
+    next_page_token: str
+    def __init__(self, attempts: _Optional[_Iterable[_Union[TaskAttempt, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class WatchRunRequest(_message.Message):
     __slots__ = ("namespace", "dag_id", "run_id", "from_position", "types")
@@ -295,20 +409,24 @@ class GetXComResponse(_message.Message):
     def __init__(self, xcom: _Optional[_Union[XCom, _Mapping]] = ...) -> None: ...
 
 class ListXComsRequest(_message.Message):
-    __slots__ = ("namespace", "dag_id", "run_id", "page_size", "page_token", "min_position")
+    __slots__ = ("namespace", "dag_id", "run_id", "page_size", "page_token", "min_position", "task_id", "key")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     DAG_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     dag_id: str
     run_id: str
     page_size: int
     page_token: str
     min_position: int
-    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., min_position: _Optional[int] = ...) -> None: ...
+    task_id: str
+    key: str
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., min_position: _Optional[int] = ..., task_id: _Optional[str] = ..., key: _Optional[str] = ...) -> None: ...
 
 class ListXComsResponse(_message.Message):
     __slots__ = ("xcoms", "next_page_token")
@@ -421,20 +539,22 @@ class MarkTasksResponse(_message.Message):
     def __init__(self, tasks: _Optional[_Iterable[_Union[ControlledTask, _Mapping]]] = ..., position: _Optional[int] = ...) -> None: ...
 
 class MarkRunRequest(_message.Message):
-    __slots__ = ("request_id", "namespace", "dag_id", "run_id", "state", "note")
+    __slots__ = ("request_id", "namespace", "dag_id", "run_id", "state", "note", "min_position")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     DAG_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
+    MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     namespace: str
     dag_id: str
     run_id: str
     state: RunState
     note: str
-    def __init__(self, request_id: _Optional[str] = ..., namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., note: _Optional[str] = ...) -> None: ...
+    min_position: int
+    def __init__(self, request_id: _Optional[str] = ..., namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., note: _Optional[str] = ..., min_position: _Optional[int] = ...) -> None: ...
 
 class MarkRunResponse(_message.Message):
     __slots__ = ("position",)

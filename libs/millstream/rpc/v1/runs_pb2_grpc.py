@@ -50,10 +50,20 @@ class RunServiceStub:
                 request_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListRunsRequest.SerializeToString,
                 response_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListRunsResponse.FromString,
                 _registered_method=True)
+        self.GetTaskInstance = channel.unary_unary(
+                '/millstream.rpc.v1.RunService/GetTaskInstance',
+                request_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.GetTaskInstanceRequest.SerializeToString,
+                response_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.GetTaskInstanceResponse.FromString,
+                _registered_method=True)
         self.ListTaskInstances = channel.unary_unary(
                 '/millstream.rpc.v1.RunService/ListTaskInstances',
                 request_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListTaskInstancesRequest.SerializeToString,
                 response_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListTaskInstancesResponse.FromString,
+                _registered_method=True)
+        self.ListAttempts = channel.unary_unary(
+                '/millstream.rpc.v1.RunService/ListAttempts',
+                request_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListAttemptsRequest.SerializeToString,
+                response_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListAttemptsResponse.FromString,
                 _registered_method=True)
         self.WatchRun = channel.unary_stream(
                 '/millstream.rpc.v1.RunService/WatchRun',
@@ -109,8 +119,21 @@ class RunServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetTaskInstance(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListTaskInstances(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAttempts(self, request, context):
+        """The attempts of a task instance, the first one first.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -173,10 +196,20 @@ def add_RunServiceServicer_to_server(servicer, server):
                     request_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListRunsRequest.FromString,
                     response_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListRunsResponse.SerializeToString,
             ),
+            'GetTaskInstance': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTaskInstance,
+                    request_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.GetTaskInstanceRequest.FromString,
+                    response_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.GetTaskInstanceResponse.SerializeToString,
+            ),
             'ListTaskInstances': grpc.unary_unary_rpc_method_handler(
                     servicer.ListTaskInstances,
                     request_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListTaskInstancesRequest.FromString,
                     response_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListTaskInstancesResponse.SerializeToString,
+            ),
+            'ListAttempts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAttempts,
+                    request_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListAttemptsRequest.FromString,
+                    response_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListAttemptsResponse.SerializeToString,
             ),
             'WatchRun': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchRun,
@@ -302,6 +335,33 @@ class RunService:
             _registered_method=True)
 
     @staticmethod
+    def GetTaskInstance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/millstream.rpc.v1.RunService/GetTaskInstance',
+            millstream_dot_rpc_dot_v1_dot_runs__pb2.GetTaskInstanceRequest.SerializeToString,
+            millstream_dot_rpc_dot_v1_dot_runs__pb2.GetTaskInstanceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListTaskInstances(request,
             target,
             options=(),
@@ -318,6 +378,33 @@ class RunService:
             '/millstream.rpc.v1.RunService/ListTaskInstances',
             millstream_dot_rpc_dot_v1_dot_runs__pb2.ListTaskInstancesRequest.SerializeToString,
             millstream_dot_rpc_dot_v1_dot_runs__pb2.ListTaskInstancesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAttempts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/millstream.rpc.v1.RunService/ListAttempts',
+            millstream_dot_rpc_dot_v1_dot_runs__pb2.ListAttemptsRequest.SerializeToString,
+            millstream_dot_rpc_dot_v1_dot_runs__pb2.ListAttemptsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,11 @@ class SystemServiceStub:
                 request_serializer=millstream_dot_rpc_dot_v1_dot_system__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=millstream_dot_rpc_dot_v1_dot_system__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
+        self.GetHealth = channel.unary_unary(
+                '/millstream.rpc.v1.SystemService/GetHealth',
+                request_serializer=millstream_dot_rpc_dot_v1_dot_system__pb2.GetHealthRequest.SerializeToString,
+                response_deserializer=millstream_dot_rpc_dot_v1_dot_system__pb2.GetHealthResponse.FromString,
+                _registered_method=True)
 
 
 class SystemServiceServicer:
@@ -52,6 +57,13 @@ class SystemServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetHealth(self, request, context):
+        """How each server and each service is, also while some of them are away.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SystemServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -59,6 +71,11 @@ def add_SystemServiceServicer_to_server(servicer, server):
                     servicer.GetStatus,
                     request_deserializer=millstream_dot_rpc_dot_v1_dot_system__pb2.GetStatusRequest.FromString,
                     response_serializer=millstream_dot_rpc_dot_v1_dot_system__pb2.GetStatusResponse.SerializeToString,
+            ),
+            'GetHealth': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetHealth,
+                    request_deserializer=millstream_dot_rpc_dot_v1_dot_system__pb2.GetHealthRequest.FromString,
+                    response_serializer=millstream_dot_rpc_dot_v1_dot_system__pb2.GetHealthResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -89,6 +106,33 @@ class SystemService:
             '/millstream.rpc.v1.SystemService/GetStatus',
             millstream_dot_rpc_dot_v1_dot_system__pb2.GetStatusRequest.SerializeToString,
             millstream_dot_rpc_dot_v1_dot_system__pb2.GetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetHealth(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/millstream.rpc.v1.SystemService/GetHealth',
+            millstream_dot_rpc_dot_v1_dot_system__pb2.GetHealthRequest.SerializeToString,
+            millstream_dot_rpc_dot_v1_dot_system__pb2.GetHealthResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!millstream/rpc/v1/variables.proto\x12\x11millstream.rpc.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb1\x01\n\x08Variable\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x12\n\x05value\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12.\n\nupdated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tis_secret\x18\x07 \x01(\x08\x42\x08\n\x06_value\"l\n\x12SetVariableRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\t\x12\r\n\x05value\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\"8\n\x13SetVariableResponse\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x10\n\x08position\x18\x02 \x01(\x03\"J\n\x12GetVariableRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x14\n\x0cmin_position\x18\x03 \x01(\x03\"D\n\x13GetVariableResponse\x12-\n\x08variable\x18\x01 \x01(\x0b\x32\x1b.millstream.rpc.v1.Variable\"f\n\x14ListVariablesRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0cmin_position\x18\x04 \x01(\x03\"`\n\x15ListVariablesResponse\x12.\n\tvariables\x18\x01 \x03(\x0b\x32\x1b.millstream.rpc.v1.Variable\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"K\n\x15\x44\x65leteVariableRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\t\"*\n\x16\x44\x65leteVariableResponse\x12\x10\n\x08position\x18\x01 \x01(\x03\x32\x98\x03\n\x0fVariableService\x12\\\n\x0bSetVariable\x12%.millstream.rpc.v1.SetVariableRequest\x1a&.millstream.rpc.v1.SetVariableResponse\x12\\\n\x0bGetVariable\x12%.millstream.rpc.v1.GetVariableRequest\x1a&.millstream.rpc.v1.GetVariableResponse\x12\x62\n\rListVariables\x12\'.millstream.rpc.v1.ListVariablesRequest\x1a(.millstream.rpc.v1.ListVariablesResponse\x12\x65\n\x0e\x44\x65leteVariable\x12(.millstream.rpc.v1.DeleteVariableRequest\x1a).millstream.rpc.v1.DeleteVariableResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!millstream/rpc/v1/variables.proto\x12\x11millstream.rpc.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb1\x01\n\x08Variable\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x12\n\x05value\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12.\n\nupdated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tis_secret\x18\x07 \x01(\x08\x42\x08\n\x06_value\"l\n\x12SetVariableRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\t\x12\r\n\x05value\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\"8\n\x13SetVariableResponse\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x10\n\x08position\x18\x02 \x01(\x03\"J\n\x12GetVariableRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x14\n\x0cmin_position\x18\x03 \x01(\x03\"D\n\x13GetVariableResponse\x12-\n\x08variable\x18\x01 \x01(\x0b\x32\x1b.millstream.rpc.v1.Variable\"\x88\x01\n\x14ListVariablesRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0cmin_position\x18\x04 \x01(\x03\x12\x0e\n\x06search\x18\x05 \x01(\t\x12\x10\n\x08order_by\x18\x06 \x01(\t\"`\n\x15ListVariablesResponse\x12.\n\tvariables\x18\x01 \x03(\x0b\x32\x1b.millstream.rpc.v1.Variable\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"K\n\x15\x44\x65leteVariableRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\t\"*\n\x16\x44\x65leteVariableResponse\x12\x10\n\x08position\x18\x01 \x01(\x03\x32\x98\x03\n\x0fVariableService\x12\\\n\x0bSetVariable\x12%.millstream.rpc.v1.SetVariableRequest\x1a&.millstream.rpc.v1.SetVariableResponse\x12\\\n\x0bGetVariable\x12%.millstream.rpc.v1.GetVariableRequest\x1a&.millstream.rpc.v1.GetVariableResponse\x12\x62\n\rListVariables\x12\'.millstream.rpc.v1.ListVariablesRequest\x1a(.millstream.rpc.v1.ListVariablesResponse\x12\x65\n\x0e\x44\x65leteVariable\x12(.millstream.rpc.v1.DeleteVariableRequest\x1a).millstream.rpc.v1.DeleteVariableResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,14 +42,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETVARIABLEREQUEST']._serialized_end=511
   _globals['_GETVARIABLERESPONSE']._serialized_start=513
   _globals['_GETVARIABLERESPONSE']._serialized_end=581
-  _globals['_LISTVARIABLESREQUEST']._serialized_start=583
-  _globals['_LISTVARIABLESREQUEST']._serialized_end=685
-  _globals['_LISTVARIABLESRESPONSE']._serialized_start=687
-  _globals['_LISTVARIABLESRESPONSE']._serialized_end=783
-  _globals['_DELETEVARIABLEREQUEST']._serialized_start=785
-  _globals['_DELETEVARIABLEREQUEST']._serialized_end=860
-  _globals['_DELETEVARIABLERESPONSE']._serialized_start=862
-  _globals['_DELETEVARIABLERESPONSE']._serialized_end=904
-  _globals['_VARIABLESERVICE']._serialized_start=907
-  _globals['_VARIABLESERVICE']._serialized_end=1315
+  _globals['_LISTVARIABLESREQUEST']._serialized_start=584
+  _globals['_LISTVARIABLESREQUEST']._serialized_end=720
+  _globals['_LISTVARIABLESRESPONSE']._serialized_start=722
+  _globals['_LISTVARIABLESRESPONSE']._serialized_end=818
+  _globals['_DELETEVARIABLEREQUEST']._serialized_start=820
+  _globals['_DELETEVARIABLEREQUEST']._serialized_end=895
+  _globals['_DELETEVARIABLERESPONSE']._serialized_start=897
+  _globals['_DELETEVARIABLERESPONSE']._serialized_end=939
+  _globals['_VARIABLESERVICE']._serialized_start=942
+  _globals['_VARIABLESERVICE']._serialized_end=1350
 # @@protoc_insertion_point(module_scope)
