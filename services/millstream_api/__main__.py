@@ -22,6 +22,7 @@ from millstream_api.commands import Commands
 from millstream_api.connections import ConnectionService
 from millstream_api.dags import DagService
 from millstream_api.events import EventService
+from millstream_api.explain import ExplainService
 from millstream_api.health import Probes
 from millstream_api.heartbeats import Workers
 from millstream_api.history import HistoryService
@@ -64,6 +65,7 @@ async def main(service: Service) -> None:
             max_map_length=settings.max_map_length,
         ),
         RunService(commands, snapshots, pool, hub, event_log, blobs, timeout_s),
+        ExplainService(bus, event_log, snapshots, settings.shard),
         EventService(hub, event_log, EventSearch(pool, settings.shard), settings.shard),
         VariableService(commands, snapshots, secrets, box, timeout_s),
         ConnectionService(commands, snapshots, secrets, box, timeout_s),

@@ -11,6 +11,7 @@ from millstream.adapters.failpoints import reach
 from millstream.adapters.postgres import Database, connect_patiently, migrate
 from millstream.adapters.service import Service, run_service, run_until_stopped
 from millstream.adapters.shard_lock import ShardLock
+from millstream_scheduler.explaining import Explaining
 from millstream_scheduler.leases import Leases, listen_to_heartbeats
 from millstream_scheduler.relay import Relay
 from millstream_scheduler.snapshots import Snapshots
@@ -40,12 +41,14 @@ async def main(service: Service) -> None:
         reach("scheduler.lock_taken")
         state = await standby.take_over()
         relay = Relay(bus, relay_log, settings, state)
-        leases = Leases(settings.lease_s, asyncio.get_running_loop().time)
+        clock = asyncio.get_running_loop().time
+        leases = Leases(settings.lease_s, clock)
         timers = Timers(state, settings.event_retention_s / 2)
         writer = Writer(bus, event_log, relay, leases, timers, settings, state)
         for command in standby.unfolded.values():
             writer.submit_own(command)
         snapshots = Snapshots(EventLog(snapshot_database, settings.shard), lambda: state.position)
+        explaining = Explaining(bus, settings.shard, state, leases, clock)
         ear = await listen_to_heartbeats(bus, leases)
         await run_until_stopped(
             service,
@@ -54,6 +57,7 @@ async def main(service: Service) -> None:
             writer.pull(),
             timers.run(writer.submit_own),
             leases.run(writer.submit_own, ear.is_hearing),
+            explaining.run(),
             snapshots.run(),
             lock.keep(relay.check_log),
             bus.wait_closed(),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -109,6 +109,24 @@ class Leases:
             lost.append(_lose(lease, f"no heartbeat of the worker for {self.lease_s:g} s"))
         return lost
 
+    @property
+    def heard_s(self) -> float:
+        """How much time has counted: that in which workers could be heard."""
+        return self._passed_s
+
+    def claims(self) -> Iterator[Where]:
+        """What is claimed, and not over."""
+        return (lease.where for lease in self._leases.values())
+
+    def claims_of(self, worker: str) -> Iterator[Where]:
+        """What one worker has claimed."""
+        return (lease.where for lease in self._of_worker.get(worker, {}).values())
+
+    def left_s(self, token: str) -> float | None:
+        """How long a claim's lease lasts if its worker stays silent; None if it is not open."""
+        lease = self._leases.get(token)
+        return None if lease is None else lease.until - self._passed_s
+
     def renew_all(self) -> None:
         """Nobody could be heard for a while: every claim gets a whole lease."""
         for lease in self._leases.values():
@@ -148,6 +166,7 @@ class Leases:
             return
         if delivery.subject != heartbeat_subject(heartbeat.worker):
             return  # it speaks for another worker
+        self.heard(heartbeat)
         for command in self.hear(heartbeat):
             self._submit(command)
         unknown = self.unknown(heartbeat)
@@ -155,6 +174,8 @@ class Leases:
             self.tell(heartbeat.worker, unknown)
 
     _submit: Callable[[TimerCommand], None] = field(default=lambda _command: None)
+    # Is told of each heartbeat.
+    heard: Callable[[Heartbeat], None] = field(default=lambda _heartbeat: None)
     # Says to a worker which of its claims are closed.
     tell: Callable[[str, tuple[str, ...]], None] = field(default=lambda _worker, _tokens: None)
 

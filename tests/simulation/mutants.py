@@ -19,9 +19,9 @@ import millstream.core.decisions.attempts as attempts
 import millstream.core.evolve
 import millstream.core.gate
 import millstream.core.handle as handling
-import millstream.core.react as reacting
 import millstream.core.run_queue as run_queue
 import millstream.core.stopping
+import millstream.core.verdicts as judging
 import millstream_projector.lookups as lookups
 import millstream_scheduler.admission as admission
 import millstream_scheduler.writer as writing
@@ -326,7 +326,7 @@ MUTANTS = (
         33,
     ),
     Mutant(16, "a claim has no token", ((attempts, "_started", _nobodys),)),
-    Mutant(17, "trigger rules are not asked", ((reacting, "_judge", _always_run),)),
+    Mutant(17, "trigger rules are not asked", ((judging, "_judge", _always_run),)),
     Mutant(18, "limits are not asked", ((millstream.core.gate, "has_room", _always_room),)),
     Mutant(19, "every second run is missing", ((run_queue, "next_times", _skip_one),), 4),
     Mutant(20, "reports are sent once", ((Reports, "run", _say_once),)),

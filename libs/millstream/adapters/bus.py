@@ -43,6 +43,10 @@ class JetStreamError(MillstreamError):
         super().__init__(f"JetStream refused {api}: {description} ({code}/{err_code})")
 
 
+class NobodyListens(Unavailable):
+    """A question on a subject to which nobody is subscribed."""
+
+
 class TooLarge(MillstreamError):
     """A message that is larger than the server's limit."""
 
@@ -201,7 +205,7 @@ class Bus:
         finally:
             del self._waiting[token]
         if delivery.status == 503:
-            raise Unavailable(f"Nobody listens on {subject}.")
+            raise NobodyListens(f"Nobody listens on {subject}.")
         return delivery.data
 
     async def jetstream(self, api: str, body: Any = None, timeout_s: float = 5.0) -> dict[str, Any]:

@@ -267,6 +267,30 @@ class EventLog:
         async with self._database.use() as connection:
             return [stored_from(row) for row in await connection.fetch(query, *arguments)]
 
+    async def read_at(self, positions: Sequence[int]) -> list[Stored]:
+        """The records at these positions, as far as there are any, in order."""
+        if not positions:
+            return []
+        async with self._database.use() as connection:
+            rows = await connection.fetch(
+                f"SELECT {COLUMNS} FROM event_log "  # noqa: S608 - our own names
+                "WHERE shard = $1 AND position = ANY($2::bigint[]) ORDER BY position",
+                self._shard,
+                list(positions),
+            )
+        return [stored_from(row) for row in rows]
+
+    async def last_of_run(self, namespace: str, dag_id: str, run_id: str) -> int:
+        """The position of a run's last event; 0 if there is none."""
+        async with self._database.use() as connection:
+            position = await connection.fetchval(
+                "SELECT position FROM event_log WHERE shard = $1 AND run_id = $2 "
+                "AND run_id <> '' AND namespace = $3 AND dag_id = $4 "
+                "ORDER BY position DESC LIMIT 1",
+                *(self._shard, run_id, namespace, dag_id),
+            )
+        return int(position or 0)
+
     async def read_all(self, first: int, last: int) -> AsyncIterator[Stored]:
         """Every record of a range, a batch at a time."""
         while first <= last:

@@ -53,6 +53,11 @@ def lookup_subject(shard: int, what: str) -> str:
     return f"ms.look.{shard}.{what}"
 
 
+def explain_subject(shard: int) -> str:
+    """Where the active scheduler is asked why a task has not run."""
+    return f"ms.explain.{shard}"
+
+
 def states_subject(shard: int) -> str:
     """Where the projector is asked how runs stand; it answers when that has changed."""
     return f"ms.states.{shard}"

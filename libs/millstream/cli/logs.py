@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import Json, MapIndex, OfDag, asks, map_path
+from millstream.cli.options import Json, MapIndex, OfDag, asks, named_instance
 
 if TYPE_CHECKING:
     from millstream.client import Client, LogLine, LogReader
@@ -27,8 +27,6 @@ _WIDTH = 8
 _SOURCES = {"stdout": "", "stderr": "stderr", "millstream": "note"}
 # The colours and cursor movements that tasks print, and the parts of a line that they overwrote.
 _TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|^.*\r(?=.)")
-# `train[3][1]`, as a mapped instance is called everywhere.
-_INSTANCE = re.compile(r"([^\[\]]+)((?:\[\d+\])+)")
 
 
 @asks
@@ -62,11 +60,7 @@ def logs(
     if retries and not follow:
         raise typer.BadParameter("only together with --follow", param_hint="--retries")
     wanted = _levels(levels)
-    path = map_path(map_index)
-    if found := _INSTANCE.fullmatch(task):
-        if path:
-            raise typer.BadParameter(f"{task} names an instance too", param_hint="--map-index")
-        task, path = found[1], tuple(map(int, re.findall(r"\d+", found[2])))
+    task, path = named_instance(task, map_index)
     reader = client.logs.read(
         run_id,
         task,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
@@ -58,6 +59,9 @@ MapIndex = Annotated[
 ]
 
 
+_INSTANCE = re.compile(r"([^\[\]]+)((?:\[\d+\])+)")
+
+
 def asks(command: Callable[Concatenate[Client, P], None]) -> Callable[P, None]:
     """A command that asks a server: it is handed a client as its first argument, and gets the
     options that say of which server (docs/guide/cli.md)."""
@@ -99,6 +103,18 @@ def map_path(text: str) -> tuple[int, ...]:
         raise typer.BadParameter(
             f"{text!r} is no path of map indices: write 3, or 3,0", param_hint="--map-index"
         ) from None
+
+
+def named_instance(task: str, map_index: str = "") -> tuple[str, tuple[int, ...]]:
+    """A task and its map index, given beside it or with it: ``train[3][1]``, as a mapped instance
+    is called everywhere."""
+    path = map_path(map_index)
+    found = _INSTANCE.fullmatch(task)
+    if found is None:
+        return task, path
+    if path:
+        raise typer.BadParameter(f"{task} names an instance too", param_hint="--map-index")
+    return found[1], tuple(map(int, re.findall(r"\d+", found[2])))
 
 
 def connect(

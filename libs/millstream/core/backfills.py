@@ -46,10 +46,12 @@ EXISTS = "a run of this date exists"
 
 @dataclass(slots=True)
 class Backfill:
-    """A backfill that is not over. ``number``: how many of its dates are dealt with."""
+    """A backfill that is not over. ``number``: how many of its dates are dealt with;
+    ``paused_position``: that of the event that paused it, or let it go on, last."""
 
     created: BackfillCreated
     is_paused: bool = False
+    paused_position: int = 0
     number: int = 0
 
     @property
@@ -64,7 +66,7 @@ class Existing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     state: str
 
 
-def fold_backfill(dag: Dag, data: BackfillCreated | BackfillEvent) -> None:
+def fold_backfill(dag: Dag, data: BackfillCreated | BackfillEvent, position: int) -> None:
     """An event about a backfill of a DAG that exists."""
     if isinstance(data, BackfillCreated):
         dag.backfills[data.backfill_id] = Backfill(data)
@@ -76,10 +78,9 @@ def fold_backfill(dag: Dag, data: BackfillCreated | BackfillEvent) -> None:
     match data:
         case BackfillAdvanced():
             backfill.number = data.number
-        case BackfillPaused():
-            backfill.is_paused = True
-        case BackfillUnpaused():
-            backfill.is_paused = False
+        case BackfillPaused() | BackfillUnpaused():
+            backfill.is_paused = isinstance(data, BackfillPaused)
+            backfill.paused_position = position
         case BackfillCancelled() | BackfillCompleted():
             del dag.backfills[data.backfill_id]
 

@@ -60,10 +60,11 @@ class Dag:
     """``planned``: the run that the schedule makes next, and ``last`` the one that it made last.
     ``dates`` and ``runs`` name the runs that are not over, ``scheduled`` counts those of the
     schedule. ``failures``: how many runs in a row have failed. ``started_at``: when a run left
-    the queue last."""
+    the queue last. ``paused_position``: that of the event that paused it, or let it go on, last."""
 
     versions: dict[int, DagVersion] = field(default_factory=dict)
     is_paused: bool = False
+    paused_position: int = 0
     planned: RunTimes | None = None
     last: RunTimes | None = None
     lanes: dict[str, Lane] = field(default_factory=dict)
@@ -152,13 +153,11 @@ class Dag:
             del self.dates[created.logical_date]
 
 
-def fold_dag(dag: Dag, data: DagPaused | DagUnpaused | NextRunPlanned) -> None:
+def fold_dag(dag: Dag, data: DagPaused | DagUnpaused | NextRunPlanned, position: int) -> None:
     """The events about a DAG that exists, and about none of its runs."""
     match data:
-        case DagPaused():
-            dag.is_paused = True
-        case DagUnpaused():
-            dag.is_paused = False
+        case DagPaused() | DagUnpaused():
+            dag.is_paused, dag.paused_position = isinstance(data, DagPaused), position
         case NextRunPlanned():
             dag.planned, dag.last = data.next, data.last
 

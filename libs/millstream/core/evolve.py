@@ -143,7 +143,7 @@ def _apply(state: State, event: Event) -> None:
         case DagVersionSubmitted():
             _add_version(state, event.where, event.data)
         case DagPaused() | DagUnpaused() | NextRunPlanned():
-            _fold_dag(state, event.where, event.data)
+            _fold_dag(state, event.where, event.data, event.position)
         case (
             BackfillCreated()
             | BackfillAdvanced()
@@ -152,7 +152,8 @@ def _apply(state: State, event: Event) -> None:
             | BackfillCancelled()
             | BackfillCompleted()
         ):
-            fold_backfill(state.dags[event.where.namespace, event.where.dag_id], event.data)
+            dag = state.dags[event.where.namespace, event.where.dag_id]
+            fold_backfill(dag, event.data, event.position)
         case VariableSet() | VariableDeleted() | ConnectionSet() | ConnectionDeleted():
             _change_secret(state, event.where, event.data)
         case RunCreated():
@@ -170,9 +171,9 @@ def _apply(state: State, event: Event) -> None:
         case OutcomeRemembered():
             _remember_outcome(state, event.where, event.data)
         case PoolSet():
-            limits.set_pool(state, event.where, event.data)
+            limits.set_pool(state, event.where, event.data, event.position)
         case PoolDeleted():
-            limits.delete_pool(state, event.where, event.data.name)
+            limits.delete_pool(state, event.where, event.data.name, event.position)
         case DeadlineSet(name=name, due_at=due_at):
             state.runs[run_key(event.where)].deadlines[name] = due_at
         case DeadlineMissed(name=name):
@@ -182,7 +183,8 @@ def _apply(state: State, event: Event) -> None:
         case RunStarted():
             _start_run(state, event, event.data)
         case RunMarked():
-            state.runs[run_key(event.where)].marked = event.data
+            run = state.runs[run_key(event.where)]
+            run.marked, run.marked_position = event.data, event.position
         case RunSucceeded():
             _forget_run(state, event, RunStatus.SUCCESS)
         case RunFailed() | RunQuarantined():
@@ -326,10 +328,12 @@ def _change_secret(
             del state.connections[where.namespace, data.conn_id]
 
 
-def _fold_dag(state: State, where: Where, data: DagPaused | DagUnpaused | NextRunPlanned) -> None:
+def _fold_dag(
+    state: State, where: Where, data: DagPaused | DagUnpaused | NextRunPlanned, position: int
+) -> None:
     key = (where.namespace, where.dag_id)
     dag = state.dags[key]
-    fold_dag(dag, data)
+    fold_dag(dag, data, position)
     for run_id in dag.runs if isinstance(data, DagPaused | DagUnpaused) else ():
         limits.hold(state, state.runs[*key, run_id], is_held=dag.is_paused)
 
@@ -371,7 +375,7 @@ def _start_run(state: State, event: Event, data: RunStarted) -> None:
     run = state.runs[run_key(event.where)]
     run.status = RunStatus.RUNNING
     run.times_out_at = data.times_out_at
-    run.started_at = event.recorded_at
+    run.started_at, run.started_position = event.recorded_at, event.position
     dag = state.dags[run.key[:2]]
     dag.start(run.key[2], run.created, run.position, event.recorded_at)
 
@@ -383,7 +387,7 @@ def _forget_run(state: State, event: Event, status: RunStatus) -> None:
     dag = state.dags[run.key[:2]]
     dag.leave(run.key[2], run.created, run.position, is_queued=run.status is RunStatus.QUEUED)
     dag.failures = 0 if isinstance(event.data, RunSucceeded) else dag.failures + 1
-    run.status = status
+    run.status, run.ended_position = status, event.position
     if run.unfinished:  # quarantined with tasks under way: nobody waits for their claims any more
         for task, tree in zip(run.version.graph.tasks, run.instances, strict=True):
             for path, _ in tree.leaves():
@@ -406,13 +410,14 @@ def _change_instance(state: State, event: Event) -> None:
         resize(run, number, where.map_index, data.length)
         return
     if isinstance(data, TaskScheduled) and instance.elements:
-        limits.schedule_all(state, run, number, instance, where.map_index)
+        limits.schedule_all(state, run, number, instance, where.map_index, event.position)
         return
     status = next_status(data)
     assert status is not None
     if instance.status in FINISHED_TASK:
         take_back(run, number, where.map_index, instance)
     before, instance.status = instance.status, status
+    instance.position = event.position
     match data:
         case TaskReady():
             instance.attempt, instance.tries = where.attempt, data.tries

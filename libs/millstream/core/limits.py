@@ -190,18 +190,19 @@ def hold(state: State, run: Run, *, is_held: bool) -> None:
         _invite(state)
 
 
-def set_pool(state: State, where: Where, data: PoolSet) -> None:
+def set_pool(state: State, where: Where, data: PoolSet, position: int) -> None:
     """A pool was made or changed."""
     pool = state.limits.find(where.namespace, data.name)
     pool.slots, pool.include_deferred = data.slots, data.include_deferred
-    pool.description, pool.exists = data.description, True
+    pool.description, pool.exists, pool.position = data.description, True, position
     _tidy(state, pool)
 
 
-def delete_pool(state: State, where: Where, name: str) -> None:
+def delete_pool(state: State, where: Where, name: str, position: int) -> None:
     """A pool is gone. What holds its slots goes on; what waits for them waits on."""
     pool = state.limits.find(where.namespace, name)
     pool.slots, pool.include_deferred, pool.description, pool.exists = 0, False, "", False
+    pool.position = position
     _tidy(state, pool)
 
 
@@ -243,12 +244,14 @@ def moved(
         _tidy(state, pool)
 
 
-def schedule_all(state: State, run: Run, number: int, node: Instance, path: Path) -> None:
+def schedule_all(
+    state: State, run: Run, number: int, node: Instance, path: Path, position: int
+) -> None:
     """All instances at and below a node that have not begun wait from now on."""
     begun = []
     for below, instance in node.leaves(path):
         if instance.status is TaskStatus.NONE:
-            instance.status = TaskStatus.SCHEDULED
+            instance.status, instance.position = TaskStatus.SCHEDULED, position
             begun.append((below, instance))
     if begun:
         _join(state, run, number, begun)
@@ -359,7 +362,7 @@ def _first_lane(state: State, line: Line) -> TaskLane | None:
         if bench is not None and lane.count and bench.limit.count >= bench.most:
             lane.is_parked = True
             heappush(bench.parked, (lane.seats.order, lane))
-        elif lane.count and not _is_full(lane):
+        elif lane.count and not is_full(lane):
             return lane
         heappop(line.heap)
         lane.is_listed = False
@@ -368,7 +371,8 @@ def _first_lane(state: State, line: Line) -> TaskLane | None:
     return None
 
 
-def _is_full(lane: TaskLane) -> bool:
+def is_full(lane: TaskLane) -> bool:
+    """Are as many of its task active in its run as may be?"""
     most = lane.task.max_active_tis_per_dagrun
     return most is not None and lane.seats.counts[lane.number] >= most
 

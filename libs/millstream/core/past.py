@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from millstream.core.events import OutcomeRemembered
 from millstream.core.graph import Graph
@@ -29,6 +29,7 @@ WELL = frozenset({TaskStatus.SUCCESS, TaskStatus.SKIPPED})
 class PastRun:
     """A run with a logical date. ``run`` is there while it goes on, ``bad`` when it is over."""
 
+    run_id: str
     graph: Graph
     is_manual: bool
     run: Run | None = field(default=None, repr=False)
@@ -42,6 +43,13 @@ class PastRun:
         if self.run is None:
             return task_id not in self.bad
         return ended_well(self.run.instances[self.graph.number[task_id]])
+
+
+class Missing(NamedTuple):
+    """A task that has not ended well in the run before, or is not in it."""
+
+    before: PastRun
+    task_id: str
 
 
 def ended_well(tree: Instance) -> bool:
@@ -67,9 +75,8 @@ class Past:
         if created.backfill_id:
             self.firsts.setdefault(created.backfill_id, run.key[2])
         if created.logical_date is not None:
-            self._put(
-                created.logical_date, PastRun(run.version.graph, created.run_type == MANUAL, run)
-            )
+            is_manual = created.run_type == MANUAL
+            self._put(created.logical_date, PastRun(run.key[2], run.version.graph, is_manual, run))
 
     def _put(self, date: datetime, known: PastRun) -> None:
         if date not in self.runs:
@@ -106,32 +113,33 @@ class Past:
         if data.is_first:
             self.firsts[data.backfill_id] = data.run_id
         assert data.logical_date is not None, "is_legal looked"
-        self._put(data.logical_date, PastRun(graph, data.run_type == MANUAL, None, data.bad))
+        known = PastRun(data.run_id, graph, data.run_type == MANUAL, None, data.bad)
+        self._put(data.logical_date, known)
 
     # --- what react asks
 
-    def missing(self, run: Run, number: int) -> str:
-        """What a task still waits for in the run before; "" if it may begin."""
+    def missing(self, run: Run, number: int) -> Missing | None:
+        """What a task still waits for in the run before; None if it may begin."""
         created, graph = run.created, run.version.graph
         task, date = graph.tasks[number], created.logical_date
         if not task.depends_on_past or date is None:
-            return ""
+            return None
         if created.backfill_id and self.firsts.get(created.backfill_id) == run.key[2]:
-            return ""
+            return None
         before = self._before(date, with_manual=not run.version.spec.catchup)
         if before is None:
-            return ""
+            return None
         if not before.has(task.task_id):
             if task.ignore_first_depends_on_past and not self._ever_had(task.task_id, date):
-                return ""
-            return f"task {task.task_id!r} is not in the run before"
+                return None
+            return Missing(before, task.task_id)
         if not before.ended_well(task.task_id):
-            return f"task {task.task_id!r} has not ended well in the run before"
+            return Missing(before, task.task_id)
         for child in graph.downstream[number] if task.wait_for_downstream else ():
             name = graph.tasks[child].task_id
             if before.has(name) and not before.ended_well(name):
-                return f"task {name!r}, downstream, has not ended well in the run before"
-        return ""
+                return Missing(before, name)
+        return None
 
     def after(self, run: Run) -> Iterator[Run]:
         """The runs under way for which this run may be the run before."""

@@ -32,7 +32,8 @@ Path = tuple[int, ...]
 class Pool:
     """``active`` counts the slots of attempts that are queued or running, ``deferred`` those of
     deferred ones, ``waiting`` the instances that wait. One that does not exist was named by a task
-    and has no slots. ``slots`` of -1: as many as anybody wants."""
+    and has no slots. ``slots`` of -1: as many as anybody wants. ``position``: of the event that set
+    or deleted it last."""
 
     namespace: str
     name: str
@@ -40,6 +41,7 @@ class Pool:
     include_deferred: bool = False
     description: str = ""
     exists: bool = False
+    position: int = 0
     active: int = 0
     deferred: int = 0
     waiting: int = 0

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
-from typing import NamedTuple
 
 from millstream.core import callbacks, waiting
 from millstream.core.assets import updates_of
@@ -41,28 +40,26 @@ from millstream.core.events import (
     TaskUpstreamFailed,
     TriggerLost,
 )
-from millstream.core.graph import Level
 from millstream.core.mapping import map_length
 from millstream.core.past import Past, waiting_for
 from millstream.core.quarantine import put_aside, text_of
 from millstream.core.run_queue import follow_dag
-from millstream.core.spec import EmptyAction, TaskSpec, TriggerRule
+from millstream.core.spec import EmptyAction
 from millstream.core.state import DagKey, Instance, Run, State, run_key
 from millstream.core.statuses import FINISHED_TASK, RunStatus, TaskStatus, next_status
 from millstream.core.stopping import end_as
-from millstream.core.trigger_rules import Upstream, Verdict, judge
+from millstream.core.trigger_rules import Verdict
+from millstream.core.verdicts import (
+    View,
+    mind_past,
+    verdict_of,
+    verdict_of_one,
+    view_at,
+    view_of,
+)
 
 MOST_LEAVES_NAMED = 100
 Path = tuple[int, ...]
-
-
-class View(NamedTuple):
-    """What an instance waits for: what is counted at it and at the nodes above it."""
-
-    upstream: Upstream
-    waits: int
-    setup_failed: int
-    cut_by: str
 
 
 # Half of all events; the rest is looked at below.
@@ -247,15 +244,6 @@ def _follow_past(run: Run, past: Past, task_id: str, now: datetime) -> Iterator[
                 yield from _begin(later, number, (), now)
 
 
-def _mind_past(run: Run, number: int, verdict: Verdict) -> Verdict:
-    """What may begin waits if it depends on the past and that is not over yet."""
-    if run.past is None or verdict in (Verdict.WAIT, Verdict.UPSTREAM_FAILED):
-        return verdict
-    task = run.version.graph.tasks[number]
-    waits = verdict is Verdict.RUN or task.wait_for_past_depends_before_skipping
-    return Verdict.WAIT if waits and run.past.missing(run, number) else verdict
-
-
 def make_ready(run: Run, number: int, instance: Instance, map_index: Path) -> Fact:
     """The next attempt of a task; for one that is ready already, the same attempt again."""
     task = run.version.graph.tasks[number]
@@ -306,14 +294,7 @@ def may_begin(run: Run, number: int, path: Path, now: datetime) -> bool:
 def _begin(run: Run, number: int, path: Path, now: datetime) -> Iterator[Fact]:
     """What is decided now about a task, or about its instances at ``path`` and below: for those
     that have not begun."""
-    node = run.instances[number]
-    view = _view(node, None)
-    for depth, index in enumerate(path):
-        if index >= len(node.elements):
-            path = path[:depth]
-            break
-        node = node.elements[index]
-        view = _view(node, view)
+    node, path, view = view_at(run, number, path)
     yield from _begin_below(run, number, node, path, view, now)
 
 
@@ -333,8 +314,8 @@ def _begin_below(
     is_last = len(path) + 1 == len(graph.levels[number])
     if is_last and graph.finest[number] <= len(path):
         # All instances wait for the same: what is decided about one is decided about all.
-        verdict, reason = _verdict(graph.tasks[number], view)
-        verdict = _mind_past(run, number, verdict)
+        verdict, reason = verdict_of(graph.tasks[number], view)
+        verdict = mind_past(run, number, verdict)
         if verdict is Verdict.WAIT or all(
             element.status is not TaskStatus.NONE for element in node.elements
         ):
@@ -347,7 +328,7 @@ def _begin_below(
                     yield _decided(run, number, element, (*path, index), verdict, reason, now)
         return
     for index, element in enumerate(node.elements):
-        below = _view(element, view)
+        below = view_of(element, view)
         yield from _begin_below(run, number, element, (*path, index), below, now)
 
 
@@ -373,49 +354,13 @@ def _begin_one(
     run: Run, number: int, instance: Instance, path: Path, view: View, now: datetime
 ) -> Iterator[Fact]:
     """What is decided about one instance, or about all of a level that is not expanded."""
-    graph = run.version.graph
-    verdict, reason = _verdict(graph.tasks[number], view)
-    if len(path) < len(graph.levels[number]):
-        level = graph.levels[number][len(path)]
-        if not view.cut_by and verdict is not Verdict.UPSTREAM_FAILED:
-            verdict, reason = _verdict_of_sources(run, level, path) or (verdict, reason)
-        # A group is expanded as soon as it can be, all of its tasks at once.
-        is_early = level.is_group or not level.sources
-        if verdict is Verdict.RUN or (is_early and verdict is Verdict.WAIT):
-            length = map_length(run, level, path)
-            if length:
-                yield Fact(
-                    Where(*run.key, graph.tasks[number].task_id, path), TaskExpanded(length=length)
-                )
-                return  # the instances begin when they are there
-            if verdict is Verdict.RUN:
-                verdict, reason = _nothing_to_map(run, level, path, length)
-    if _mind_past(run, number, verdict) is not Verdict.WAIT:
+    verdict, reason, length = verdict_of_one(run, number, path, view)
+    if length:
+        task_id = run.version.graph.tasks[number].task_id
+        yield Fact(Where(*run.key, task_id, path), TaskExpanded(length=length))
+        return  # the instances begin when they are there
+    if mind_past(run, number, verdict) is not Verdict.WAIT:
         yield _decided(run, number, instance, path, verdict, reason, now)
-
-
-def _verdict_of_sources(run: Run, level: Level, path: Path) -> tuple[Verdict, str] | None:
-    graph = run.version.graph
-    for source, shared in level.sources:
-        name = graph.tasks[source].task_id
-        match run.nearest(source, path[:shared])[0].status:
-            case TaskStatus.FAILED | TaskStatus.UPSTREAM_FAILED:
-                return Verdict.UPSTREAM_FAILED, f"mapped over {name!r}, which failed"
-            case TaskStatus.SKIPPED:
-                return Verdict.SKIP, f"mapped over {name!r}, which was skipped"
-    return None
-
-
-def _nothing_to_map(run: Run, level: Level, path: Path, length: int | None) -> tuple[Verdict, str]:
-    # A rule that does not wait for all upstream tasks does not wait for the values either: if they
-    # are not there yet the task fails, as in Airflow.
-    if level.is_group and any(
-        not run.nearest(source, path[:shared])[0].is_over for source, shared in level.sources
-    ):
-        return Verdict.WAIT, ""
-    if length is None:
-        return Verdict.UPSTREAM_FAILED, "the values to map over are missing"
-    return Verdict.SKIP, "there is nothing to map over"
 
 
 def _skip_hopeless(run: Run, number: int, path: Path) -> Iterator[Fact]:
@@ -449,62 +394,6 @@ def _decided(
             return Fact(where, TaskSkipped(reason=reason))
         case _:
             return Fact(where, TaskUpstreamFailed(reason=reason))
-
-
-def _view(node: Instance, above: View | None) -> View:
-    """What is waited for at a node, with what is waited for above it."""
-    extra = node.extra
-    if above is not None and not node.total and extra is None and not node.cut_by:
-        return above
-    upstream = Upstream(node.total, node.success, node.skipped, node.failed, node.upstream_failed)
-    waits = setup_failed = 0
-    if extra is not None:
-        upstream = upstream._replace(
-            setups=extra.setups,
-            setup_success=extra.setup_success,
-            setup_skipped=extra.setup_skipped,
-        )
-        waits, setup_failed = extra.waits, extra.setup_failed
-    if above is None:
-        return View(upstream, waits, setup_failed, node.cut_by)
-    return View(
-        Upstream(*(ours + theirs for ours, theirs in zip(upstream, above.upstream, strict=True))),
-        waits + above.waits,
-        setup_failed + above.setup_failed,
-        above.cut_by or node.cut_by,
-    )
-
-
-def _verdict(task: TaskSpec, view: View) -> tuple[Verdict, str]:
-    """What the branches, the trigger rule and the setups above say about a task, and why."""
-    if view.cut_by:
-        return Verdict.SKIP, f"task {view.cut_by!r} chose not to go on here"
-    verdict = _judge(task, view)
-    if verdict is Verdict.RUN or verdict is Verdict.WAIT:
-        return verdict, ""
-    return verdict, f"trigger rule {task.trigger_rule}: {_describe(view.upstream)}"
-
-
-def _judge(task: TaskSpec, view: View) -> Verdict:
-    """The trigger rule, and the setups and the scope that go beyond it."""
-    upstream = view.upstream
-    if task.trigger_rule is TriggerRule.ALWAYS or not (view.waits or upstream.setups):
-        return judge(task.trigger_rule, upstream)
-    if not task.is_teardown:
-        if view.setup_failed:
-            return Verdict.UPSTREAM_FAILED
-        if upstream.setup_skipped:
-            return Verdict.SKIP
-        upstream = upstream._replace(setups=0)
-    verdict = judge(task.trigger_rule, upstream)
-    return Verdict.WAIT if verdict is Verdict.RUN and view.waits else verdict
-
-
-def _describe(upstream: Upstream) -> str:
-    return (
-        f"of {upstream.total} upstream tasks {upstream.success} succeeded, {upstream.skipped} "
-        f"were skipped, {upstream.failed} failed, {upstream.upstream_failed} could not run"
-    )
 
 
 def _end_run(state: State, run: Run) -> Iterator[Fact]:

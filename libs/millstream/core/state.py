@@ -49,7 +49,8 @@ class Instance:
 
     ``total`` counts the upstream instances that all instances below wait for, and the four counts
     say how those ended so far; an instance waits for what is counted on its way down the tree.
-    ``news`` is the position of the last event that changed what may be decided here. ``cuts``
+    ``news`` is the position of the last event that changed what may be decided here, ``position``
+    that of the last event about it (0: none since the run was made or reopened). ``cuts``
     counts, by task, the branches and short circuits that decided that what is below is skipped;
     ``choice`` is the task's own decision about others. ``length``: how
     many items the result has, if other tasks are mapped over that (-1: none yet, -2: it has no
@@ -75,6 +76,7 @@ class Instance:
     upstream_failed: int = 0
     total: int = 0
     news: int = 0
+    position: int = 0
     cuts: dict[str, int] | None = None
     choice: Choice | None = None
     extra: Extra | None = None
@@ -135,7 +137,8 @@ class Run:
     """A run that has not finished. ``instances[i]`` belongs to task ``i`` of the graph; ``trace``
     is the trace context of the command that created or reopened it, which all of its events carry.
     ``failed_leaves`` counts the failed instances of each task that decides the outcome; ``marked``
-    overrules them. ``position`` is that of the event that made it."""
+    overrules them. ``position`` is that of the event that made it, ``started_position``,
+    ``marked_position`` and ``ended_position`` are those of the others."""
 
     key: RunKey
     version: DagVersion
@@ -148,10 +151,13 @@ class Run:
     position: int = 0
     times_out_at: datetime | None = None
     started_at: datetime | None = None
+    started_position: int = 0
     # The deadlines that it has not missed, by name.
     deadlines: dict[str, datetime] = field(default_factory=dict)
     failed_leaves: dict[str, int] = field(default_factory=dict)
     marked: RunMarked | None = None
+    marked_position: int = 0
+    ended_position: int = 0
     is_reopened: bool = False
     was_cleared: bool = False
     seats: Seats = field(init=False, repr=False)
