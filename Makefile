@@ -79,6 +79,10 @@ bench-failover: venv ## Kill the active scheduler a hundred times under load
 bench-quick: venv ## The benchmarks without the long ones
 	$(BIN)/python -m bench --quick
 
+.PHONY: bench-why
+bench-why: venv ## How long `millstream why` takes on a log of a million events
+	PYTHONPATH=tests $(BIN)/python -m bench.why
+
 .PHONY: bench-verify
 bench-verify: venv ## How fast `millstream verify` reads a million events
 	$(BIN)/python -m bench.verify

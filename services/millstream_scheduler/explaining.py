@@ -154,5 +154,5 @@ class Explaining:
             slots=heartbeat.slots,
             resources=heartbeat.resources,
             claims=partial(self._leases.claims_of, heartbeat.worker),
-            is_stopping=heartbeat.is_stopping,
+            is_stopping=heartbeat.is_stopping or heartbeat.is_draining,
         )

@@ -98,7 +98,7 @@ def shard() -> Shard:
 
 
 def answer(shard: Shard, **fields: Any) -> ExplainAnswer:
-    values = {
+    values: dict[str, Any] = {
         "where": RUN.task("a"),
         "state": "running",
         "run_state": "running",

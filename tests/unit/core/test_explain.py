@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -785,3 +786,9 @@ class TestBesides:
 
     def test_a_status_of_each_kind_has_words(self) -> None:
         assert set(map(str, TaskStatus)) == set(STATES)
+
+
+def test_the_guide_names_every_reason() -> None:
+    page = Path(__file__).parents[3] / "docs/guide/why.md"
+    named = re.findall(r"^\| `([A-Z_]+)` \|", page.read_text(), re.MULTILINE)
+    assert sorted(named) == sorted(Code)
