@@ -97,7 +97,8 @@ class AttemptLog:
 
     @property
     def _subject(self) -> str:
-        return log_subject(self._sources.shard, self._where)
+        # Whoever has the attempt: what others write about it is not read.
+        return log_subject(self._sources.shard, self.state.worker or "*", self._where)
 
     async def _finished(self) -> AsyncGenerator[list[Numbered], None]:
         """What the blob store has beyond the next line; nothing if it has no log."""
@@ -168,8 +169,8 @@ class AttemptLog:
         while unknown := self._merge.unknown(claims):
             await self._decide(unknown)
         for message in messages:
-            if self._merge.gap(message.header) and message.lines:
-                # Purged, since the whole log is in the blob store by now?
+            if self._merge.gap(message.header) and (message.lines or message.header.is_end):
+                # Rolled up, since the whole log is in the blob store by now?
                 async with aclosing(self._finished()) as finished:
                     async for lines in finished:
                         yield lines

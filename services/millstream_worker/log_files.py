@@ -29,7 +29,7 @@ from millstream.adapters.log_lines import (
     log_path,
     log_subject,
 )
-from millstream.adapters.streams import LOGS
+from millstream.adapters.streams import ROLL_UP
 from millstream.core.errors import MillstreamError, Unavailable
 from millstream.core.event_parts import Where
 from millstream.sdk.masking import Masker
@@ -44,7 +44,7 @@ LONGEST_RETRY_S = 30.0
 # An attempt that is over is published for so long while NATS answers with errors; then its log is
 # in the blob store alone.
 MOST_REFUSALS = 10
-PURGED_FROM_BYTES = MOST_MESSAGE_BYTES
+ROLLED_UP_FROM_BYTES = MOST_MESSAGE_BYTES
 MOST_IN_MEMORY = 1024 * 1024
 _MOST_UNREAD = 64 * 1024
 UPLOADS_AT_ONCE = 32
@@ -66,15 +66,22 @@ _about_decoder = msgspec.json.Decoder(_About)
 
 
 class LogFiles:
-    """The logs of one worker, in ``directory``. ``most_bytes`` is how much of what an attempt
-    prints is kept."""
+    """The logs of the worker ``worker``, in ``directory``. ``most_bytes`` is how much of what an
+    attempt prints is kept."""
 
     def __init__(
-        self, bus: Bus, blobs: FsspecBlobs, shard: int, directory: Path, most_bytes: int
+        self,
+        bus: Bus,
+        blobs: FsspecBlobs,
+        shard: int,
+        worker: str,
+        directory: Path,
+        most_bytes: int,
     ) -> None:
         self._bus = bus
         self._blobs = blobs
         self._shard = shard
+        self._worker = worker
         self._directory = directory
         self._most_bytes = most_bytes
         self._publishing: set[asyncio.Task[None]] = set()
@@ -142,8 +149,8 @@ class LogFiles:
             del self._finished[:UPLOADS_AT_ONCE]
             failed = await asyncio.to_thread(self._upload_batch, batch)
             for finished in batch:
-                if finished not in failed and finished.published >= PURGED_FROM_BYTES:
-                    await self._purge(finished.where)
+                if finished not in failed and finished.published >= ROLLED_UP_FROM_BYTES:
+                    await self._roll_up(finished)
             if not failed:
                 retry_s = FIRST_RETRY_S
                 continue
@@ -182,13 +189,15 @@ class LogFiles:
             except OSError:
                 pass
 
-    async def _purge(self, where: Where) -> None:
-        """Its last message stays: it says that this was the end."""
-        request = {"filter": log_subject(self._shard, where), "keep": 1}
+    async def _roll_up(self, finished: _Finished) -> None:
+        """Of its messages one stays, which says that this was the end. A worker may take away what
+        it has written itself, and no more: so this is a message and no purge."""
+        subject = log_subject(self._shard, self._worker, finished.where)
+        header = LogHeader(finished.lines, is_end=True, claim=finished.claim).encode() + ROLL_UP
         try:
-            await self._bus.jetstream(f"STREAM.PURGE.{LOGS}", request)
+            await self._bus.store(subject, b"[]", STORE_TIMEOUT_S, header)
         except (JetStreamError, Unavailable):
-            pass  # it goes with its age
+            pass  # they go with their age
 
     # --- for AttemptLog
 
@@ -200,7 +209,9 @@ class LogFiles:
 
     def publish(self, one: AttemptLog) -> None:
         """Begin to publish its lines."""
-        task = asyncio.get_running_loop().create_task(one.publish(self._bus, self._shard))
+        task = asyncio.get_running_loop().create_task(
+            one.publish(self._bus, self._shard, self._worker)
+        )
         self._publishing.add(task)
 
         def ended(task: asyncio.Task[None]) -> None:
@@ -210,18 +221,20 @@ class LogFiles:
 
         task.add_done_callback(ended)
 
-    def published(self, path: Path, where: Where, count: int) -> None:
+    def published(self, path: Path, about: _About, size: int, lines: int) -> None:
         """All lines of an attempt that is over are published."""
-        self._finish(_Finished(path, where, published=count))
+        self._finish(_Finished(path, about.where, about.claim, size, lines))
 
 
 @dataclass(slots=True, eq=False)
 class _Finished:
-    """A file that waits for the blob store. ``published``: bytes on LOGS."""
+    """A file that waits for the blob store. ``published``: bytes on LOGS, ``lines`` in them."""
 
     path: Path
     where: Where
+    claim: str = ""
     published: int = 0
+    lines: int = 0
     is_leftover: bool = False
 
     def upload(self, blobs: FsspecBlobs, shard: int) -> None:
@@ -343,13 +356,13 @@ class AttemptLog:
 
     # --- from the file to the stream
 
-    async def publish(self, bus: Bus, shard: int) -> None:
+    async def publish(self, bus: Bus, shard: int, worker: str) -> None:
         """Publish the lines in order, each message acknowledged before the next, to the end of the
         attempt; then hand over the file."""
         store, news = self._store, self._news
         assert store is not None
         assert news is not None
-        subject = log_subject(shard, self._where)
+        subject = log_subject(shard, worker, self._where)
         number = refusals = 0
         retry_s = FIRST_RETRY_S
         while not store.is_discarded:
@@ -377,7 +390,8 @@ class AttemptLog:
             if is_end:
                 break
         if store.is_whole and not store.is_discarded:
-            self._files.published(store.path, self._where, store.published)
+            about = _About(self._where, self._claim)
+            self._files.published(store.path, about, store.published, number)
 
 
 class _Lines:

@@ -100,6 +100,7 @@ class Worker:
             bus,
             blobs,
             settings.shard,
+            settings.instance,
             state_dir / "logs" / settings.instance,
             settings.log_max_bytes,
         )

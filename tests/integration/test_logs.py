@@ -70,7 +70,7 @@ async def _messages(nats_url: str, subject: str) -> list[Message]:
 
 
 def on_stream(stack: RunningStack, where: Where) -> list[Message]:
-    return asyncio.run(_messages(stack.nats_url, log_subject(0, where)))
+    return asyncio.run(_messages(stack.nats_url, log_subject(0, "*", where)))
 
 
 def joined(messages: list[Message]) -> list[LogLine]:

@@ -276,7 +276,7 @@ class TestWhenItIsOver:
         assert texts(before) == ["1", "2", "3"]
         where = where_of(run, "t")
         eventually("the log is in the blob store", blob_of(stack, where).exists)
-        purge = {"filter": log_subject(0, where)}
+        purge = {"filter": log_subject(0, "*", where)}
         on_bus(stack, lambda bus: bus.jetstream(f"STREAM.PURGE.{LOGS}", purge))
         assert list(client.logs.read(run, "t")) == before
         assert list(client.logs.read(run, "t", follow=True)) == before
@@ -496,7 +496,7 @@ class TestFaults:
         follower.wait_for("mine")
         line = OnStream(at=datetime.now(UTC), source="stdout", text="of another")
         header = LogHeader(0, is_end=True, claim="another").encode()
-        subject = log_subject(0, where_of(run, "t"))
+        subject = log_subject(0, "worker-1", where_of(run, "t"))
         on_bus(fault_stack, lambda bus: bus.store(subject, encode_log_lines([line]), 5.0, header))
         assert texts(list(client.logs.read(run, "t"))) == ["mine"]
         go.touch()

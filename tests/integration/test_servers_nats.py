@@ -151,7 +151,7 @@ class TestNats:
         )
         run = client.trigger("noisy")
         wait_for_event(client, run, "TaskStarted")
-        subject = log_subject(0, Where("default", "noisy", run.run_id, "t", (), 1))
+        subject = log_subject(0, "worker-1", Where("default", "noisy", run.run_id, "t", (), 1))
 
         async def throw() -> None:
             for header in POISON:

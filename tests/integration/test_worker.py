@@ -220,7 +220,7 @@ class TestLargeValues:
         run = submitted.trigger("prints")
         assert_success(submitted, run)
         where = Where("default", "prints", run.run_id, "t", (), 1)
-        lines = asyncio.run(read_lines(stack.nats_url, log_subject(0, where), 5))
+        lines = asyncio.run(read_lines(stack.nats_url, log_subject(0, "*", where), 5))
         assert ("stdout", "to stdout") in lines
         assert ("stderr", "to stderr") in lines
         assert ("stdout", "no end of line") in lines

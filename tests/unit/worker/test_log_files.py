@@ -7,7 +7,7 @@ import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -22,6 +22,7 @@ from millstream.adapters.log_lines import (
     log_path,
     log_subject,
 )
+from millstream.adapters.streams import ROLL_UP
 from millstream.core.errors import NotFound, Unavailable
 from millstream.core.event_parts import Where
 from millstream_worker import log_files
@@ -37,7 +38,7 @@ class FakeBus:
 
     def __init__(self) -> None:
         self.stored: list[tuple[str, LogHeader, list[LogLine]]] = []
-        self.calls: list[tuple[str, Any]] = []
+        self.rolled_up: list[tuple[str, LogHeader, list[LogLine]]] = []
         self.is_connected = True
         self.refuses = False
         self.forgets = 0
@@ -48,15 +49,15 @@ class FakeBus:
             raise Unavailable("away")
         if self.refuses:
             raise JetStreamError("x", 503, 10077, "maximum bytes exceeded")
-        self.stored.append((subject, decode_log_header(headers), decode_log_lines(payload)))
+        stored = (subject, decode_log_header(headers), decode_log_lines(payload))
+        if ROLL_UP in headers:
+            self.rolled_up.append(stored)
+            return len(self.stored)
+        self.stored.append(stored)
         if self.forgets:
             self.forgets -= 1
             raise Unavailable("no acknowledgement")
         return len(self.stored)
-
-    async def jetstream(self, api: str, body: Any = None) -> dict[str, Any]:
-        self.calls.append((api, body))
-        return {}
 
     def lines(self) -> list[LogLine]:
         """As a reader puts them together, without holes."""
@@ -76,7 +77,7 @@ class Kept:
         self.bus = FakeBus()
 
     def live(self, most_bytes: int = 1 << 24) -> LogFiles:
-        files = LogFiles(cast(Bus, self.bus), self.blobs, 0, self.directory, most_bytes)
+        files = LogFiles(cast(Bus, self.bus), self.blobs, 0, "w", self.directory, most_bytes)
         files.start()
         return files
 
@@ -135,13 +136,13 @@ async def test_lines_are_published_while_it_runs_and_stored_at_the_end(kept: Kep
     log.finish()
     await files.close(5)
     subject, header, _ = kept.bus.stored[-1]
-    assert subject == log_subject(0, WHERE)
+    assert subject == log_subject(0, "w", WHERE)
     assert (header.is_end, header.claim) == (True, "w-1")
     assert kept.bus.lines()[0].text == "Attempt 1 of load (DAG etl, run r1)"
     assert texts(kept.bus.lines()) == ["one", "two", "the end"]
     assert await kept.finished() == kept.bus.lines()
     assert kept.names == []
-    assert kept.bus.calls == []
+    assert kept.bus.rolled_up == []
 
 
 @pytest.mark.asyncio
@@ -200,7 +201,8 @@ async def test_of_a_long_log_the_stream_keeps_the_last_message(kept: Kept) -> No
         log.feed("stdout", b"x" * 99 + b"\n")
     log.finish()
     await files.close(10)
-    assert kept.bus.calls == [("STREAM.PURGE.LOGS", {"filter": log_subject(0, WHERE), "keep": 1})]
+    (rolled_up,) = kept.bus.rolled_up
+    assert rolled_up == (log_subject(0, "w", WHERE), LogHeader(3002, is_end=True, claim="w-1"), [])
     assert len(texts(await kept.finished())) == 3001
 
 
@@ -230,7 +232,9 @@ async def test_a_leftover_does_not_replace_the_log_of_who_had_the_attempt(kept: 
     await until(lambda: kept.names == ["w-1.jsonl"])
     await files.close(0)
     kept.bus.is_connected = True
-    other = LogFiles(cast(Bus, kept.bus), kept.blobs, 0, kept.directory.with_name("o"), 1 << 20)
+    other = LogFiles(
+        cast(Bus, kept.bus), kept.blobs, 0, "o", kept.directory.with_name("o"), 1 << 20
+    )
     other.start()
     winner = other.open(WHERE, "w-2")
     winner.feed("stdout", b"winner\n")
