@@ -146,10 +146,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
             f"A setting is wrong: {error}. Settings are {PREFIX}<NAME>."
         ) from error
     for name in (settings.instance, *settings.queues):
-        if not _NAME.fullmatch(name):
-            raise InvalidSettings(
-                f"{name!r} cannot name an instance or a queue: use letters, digits, '_' and '-'."
-            )
+        check_name(name)
     _check_counts(settings)
     if settings.nats_url:
         nats_servers(settings.nats_url)
@@ -183,6 +180,15 @@ def _object(name: str, text: str) -> object:
         return msgspec.json.decode(text or "{}", type=dict[str, Any])
     except msgspec.MsgspecError as error:  # without the text, which may hold a secret
         raise InvalidSettings(f"{PREFIX}{name.upper()} is no JSON object: {error}") from None
+
+
+def check_name(name: str) -> None:
+    """Raises :class:`InvalidSettings` for what cannot name an instance or a queue."""
+    if not _NAME.fullmatch(name):
+        raise InvalidSettings(
+            f"{name!r} cannot name an instance or a queue: use 1 to 100 letters, digits, '_' and "
+            f"'-'."
+        )
 
 
 def _check_counts(settings: Settings) -> None:

@@ -17,7 +17,16 @@ from millstream.version import __version__
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
 # Each offers ``register(app)``; the order is the one of the help text.
-MODULES = ("lifecycle", "workflow", "assets", "backfill", "pools", "approvals", "services")
+MODULES = (
+    "lifecycle",
+    "workflow",
+    "assets",
+    "backfill",
+    "pools",
+    "approvals",
+    "services",
+    "nats_accounts",
+)
 
 app = typer.Typer(
     name="millstream",
