@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -53,11 +54,10 @@ def test_who_has_a_file_keeps_the_password(folder: Path) -> None:
 def test_a_worker_is_held_to_its_queues(folder: Path) -> None:
     write(folder, "--worker", "w1=gpu,large", "--worker", "w2")
     text = (folder / "accounts.conf").read_text()
-    pulls = {
-        line.strip(' ",').rpartition(".")[2]
-        for line in text.partition('"WORKER_w1"')[2].partition('"WORKER_w2"')[0].splitlines()
-        if "MSG.NEXT" in line and "service" not in line and "subject" not in line
-    }
+    accounts = json.loads(text.removeprefix("accounts: "))
+    (user,) = accounts["WORKER_w1"]["users"]
+    allowed = user["permissions"]["publish"]
+    pulls = {name.rpartition(".")[2] for name in allowed if ".MSG.NEXT." in name}
     assert pulls == {"worker-gpu", "trigger-gpu", "worker-large", "trigger-large"}
 
 
