@@ -235,5 +235,5 @@ def dump(state: State) -> str:
     ]
     instances = [r.instances for r in state.runs.values()]
     head = (state.position, state.epoch, state.recorded_at, state.ready, state.callbacks)
-    names = (state.variables, state.connections)
+    names = (state.variables, state.connections, state.access)
     return repr((head, dags, runs, instances, names))

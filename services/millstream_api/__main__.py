@@ -14,15 +14,21 @@ from millstream.adapters.read_pool import ReadPool
 from millstream.adapters.secret_box import SecretBox
 from millstream.adapters.secret_table import SecretTable
 from millstream.adapters.service import Service, run_service, run_until_stopped
+from millstream.adapters.settings import Settings, secret_text
 from millstream.adapters.streams import heartbeat_subject, projected_subject
 from millstream.core.errors import Unavailable
+from millstream_api.access import AccessService
 from millstream_api.assets import AssetService
+from millstream_api.authentication import Authenticator, Local, Required
 from millstream_api.backfills import BackfillService
 from millstream_api.commands import Commands
 from millstream_api.connections import ConnectionService
 from millstream_api.dags import DagService
+from millstream_api.directory import Directory
 from millstream_api.events import EventService
 from millstream_api.explain import ExplainService
+from millstream_api.exposure import check_exposure, tls_credentials
+from millstream_api.gate import Gate
 from millstream_api.health import Probes
 from millstream_api.heartbeats import Workers
 from millstream_api.history import HistoryService
@@ -31,10 +37,12 @@ from millstream_api.human_input import HumanInputService
 from millstream_api.logs import LogService
 from millstream_api.pools import PoolService
 from millstream_api.progress import Progress
+from millstream_api.rate import Rate
 from millstream_api.runs import RunService
 from millstream_api.server import Server
 from millstream_api.snapshot import Snapshots
 from millstream_api.system import SystemService
+from millstream_api.tokens import TokenCheck
 from millstream_api.variables import VariableService
 from millstream_api.workers import WorkerService
 
@@ -55,6 +63,11 @@ async def main(service: Service) -> None:
     blobs = FsspecBlobs(settings.blob_url, settings.blob_options)
     timeout_s = settings.receipt_timeout_s
     secrets, box = SecretTable(pool, settings.shard), SecretBox.from_settings(settings)
+    directory = Directory(bus, event_log, settings.shard)
+    gate = Gate(
+        _authenticator(settings, directory, secrets),
+        Rate(settings.rate_limit if settings.auth == "required" else 0, settings.rate_burst),
+    )
     server = Server(
         DagService(
             commands,
@@ -87,6 +100,8 @@ async def main(service: Service) -> None:
         ),
         WorkerService(snapshots, workers),
         HistoryService(event_log, pool, snapshots, settings.shard),
+        AccessService(commands, snapshots, directory, timeout_s),
+        gate=gate,
     )
     try:
         await commands.start()
@@ -97,10 +112,15 @@ async def main(service: Service) -> None:
             progress.advance(await snapshots.checkpoint())
         except Unavailable as error:
             log.info("checkpoint_unknown", error=str(error))
-        await server.start(settings.grpc_host, settings.grpc_port)
+        loops = [hub.run(), bus.wait_closed()]
+        if settings.auth == "required":
+            await directory.start()
+            loops += [directory.run(), gate.run(directory.changed)]
+        tls = tls_credentials(settings)
+        await server.start(settings.grpc_host, settings.grpc_port, tls)
         service.ready()
         try:
-            await run_until_stopped(service, hub.run(), bus.wait_closed())
+            await run_until_stopped(service, *loops)
         finally:
             await server.leave()
             hub.stop()
@@ -108,6 +128,12 @@ async def main(service: Service) -> None:
     finally:
         await pool.close()
         await bus.close()
+
+
+def _authenticator(settings: Settings, directory: Directory, secrets: SecretTable) -> Authenticator:
+    if settings.auth == "local":
+        return Local()
+    return Required(directory, TokenCheck(secrets), secret_text(settings, "admin_token"))
 
 
 async def _connect(service: Service) -> Bus | None:
@@ -124,4 +150,4 @@ async def _connect(service: Service) -> Bus | None:
 
 
 if __name__ == "__main__":
-    run_service("api", main, needs=("nats_url", "database_url", "blob_url"))
+    run_service("api", main, needs=("nats_url", "database_url", "blob_url"), check=check_exposure)

@@ -16,6 +16,7 @@ from millstream.adapters.streams import inbox_subject, receipt_subject
 from millstream.core.commands import ApiCommand, Receipt, decode_receipts, encode_command
 from millstream.core.errors import Refused, Unavailable
 from millstream_api.admission import Overloaded
+from millstream_api.identity import name_in_log
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +68,9 @@ class Commands:
         Raises :class:`Refused`, :class:`Unavailable` where no receipt came in time (the command may
         still be carried out) and :class:`Overloaded`.
         """
-        command = msgspec.structs.replace(command, trace=telemetry.current_traceparent())
+        command = msgspec.structs.replace(
+            command, trace=telemetry.current_traceparent(), principal=name_in_log()
+        )
         payload = encode_command(command)
         most = self._bus.largest_command
         if len(payload) > most:

@@ -1,11 +1,12 @@
-"""Around every call: is there a place for it, can its request be read; our errors become statuses,
-anything else INTERNAL without a traceback."""
+"""Around every call: who is it and may they, can its request be read, is there a place for it; our
+errors become statuses, anything else INTERNAL without a traceback."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
 
 import grpc
@@ -16,10 +17,13 @@ from millstream.adapters import telemetry
 from millstream.core.errors import InvalidArgument, MillstreamError, Unavailable
 from millstream_api.admission import REQUEST_S, Admission
 from millstream_api.errors import to_status
+from millstream_api.gate import Gate, Stream
 
 log = structlog.get_logger(__name__)
 
 OUR_METHODS = "/millstream."
+# Load balancers have no token.
+HEALTH_METHODS = "/grpc.health."
 LONGEST_CALL_S = 60.0
 # Of health and reflection; how many of their streams there may be at a time.
 MOST_FOREIGN_STREAMS = 200
@@ -49,7 +53,13 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     """Wraps the handlers of our own services; of health and reflection it only bounds how many
     streams there are."""
 
-    def __init__(self, admission: Admission | None = None, request_s: float = REQUEST_S) -> None:
+    def __init__(
+        self,
+        admission: Admission | None = None,
+        request_s: float = REQUEST_S,
+        gate: Gate | None = None,
+    ) -> None:
+        self._gate = gate or Gate()
         self._admission = admission or Admission()
         self._foreign = Admission(most_streams=MOST_FOREIGN_STREAMS)
         self._request_s = request_s
@@ -64,7 +74,8 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         if handler is None:
             return handler
         if not method.startswith(OUR_METHODS):
-            return _bounded(method, handler, self._foreign)
+            is_open = method.startswith(HEALTH_METHODS)
+            return _bounded(method, handler, self._foreign, None if is_open else self._gate)
         serializers: Any = {
             "request_deserializer": _reader(handler.request_deserializer),
             "response_serializer": handler.response_serializer,
@@ -83,7 +94,9 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     def _guard(self, method: str, call: Any) -> Call:
         async def guarded(requests: Requests, context: Context) -> Any:
             try:
+                caller = await self._gate.identify(context)
                 request = await self._next(aiter(requests))
+                self._gate.allow(caller, method, request.message)
                 with (
                     self._admission.call(request.size),
                     telemetry.span(method, _traceparent(context)),
@@ -105,6 +118,8 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 
         async def guarded(requests: Requests, context: Context) -> Any:
             try:
+                # What an upload is about, nobody can say before it is whole.
+                self._gate.allow(await self._gate.identify(context), method, None)
                 with self._admission.call(0), telemetry.span(method, _traceparent(context)):
                     return await _in_time(call(messages(requests), context))
             except Exception as error:
@@ -114,11 +129,24 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 
     def _guard_stream(self, method: str, call: Any) -> Callable[..., AsyncIterator[Any]]:
         async def guarded(requests: Requests, context: Context) -> AsyncIterator[Any]:
+            stream: Stream | None = None
             try:
+                caller = await self._gate.identify(context)
                 request = await self._next(aiter(requests))
-                with self._admission.stream():
-                    async for answer in call(request.message, context):
-                        yield answer
+                self._gate.allow(caller, method, request.message)
+                with (
+                    self._admission.stream(),
+                    self._gate.stream(caller, method, request.message) as stream,
+                ):
+                    async with aclosing(call(request.message, context)) as answers:
+                        while await stream.has_next(answers):
+                            yield stream.answer
+                        stream.check()
+            except asyncio.CancelledError:
+                if stream is None or stream.ended is None:
+                    raise
+                stream.task.uncancel()
+                await _fail(method, context, stream.ended)
             except Exception as error:
                 await _fail(method, context, error)
 
@@ -162,14 +190,18 @@ def _reader(deserialize: Any) -> Callable[[bytes], _Request]:
     return read
 
 
-def _bounded(method: str, handler: Handler, admission: Admission) -> Handler:
-    """A stream that is not ours, if there is a place for it."""
+def _bounded(
+    method: str, handler: Handler, admission: Admission, gate: Gate | None = None
+) -> Handler:
+    """A stream that is not ours, if there is a place for it. ``gate``: for those who are known."""
     if not handler.response_streaming:
         return handler
     call: Any = handler.stream_stream if handler.request_streaming else handler.unary_stream
 
     async def generated(request: Any, context: Context) -> AsyncIterator[Any]:
         try:
+            if gate is not None:
+                await gate.identify(context)
             with admission.stream():
                 async for answer in call(request, context):
                     yield answer
@@ -178,6 +210,8 @@ def _bounded(method: str, handler: Handler, admission: Admission) -> Handler:
 
     async def written(request: Any, context: Context) -> None:
         try:
+            if gate is not None:
+                await gate.identify(context)
             with admission.stream():
                 await call(request, context)
         except MillstreamError as error:

@@ -12,6 +12,8 @@ from grpc_reflection.v1alpha import reflection
 
 from millstream.core.errors import MillstreamError
 from millstream.rpc.v1 import (
+    access_pb2,
+    access_pb2_grpc,
     assets_pb2,
     assets_pb2_grpc,
     backfills_pb2,
@@ -42,6 +44,7 @@ from millstream.rpc.v1 import (
     workers_pb2_grpc,
 )
 from millstream_api.admission import MOST_RPCS, most_connections
+from millstream_api.gate import Gate
 from millstream_api.interceptor import ErrorInterceptor
 
 log = structlog.get_logger(__name__)
@@ -83,6 +86,7 @@ _KINDS: tuple[tuple[Any, Any, str], ...] = (
     (system_pb2, system_pb2_grpc, "SystemService"),
     (history_pb2, history_pb2_grpc, "HistoryService"),
     (workers_pb2, workers_pb2_grpc, "WorkerService"),
+    (access_pb2, access_pb2_grpc, "AccessService"),
 )
 SERVICES = tuple(
     str(module.DESCRIPTOR.services_by_name[name].full_name) for module, _, name in _KINDS
@@ -92,9 +96,9 @@ SERVICES = tuple(
 class Server:
     """Serves one servicer of each kind on one port."""
 
-    def __init__(self, *services: object) -> None:
+    def __init__(self, *services: object, gate: Gate | None = None) -> None:
         self._server = grpc.aio.server(
-            interceptors=[ErrorInterceptor()],
+            interceptors=[ErrorInterceptor(gate=gate)],
             options=(
                 *OPTIONS,
                 ("grpc.max_allowed_incoming_connections", most_connections()),
@@ -110,11 +114,15 @@ class Server:
         names = (*SERVICES, "grpc.health.v1.Health", reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
 
-    async def start(self, host: str, port: int) -> int:
+    async def start(self, host: str, port: int, tls: grpc.ServerCredentials | None = None) -> int:
         """Returns the port. Raises :class:`MillstreamError` if the address cannot be had."""
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
-            bound = self._server.add_insecure_port(address)
+            bound = (
+                self._server.add_insecure_port(address)
+                if tls is None
+                else self._server.add_secure_port(address, tls)
+            )
         except RuntimeError as error:
             raise MillstreamError(
                 f"The api cannot listen on {address}: the port is taken or the address is not of "
@@ -122,7 +130,7 @@ class Server:
             ) from error
         await self._server.start()
         await self._say(is_serving=True)
-        log.info("listening", host=host, port=bound)
+        log.info("listening", host=host, port=bound, tls=tls is not None)
         return bound
 
     async def leave(self) -> None:

@@ -30,6 +30,7 @@ from millstream_projector.tables import (
     ensure_tables,
     quoted,
     read_rows_of,
+    visible_schema,
     write_changes,
 )
 
@@ -94,8 +95,9 @@ async def rebuild(settings: Settings, is_verify: bool) -> Result:
                     await _compare(live, row_type, result)
             else:
                 await _exchange(live, settings.shard, fold)
-        await live.execute(f"DROP SCHEMA IF EXISTS {quoted(REBUILD_SCHEMA)} CASCADE")
-        await live.execute(f"DROP SCHEMA IF EXISTS {quoted(OLD_SCHEMA)} CASCADE")
+        for schema in (REBUILD_SCHEMA, OLD_SCHEMA):
+            await live.execute(f"DROP SCHEMA IF EXISTS {quoted(schema)} CASCADE")
+            await live.execute(f"DROP SCHEMA IF EXISTS {quoted(visible_schema(schema))} CASCADE")
     finally:
         await live.close()
         await fresh.close()
@@ -192,11 +194,11 @@ async def _exchange(connection: Connection, shard: int, fold: _Fold) -> None:
         fold.digest,
         (generation or 0) + 1,
     )
-    await connection.execute(f"DROP SCHEMA IF EXISTS {quoted(OLD_SCHEMA)} CASCADE")
-    await connection.execute(f"ALTER SCHEMA {quoted(READ_SCHEMA)} RENAME TO {quoted(OLD_SCHEMA)}")
-    await connection.execute(
-        f"ALTER SCHEMA {quoted(REBUILD_SCHEMA)} RENAME TO {quoted(READ_SCHEMA)}"
-    )
+    for name_of in (str, visible_schema):
+        live, fresh, old = map(quoted, map(name_of, (READ_SCHEMA, REBUILD_SCHEMA, OLD_SCHEMA)))
+        await connection.execute(f"DROP SCHEMA IF EXISTS {old} CASCADE")
+        await connection.execute(f"ALTER SCHEMA {live} RENAME TO {old}")
+        await connection.execute(f"ALTER SCHEMA {fresh} RENAME TO {live}")
 
 
 def run_rebuild(arguments: list[str]) -> int:

@@ -12,6 +12,7 @@ import structlog
 
 import millstream.adapters
 from millstream.adapters.postgres import Connection, Record
+from millstream.adapters.visibility import IS_VISIBLE, VISIBLE_SUFFIX
 from millstream.core.state import RunKey
 from millstream.projection.changes import Changes, changed_rows
 from millstream.projection.rows import (
@@ -51,7 +52,7 @@ async def ensure_tables(connection: Connection, schema: str) -> None:
     """Create the schema and its tables if they do not exist, with a checkpoint of 0. Those of
     another release are dropped: they are folded again from the log."""
     ddl = _DDL.read_text()
-    made_by = hashlib.sha256(ddl.encode()).hexdigest()
+    made_by = hashlib.sha256(f"{ddl}{IS_VISIBLE}".encode()).hexdigest()
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(hashtext($1))", schema)
         found = await connection.fetchval(
@@ -68,6 +69,25 @@ async def ensure_tables(connection: Connection, schema: str) -> None:
         await connection.execute(f"COMMENT ON SCHEMA {quoted(schema)} IS '{made_by}'")
         await connection.execute(f"SET LOCAL search_path = {quoted(schema)}")
         await connection.execute(ddl)
+        await _make_views(connection, schema)
+
+
+def visible_schema(schema: str) -> str:
+    """Of the views for callers who may see some DAGs only."""
+    return f"{schema}{VISIBLE_SUFFIX}"
+
+
+async def _make_views(connection: Connection, schema: str) -> None:
+    """A view of the same name for each table with a DAG in its rows. They go with the tables."""
+    views = quoted(visible_schema(schema))
+    await connection.execute(f"DROP SCHEMA IF EXISTS {views} CASCADE")
+    await connection.execute(f"CREATE SCHEMA {views}")
+    for row_type in ROW_TYPES:
+        if "dag_id" in row_type.__struct_fields__ and "namespace" in row_type.__struct_fields__:
+            await connection.execute(
+                f"CREATE VIEW {views}.{row_type.TABLE} AS "  # noqa: S608 - our own names
+                f"SELECT * FROM {quoted(schema)}.{row_type.TABLE} WHERE {IS_VISIBLE}"
+            )
 
 
 async def write_changes(connection: Connection, changes: Changes) -> None:
@@ -203,5 +223,6 @@ __all__ = [
     "quoted",
     "read_open_rows",
     "read_rows_of",
+    "visible_schema",
     "write_changes",
 ]

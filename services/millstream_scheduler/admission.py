@@ -8,6 +8,7 @@ from datetime import MAXYEAR, MINYEAR
 
 import msgspec
 
+from millstream.core.access import is_name
 from millstream.core.commands import (
     ALLOWED,
     ApiCommand,
@@ -68,6 +69,8 @@ def admit(sender: Sender, payload: bytes, most_bytes: int) -> ApiCommand | Repor
         raise Refused("INVALID_ID", f"A command id has 1 to {MAX_ID_LENGTH} printable characters.")
     if not command.trace.isprintable() or len(command.trace) > MAX_ID_LENGTH:
         raise Refused("MALFORMED", "The trace context is not printable or too long.")
+    if command.principal and not is_name(command.principal):
+        raise Refused("MALFORMED", "The principal is no name.")
     if isinstance(command, Report) and command.worker != sender.principal:
         raise Refused(
             "NOT_ALLOWED", f"Worker {sender.principal!r} may not report for {command.worker!r}."
@@ -80,6 +83,13 @@ def admit(sender: Sender, payload: bytes, most_bytes: int) -> ApiCommand | Repor
         # 1e15 is written as 1000000000000000.0 in an event.
         raise Refused("TOO_LARGE", f"The command has more than {most_bytes} bytes as JSON.")
     return command
+
+
+def actor_of(sender: Sender, command: ApiCommand | Report) -> str:
+    """Who did it. Only an api is believed for whom it asks."""
+    if sender.role != "api" or not command.principal:
+        return str(sender)
+    return f"{sender}/{command.principal}"
 
 
 class _Named(msgspec.Struct):

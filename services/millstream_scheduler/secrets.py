@@ -1,4 +1,4 @@
-"""What a command about a variable or a connection leaves in the table of secrets."""
+"""What a command about variables, connections or tokens leaves in the table of secrets."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import assert_never
 
 from millstream.adapters.secret_table import SecretRow
 from millstream.core.commands import (
+    AccessCommand,
+    CreateToken,
     DeleteConnection,
     DeleteVariable,
     SecretCommand,
     SetConnection,
     SetVariable,
 )
-from millstream.core.events import ConnectionSet, Event, VariableSet
+from millstream.core.events import ConnectionSet, Event, TokenCreated, TokenRevoked, VariableSet
 
 
 def secret_of(command: SecretCommand, event: Event) -> SecretRow:
@@ -30,3 +32,15 @@ def secret_of(command: SecretCommand, event: Event) -> SecretRow:
             return SecretRow(namespace, "connection", name, version, event.position, None)
         case _:
             assert_never(command)
+
+
+def hashes_of(command: AccessCommand, events: list[Event]) -> list[SecretRow]:
+    """The rows of the tokens that were made or revoked."""
+    rows = []
+    for event in events:
+        match event.data:
+            case TokenCreated(token_id=token_id) if isinstance(command, CreateToken):
+                rows.append(SecretRow("", "token", token_id, 1, event.position, command.sealed))
+            case TokenRevoked(token_id=token_id):
+                rows.append(SecretRow("", "token", token_id, 1, event.position, None))
+    return rows

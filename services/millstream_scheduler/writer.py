@@ -24,6 +24,7 @@ from millstream.adapters.secret_table import SecretRow
 from millstream.adapters.settings import Settings
 from millstream.adapters.streams import INBOX, scheduler_consumer
 from millstream.core.commands import (
+    AccessCommand,
     AdvanceBackfill,
     AnyCommand,
     ApiCommand,
@@ -48,12 +49,12 @@ from millstream.core.lanes import lanes_of
 from millstream.core.quarantine import quarantine_of, text_of, where_of
 from millstream.core.state import Run, RunKey, State, run_key
 from millstream.core.wire import canonical_bytes, chain_digest, published_bytes, to_event, to_record
-from millstream_scheduler.admission import UNKNOWN, Sender, admit, id_of, read_sender
+from millstream_scheduler.admission import UNKNOWN, Sender, actor_of, admit, id_of, read_sender
 from millstream_scheduler.leases import Leases
 from millstream_scheduler.past_runs import PastRuns
 from millstream_scheduler.reclaim import Reclaim
 from millstream_scheduler.relay import Relay, Settlement
-from millstream_scheduler.secrets import secret_of
+from millstream_scheduler.secrets import hashes_of, secret_of
 from millstream_scheduler.timers import Timers
 from millstream_scheduler.used_names import UsedNames
 
@@ -82,6 +83,11 @@ class _Asked:
     sender: Sender
     command: ApiCommand | Report
     receipt: Receipt | None = None
+
+    @property
+    def actor(self) -> str:
+        """Who is named in the events: an api, and for whom it asked."""
+        return actor_of(self.sender, self.command)
 
 
 @dataclass(slots=True)
@@ -315,15 +321,17 @@ class Writer:
                 return
             recalled = self._past.take(key)
         try:
-            events = self._handle(asked.command, str(asked.sender), recalled)
+            events = self._handle(asked.command, asked.actor, recalled)
         except Refused as error:
             self._refuse(batch, asked, error)
             return
         if not events and isinstance(asked.command, ApiCommand):
-            events = [self._note_unchanged(asked.command, str(asked.sender))]
+            events = [self._note_unchanged(asked.command, asked.actor)]
         batch.events += events
         if isinstance(asked.command, SecretCommand):
             batch.secrets.append(secret_of(asked.command, events[0]))
+        elif isinstance(asked.command, AccessCommand):
+            batch.secrets += hashes_of(asked.command, events)
         asked.receipt = receipt(self._state, asked.command, events)
         self._remember(asked.receipt)
 
@@ -382,7 +390,7 @@ class Writer:
         command = asked.command
         asked.receipt = Receipt(id=command.id, reason=error.reason, message=str(error))
         batch.refusals.append(
-            Refusal(command.id, str(asked.sender), type(command).__name__, error.reason, str(error))
+            Refusal(command.id, asked.actor, type(command).__name__, error.reason, str(error))
         )
 
     def _remember(self, receipt: Receipt) -> None:

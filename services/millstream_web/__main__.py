@@ -10,7 +10,8 @@ import grpc
 import uvicorn
 
 from millstream.adapters.service import Service, run_service
-from millstream_web.app import build_app
+from millstream.client.target import from_environment
+from millstream_web.app import LOOPBACK_NAMES, build_app
 from millstream_web.system import System
 
 
@@ -40,9 +41,18 @@ class Server(uvicorn.Server):
 async def serve(service: Service) -> None:
     """Serves until the service is stopped."""
     settings = service.settings
-    async with grpc.aio.insecure_channel(settings.api_address) as channel:
+    target = from_environment(settings.api_address)
+    credentials = target.credentials()
+    opened = (
+        grpc.aio.insecure_channel(target.host)
+        if credentials is None
+        else grpc.aio.secure_channel(target.host, credentials)
+    )
+    async with opened as channel:
         config = uvicorn.Config(
-            build_app(System(channel)),
+            build_app(
+                System(channel, target.metadata()), is_local=settings.http_host in LOOPBACK_NAMES
+            ),
             host=settings.http_host,
             port=settings.http_port,
             log_config=None,

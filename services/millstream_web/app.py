@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from html import escape
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -16,6 +17,7 @@ from millstream.core.errors import Unavailable
 from millstream.version import __version__
 from millstream_web.system import System
 
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
@@ -61,8 +63,26 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def build_app(system: System) -> Starlette:
-    """The web application. It holds no state of its own."""
+class LoopbackNames:
+    """Refuses requests for another host than this machine: a page whose name was bound to
+    127.0.0.1 after it was loaded (DNS rebinding) asks under its own name."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            host = Headers(scope=scope).get("host", "")
+            if urlsplit(f"//{host}").hostname not in LOOPBACK_NAMES:
+                answer = PlainTextResponse("This host is not served here.\n", status_code=421)
+                await answer(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def build_app(system: System, *, is_local: bool = False) -> Starlette:
+    """The web application. It holds no state of its own. ``is_local``: it listens on the loopback
+    interface alone."""
 
     async def livez(request: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -118,5 +138,8 @@ def build_app(system: System) -> Starlette:
             Route("/readyz", readyz),
             Route("/api/v1/version", version),
         ],
-        middleware=[Middleware(SecurityHeaders)],
+        middleware=[
+            Middleware(SecurityHeaders),
+            *([Middleware(LoopbackNames)] if is_local else []),
+        ],
     )

@@ -13,6 +13,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from millstream.core.access import Role
 from millstream.core.deferral import Cause, InputRequest, Resume, TriggerCall
 from millstream.core.errors import Refused
 from millstream.core.event_parts import AssetEmission, Choice, RunInfo, TaskMemo, Where, XCom
@@ -318,6 +319,15 @@ FIELDS = RUN_FIELDS | {
     "version": st.integers(1, 3),
     "worker": TEXT,
     "xcoms": st.dictionaries(TEXT, XCOMS, max_size=2),
+    "subject": TEXT | st.sampled_from(["ada", "group:data"]),
+    "role": st.sampled_from(list(Role)).map(str),
+    "namespace": TEXT | st.just("*"),
+    "dag_id": st.just("") | TEXT,
+    "token_id": TEXT,
+    "user": TEXT,
+    "label": TEXT,
+    "scopes": st.lists(TEXT | st.sampled_from(["viewer", "author:a/b"]), max_size=2).map(tuple),
+    "expires_at": st.none() | INSTANTS,
 }
 DATAS: st.SearchStrategy[Any] = st.one_of(
     [

@@ -11,6 +11,14 @@ import asyncpg
 
 from millstream.adapters.postgres import AWAY, COMMAND_TIMEOUT_S, CONNECT_TIMEOUT_S, Database
 from millstream.adapters.primary import connect_primary
+from millstream.adapters.visibility import (
+    DAGS_SETTING,
+    LOG_SCHEMA,
+    NAMESPACE_SETTING,
+    VISIBLE_SUFFIX,
+    Visibility,
+    current_visibility,
+)
 from millstream.core.errors import InvalidArgument, Unavailable
 
 SCHEMA = "millstream_read"
@@ -27,7 +35,8 @@ _NOT_YET = (
 
 
 class ReadPool(Database):
-    """Connections that see the read tables and the event log and can change neither.
+    """Connections that see the read tables and the event log and can change neither. Where the call
+    that is being answered may see some DAGs only (``visibility``), they see no others.
 
     The pool is made when it is first used and survives a server that goes away: a failed connection
     is dropped, the next use makes another.
@@ -47,6 +56,9 @@ class ReadPool(Database):
         except AWAY as error:
             raise Unavailable(f"Postgres does not answer: {error!r}") from error
         try:
+            visible = current_visibility()
+            if visible.dags is not None:
+                await self._narrow(connection, visible)
             yield connection  # type: ignore[misc]
         except asyncpg.DataError as error:
             raise InvalidArgument(
@@ -60,6 +72,17 @@ class ReadPool(Database):
             raise Unavailable(f"Postgres was lost: {error!r}") from error
         finally:
             await _release(pool, connection)
+
+    async def _narrow(self, connection: Any, visible: Visibility) -> None:
+        """From here on the names of tables are those of views. The pool resets the session when it
+        gets the connection back."""
+        path = f"{self._schema}{VISIBLE_SUFFIX},{LOG_SCHEMA},{self._schema},public"
+        await connection.execute(
+            "SELECT set_config('search_path', $1, false), set_config($2, $3, false), "
+            "set_config($4, $5, false)",
+            *(path, NAMESPACE_SETTING, visible.namespace),
+            *(DAGS_SETTING, ",".join(visible.dags or ())),
+        )
 
     async def close(self) -> None:
         pool, self._pool = self._pool, None

@@ -1,5 +1,5 @@
-"""The encrypted values of variables and connections in Postgres. The scheduler writes them in the
-transaction of the events that name them; others read them."""
+"""The encrypted values of variables and connections, and the hashes of tokens, in Postgres. The
+scheduler writes them in the transaction of the events that name them; others read them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 from millstream.adapters.postgres import Connection, Database
 from millstream.core.errors import Unavailable
 
-Kind = Literal["variable", "connection"]
+Kind = Literal["variable", "connection", "token"]
 
 
 class SecretRow(msgspec.Struct, frozen=True):

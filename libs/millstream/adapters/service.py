@@ -61,12 +61,19 @@ class Service:
 Main = Callable[[Service], Awaitable[None]]
 
 
-def run_service(name: str, main: Main, needs: tuple[str, ...]) -> None:
+def run_service(
+    name: str,
+    main: Main,
+    needs: tuple[str, ...],
+    check: Callable[[Settings], None] = lambda settings: None,
+) -> None:
     """Run ``main`` until it returns, and end the process: 0 after a stop, 70 after a failure, 64 if
-    a setting is wrong. ``needs`` names the settings that have no default."""
+    a setting is wrong. ``needs`` names the settings that have no default; ``check`` raises
+    :class:`InvalidSettings` for those that do not go together."""
     follow_parent()
     try:
         settings = read_settings().require(*needs)
+        check(settings)
         has_failpoints = failpoints.switch_on(settings.failpoints, settings.state_dir)
         telemetry.configure(name, settings.instance)
     except MillstreamError as error:

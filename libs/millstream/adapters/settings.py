@@ -13,7 +13,7 @@ import socket
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -24,7 +24,7 @@ from millstream.core.validate import MAX_MAP_LENGTH
 
 PREFIX = "MILLSTREAM_"
 _COUNTS = ("resources", "queue_slots")
-_LISTS = ("queues", "xcom_classes")
+_LISTS = ("queues", "xcom_classes", "oidc_algorithms")
 _OBJECTS = ("blob_options",)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
@@ -63,6 +63,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``bundle_cache_mb`` and ``environment_cache_mb``: how much a worker keeps of bundles and of
     virtual environments, in MiB, 0 for any amount. ``bundle_environments``: whether a bundle that
     names packages runs in an environment made for it; if not, in that of the worker.
+    ``auth``: "local", where nobody logs in and the api listens on the loopback interface alone, or
+    "required". ``admin_token`` may all, and is how the first user is made; ``admin_token_file``: a
+    file with it. ``grpc_tls_cert`` and ``grpc_tls_key`` are PEM files of the api, and
+    ``grpc_tls_client_ca`` the CA whose certificates clients must show; ``grpc_plaintext``: listen
+    off the loopback interface without TLS, since something else encrypts. ``rate_limit``: how many
+    calls a second one principal may make (0: any number), and ``rate_burst`` how many at once.
+    ``oidc_issuer``: the provider whose tokens are taken, for ``oidc_audience``, signed with one of
+    ``oidc_algorithms``; its keys are at ``oidc_jwks_url`` or where its discovery says;
+    ``oidc_user_claim`` and ``oidc_groups_claim`` say who somebody is. ``api_token`` (or a file with
+    it), ``api_ca_file``, ``api_cert_file`` and ``api_key_file`` are what a client of the api shows:
+    the web page, the command line.
     ``failpoints``: for tests only, see ``millstream.adapters.failpoints``.
     """
 
@@ -108,6 +119,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "INFO"
     log_format: str = ""
     ready_fd: int = -1
+    auth: Literal["local", "required"] = "local"
+    admin_token: str = ""
+    admin_token_file: str = ""
+    grpc_tls_cert: str = ""
+    grpc_tls_key: str = ""
+    grpc_tls_client_ca: str = ""
+    grpc_plaintext: bool = False
+    rate_limit: Annotated[float, msgspec.Meta(ge=0)] = 500.0
+    rate_burst: Annotated[int, msgspec.Meta(ge=1)] = 1000
+    oidc_issuer: str = ""
+    oidc_audience: str = ""
+    oidc_jwks_url: str = ""
+    oidc_algorithms: tuple[str, ...] = ("RS256", "ES256")
+    oidc_user_claim: str = "sub"
+    oidc_groups_claim: str = "groups"
+    api_token: str = ""
+    api_token_file: str = ""
+    api_ca_file: str = ""
+    api_cert_file: str = ""
+    api_key_file: str = ""
     failpoints: str = ""
 
     def require(self, *names: str) -> Settings:
@@ -153,6 +184,21 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     if settings.database_url:
         postgres_urls(settings.database_url)
     return settings
+
+
+def secret_text(settings: Settings, name: str) -> str:
+    """A setting that may also be in a file that ``<name>_file`` names. Raises
+    :class:`InvalidSettings`."""
+    text, file = getattr(settings, name), getattr(settings, f"{name}_file")
+    if text or not file:
+        return str(text).strip()
+    try:
+        return Path(file).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise InvalidSettings(
+            f"{PREFIX}{name.upper()}_FILE={file!r} cannot be read: {why}."
+        ) from None
 
 
 def _parsed(name: str, text: str) -> object:

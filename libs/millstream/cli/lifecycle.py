@@ -98,7 +98,7 @@ def status(
         else:
             typer.echo(f"Millstream does not run on {data_dir}.")
         raise typer.Exit(EXIT_NOT_RUNNING)
-    api = _api_status(state.grpc_address)
+    api = _api_status(state.grpc_address, data_dir)
     facts = {
         "running": True,
         "ready": state.is_ready,
@@ -132,16 +132,20 @@ def status(
         )
 
 
-def _api_status(address: str) -> dict[str, Any] | None:
+def _api_status(address: str, data_dir: Path) -> dict[str, Any] | None:
     """What ``SystemService`` says within two seconds."""
     import grpc
 
+    from millstream.client.target import from_environment
     from millstream.rpc.v1 import system_pb2, system_pb2_grpc
 
+    target = from_environment(address, data_dir)
     with grpc.insecure_channel(address) as channel:
         stub: Any = system_pb2_grpc.SystemServiceStub(channel)  # type: ignore[no-untyped-call]
         try:
-            answer = stub.GetStatus(system_pb2.GetStatusRequest(), timeout=2.0)
+            answer = stub.GetStatus(
+                system_pb2.GetStatusRequest(), timeout=2.0, metadata=target.metadata()
+            )
         except grpc.RpcError:
             return None
     return {

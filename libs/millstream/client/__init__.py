@@ -5,7 +5,14 @@ from __future__ import annotations
 
 from millstream.client.client import AsyncClient, Client
 from millstream.client.control import Controlled, ControlledTask
-from millstream.client.errors import NotReached, Overloaded, RunFailed, WaitTimeout
+from millstream.client.errors import (
+    NotAuthenticated,
+    NotPermitted,
+    NotReached,
+    Overloaded,
+    RunFailed,
+    WaitTimeout,
+)
 from millstream.client.history import (
     ChainHeads,
     DagAt,
@@ -48,6 +55,8 @@ __all__ = [
     "Head",
     "LogLine",
     "LogReader",
+    "NotAuthenticated",
+    "NotPermitted",
     "NotReached",
     "Overloaded",
     "Run",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
+from millstream.client.access import Access
 from millstream.client.address import find_address
 from millstream.client.approvals import Approvals
 from millstream.client.assets import Assets
@@ -20,7 +21,7 @@ from millstream.client.modes import Async, M, Sync, call, run_now
 from millstream.client.pools import Pools
 from millstream.client.runs import RunCalls
 from millstream.client.secrets import Connections, Variables
-from millstream.client.target import Target, from_environment
+from millstream.client.target import Target, data_dir_asked, from_environment
 from millstream.client.transport import AsyncTransport, SyncTransport, Transport
 from millstream.rpc.v1 import system_pb2
 
@@ -42,6 +43,7 @@ class _Api(DagCalls[M], RunCalls[M], EventCalls[M], ExplainCalls[M]):
         self.logs: Logs[M] = Logs(channel, namespace)
         self.backfills: Backfills[M] = Backfills(channel, namespace)
         self.history: History[M] = History(channel, namespace)
+        self.access: Access[M] = Access(channel, namespace)
 
     @call
     async def status(self) -> Status:
@@ -74,7 +76,9 @@ class Client(_Api[Sync]):
         data_dir: str | Path | None = None,
         target: Target | None = None,
     ) -> None:
-        wanted = target or from_environment(address or find_address(data_dir))
+        wanted = target or from_environment(
+            address or find_address(data_dir), data_dir_asked(address, data_dir)
+        )
         super().__init__(_channel(wanted, timeout_s, SyncTransport(wanted)), namespace)
 
     def __enter__(self) -> Self:
@@ -100,7 +104,9 @@ class AsyncClient(_Api[Async]):
         data_dir: str | Path | None = None,
         target: Target | None = None,
     ) -> None:
-        wanted = target or from_environment(address or find_address(data_dir))
+        wanted = target or from_environment(
+            address or find_address(data_dir), data_dir_asked(address, data_dir)
+        )
         super().__init__(_channel(wanted, timeout_s, AsyncTransport(wanted)), namespace)
 
     async def __aenter__(self) -> Self:

@@ -44,6 +44,18 @@ class Overloaded(Unavailable):
     retry_after_s = 1.0
 
 
+class NotAuthenticated(MillstreamError):
+    """The api does not know who calls: there is no token, or it is not valid any more."""
+
+    reason = "UNAUTHENTICATED"
+
+
+class NotPermitted(MillstreamError):
+    """The api knows who calls, and they may not do this."""
+
+    reason = "PERMISSION_DENIED"
+
+
 class NotReached(Unavailable):
     """Nobody answers at the address of the api."""
 
@@ -80,6 +92,10 @@ def from_grpc(error: grpc.RpcError, address: str) -> MillstreamError:
             return _with_reason(NotFound(text), reason)
         case Code.ALREADY_EXISTS | Code.FAILED_PRECONDITION | Code.ABORTED:
             return Refused(reason or code.name, text)
+        case Code.UNAUTHENTICATED:
+            return NotAuthenticated(f"{text} (MILLSTREAM_API_TOKEN)")
+        case Code.PERMISSION_DENIED:
+            return NotPermitted(text)
         case Code.UNIMPLEMENTED:
             return MillstreamError(f"The api at {address} does not know this call: it is older.")
         case _:

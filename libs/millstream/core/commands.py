@@ -26,10 +26,12 @@ SealedText = Annotated[str, msgspec.Meta(max_length=256 * 1024, pattern=r"\A[!-~
 class Command(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=True
 ):
-    """``id`` makes a command idempotent for ever: the same id gets the same receipt."""
+    """``id`` makes a command idempotent for ever: the same id gets the same receipt. ``principal``:
+    for whom an api asks; what a worker says of that counts for nothing."""
 
     id: Label
     trace: Label = ""
+    principal: Label = ""
 
 
 class SubmitDag(Command, frozen=True, kw_only=True):
@@ -399,6 +401,54 @@ class DeletePool(Command, frozen=True, kw_only=True):
     name: Label
 
 
+class CreateUser(Command, frozen=True, kw_only=True):
+    """Make a user."""
+
+    name: Label
+
+
+class DeleteUser(Command, frozen=True, kw_only=True):
+    """Take a user away, with the tokens and roles that it has."""
+
+    name: Label
+
+
+class GrantRole(Command, frozen=True, kw_only=True):
+    """Give a subject a role. It has it already: nothing happens."""
+
+    subject: Label
+    role: Label
+    namespace: Label
+    dag_id: Label = ""
+
+
+class RevokeRole(Command, frozen=True, kw_only=True):
+    """Take a role away from a subject."""
+
+    subject: Label
+    role: Label
+    namespace: Label
+    dag_id: Label = ""
+
+
+class CreateToken(Command, frozen=True, kw_only=True):
+    """Make a token of a user. ``sealed`` is the hash of its secret, which stays out of the log."""
+
+    token_id: Label
+    user: Label
+    sealed: SealedText
+    label: Label = ""
+    scopes: tuple[Label, ...] = ()
+    expires_at: Instant | None = None
+
+
+class RevokeToken(Command, frozen=True, kw_only=True):
+    """End a token. ``user``: refuse it if it is not theirs."""
+
+    token_id: Label
+    user: Label = ""
+
+
 class TimeOutRun(Command, frozen=True, kw_only=True):
     """A run had until ``at`` to end (own timers)."""
 
@@ -431,6 +481,7 @@ RunCommand = ClearTasks | MarkTasks | MarkRun
 SecretCommand = SetVariable | DeleteVariable | SetConnection | DeleteConnection
 PoolCommand = SetPool | DeletePool
 BackfillCommand = CreateBackfill | SetBackfillPaused | CancelBackfill
+AccessCommand = CreateUser | DeleteUser | GrantRole | RevokeRole | CreateToken | RevokeToken
 ApiCommand = (
     SubmitDag
     | SetDagPaused
@@ -441,6 +492,7 @@ ApiCommand = (
     | RunCommand
     | PoolCommand
     | BackfillCommand
+    | AccessCommand
 )
 Report = (
     StartAttempt
@@ -512,6 +564,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     # Of a trigger: the DAG was paused and goes on. Of a pause: it was not so already.
     has_changed: bool = False
     backfill_id: str = ""
+    token_id: str = ""
 
     @property
     def is_refused(self) -> bool:

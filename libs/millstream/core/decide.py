@@ -21,13 +21,17 @@ from millstream.core.commands import (
     ClearTasks,
     CreateBackfill,
     CreateScheduledRun,
+    CreateToken,
+    CreateUser,
     DeferAttempt,
     DeleteConnection,
     DeletePool,
+    DeleteUser,
     DeleteVariable,
     EmitAssetEvent,
     FailAttempt,
     FireTrigger,
+    GrantRole,
     LoseAttempt,
     MarkRun,
     MarkTasks,
@@ -36,6 +40,8 @@ from millstream.core.commands import (
     ReadyAgain,
     RescheduleAttempt,
     RetryAttempt,
+    RevokeRole,
+    RevokeToken,
     SetBackfillPaused,
     SetConnection,
     SetDagPaused,
@@ -52,6 +58,7 @@ from millstream.core.commands import (
     WakeTask,
 )
 from millstream.core.decisions import (
+    access,
     assets,
     attempts,
     backfills,
@@ -143,6 +150,18 @@ def decide(
             return pools.set_pool(state, command)
         case DeletePool():
             return pools.delete_pool(state, command)
+        case CreateUser():
+            return access.create_user(state, command)
+        case DeleteUser():
+            return access.delete_user(state, command)
+        case GrantRole():
+            return access.grant_role(state, command)
+        case RevokeRole():
+            return access.revoke_role(state, command)
+        case CreateToken():
+            return access.create_token(state, command, now)
+        case RevokeToken():
+            return access.revoke_token(state, command)
         case MissDeadline():
             return deadlines.miss(state, command)
         case Quarantine():

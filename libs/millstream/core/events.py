@@ -496,6 +496,54 @@ class PoolDeleted(EventData, frozen=True, kw_only=True):
     name: str
 
 
+class UserCreated(EventData, frozen=True, kw_only=True):
+    """There is a user: a person or a service, who may have roles and tokens."""
+
+    name: str
+
+
+class UserDeleted(EventData, frozen=True, kw_only=True):
+    """A user is gone. What it had of tokens and roles went just before."""
+
+    name: str
+
+
+class RoleGranted(EventData, frozen=True, kw_only=True):
+    """A subject (a user, or ``group:NAME``) has a role on a namespace (``*``: on all), or on one
+    DAG of it."""
+
+    subject: str
+    role: Literal["viewer", "operator", "author", "admin"]
+    namespace: str
+    dag_id: str = ""
+
+
+class RoleRevoked(EventData, frozen=True, kw_only=True):
+    """A subject has that role there no more."""
+
+    subject: str
+    role: Literal["viewer", "operator", "author", "admin"]
+    namespace: str
+    dag_id: str = ""
+
+
+class TokenCreated(EventData, frozen=True, kw_only=True):
+    """A user has a token. Its secret was shown once and is in no event; a hash of it is kept
+    elsewhere. ``scopes`` (): all that its user may, else no more than these."""
+
+    token_id: str
+    user: str
+    label: str = ""
+    scopes: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+
+
+class TokenRevoked(EventData, frozen=True, kw_only=True):
+    """A token is good for nothing any more, and its hash is gone."""
+
+    token_id: str
+
+
 class NothingChanged(EventData, frozen=True, kw_only=True):
     """A client asked for what was so already. That it asked is kept, so that the same request gets
     the same answer for ever, however things stand then. ``run_id`` and ``version``: of what it
@@ -505,6 +553,7 @@ class NothingChanged(EventData, frozen=True, kw_only=True):
     version: int = 0
 
 
+AccessData = UserCreated | UserDeleted | RoleGranted | RoleRevoked | TokenCreated | TokenRevoked
 Data = (
     AssetUpdated
     | EpochStarted
@@ -556,6 +605,7 @@ Data = (
     | PoolSet
     | PoolDeleted
     | NothingChanged
+    | AccessData
 )
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import msgspec
 
 from millstream.core import callbacks, limits, waiting
+from millstream.core.access_state import fold_access, is_legal_access
 from millstream.core.backfills import fold_backfill
 from millstream.core.counting import (
     count_end,
@@ -42,6 +43,8 @@ from millstream.core.events import (
     OutcomeRemembered,
     PoolDeleted,
     PoolSet,
+    RoleGranted,
+    RoleRevoked,
     RunCreated,
     RunFailed,
     RunMarked,
@@ -64,9 +67,13 @@ from millstream.core.events import (
     TaskStopped,
     TaskSucceeded,
     TaskUpstreamFailed,
+    TokenCreated,
+    TokenRevoked,
     TriggerLost,
     TriggerReady,
     TriggerStarted,
+    UserCreated,
+    UserDeleted,
     VariableDeleted,
     VariableSet,
 )
@@ -174,6 +181,15 @@ def _apply(state: State, event: Event) -> None:
             limits.set_pool(state, event.where, event.data, event.position)
         case PoolDeleted():
             limits.delete_pool(state, event.where, event.data.name, event.position)
+        case (
+            UserCreated()
+            | UserDeleted()
+            | RoleGranted()
+            | RoleRevoked()
+            | TokenCreated()
+            | TokenRevoked()
+        ) as data:
+            fold_access(state.access, data)
         case DeadlineSet(name=name, due_at=due_at):
             state.runs[run_key(event.where)].deadlines[name] = due_at
         case DeadlineMissed(name=name):
@@ -218,6 +234,15 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
             return data.version > state.connections.get((where.namespace, data.conn_id), 0)
         case ConnectionDeleted():
             return (where.namespace, data.conn_id) in state.connections
+        case (
+            UserCreated()
+            | UserDeleted()
+            | RoleGranted()
+            | RoleRevoked()
+            | TokenCreated()
+            | TokenRevoked()
+        ):
+            return is_legal_access(state.access, data)
         case RunCreated() | RunReopened():
             dag = state.dags.get((where.namespace, where.dag_id))
             is_known = dag is not None and data.version in dag.versions

@@ -11,6 +11,7 @@ from millstream.core.commands import (
     ApiCommand,
     ClearTasks,
     CreateBackfill,
+    CreateToken,
     MarkRun,
     MarkTasks,
     Receipt,
@@ -38,6 +39,7 @@ from millstream.core.events import (
     RunSucceeded,
     TaskScheduled,
     TaskSucceeded,
+    TokenCreated,
     VariableSet,
 )
 from millstream.core.evolve import fold_legal, is_legal
@@ -290,6 +292,8 @@ def receipt(state: State, command: AnyCommand, events: list[Event]) -> Receipt:
             )
         case SetVariable() | SetConnection():
             return Receipt(id=command.id, position=position, version=_version_of(events[0]))
+        case CreateToken():
+            return Receipt(id=command.id, position=position, token_id=_token_of(events[0]))
         case ClearTasks() | MarkTasks() | MarkRun():
             return Receipt(
                 id=command.id, position=position, dag_id=command.dag_id, run_id=command.run_id
@@ -322,7 +326,12 @@ def repeated_receipt(command_id: str, events: list[Event]) -> Receipt:
         version=_version_of(first),
         has_changed=_has_changed(events),
         backfill_id=_backfill_of(first),
+        token_id=_token_of(first),
     )
+
+
+def _token_of(event: Event) -> str:
+    return event.data.token_id if isinstance(event.data, TokenCreated) else ""
 
 
 def _backfill_of(event: Event) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from millstream.core.access_state import Access
 from millstream.core.assets import Assets
 from millstream.core.dags import Dag, DagVersion
 from millstream.core.deferral import Resume
@@ -221,6 +222,7 @@ class State:
     limits: Limits = field(default_factory=Limits)
     callbacks: dict[InstanceKey, Callback] = field(default_factory=dict)
     pasts: dict[DagKey, Past] = field(default_factory=dict)
+    access: Access = field(default_factory=Access)
 
     def latest(self, namespace: str, dag_id: str) -> DagVersion | None:
         dag = self.dags.get((namespace, dag_id))

@@ -25,6 +25,7 @@ from millstream.embedded.spec import ProcessSpec, StopStep
 DEFAULT_GRPC_PORT = 27800
 DEFAULT_HTTP_PORT = 27880
 KEY_FILE = "secret.key"
+ADMIN_TOKEN_FILE = "admin.token"  # noqa: S105 - a name
 # What a worker may need after its grace, and all the others together.
 AFTER_GRACE_S = 6.0
 OTHERS_STOP_S = 60.0
@@ -34,7 +35,9 @@ MOST_STREAM_BYTES = 4 * 1024**3
 DECIDED = (
     *("NATS_URL", "DATABASE_URL", "BLOB_URL", "STATE_DIR", "INSTANCE", "GRPC_HOST", "GRPC_PORT"),
     *("HTTP_HOST", "HTTP_PORT", "API_ADDRESS", "SLOTS", "READY_FD", "PARENT_PID"),
-    *("SECRET_KEY", "SECRET_KEY_FILE"),
+    *("SECRET_KEY", "SECRET_KEY_FILE", "ADMIN_TOKEN", "ADMIN_TOKEN_FILE"),
+    *("API_TOKEN", "API_TOKEN_FILE", "API_CA_FILE", "API_CERT_FILE", "API_KEY_FILE"),
+    *("GRPC_TLS_CERT", "GRPC_TLS_KEY", "GRPC_TLS_CLIENT_CA"),
 )
 
 
@@ -129,11 +132,13 @@ def build_stack(
     api_address = {"API_ADDRESS": f"{LOOPBACK}:{grpc_port}"}
     scheduler = store | stream_sizes(shutil.disk_usage(data_dir).free, environ)
     secret = secret_key(data_dir, environ)
+    admin = admin_token(data_dir, environ)
+    web |= {f"API_{name.removeprefix('ADMIN_')}": text for name, text in admin.items()}
     slots = {"SLOTS": str(options.slots)} if options.slots else {}
     wanted: list[tuple[str, Role | Literal["web"], int, dict[str, str]]] = [
         ("scheduler", "scheduler", 1, scheduler),
         ("projector", "projector", 1, store),
-        ("api", "api", 3, store | api | secret),
+        ("api", "api", 3, store | api | secret | admin),
         ("web", "web", 3, web | api_address),
     ]
     patience_s = read_settings(environ).drain_grace_s + AFTER_GRACE_S
@@ -181,6 +186,24 @@ def secret_key(data_dir: Path, environ: Mapping[str, str] = os.environ) -> dict[
     if not file.exists():
         write_private(file, base64.urlsafe_b64encode(os.urandom(32)) + b"\n")
     return {"SECRET_KEY_FILE": str(file.absolute())}
+
+
+def admin_token(data_dir: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The settings that give the token of the first administrator, where people must log in: those
+    that are there, or a file of the data directory, made if it is missing."""
+    if environ.get("MILLSTREAM_AUTH", "local") == "local":
+        return {}
+    given = {
+        name: environ[f"MILLSTREAM_{name}"]
+        for name in ("ADMIN_TOKEN", "ADMIN_TOKEN_FILE")
+        if environ.get(f"MILLSTREAM_{name}")
+    }
+    if given:
+        return given
+    file = make_private_dir(data_dir) / ADMIN_TOKEN_FILE
+    if not file.exists():
+        write_private(file, base64.urlsafe_b64encode(os.urandom(32)) + b"\n")
+    return {"ADMIN_TOKEN_FILE": str(file.absolute())}
 
 
 def stream_sizes(free_bytes: int, environ: Mapping[str, str]) -> dict[str, str]:

@@ -27,6 +27,8 @@ from millstream.core.events import (
     NothingChanged,
     PoolDeleted,
     PoolSet,
+    RoleGranted,
+    RoleRevoked,
     RunCreated,
     RunFailed,
     RunMarked,
@@ -52,15 +54,20 @@ from millstream.core.events import (
     TaskStopped,
     TaskSucceeded,
     TaskUpstreamFailed,
+    TokenCreated,
+    TokenRevoked,
     TriggerLost,
     TriggerReady,
     TriggerStarted,
+    UserCreated,
+    UserDeleted,
     VariableDeleted,
     VariableSet,
 )
 from millstream.core.spec import decode_spec
 from millstream.core.state import RunKey, run_key
 from millstream.core.statuses import next_status
+from millstream.projection.access_rows import change_access
 from millstream.projection.backfill_rows import BackfillRows
 from millstream.projection.changes import Changes
 from millstream.projection.changes import text_of as _text
@@ -186,6 +193,16 @@ class Projection:
                 return
             case VariableSet() | VariableDeleted() | ConnectionSet() | ConnectionDeleted():
                 change_secrets(self._changes, event)
+                return
+            case (
+                UserCreated()
+                | UserDeleted()
+                | RoleGranted()
+                | RoleRevoked()
+                | TokenCreated()
+                | TokenRevoked()
+            ) as data:
+                change_access(self._changes, event, data)
                 return
         kept = self.runs.get(run_key(where))
         if kept is None:

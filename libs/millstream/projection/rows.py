@@ -310,6 +310,44 @@ class CallbackRow(Row, kw_only=True):
     position: int = 0
 
 
+class UserRow(Row, kw_only=True):
+    TABLE: ClassVar[str] = "app_user"
+    KEY: ClassVar[tuple[str, ...]] = ("name",)
+
+    name: str
+    created_at: datetime
+    position: int
+
+
+class RoleBindingRow(Row, kw_only=True):
+    TABLE: ClassVar[str] = "role_binding"
+    KEY: ClassVar[tuple[str, ...]] = ("subject", "role", "namespace", "dag_id")
+
+    subject: str
+    role: str
+    namespace: str
+    dag_id: str
+    granted_at: datetime
+    granted_by: str
+    position: int
+
+
+class TokenRow(Row, kw_only=True):
+    """``scopes`` are text, with commas between them."""
+
+    TABLE: ClassVar[str] = "api_token"
+    KEY: ClassVar[tuple[str, ...]] = ("token_id",)
+
+    token_id: str
+    user_name: str
+    label: str
+    scopes: str
+    created_at: datetime
+    created_by: str
+    expires_at: datetime | None
+    position: int
+
+
 # The tables whose rows belong to a run; those of runs that go on are read back by a projector that
 # starts.
 RUN_ROW_TYPES: tuple[type[Row], ...] = (RunRow, TaskRow, AttemptRow, XComRow, InputRow)
@@ -324,6 +362,9 @@ ROW_TYPES: tuple[type[Row], ...] = (
     ConnectionRow,
     PoolRow,
     BackfillRow,
+    UserRow,
+    RoleBindingRow,
+    TokenRow,
 )
 Key = tuple[object, ...]
 

@@ -123,6 +123,22 @@ class Backfill(_Data, frozen=True):
     number: int = 0
 
 
+class User(_Data, frozen=True):
+    name: str
+
+
+class Role(_Data, frozen=True):
+    subject: str
+    role: str
+    namespace: str
+    dag_id: str = ""
+
+
+class AccessToken(_Data, frozen=True):
+    token_id: str
+    user: str = ""
+
+
 class Nothing(_Data, frozen=True):
     pass
 
@@ -178,6 +194,12 @@ SHAPES: dict[str, type[msgspec.Struct]] = {
     "PoolSet": Pool,
     "PoolDeleted": Pool,
     "NothingChanged": Nothing,
+    "UserCreated": User,
+    "UserDeleted": User,
+    "RoleGranted": Role,
+    "RoleRevoked": Role,
+    "TokenCreated": AccessToken,
+    "TokenRevoked": AccessToken,
 }
 _decoders = {name: msgspec.json.Decoder(shape) for name, shape in SHAPES.items()}
 

@@ -12,6 +12,7 @@ from millstream.verify.callbacks import MARK, Callbacks
 from millstream.verify.dags import SCHEDULED, Backfill, Dag
 from millstream.verify.data import read
 from millstream.verify.findings import Findings
+from millstream.verify.holders import Holders
 from millstream.verify.names import Names
 from millstream.verify.places import Places
 from millstream.verify.rows import Row
@@ -22,6 +23,10 @@ _OF_NAMES = (
     *("VariableSet", "VariableDeleted", "ConnectionSet", "ConnectionDeleted"),
     *("PoolSet", "PoolDeleted"),
 )
+_OF_ACCESS = (
+    *("UserCreated", "UserDeleted", "RoleGranted", "RoleRevoked"),
+    *("TokenCreated", "TokenRevoked"),
+)
 _OF_BACKFILLS = (
     *("BackfillCreated", "BackfillAdvanced", "BackfillPaused", "BackfillUnpaused"),
     *("BackfillCancelled", "BackfillCompleted"),
@@ -31,6 +36,7 @@ _OF_PEOPLE = (
     *("ConnectionSet", "ConnectionDeleted", "PoolSet", "PoolDeleted"),
     *("BackfillCreated", "BackfillPaused", "BackfillUnpaused", "BackfillCancelled"),
     *("EpochStarted", "DagVersionSubmitted", "DagUnpaused"),
+    *_OF_ACCESS,
 )
 _ENDS = ("RunSucceeded", "RunFailed", "RunQuarantined")
 
@@ -44,6 +50,7 @@ class History:
         self._attempts = Attempts(findings, self._places)
         self._callbacks = Callbacks()
         self._names = Names(self._places)
+        self._holders = Holders()
         self._dags: dict[tuple[str, str], Dag] = {}
         self._runs: dict[RunKey, Run] = {}
         self._over: dict[int, int] = {}
@@ -90,8 +97,9 @@ class History:
         if row.type in _OF_PEOPLE and row.actor.startswith("worker/"):
             self._wrong("actors", row, f"{row.actor!r} may not cause this")
         kind = row.type
-        if kind in _OF_NAMES:
-            wrong = self._names.add(row, data)
+        if kind in _OF_NAMES or kind in _OF_ACCESS:
+            of = self._names if kind in _OF_NAMES else self._holders
+            wrong = of.add(row, data)
             if wrong:
                 self._wrong("transitions", row, wrong)
             return

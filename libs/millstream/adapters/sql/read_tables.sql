@@ -260,3 +260,36 @@ CREATE TABLE backfill (
 );
 CREATE INDEX backfill_newest ON backfill (namespace, created_position DESC);
 CREATE INDEX backfill_of_dag ON backfill (namespace, dag_id, created_position DESC);
+
+-- Who there is and who may what; no hash is here.
+CREATE TABLE app_user (
+    name       text        NOT NULL,
+    created_at timestamptz NOT NULL,
+    position   bigint      NOT NULL,
+    PRIMARY KEY (name)
+);
+
+CREATE TABLE role_binding (
+    subject    text        NOT NULL,
+    role       text        NOT NULL,
+    namespace  text        NOT NULL,
+    dag_id     text        NOT NULL,
+    granted_at timestamptz NOT NULL,
+    granted_by text        NOT NULL,
+    position   bigint      NOT NULL,
+    PRIMARY KEY (subject, role, namespace, dag_id)
+);
+
+-- `scopes` with commas between them; empty: all that the user may.
+CREATE TABLE api_token (
+    token_id   text        NOT NULL,
+    user_name  text        NOT NULL,
+    label      text        NOT NULL,
+    scopes     text        NOT NULL,
+    created_at timestamptz NOT NULL,
+    created_by text        NOT NULL,
+    expires_at timestamptz,
+    position   bigint      NOT NULL,
+    PRIMARY KEY (token_id)
+);
+CREATE INDEX api_token_of ON api_token (user_name, token_id);

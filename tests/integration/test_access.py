@@ -1,0 +1,251 @@
+"""An installation where everybody logs in: tokens, roles, what is seen, and what is in the log."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+
+from integration.running_stack import RunningStack, assert_success, bash, bash_dag, eventually
+from millstream.client import Client, Event, NotAuthenticated, NotPermitted, Target
+from millstream.client.target import from_environment
+from millstream.core.errors import MillstreamError, NotFound, Refused
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """Where nobody gets in without a token."""
+    running = RunningStack(
+        tmp_path_factory.mktemp("locked") / "a stack", {"MILLSTREAM_AUTH": "required"}
+    )
+    try:
+        running.up()
+        yield running
+    finally:
+        running.down()
+
+
+@pytest.fixture(scope="module")
+def admin(locked: RunningStack) -> Iterator[Client]:
+    """With the token that `millstream up` made."""
+    with as_token(locked, from_environment(locked.address, locked.data_dir).token) as client:
+        for dag_id in ("alpha", "beta"):
+            client.submit_spec(bash_dag(dag_id, bash("a", f"echo {dag_id}")))
+        yield client
+
+
+def as_token(stack: RunningStack, token: str, timeout_s: float = 30.0) -> Client:
+    return Client(timeout_s=timeout_s, target=Target(address=stack.address, token=token))
+
+
+def user(admin: Client, name: str, *roles: tuple[str, str]) -> str:
+    """A user with roles, each on a DAG of the namespace or ("") on all of it; returns a token."""
+    admin.access.create_user(name)
+    for role, dag_id in roles:
+        admin.access.grant_role(name, role, dag_id=dag_id)
+    return admin.access.create_token(name, label="test").secret
+
+
+def follow(client: Client) -> Iterator[Event]:
+    return client.events(namespace="default", follow=True, timeout_s=30)
+
+
+def test_without_a_token_nothing_is_answered(locked: RunningStack) -> None:
+    for token in ("", "x", "ms_abcdefghijkl_" + "x" * 43):
+        with as_token(locked, token, timeout_s=5) as client:
+            with pytest.raises(NotAuthenticated):
+                client.status()
+            with pytest.raises(NotAuthenticated):
+                list(client.events(follow=True, timeout_s=5))
+    # Load balancers have none.
+    with grpc.insecure_channel(locked.address) as channel:
+        ask: Any = channel.unary_unary("/grpc.health.v1.Health/Check")
+        assert ask(b"", timeout=5) == b"\x08\x01"
+
+
+def test_the_administrators_token_is_the_data_directorys(
+    locked: RunningStack, admin: Client
+) -> None:
+    me = admin.access.who_am_i()
+    assert (me.name, me.authenticated_by) == ("admin-token", "admin token")
+    file = locked.data_dir / "admin.token"
+    assert file.stat().st_mode & 0o777 == 0o600
+    shown = locked.run("runs", "list", "--json")
+    assert shown.returncode == 0, shown.stderr
+
+
+def test_who_did_it_is_in_every_event(locked: RunningStack, admin: Client) -> None:
+    token = user(admin, "olga", ("operator", ""))
+    with as_token(locked, token) as olga:
+        run = olga.trigger("alpha")
+        assert_success(olga, run)
+        events = list(olga.events(run.run_id, "alpha", namespace="default"))
+    asked = [event for event in events if event.type == "RunCreated"]
+    assert [event.actor for event in asked] == ["api/api-1/olga"]
+    assert all(event.actor.startswith(("api/api-1/olga", "worker/")) for event in events)
+
+
+def test_a_role_on_one_dag_shows_that_one(locked: RunningStack, admin: Client) -> None:
+    for dag_id in ("alpha", "beta"):
+        assert_success(admin, admin.trigger(dag_id, run_id=f"seen-{dag_id}"))
+    token = user(admin, "vera", ("viewer", "alpha"))
+    with as_token(locked, token) as vera:
+        assert [dag.dag_id for dag in vera.list_dags()] == ["alpha"]
+        assert {run.dag_id for run in vera.list_runs()} == {"alpha"}
+        assert vera.get_run("seen-alpha").state == "success"
+        assert [task.task_id for task in vera.list_task_instances("seen-alpha")] == ["a"]
+        with pytest.raises(NotFound):
+            vera.get_run("seen-beta")
+        with pytest.raises(NotFound):
+            vera.wait("seen-beta", timeout_s=5)
+        with pytest.raises(NotPermitted):
+            vera.get_run("seen-beta", dag_id="beta")
+        with pytest.raises(NotPermitted):
+            vera.trigger("alpha")
+        with pytest.raises(NotPermitted):
+            list(vera.pools.list())
+        with pytest.raises(NotPermitted):
+            vera.submit_spec(bash_dag("alpha", bash("a", "true")))
+    # And nothing of it is left behind in the connections of the pool.
+    assert {dag.dag_id for dag in admin.list_dags()} >= {"alpha", "beta"}
+
+
+def test_a_token_can_do_less_than_its_user(locked: RunningStack, admin: Client) -> None:
+    token = user(admin, "oskar", ("operator", ""))
+    with as_token(locked, token) as oskar:
+        less = oskar.access.create_token(scopes=["viewer:default"])
+        with as_token(locked, less.secret) as viewer:
+            assert viewer.access.who_am_i().token_scopes == ("viewer:default",)
+            assert list(viewer.list_dags())
+            with pytest.raises(NotPermitted):
+                viewer.trigger("alpha")
+            with pytest.raises(NotPermitted, match="scopes"):
+                viewer.access.create_token()
+        with pytest.raises(NotPermitted):
+            oskar.access.create_token("vera-or-somebody")
+        with pytest.raises(NotPermitted):
+            list(oskar.access.list_tokens("*"))
+        with pytest.raises(NotPermitted):
+            oskar.access.create_user("friend")
+        with pytest.raises(NotPermitted):
+            oskar.access.grant_role("oskar", "admin")
+        assert len(list(oskar.access.list_tokens())) == 2
+        oskar.access.revoke_token(less.token_id)
+        with as_token(locked, less.secret) as viewer, pytest.raises(NotAuthenticated):
+            list(viewer.list_dags())
+
+
+def test_a_revoked_token_is_refused_at_once_and_its_streams_end(
+    locked: RunningStack, admin: Client
+) -> None:
+    token = user(admin, "rita", ("viewer", ""))
+    token_id = token.split("_")[1]
+    ended: list[BaseException] = []
+    seen = threading.Event()
+
+    def watch() -> None:
+        try:
+            for _ in follow(rita):
+                seen.set()
+        except MillstreamError as error:
+            ended.append(error)
+
+    with as_token(locked, token) as rita:
+        watching = threading.Thread(target=watch, daemon=True)
+        watching.start()
+        assert seen.wait(10)
+        admin.access.revoke_token(token_id)
+        with pytest.raises(NotAuthenticated):
+            list(rita.list_dags())
+        watching.join(10)
+    assert [type(error) for error in ended] == [NotAuthenticated]
+    with pytest.raises(NotFound):
+        admin.access.revoke_token(token_id)
+
+
+def test_a_role_that_is_taken_away_ends_streams_too(locked: RunningStack, admin: Client) -> None:
+    token = user(admin, "rolf", ("viewer", ""))
+    with as_token(locked, token) as rolf:
+        events = follow(rolf)
+        next(events)
+        admin.access.revoke_role("rolf", "viewer")
+        with pytest.raises(NotPermitted):
+            for _ in events:
+                pass
+        with pytest.raises(NotPermitted):
+            list(rolf.list_dags())
+
+
+def test_an_expired_token_is_refused(locked: RunningStack, admin: Client) -> None:
+    user(admin, "emil", ("viewer", ""))
+    soon = datetime.now(UTC) + timedelta(seconds=1.5)
+    token = admin.access.create_token("emil", expires_at=soon).secret
+    with as_token(locked, token) as emil:
+        assert emil.access.who_am_i().expires_at is not None
+
+        def is_refused() -> bool:
+            try:
+                list(emil.list_dags())
+            except NotAuthenticated:
+                return True
+            return False
+
+        eventually("the token expires", is_refused, 10)
+
+
+def test_the_same_request_never_shows_a_secret_twice(locked: RunningStack, admin: Client) -> None:
+    admin.access.create_user("paul")
+    first = admin.access.create_token("paul", request_id="paul-1")
+    with pytest.raises(Refused, match=first.token_id) as caught:
+        admin.access.create_token("paul", request_id="paul-1")
+    assert caught.value.reason == "TOKEN_EXISTS"
+    with pytest.raises(Refused):
+        admin.access.create_user("paul")
+    position = admin.access.delete_user("paul")
+    assert not list(admin.access.list_tokens("paul", min_position=position))
+    with as_token(locked, first.secret) as paul, pytest.raises(NotAuthenticated):
+        list(paul.list_dags())
+
+
+def test_tokens_and_roles_outlive_a_restart_of_the_api(locked: RunningStack, admin: Client) -> None:
+    token = user(admin, "rosa", ("viewer", ""))
+    victim = locked.kill("api")
+    locked.wait_restarted("api", victim)
+    with as_token(locked, token) as rosa:
+        assert list(rosa.list_dags())
+        with pytest.raises(NotPermitted):
+            rosa.trigger("alpha")
+
+
+def test_an_api_that_would_be_open_to_others_does_not_start(locked: RunningStack) -> None:
+    state = locked.state
+    base = {name: text for name, text in os.environ.items() if not name.startswith("MILLSTREAM_")}
+    base |= {
+        "MILLSTREAM_NATS_URL": state.nats_url,
+        "MILLSTREAM_DATABASE_URL": state.database_url,
+        "MILLSTREAM_BLOB_URL": state.blob_url,
+    }
+    for settings, said in (
+        ({"GRPC_HOST": "0.0.0.0"}, "AUTH=required"),
+        ({"GRPC_HOST": "0.0.0.0", "AUTH": "required"}, "plain text"),
+        ({"AUTH": "required", "ADMIN_TOKEN": "short"}, "at least 24"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "millstream_api"],
+            env=base | {f"MILLSTREAM_{name}": text for name, text in settings.items()},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.returncode == 64, done.stderr
+        assert said in done.stderr
