@@ -44,6 +44,8 @@ log = structlog.get_logger(__name__)
 
 ASK_S = 2.0
 MOST_S = 10.0
+# How long the read tables may lag behind what is asked about.
+LAG_S = 1.0
 # Until the log has what the scheduler spoke of.
 LOOK_AGAIN_S = 0.01
 MOST_MAP_LEVELS = 16
@@ -104,7 +106,8 @@ class ExplainService(explain_pb2_grpc.ExplainServiceServicer):
         """The read tables know whether the run id is unique; what is newer than these, the
         scheduler does. Raises :class:`Refused`."""
         try:
-            async with self._snapshots.open(0, _left(deadline)) as rows:
+            patience_s = min(_left(deadline), LAG_S)
+            async with self._snapshots.open(min_position, patience_s) as rows:
                 run = await find_run(rows, Scope(where.namespace, "", where.run_id))
             return msgspec.structs.replace(where, dag_id=run["dag_id"])
         except (NotFound, Unavailable):

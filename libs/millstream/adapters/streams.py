@@ -56,8 +56,9 @@ def lookup_subject(shard: int, what: str) -> str:
 
 
 def explain_subject(shard: int) -> str:
-    """Where the active scheduler is asked why a task has not run."""
-    return f"ms.explain.{shard}"
+    """Where the active scheduler is asked why a task has not run: out of the reach of workers, who
+    may ask about one more word only."""
+    return lookup_subject(shard, "scheduler.explain")
 
 
 def states_subject(shard: int) -> str:

@@ -4,9 +4,10 @@ which is decided, and from the very functions that decide; it changes nothing.""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from difflib import get_close_matches
+from heapq import nlargest
 from itertools import islice
 
 from millstream.core.callbacks import is_callback
@@ -33,6 +34,7 @@ from millstream.core.verdicts import view_at
 
 Path = tuple[int, ...]
 MOST_NAMES = 2000
+MOST_COMPARED = 40
 
 
 def explain(state: State, where: Where, now: datetime, around: Surroundings) -> Explanation:
@@ -210,10 +212,21 @@ def _number_of(state: State, run: Run, where: Where) -> int:
         )
     if is_callback(where):
         raise _no_task(f"{where.task_id[:LONGEST_NAME]!r} is a callback and no task.")
-    known = list(islice(graph.number, MOST_NAMES))
-    near = get_close_matches(where.task_id[:LONGEST_NAME], known, 3)
+    near = _near(where.task_id[:LONGEST_NAME], islice(graph.number, MOST_NAMES))
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     raise _no_task(f"DAG {dag_id!r} has no task {where.task_id[:LONGEST_NAME]!r}.{hint}")
+
+
+def _near(name: str, known: Iterable[str]) -> list[str]:
+    """The names that somebody may have meant. To compare all thoroughly would take too long: only
+    those that have most characters at the same place, from the front or from the back."""
+
+    def alike(other: str) -> int:
+        front = sum(a == b for a, b in zip(name, other, strict=False))
+        back = sum(a == b for a, b in zip(reversed(name), reversed(other), strict=False))
+        return max(front, back)
+
+    return get_close_matches(name, nlargest(MOST_COMPARED, known, key=alike), 3)
 
 
 def _check_index(run: Run, number: int, node: Instance, path: Path, where: Where) -> None:

@@ -12,7 +12,7 @@ from millstream.core.state import Instance, Run, State, run_key
 from millstream.core.statuses import TaskStatus
 
 # So many are looked at; beyond that nobody is named, and the counts say how many there are.
-MOST_LOOKED_AT = 20_000
+MOST_LOOKED_AT = 10_000
 ACTIVE = (TaskStatus.QUEUED, TaskStatus.RUNNING)
 Path = tuple[int, ...]
 

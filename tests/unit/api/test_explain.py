@@ -33,7 +33,7 @@ class FakeBus:
         self.asked = 0
 
     async def ask(self, subject: str, payload: bytes, timeout_s: float) -> bytes:
-        assert subject == "ms.explain.0"
+        assert subject == "ms.look.0.scheduler.explain"
         self.asked += 1
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
