@@ -28,6 +28,7 @@ from millstream_api.directory import Directory
 from millstream_api.events import EventService
 from millstream_api.explain import ExplainService
 from millstream_api.exposure import check_exposure, tls_credentials
+from millstream_api.family import run_family
 from millstream_api.gate import Gate
 from millstream_api.health import Probes
 from millstream_api.heartbeats import Workers
@@ -50,6 +51,13 @@ log = structlog.get_logger(__name__)
 
 
 async def main(service: Service) -> None:
+    if service.settings.api_processes > 1 and not service.settings.api_process:
+        await run_family(service)
+    else:
+        await serve(service)
+
+
+async def serve(service: Service) -> None:
     settings = service.settings
     bus = await _connect(service)
     if bus is None:
@@ -102,6 +110,7 @@ async def main(service: Service) -> None:
         HistoryService(event_log, pool, snapshots, settings.shard),
         AccessService(commands, snapshots, directory, timeout_s),
         gate=gate,
+        shares_port=settings.api_processes > 1,
     )
     try:
         await commands.start()

@@ -52,7 +52,6 @@ log = structlog.get_logger(__name__)
 MESSAGE_BYTES = 4 * 1024 * 1024
 GRACE_S = 5.0
 OPTIONS = (
-    ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
     # Above the first a call is refused now and then, above the second always.
     ("grpc.max_metadata_size", 16 * 1024),
@@ -94,13 +93,16 @@ SERVICES = tuple(
 
 
 class Server:
-    """Serves one servicer of each kind on one port."""
+    """Serves one servicer of each kind on one port, which it may share with other processes."""
 
-    def __init__(self, *services: object, gate: Gate | None = None) -> None:
+    def __init__(
+        self, *services: object, gate: Gate | None = None, shares_port: bool = False
+    ) -> None:
         self._server = grpc.aio.server(
             interceptors=[ErrorInterceptor(gate=gate)],
             options=(
                 *OPTIONS,
+                ("grpc.so_reuseport", int(shares_port)),
                 ("grpc.max_allowed_incoming_connections", most_connections()),
             ),
             maximum_concurrent_rpcs=MOST_RPCS,

@@ -27,6 +27,7 @@ from millstream.adapters.streams import (
     lookup_subject,
     projected_subject,
     receipt_subject,
+    scheduler_consumer,
     states_subject,
     trigger_consumer,
     worker_consumer,
@@ -164,6 +165,7 @@ def _api(user: NatsUser, shard: int) -> tuple[list[str], list[str]]:
         lookup_subject(shard, ">"),
         f"$JS.API.STREAM.INFO.{LOGS}",
         f"$JS.API.DIRECT.GET.{LOGS}",
+        f"$JS.API.CONSUMER.INFO.{INBOX}.{scheduler_consumer(shard)}",
     ]
     hears = [receipt_subject("api", user.name), projected_subject(shard), heartbeat_subject("*")]
     return publish, [*hears, f"ms.log.{shard}.>"]

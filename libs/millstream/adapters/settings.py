@@ -74,6 +74,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``oidc_user_claim`` and ``oidc_groups_claim`` say who somebody is. ``api_token`` (or a file with
     it), ``api_ca_file``, ``api_cert_file`` and ``api_key_file`` are what a client of the api shows:
     the web page, the command line.
+    ``api_processes``: how many processes of the api share its port; ``api_process`` is the number
+    of one of them, 0 for the process that starts them.
     ``failpoints``: for tests only, see ``millstream.adapters.failpoints``.
     """
 
@@ -86,6 +88,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     shard: int = 0
     grpc_host: str = "127.0.0.1"
     grpc_port: int = 27800
+    api_processes: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    api_process: int = 0
     http_host: str = "127.0.0.1"
     http_port: int = 27880
     api_address: str = ""

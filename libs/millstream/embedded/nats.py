@@ -50,10 +50,12 @@ def find_nats_server() -> str:
     )
 
 
-def nats_users(keys: ServerFile, workers: Sequence[str] = ()) -> list[NatsUser]:
-    """An operator's user, one for each service, and one for each worker."""
+def nats_users(keys: ServerFile, workers: Sequence[str] = (), apis: int = 1) -> list[NatsUser]:
+    """An operator's user, one for each service (one for each of the ``apis``), and one for each
+    worker."""
     users = [NatsUser(role="admin", name=keys.user, password=keys.nats_password)]
     users += [_user(keys, role, f"{role}-1") for role in SERVICES]
+    users += [_user(keys, "api", f"api-{number}") for number in range(2, apis + 1)]
     return users + [_user(keys, "worker", name) for name in workers]
 
 
@@ -63,7 +65,9 @@ def _user(keys: ServerFile, role: Role, name: str) -> NatsUser:
     return NatsUser(role=role, name=name, password=secret.hex())
 
 
-def config_text(keys: ServerFile, store_dir: Path, workers: Sequence[str] = ()) -> str:
+def config_text(
+    keys: ServerFile, store_dir: Path, workers: Sequence[str] = (), apis: int = 1
+) -> str:
     """The configuration file. JSON strings are valid in it, so that any path can be written."""
     quoted = json.dumps
     return f"""\
@@ -79,7 +83,7 @@ jetstream {{
 }}
 # The Python client's ordered consumers die silently with the new format.
 feature_flags {{ js_ack_fc_v2: false }}
-{accounts_text(nats_users(keys, workers))}"""
+{accounts_text(nats_users(keys, workers, apis))}"""
 
 
 def nats_url(keys: ServerFile, role: Role = "admin", name: str = "") -> str:
@@ -91,8 +95,10 @@ def nats_url(keys: ServerFile, role: Role = "admin", name: str = "") -> str:
     return f"nats://{user[0]}:{user[1]}@{LOOPBACK}:{keys.nats_port}"
 
 
-def nats_spec(data_dir: Path, keys: ServerFile, workers: Sequence[str] = ()) -> ProcessSpec:
-    """The embedded nats-server of ``data_dir``, for workers of these names."""
+def nats_spec(
+    data_dir: Path, keys: ServerFile, workers: Sequence[str] = (), apis: int = 1
+) -> ProcessSpec:
+    """The embedded nats-server of ``data_dir``, for workers of these names and so many apis."""
     config = data_dir / "nats.conf"
     store_dir = data_dir / "nats"
 
@@ -101,7 +107,7 @@ def nats_spec(data_dir: Path, keys: ServerFile, workers: Sequence[str] = ()) -> 
     def prepare() -> None:
         store.close()
         make_private_dir(store_dir)
-        write_private(config, config_text(keys, store_dir, workers).encode())
+        write_private(config, config_text(keys, store_dir, workers, apis).encode())
 
     async def health() -> tuple[int, str]:
         path = "/healthz?js-enabled-only=false"

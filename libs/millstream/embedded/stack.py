@@ -38,6 +38,7 @@ DECIDED = (
     *("SECRET_KEY", "SECRET_KEY_FILE", "ADMIN_TOKEN", "ADMIN_TOKEN_FILE"),
     *("API_TOKEN", "API_TOKEN_FILE", "API_CA_FILE", "API_CERT_FILE", "API_KEY_FILE"),
     *("GRPC_TLS_CERT", "GRPC_TLS_KEY", "GRPC_TLS_CLIENT_CA"),
+    "API_PROCESS",
 )
 
 
@@ -86,7 +87,8 @@ def servers(
     specs = []
     given = environ.get("MILLSTREAM_NATS_URL", "")
     if not given:
-        specs.append(nats_spec(data_dir, keys, workers))
+        apis = read_settings(environ).api_processes
+        specs.append(nats_spec(data_dir, keys, workers, apis))
     database = environ.get("MILLSTREAM_DATABASE_URL", "")
     if not database:
         database = database_url(keys)
@@ -138,14 +140,14 @@ def build_stack(
     wanted: list[tuple[str, Role | Literal["web"], int, dict[str, str]]] = [
         ("scheduler", "scheduler", 1, scheduler),
         ("projector", "projector", 1, store),
-        ("api", "api", 3, store | api | secret | admin),
+        *_apis(store | api | secret | admin, read_settings(environ).api_processes),
         ("web", "web", 3, web | api_address),
     ]
     patience_s = read_settings(environ).drain_grace_s + AFTER_GRACE_S
     wanted += [(name, "worker", 2, blobs | slots | secret) for name in workers]
     specs = list(found.specs)
     for name, role, stage, settings in wanted:
-        instance = name if role == "worker" else f"{name}-1"
+        instance = name if "-" in name else f"{name}-1"
         state_dir = make_private_dir(data_dir / "state" / name)
         settings = settings | {"INSTANCE": instance, "STATE_DIR": str(state_dir)}
         if role != "web":
@@ -170,6 +172,18 @@ def build_stack(
         stop_s=patience_s + OTHERS_STOP_S,
         notes=tuple(notes),
     )
+
+
+def _apis(
+    settings: dict[str, str], count: int
+) -> list[tuple[str, Literal["api"], int, dict[str, str]]]:
+    """The processes of the api, which share a port where they are several."""
+    found: list[tuple[str, Literal["api"], int, dict[str, str]]] = []
+    for number in range(1, count + 1):
+        name = "api" if number == 1 else f"api-{number}"
+        own = {"API_PROCESSES": str(count), "API_PROCESS": str(number)}
+        found.append((name, "api", 3, settings | own))
+    return found
 
 
 def secret_key(data_dir: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
