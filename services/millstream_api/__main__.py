@@ -15,7 +15,11 @@ from millstream.adapters.secret_box import SecretBox
 from millstream.adapters.secret_table import SecretTable
 from millstream.adapters.service import Service, run_service, run_until_stopped
 from millstream.adapters.settings import Settings, secret_text
-from millstream.adapters.streams import heartbeat_subject, projected_subject
+from millstream.adapters.streams import (
+    heartbeat_subject,
+    import_errors_subject,
+    projected_subject,
+)
 from millstream.core.errors import Unavailable
 from millstream_api.access import AccessService
 from millstream_api.assets import AssetService
@@ -35,6 +39,7 @@ from millstream_api.heartbeats import Workers
 from millstream_api.history import HistoryService
 from millstream_api.hub import Hub
 from millstream_api.human_input import HumanInputService
+from millstream_api.import_errors import ImportErrors, ImportErrorService
 from millstream_api.logs import LogService
 from millstream_api.pools import PoolService
 from millstream_api.progress import Progress
@@ -64,7 +69,7 @@ async def serve(service: Service) -> None:
         return
     pool = ReadPool(settings.database_url, name=f"millstream-api-{settings.instance}")
     event_log = EventLog(pool, settings.shard)
-    progress, workers = Progress(), Workers()
+    progress, workers, import_errors = Progress(), Workers(), ImportErrors()
     snapshots = Snapshots(pool, progress, settings.shard)
     commands = Commands(bus, settings.shard, settings.instance)
     hub = Hub(bus, event_log, settings.shard)
@@ -92,6 +97,7 @@ async def serve(service: Service) -> None:
         ConnectionService(commands, snapshots, secrets, box, timeout_s),
         AssetService(commands, snapshots, timeout_s),
         HumanInputService(commands, snapshots, timeout_s),
+        ImportErrorService(bus, import_errors, snapshots),
         LogService(bus, blobs, pool, snapshots, hub, settings.shard),
         PoolService(commands, snapshots, timeout_s),
         BackfillService(commands, snapshots, timeout_s),
@@ -117,6 +123,7 @@ async def serve(service: Service) -> None:
         blobs.check()
         await bus.listen(projected_subject(settings.shard), progress.on_message)
         await bus.listen(heartbeat_subject("*"), workers.on_message)
+        await bus.listen(import_errors_subject(), import_errors.on_message)
         try:
             progress.advance(await snapshots.checkpoint())
         except Unavailable as error:

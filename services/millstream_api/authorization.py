@@ -80,6 +80,9 @@ RULES: dict[str, Rule] = {
     "HumanInputService/ListInputRequests": Rule(VIEW, "dag"),
     "HumanInputService/GetInputRequest": Rule(VIEW, "dag"),
     "HumanInputService/AnswerInputRequest": Rule(OPERATE, "dag"),
+    # Whoever may submit DAGs watches their files.
+    "ImportErrorService/ReportImportErrors": Rule(AUTHOR, "namespace"),
+    "ImportErrorService/ListImportErrors": Rule(VIEW, "namespace"),
     "LogService/ReadLog": Rule(VIEW, "dag"),
     "PoolService/SetPool": Rule(OPERATE, "namespace"),
     "PoolService/GetPool": Rule(VIEW, "namespace"),

@@ -21,7 +21,9 @@ from millstream.adapters.streams import (
     closed_subject,
     event_subject,
     events_stream,
+    explain_subject,
     heartbeat_subject,
+    import_errors_subject,
     inbox_subject,
     lane_subject,
     lookup_subject,
@@ -150,7 +152,7 @@ def _scheduler(user: NatsUser, shard: int) -> tuple[list[str], list[str]]:
         f"$JS.ACK.{INBOX}.>",
         *_ANSWERS,
     ]
-    return publish, [heartbeat_subject("*"), lookup_subject(shard, ">")]
+    return publish, [heartbeat_subject("*"), lookup_subject(shard, ">"), explain_subject(shard)]
 
 
 def _projector(user: NatsUser, shard: int) -> tuple[list[str], list[str]]:
@@ -166,9 +168,11 @@ def _api(user: NatsUser, shard: int) -> tuple[list[str], list[str]]:
         f"$JS.API.STREAM.INFO.{LOGS}",
         f"$JS.API.DIRECT.GET.{LOGS}",
         f"$JS.API.CONSUMER.INFO.{INBOX}.{scheduler_consumer(shard)}",
+        explain_subject(shard),
+        import_errors_subject(),
     ]
     hears = [receipt_subject("api", user.name), projected_subject(shard), heartbeat_subject("*")]
-    return publish, [*hears, f"ms.log.{shard}.>"]
+    return publish, [*hears, import_errors_subject(), f"ms.log.{shard}.>"]
 
 
 def _worker(user: NatsUser, shard: int) -> tuple[list[str], list[str]]:

@@ -71,6 +71,11 @@ def projected_subject(shard: int) -> str:
     return f"ms.proj.{shard}"
 
 
+def import_errors_subject() -> str:
+    """Where an api tells the others what is wrong with DAG files."""
+    return "ms.imports"
+
+
 def heartbeat_subject(worker: str) -> str:
     return f"ms.hb.{worker}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -37,6 +38,51 @@ def list_dags(
         typer.echo("There are no DAGs yet. Submit one with: millstream submit FILE")
         return
     make_console().print(make_table(("dag+", "version", "submitted", "next run"), rows))
+
+
+@dags.command("list-import-errors")
+@asks
+def list_import_errors(client: Client, json: Json = False) -> None:
+    """List what is wrong with the files of watched folders. Exit code 1 if anything is."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from millstream.cli.output import harmless, make_console, print_json, short_time
+
+    found = list(client.import_errors.list())
+    if json:
+        for one in found:
+            print_json(one)
+    elif not found:
+        typer.echo("There are no import errors.")
+    else:
+        console = make_console()
+        for one in found:
+            place = f"{one.source}{one.file}" + (f":{one.line}" if one.line else "")
+            console.print(Text.assemble((place, "bold"), f"  {short_time(one.at)}"))
+            console.print(Padding(Text(harmless(one.message), style="red"), (0, 0, 0, 2)))
+    if found:
+        raise typer.Exit(1)
+
+
+@dags.command()
+@asks
+def sync(
+    client: Client,
+    folder: Annotated[
+        Path, typer.Argument(help="The folder of DAG files.", exists=True, file_okay=False)
+    ],
+    once: Annotated[
+        bool, typer.Option("--once", help="Submit what is there and end; exit code 1 for errors.")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds that importing one file may take.")
+    ] = 30.0,
+) -> None:
+    """Submit the DAGs of a folder whenever its files change, as `millstream up --dags` does."""
+    from millstream.cli.dag_folder import sync_folder
+
+    raise typer.Exit(sync_folder(client, folder, is_once=once, timeout_s=timeout))
 
 
 @dags.command()

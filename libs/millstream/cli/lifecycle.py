@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from millstream.cli.dev import dev
 from millstream.cli.options import Json
 
 if TYPE_CHECKING:
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
 
 EXIT_NOT_RUNNING = 3
 NEVER_S = 90.0
+LOOK_S = 0.2
 
 DataDir = Annotated[
     Path,
@@ -27,6 +32,7 @@ DataDir = Annotated[
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
     app.command()(up)
+    app.command()(dev)
     app.command()(down)
     app.command()(status)
 
@@ -41,6 +47,15 @@ def up(
     ] = 0,
     workers: Annotated[int, typer.Option(min=0, help="How many worker processes.")] = 1,
     slots: Annotated[int, typer.Option(min=0, help="Tasks at once per worker; 0: by CPUs.")] = 0,
+    dags: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep the DAGs of this folder submitted as its files change.",
+            exists=True,
+            file_okay=False,
+            envvar="MILLSTREAM_DAGS",
+        ),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Run in the background.")] = False,
     json: Json = False,
 ) -> None:
@@ -53,13 +68,18 @@ def up(
         http_port=http_port,
         workers=workers,
         slots=slots,
+        dags=dags,
     )
+
+    began = time.time()
 
     def show(state: UpState) -> None:
         if json:
             _print_json(_addresses(state))
         else:
             _show(state, is_detached=detach)
+            if dags is not None and not detach:
+                echo_log(Path(state.data_dir) / "logs" / "dags.log", began)
 
     if detach:
         from millstream.embedded.daemon import run_detached
@@ -69,6 +89,25 @@ def up(
         from millstream.embedded.run import run_up
 
         run_up(options, show, _tell)
+
+
+def echo_log(path: Path, since: float) -> None:
+    """Show what a process says of the DAG files, as it says it."""
+
+    def follow() -> None:
+        offset = 0
+        while True:
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime >= since:
+                    with path.open("rb") as file:
+                        file.seek(offset)
+                        text = file.read()
+                    whole = text[: text.rfind(b"\n") + 1]
+                    offset += len(whole)
+                    typer.echo(whole.decode(errors="replace"), nl=False)
+            time.sleep(LOOK_S)
+
+    threading.Thread(target=follow, name="echo-dags", daemon=True).start()
 
 
 def down(data_dir: DataDir = Path(".millstream"), json: Json = False) -> None:

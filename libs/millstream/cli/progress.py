@@ -187,7 +187,7 @@ def follow_run(
     ]
     progress = RunProgress(run.dag_id, run.run_id, names)
     if not console.is_terminal:
-        return _watch(client, run, progress, timeout_s, _line_printer(console))
+        return _watch(client, run, progress, timeout_s, line_printer(console))
     with Live(
         get_renderable=lambda: render(progress, console),
         console=console,
@@ -219,7 +219,9 @@ def _watch(
     )
 
 
-def _line_printer(console: Console) -> Callable[[TaskProgress | None, Event], None]:
+def line_printer(console: Console) -> Callable[[TaskProgress | None, Event], None]:
+    """Prints a line for each change: for where there is no terminal."""
+
     def tell(task: TaskProgress | None, event: Event) -> None:
         at = local_time(event.recorded_at)
         if task is not None:

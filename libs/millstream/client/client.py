@@ -15,6 +15,7 @@ from millstream.client.dags import DagCalls
 from millstream.client.events import EventCalls
 from millstream.client.explain import ExplainCalls
 from millstream.client.history import History
+from millstream.client.import_errors import ImportErrors
 from millstream.client.logs import Logs
 from millstream.client.models import Status, status_from
 from millstream.client.modes import Async, M, Sync, call, run_now
@@ -42,6 +43,7 @@ class _Api(DagCalls[M], RunCalls[M], EventCalls[M], ExplainCalls[M]):
         self.pools: Pools[M] = Pools(channel, namespace)
         self.logs: Logs[M] = Logs(channel, namespace)
         self.backfills: Backfills[M] = Backfills(channel, namespace)
+        self.import_errors: ImportErrors[M] = ImportErrors(channel, namespace)
         self.history: History[M] = History(channel, namespace)
         self.access: Access[M] = Access(channel, namespace)
 
@@ -49,6 +51,12 @@ class _Api(DagCalls[M], RunCalls[M], EventCalls[M], ExplainCalls[M]):
     async def status(self) -> Status:
         """Of the installation as a whole."""
         return status_from(await self._ask(system_pb2.GetStatusRequest()))
+
+    @call
+    async def look_up(self, what: str, name: str) -> str | None:
+        """What a DAG file is told while it is read: ``what`` is "variable" or "connection". None if
+        there is none. Raises :class:`InvalidArgument` for a secret."""
+        return await self._find(what, name)
 
     async def _find(self, what: str, name: str) -> str | None:
         """What a DAG file looks up while it is read, as far as it is given out."""

@@ -26,6 +26,8 @@ DEFAULT_GRPC_PORT = 27800
 DEFAULT_HTTP_PORT = 27880
 KEY_FILE = "secret.key"
 ADMIN_TOKEN_FILE = "admin.token"  # noqa: S105 - a name
+# The process of `up --dags`.
+DAGS = "dags"
 # What a worker may need after its grace, and all the others together.
 AFTER_GRACE_S = 6.0
 OTHERS_STOP_S = 60.0
@@ -43,13 +45,15 @@ DECIDED = (
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person asked for. A port of 0: the default one, or another if that is taken."""
+    """What a person asked for. A port of 0: the default one, or another if that is taken. ``dags``:
+    a folder whose DAGs are kept submitted."""
 
     data_dir: Path
     grpc_port: int = 0
     http_port: int = 0
     workers: int = 1
     slots: int = 0
+    dags: Path | None = None
 
 
 class Stack(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +139,8 @@ def build_stack(
     scheduler = store | stream_sizes(shutil.disk_usage(data_dir).free, environ)
     secret = secret_key(data_dir, environ)
     admin = admin_token(data_dir, environ)
-    web |= {f"API_{name.removeprefix('ADMIN_')}": text for name, text in admin.items()}
+    token = {f"API_{name.removeprefix('ADMIN_')}": text for name, text in admin.items()}
+    web |= token
     slots = {"SLOTS": str(options.slots)} if options.slots else {}
     wanted: list[tuple[str, Role | Literal["web"], int, dict[str, str]]] = [
         ("scheduler", "scheduler", 1, scheduler),
@@ -162,6 +167,9 @@ def build_stack(
                 stop_steps=(StopStep(15, patience_s if role == "worker" else 10.0),),
             )
         )
+    if options.dags is not None:
+        env = base | {f"MILLSTREAM_{name}": text for name, text in token.items()}
+        specs.append(dags_spec(options.dags, f"{LOOPBACK}:{grpc_port}", env))
     return Stack(
         specs=tuple(specs),
         nats_url=found.nats,
@@ -184,6 +192,21 @@ def _apis(
         own = {"API_PROCESSES": str(count), "API_PROCESS": str(number)}
         found.append((name, "api", 3, settings | own))
     return found
+
+
+def dags_spec(folder: Path, address: str, env: Mapping[str, str]) -> ProcessSpec:
+    """The process that submits what changes in a folder: an ordinary client of the api. Raises
+    :class:`MillstreamError` for what is no folder."""
+    if not folder.is_dir():
+        raise MillstreamError(f"--dags {folder} is no folder.")
+    command = (sys.executable, "-P", "-m", "millstream.cli", "dags", "sync")
+    return ProcessSpec(
+        name=DAGS,
+        argv=(*command, str(folder.resolve()), "--address", address),
+        env=env,
+        stage=3,
+        stop_steps=(StopStep(15, 10.0),),
+    )
 
 
 def secret_key(data_dir: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:

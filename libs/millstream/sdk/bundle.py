@@ -15,7 +15,7 @@ import shutil
 import stat
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import msgspec
@@ -39,8 +39,9 @@ class Bundle(msgspec.Struct, frozen=True):
     file: str
 
 
-def build_bundle(file: Path, root: Path | None = None) -> Bundle:
-    """The bundle of a DAG file and all that is under ``root`` (by default the file's directory).
+def build_bundle(file: Path, root: Path | None = None, *, leave_out: Container[str] = ()) -> Bundle:
+    """The bundle of a DAG file and all that is under ``root`` (by default the file's directory) but
+    ``leave_out``, which are paths relative to it.
 
     Left out: hidden files, ``__pycache__``, ``*.pyc``, virtual environments, ``node_modules``,
     symbolic links that leave the root, and what ``.millstreamignore`` in the root names. Raises
@@ -54,7 +55,7 @@ def build_bundle(file: Path, root: Path | None = None) -> Bundle:
         raise BundleError(f"the root {base} is not a directory")
     if not file.is_relative_to(base):
         raise BundleError(f"{file} is not inside of the root {base}; pass a root that holds it")
-    paths = _collect(base)
+    paths = {path: found for path, found in _collect(base).items() if path not in leave_out}
     name = file.relative_to(base).as_posix()
     if name not in paths:
         raise BundleError(
@@ -79,11 +80,16 @@ def _zip(paths: dict[str, Path]) -> bytes:
     return buffer.getvalue()
 
 
+def project_files(base: Path) -> Iterator[Path]:
+    """The files under a directory that belong into bundles. Raises :class:`BundleError`."""
+    return _walk(base, base, _Ignore(base), frozenset())
+
+
 def _collect(base: Path) -> dict[str, Path]:
     """The files to take, by their path in the bundle."""
     paths: dict[str, Path] = {}
     size = 0
-    for path in _walk(base, base, _Ignore(base), frozenset()):
+    for path in project_files(base):
         paths[path.relative_to(base).as_posix()] = path
         size += path.stat().st_size
         if len(paths) > MAX_FILES or size > MAX_BYTES:

@@ -2,16 +2,18 @@
 wrong.
 
 ``python -m millstream.sdk.load FILE [--root DIR] [--ask]`` prints ``{"specs": [...]}`` or
-``{"error": {"file", "line", "message"}}``; it is a process of its own because a DAG file may do
-anything.
+``{"error": {"file", "line", "message"}}``, and in both ``"imported"``, the files under its root
+that it imported; it is a process of its own because a DAG file may do anything.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import hashlib
 import os
 import re
+import signal
 import sys
 import traceback
 import types
@@ -30,6 +32,9 @@ from millstream.sdk.dag import DAG
 from millstream.sdk.errors import DagFileError
 from millstream.sdk.stores import asking
 
+PR_SET_PDEATHSIG = 1
+# Of a module that only names DAGs.
+NO_DAG = "no DAG found in file"
 _LINE = re.compile(r"line (\d+): (.*)", re.DOTALL)
 
 
@@ -46,7 +51,7 @@ def load_dags(path: str | Path, root: str | Path | None = None) -> list[DAG]:
         raise DagFileError(
             str(file),
             0,
-            "no DAG found in file; create one with DAG(...), or call your @dag function",
+            f"{NO_DAG}; create one with DAG(...), or call your @dag function",
         )
     seen: dict[str, DAG] = {}
     for dag in made:
@@ -168,7 +173,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("file", type=Path)
     parser.add_argument("--root", type=Path, default=None)
     parser.add_argument("--ask", action="store_true", help="answers come on standard input")
+    parser.add_argument("--parent", type=int, default=0, help="end when this process does")
     parsed = parser.parse_args(arguments)
+    if parsed.parent:
+        _end_with(parsed.parent)
     sys.stdout.flush()
     result = os.dup(1)
     os.dup2(2, 1)
@@ -178,6 +186,13 @@ def main(arguments: list[str] | None = None) -> int:
             code, answer = _answer(parsed.file, parsed.root)
         out.write(answer + b"\n")
     return code
+
+
+def _end_with(parent: int) -> None:
+    """A file that hangs must not outlive whoever reads it."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _answers() -> BinaryIO:
@@ -196,8 +211,19 @@ def _answer(path: Path, root: Path | None) -> tuple[int, bytes]:
         specs = [checked_spec(dag, file, base) for dag in load_dags(file, root)]
     except DagFileError as error:
         fault = {"file": error.file, "line": error.line, "message": error.message}
-        return 1, msgspec.json.encode({"error": fault})
-    return 0, msgspec.json.encode({"specs": [msgspec.Raw(encode_spec(spec)) for spec in specs]})
+        return 1, msgspec.json.encode({"error": fault, "imported": _imported(base)})
+    made = [msgspec.Raw(encode_spec(spec)) for spec in specs]
+    return 0, msgspec.json.encode({"specs": made, "imported": _imported(base)})
+
+
+def _imported(base: Path) -> list[str]:
+    """The files of the project that were imported, relative to ``base``."""
+    found = set()
+    for module in list(sys.modules.values()):
+        name = getattr(module, "__dict__", {}).get("__file__")
+        if isinstance(name, str) and Path(name).is_relative_to(base):
+            found.add(Path(name).relative_to(base).as_posix())
+    return sorted(found)
 
 
 if __name__ == "__main__":

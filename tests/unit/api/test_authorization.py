@@ -32,7 +32,7 @@ LEAST_BY_NAME = {
     **dict.fromkeys(("Trigger", "Clear", "Mark", "SetDagPaused", "SetPool"), Role.OPERATOR),
     **dict.fromkeys(("CreateBackfill", "SetBackfill", "CancelBackfill"), Role.OPERATOR),
     **dict.fromkeys(("Answer", "Emit", "DeletePool", "Rerun", "Drain"), Role.OPERATOR),
-    **dict.fromkeys(("UploadBundle", "SubmitDag", "DeleteDag"), Role.AUTHOR),
+    **dict.fromkeys(("UploadBundle", "SubmitDag", "DeleteDag", "ReportImport"), Role.AUTHOR),
     **dict.fromkeys(("SetVariable", "DeleteVariable", "GetVariable"), Role.AUTHOR),
     **dict.fromkeys(("SetConnection", "DeleteConnection"), Role.AUTHOR),
     **dict.fromkeys(("GetConnection", "ListConnections"), Role.AUTHOR),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def built(options: Options, environ: dict[str, str]) -> Stack:
         return build_stack(options, claims, environ)
 
 
-def stack(data_dir: Path, **changes: int) -> Stack:
+def stack(data_dir: Path, **changes: Any) -> Stack:
     return built(Options(data_dir=data_dir, **changes), EXTERNAL)
 
 
@@ -89,3 +90,22 @@ def test_a_key_that_is_set_is_used(tmp_path: Path) -> None:
     assert env["worker-1"]["MILLSTREAM_SECRET_KEY"] == "mine"
     assert "MILLSTREAM_SECRET_KEY" not in env["scheduler"]
     assert not (tmp_path / "secret.key").exists()
+
+
+def test_a_folder_of_dags_gets_a_process_that_is_a_client(tmp_path: Path) -> None:
+    folder = tmp_path / "my dags"
+    folder.mkdir()
+    made = stack(tmp_path, dags=folder, grpc_port=0)
+    spec = made.specs[-1]
+    assert spec.name == "dags"
+    assert spec.argv[-5:] == (
+        "dags",
+        "sync",
+        str(folder),
+        "--address",
+        f"{LOOPBACK}:{made.grpc_port}",
+    )
+    # It is no part of Millstream's inside: neither NATS nor Postgres are any of its business.
+    assert not {"MILLSTREAM_NATS_URL", "MILLSTREAM_DATABASE_URL"} & spec.env.keys()
+    with pytest.raises(MillstreamError, match="is no folder"):
+        stack(tmp_path, dags=tmp_path / "missing")
