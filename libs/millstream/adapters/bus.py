@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 import structlog
-from nats import errors as nats_errors
 
 from millstream.adapters.bus_client import BusClient, Delivery, DirectHandler
+from millstream.adapters.bus_client import errors as nats_errors
 from millstream.adapters.server_urls import nats_servers
 from millstream.core.errors import MillstreamError, Unavailable
 

@@ -9,13 +9,24 @@ loop.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
 import structlog
-from nats import errors
-from nats.aio.client import Client
+
+# nats-py takes aiohttp for WebSockets, which no service uses, where it is installed: that would be
+# a quarter of each start.
+_is_unneeded = "aiohttp" not in sys.modules
+if _is_unneeded:
+    sys.modules["aiohttp"] = None  # type: ignore[assignment]
+try:
+    from nats import errors as errors  # noqa: PLC0414 - for bus.py, which must not be first
+    from nats.aio.client import Client
+finally:
+    if _is_unneeded:
+        del sys.modules["aiohttp"]
 
 log = structlog.get_logger(__name__)
 

@@ -13,16 +13,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from millstream.adapters.settings import InvalidSettings
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
 
 TRACEPARENT = "traceparent"
 _OTLP = "opentelemetry.exporter.otlp.proto.grpc.trace_exporter"
@@ -35,6 +35,11 @@ def configure(service: str, instance: str, environ: Mapping[str, str] = os.envir
     wanted = environ.get("OTEL_TRACES_EXPORTER", "none")
     if wanted == "none":
         return
+    # A tenth of a second of each start, for those who want it.
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
     resource = Resource.create(
         {"service.name": f"millstream-{service}", "service.instance.id": instance}
     )
@@ -45,6 +50,8 @@ def configure(service: str, instance: str, environ: Mapping[str, str] = os.envir
 
 def _exporter(wanted: str) -> SpanExporter:
     if wanted == "console":
+        from opentelemetry.sdk.trace.export import ConsoleSpanExporter
+
         return ConsoleSpanExporter()
     if wanted == "otlp":
         try:
@@ -99,14 +106,13 @@ def record_span(
 
 def is_exporting() -> bool:
     """Is it worth the while to make spans?"""
-    return isinstance(trace.get_tracer_provider(), TracerProvider)
+    return hasattr(trace.get_tracer_provider(), "add_span_processor")
 
 
 def shut_down() -> None:
     """Export what is left."""
-    provider = trace.get_tracer_provider()
-    if isinstance(provider, TracerProvider):
-        provider.shutdown()
+    if is_exporting():
+        trace.get_tracer_provider().shutdown()  # type: ignore[attr-defined]
 
 
 def _tracer() -> Any:
