@@ -12,7 +12,7 @@ from millstream.adapters import telemetry
 from millstream.adapters.bus import Bus, JetStreamError, TooLarge
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.failpoints import reach
-from millstream.adapters.streams import inbox_subject, receipt_subject
+from millstream.adapters.streams import STORE_FAILED, inbox_subject, receipt_subject
 from millstream.core.commands import ApiCommand, Receipt, decode_receipts, encode_command
 from millstream.core.errors import Refused, Unavailable
 from millstream_api.admission import Overloaded
@@ -31,8 +31,6 @@ UNANSWERED_S = 15.0
 # How long NATS may be away before a request is told so: a restart takes less.
 PATIENCE_S = 3.0
 ROLE = "api"
-# What a stream with `discard: new` answers when it is full.
-STORE_FAILED = 10077
 
 
 class Commands:

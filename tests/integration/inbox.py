@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from millstream.adapters.bus import Bus
+from millstream.adapters.bus import Bus, JetStreamError
 from millstream.adapters.bus_client import Delivery
-from millstream.adapters.streams import inbox_subject, receipt_subject
+from millstream.adapters.streams import STORE_FAILED, inbox_subject, receipt_subject
 from millstream.core.commands import ApiCommand, Receipt, Report, decode_receipts, encode_command
 
 RECEIPT_S = 20.0
@@ -28,8 +28,15 @@ class Producer:
             self._receipts.put_nowait(receipt)
 
     async def put(self, payload: bytes, subject: str = "", headers: bytes = b"") -> None:
-        """Any bytes under any subject."""
-        await self.bus.store(subject or self.subject, payload, 5, headers)
+        """Any bytes under any subject. Waits while too many of a sender are there already."""
+        while True:
+            try:
+                await self.bus.store(subject or self.subject, payload, 5, headers)
+                return
+            except JetStreamError as error:
+                if error.err_code != STORE_FAILED:
+                    raise
+                await asyncio.sleep(0.05)
 
     async def ask(self, command: ApiCommand | Report) -> Receipt:
         """The receipt of a command; it is sent once."""

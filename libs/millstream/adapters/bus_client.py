@@ -22,7 +22,7 @@ _is_unneeded = "aiohttp" not in sys.modules
 if _is_unneeded:
     sys.modules["aiohttp"] = None  # type: ignore[assignment]
 try:
-    from nats import errors as errors  # noqa: PLC0414 - for bus.py, which must not be first
+    from nats import errors as errors
     from nats.aio.client import Client
 finally:
     if _is_unneeded:

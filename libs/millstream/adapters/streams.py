@@ -19,6 +19,8 @@ LOGS = "LOGS"
 STREAM_NOT_FOUND = 10059
 NOT_CLUSTERED = 10074
 NO_MESSAGE = 10037
+# What a stream with `discard: new` answers when it is full, or has too much of one sender.
+STORE_FAILED = 10077
 # Marks an event that the relay published again or late: who would act on it at once makes sure
 # first.
 LATE_HEADER = b"Ms-Late"
