@@ -41,6 +41,7 @@ from millstream_api.hub import Hub
 from millstream_api.human_input import HumanInputService
 from millstream_api.import_errors import ImportErrors, ImportErrorService
 from millstream_api.logs import LogService
+from millstream_api.oidc import Oidc, check_oidc
 from millstream_api.pools import PoolService
 from millstream_api.progress import Progress
 from millstream_api.rate import Rate
@@ -149,7 +150,9 @@ async def serve(service: Service) -> None:
 def _authenticator(settings: Settings, directory: Directory, secrets: SecretTable) -> Authenticator:
     if settings.auth == "local":
         return Local()
-    return Required(directory, TokenCheck(secrets), secret_text(settings, "admin_token"))
+    provider = Oidc(settings) if settings.oidc_issuer else None
+    admin = secret_text(settings, "admin_token")
+    return Required(directory, TokenCheck(secrets), admin, provider)
 
 
 async def _connect(service: Service) -> Bus | None:
@@ -165,5 +168,11 @@ async def _connect(service: Service) -> Bus | None:
     return None
 
 
+def _check(settings: Settings) -> None:
+    """Raises :class:`InvalidSettings`."""
+    check_exposure(settings)
+    check_oidc(settings)
+
+
 if __name__ == "__main__":
-    run_service("api", main, needs=("nats_url", "database_url", "blob_url"), check=check_exposure)
+    run_service("api", main, needs=("nats_url", "database_url", "blob_url"), check=_check)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import get_args
 
 import structlog
 
@@ -19,14 +18,13 @@ from millstream.adapters.bus_client import Delivery
 from millstream.adapters.event_log import EventLog
 from millstream.adapters.streams import event_subject
 from millstream.adapters.visibility import everything_visible
-from millstream.core.access_state import Access, Token, fold_access, is_legal_access
+from millstream.core.access_state import ACCESS_TYPES, Access, Token, fold_access, is_legal_access
 from millstream.core.errors import Unavailable
 from millstream.core.events import AccessData
 from millstream.core.wire import decode_data
 
 log = structlog.get_logger(__name__)
 
-TYPES = tuple(kind.__name__ for kind in get_args(AccessData))
 LOOK_AGAIN_S = 5.0
 RETRY_S = 0.25
 # A change was announced and cannot be read; or nothing can be read at all.
@@ -53,7 +51,7 @@ class Directory:
 
     async def start(self) -> None:
         """Listen, then read what there is. Without Postgres nobody is let in until it is back."""
-        for kind in TYPES:
+        for kind in ACCESS_TYPES:
             await self._bus.listen(event_subject(self._shard, kind), self._on_event)
         try:
             await self.refresh()
@@ -105,7 +103,7 @@ class Directory:
                 return
             announced, began = self._announced_at, time.monotonic()
             with everything_visible():
-                found = await self._log.read_types(self._position + 1, TYPES)
+                found = await self._log.read_types(self._position + 1, ACCESS_TYPES)
             for stored in found:
                 self._fold(stored.record.type, bytes(stored.record.data))
                 self._position = stored.record.position

@@ -8,15 +8,20 @@ import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from typer.testing import CliRunner
 
+from integration.certificates import Authority, Pair
+from integration.own_api import own_api
 from integration.running_stack import RunningStack, assert_success, bash, bash_dag, eventually
+from millstream.cli import app
 from millstream.client import Client, Event, NotAuthenticated, NotPermitted, Target
 from millstream.client.target import from_environment
-from millstream.core.errors import MillstreamError, NotFound, Refused
+from millstream.core.errors import MillstreamError, NotFound, Refused, Unavailable
 
 pytestmark = pytest.mark.integration
 
@@ -234,18 +239,130 @@ def test_an_api_that_would_be_open_to_others_does_not_start(locked: RunningStack
         "MILLSTREAM_DATABASE_URL": state.database_url,
         "MILLSTREAM_BLOB_URL": state.blob_url,
     }
-    for settings, said in (
-        ({"GRPC_HOST": "0.0.0.0"}, "AUTH=required"),
-        ({"GRPC_HOST": "0.0.0.0", "AUTH": "required"}, "plain text"),
-        ({"AUTH": "required", "ADMIN_TOKEN": "short"}, "at least 24"),
-    ):
-        done = subprocess.run(
-            [sys.executable, "-m", "millstream_api"],
-            env=base | {f"MILLSTREAM_{name}": text for name, text in settings.items()},
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-        assert done.returncode == 64, done.stderr
-        assert said in done.stderr
+    done = subprocess.run(
+        [sys.executable, "-m", "millstream_api"],
+        env=base | {"MILLSTREAM_GRPC_HOST": "0.0.0.0"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 64, done.stderr
+    assert "AUTH=required" in done.stderr
+
+
+def test_another_api_refuses_a_revoked_token_at_once(
+    locked: RunningStack, admin: Client, tmp_path: Path
+) -> None:
+    """The change is announced: the next look without that would be five seconds later."""
+    token = user(admin, "nora", ("viewer", ""))
+    with own_api(locked, tmp_path, ADMIN_TOKEN="x" * 32) as address:
+        there = Target(address=address, token="x" * 32)
+        with Client(target=there) as other, as_token(locked, token) as nora:
+            assert list(nora.list_dags())
+            other.access.revoke_token(token.split("_")[1])
+
+            def is_refused() -> bool:
+                try:
+                    list(nora.list_dags())
+                except NotAuthenticated:
+                    return True
+                return False
+
+            eventually("the first api has heard of it", is_refused, 2.0)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ca") / "a folder")
+
+
+def test_clients_show_certificates_and_know_the_api_by_its_own(
+    locked: RunningStack, admin: Client, authority: Authority, tmp_path: Path
+) -> None:
+    server = authority.sign("the api", "server")
+    admin.access.grant_role("cert.user", "operator")
+    token = user(admin, "tara", ("viewer", ""))
+    mine, unknown = authority.sign("cert.user"), authority.sign("stranger")
+    foreign = Authority(tmp_path / "foreign").sign("cert.user")
+    settings = {
+        "GRPC_HOST": "0.0.0.0",
+        "AUTH": "required",
+        "GRPC_TLS_CERT": server.cert,
+        "GRPC_TLS_KEY": server.key,
+        "GRPC_TLS_CLIENT_CA": authority.file,
+    }
+    with own_api(locked, tmp_path, **settings) as address:
+
+        def as_(pair: Pair | None, token: str = "", ca_file: str = authority.file) -> Client:
+            cert, key = pair or ("", "")
+            target = Target(
+                address=f"grpcs://{address}",
+                token=token,
+                ca_file=ca_file,
+                cert_file=cert,
+                key_file=key,
+            )
+            return Client(target=target, timeout_s=2.0)
+
+        with as_(mine) as client:
+            me = client.access.who_am_i()
+            assert (me.name, me.authenticated_by) == ("cert.user", "certificate")
+            assert_success(client, client.trigger("alpha"))
+        with as_(mine, token) as client:  # a token says more than a certificate
+            assert client.access.who_am_i().name == "tara"
+            with pytest.raises(NotPermitted):
+                client.trigger("alpha")
+        with as_(unknown) as client, pytest.raises(NotPermitted):
+            list(client.list_dags())
+        # Without a certificate, with that of another authority, and against another api than meant.
+        for client in (as_(None), as_(foreign), as_(mine, ca_file=foreign_ca(tmp_path))):
+            with client, pytest.raises(Unavailable):
+                client.access.who_am_i()
+        plain = Client(target=Target(address=address, token=token), timeout_s=2.0)
+        with plain, pytest.raises(Unavailable):
+            plain.access.who_am_i()
+        # The files are read again: a new certificate of a new authority.
+        renewed = Authority(tmp_path / "renewed")
+        fresh = renewed.sign("the api", "server")
+        for old, new in zip(server, fresh, strict=True):
+            Path(new).replace(old)
+        with as_(mine, ca_file=renewed.file) as client:
+            assert client.access.who_am_i().name == "cert.user"
+
+
+def foreign_ca(folder: Path) -> str:
+    return str(folder / "foreign" / "ca.crt")
+
+
+def test_commands_for_people_who_administer(locked: RunningStack, admin: Client) -> None:
+    runner = CliRunner(
+        env={
+            "MILLSTREAM_API_TOKEN": from_environment(locked.address, locked.data_dir).token,
+            "MILLSTREAM_API_ADDRESS": locked.address,
+        }
+    )
+
+    def run(*words: str) -> str:
+        done = runner.invoke(app, words)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    run("users", "create", "clio")
+    run("roles", "grant", "clio", "viewer", "--dag", "alpha")
+    token = run("tokens", "create", "clio", "--label", "laptop", "--expires", "1h").strip()
+    assert token.startswith("ms_")
+    with as_token(locked, token) as clio:
+        assert [role.dag_id for role in clio.access.who_am_i().roles] == ["alpha"]
+    assert "clio" in run("users", "list")
+    assert "alpha" in run("roles", "list", "--subject", "clio")
+    listed = run("tokens", "list", "clio")
+    assert token.split("_")[1] in listed
+    assert token.split("_", 2)[2] not in listed
+    run("tokens", "revoke", token.split("_")[1])
+    run("roles", "revoke", "clio", "viewer", "--dag", "alpha")
+    run("users", "delete", "clio")
+    assert "admin-token" in run("whoami")
+    refused = runner.invoke(app, ("users", "create", "no such name"))
+    assert isinstance(refused.exception, MillstreamError)
+    assert "name has 1 to 128" in str(refused.exception)

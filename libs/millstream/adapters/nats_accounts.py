@@ -34,6 +34,7 @@ from millstream.adapters.streams import (
     trigger_consumer,
     worker_consumer,
 )
+from millstream.core.access_state import ACCESS_TYPES
 from millstream.core.lanes import asks
 
 Role = Literal["admin", "scheduler", "projector", "api", "worker"]
@@ -172,6 +173,7 @@ def _api(user: NatsUser, shard: int) -> tuple[list[str], list[str]]:
         import_errors_subject(),
     ]
     hears = [receipt_subject("api", user.name), projected_subject(shard), heartbeat_subject("*")]
+    hears += [event_subject(shard, kind) for kind in ACCESS_TYPES]
     return publish, [*hears, import_errors_subject(), f"ms.log.{shard}.>"]
 
 

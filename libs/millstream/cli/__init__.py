@@ -24,6 +24,7 @@ MODULES = (
     "backfill",
     "pools",
     "approvals",
+    "access",
     "services",
     "nats_accounts",
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import get_args
 
 import msgspec
 
@@ -22,6 +23,9 @@ from millstream.core.events import (
     UserCreated,
     UserDeleted,
 )
+
+# The types of the events that say it.
+ACCESS_TYPES = tuple(kind.__name__ for kind in get_args(AccessData))
 
 
 class Token(msgspec.Struct, frozen=True):
