@@ -72,11 +72,11 @@ async def serve(service: Service) -> None:
     event_log = EventLog(pool, settings.shard)
     progress, workers, import_errors = Progress(), Workers(), ImportErrors()
     snapshots = Snapshots(pool, progress, settings.shard)
-    commands = Commands(bus, settings.shard, settings.instance)
+    secrets, box = SecretTable(pool, settings.shard), SecretBox.from_settings(settings)
+    commands = Commands(bus, settings.shard, settings.instance, box.macs(), event_log)
     hub = Hub(bus, event_log, settings.shard)
     blobs = FsspecBlobs(settings.blob_url, settings.blob_options)
     timeout_s = settings.receipt_timeout_s
-    secrets, box = SecretTable(pool, settings.shard), SecretBox.from_settings(settings)
     directory = Directory(bus, event_log, settings.shard)
     gate = Gate(
         _authenticator(settings, directory, secrets),

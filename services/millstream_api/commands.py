@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import msgspec
 import structlog
@@ -11,11 +13,13 @@ import structlog
 from millstream.adapters import telemetry
 from millstream.adapters.bus import Bus, JetStreamError, TooLarge
 from millstream.adapters.bus_client import Delivery
+from millstream.adapters.event_log import EventLog
 from millstream.adapters.failpoints import reach
 from millstream.adapters.streams import STORE_FAILED, inbox_subject, receipt_subject
 from millstream.core.commands import ApiCommand, Receipt, decode_receipts, encode_command
-from millstream.core.errors import Refused, Unavailable
+from millstream.core.errors import MillstreamError, Refused, Unavailable
 from millstream_api.admission import Overloaded
+from millstream_api.contents import Mac, contents_of_call
 from millstream_api.identity import name_in_log
 
 log = structlog.get_logger(__name__)
@@ -37,8 +41,18 @@ class Commands:
     """Sends a command until its receipt comes. The same id gets the same receipt, so sending again
     is harmless."""
 
-    def __init__(self, bus: Bus, shard: int, instance: str) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        shard: int,
+        instance: str,
+        macs: Sequence[Mac] = (),
+        event_log: EventLog | None = None,
+    ) -> None:
+        """``macs``: see :mod:`millstream_api.contents`."""
         self._bus = bus
+        self._macs = macs
+        self._log = event_log
         self._subject = inbox_subject(shard, ROLE, instance)
         self._receipts = receipt_subject(ROLE, instance)
         self._waiting: dict[str, list[asyncio.Future[Receipt]]] = {}
@@ -60,6 +74,19 @@ class Commands:
                 if not future.done():
                     future.set_result(receipt)
 
+    @asynccontextmanager
+    async def checks(self, request_id: str) -> AsyncIterator[None]:
+        """Around checks of a request against how things stand, which may have changed since the
+        same request was carried out: that one is not judged again."""
+        try:
+            yield
+        except Unavailable:
+            raise
+        except MillstreamError:
+            # Without an id of its caller's own it was never made before.
+            if not request_id or self._log is None or not await self._log.caused_by([request_id]):
+                raise
+
     async def send(self, command: ApiCommand, timeout_s: float) -> Receipt:
         """The receipt of a command that was carried out.
 
@@ -67,7 +94,10 @@ class Commands:
         still be carried out) and :class:`Overloaded`.
         """
         command = msgspec.structs.replace(
-            command, trace=telemetry.current_traceparent(), principal=name_in_log()
+            command,
+            trace=telemetry.current_traceparent(),
+            principal=name_in_log(),
+            contents=contents_of_call(self._macs),
         )
         payload = encode_command(command)
         most = self._bus.largest_command

@@ -8,7 +8,14 @@ import zipfile
 from collections.abc import AsyncIterator
 
 from millstream.core.commands import SetDagPaused, SubmitDag
-from millstream.core.errors import InvalidArgument, InvalidDag, NotFound, Unavailable
+from millstream.core.errors import (
+    REQUEST_ID_REUSED,
+    InvalidArgument,
+    InvalidDag,
+    NotFound,
+    Refused,
+    Unavailable,
+)
 from millstream.core.spec import DagSpec, decode_spec
 from millstream.core.validate import check_dag, map_length_problems, needs_bundle
 from millstream.ports import BlobStore
@@ -96,10 +103,11 @@ class DagService(dags_pb2_grpc.DagServiceServicer):
         except InvalidArgument as error:
             raise InvalidDag(request.spec.dag_id, [str(error)]) from error
         check_dag(spec)
-        problems = map_length_problems(spec, self._max_map_length)
-        if problems:
-            raise InvalidDag(spec.dag_id, problems)
-        await self._check_bundle(spec, request.bundle)
+        async with self._commands.checks(request.request_id):
+            problems = map_length_problems(spec, self._max_map_length)
+            if problems:
+                raise InvalidDag(spec.dag_id, problems)
+            await self._check_bundle(spec, request.bundle)
         receipt = await self._commands.send(
             SubmitDag(
                 id=request_id,
@@ -212,8 +220,8 @@ def _no_version(dag_id: str, version: int) -> NotFound:
     return NotFound(f"DAG {dag_id!r} {what}.")
 
 
-def reused(request_id: str) -> InvalidArgument:
-    return FieldProblem(
-        "request_id",
+def reused(request_id: str) -> Refused:
+    return Refused(
+        REQUEST_ID_REUSED,
         f"request_id {request_id!r} belongs to another request; use a new one for each request.",
     )

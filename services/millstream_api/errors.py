@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from millstream.core.errors import (
+    REQUEST_ID_REUSED,
     InvalidArgument,
     InvalidDag,
     MillstreamError,
@@ -43,6 +44,7 @@ _BY_REASON: dict[str, Code] = {
     "CONNECTION_EXISTS": Code.ALREADY_EXISTS,
     "NO_SECRET_KEY": Code.FAILED_PRECONDITION,
     "CANNOT_UNSEAL": Code.FAILED_PRECONDITION,
+    REQUEST_ID_REUSED: Code.INVALID_ARGUMENT,
     "UNAUTHENTICATED": Code.UNAUTHENTICATED,
     "PERMISSION_DENIED": Code.PERMISSION_DENIED,
     "USER_NOT_FOUND": Code.NOT_FOUND,
@@ -94,6 +96,8 @@ def to_status(error: MillstreamError) -> tuple[Code, str, status_pb2.Status]:
         details.append(_bad_request([("spec", problem) for problem in error.problems]))
     elif isinstance(error, FieldProblem):
         details.append(_bad_request([(error.field, str(error))]))
+    elif error.reason == REQUEST_ID_REUSED:
+        details.append(_bad_request([("request_id", text)]))
     if code in (Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED):
         details.append(error_details_pb2.RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER_S)))
     number: int = code.value[0]

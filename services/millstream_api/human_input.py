@@ -79,7 +79,8 @@ class HumanInputService(human_input_pb2_grpc.HumanInputServiceServicer):
             raise FieldProblem("params", f"params may have at most {PARAMS_BYTES} bytes.")
         params = dict_from(request.params, "params")
         row = await self._latest(request, context)
-        _check_params(msgspec.json.decode(row["request"], type=InputRequest), params)
+        async with self._commands.checks(request.request_id):
+            _check_params(msgspec.json.decode(row["request"], type=InputRequest), params)
         command = AnswerTask(
             id=request_id_of(request.request_id),
             where=Where(

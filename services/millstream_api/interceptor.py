@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 from millstream.adapters import telemetry
 from millstream.core.errors import InvalidArgument, MillstreamError, Unavailable
 from millstream_api.admission import REQUEST_S, Admission
+from millstream_api.contents import calling
 from millstream_api.errors import to_status
 from millstream_api.gate import Gate, Stream
 
@@ -100,6 +101,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
                 with (
                     self._admission.call(request.size),
                     telemetry.span(method, _traceparent(context)),
+                    calling(method, request.message),
                 ):
                     return await _in_time(call(request.message, context))
             except Exception as error:

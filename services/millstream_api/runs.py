@@ -81,7 +81,8 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
         self, request: runs_pb2.TriggerRunRequest, context: Context
     ) -> runs_pb2.TriggerRunResponse:
         command = _trigger_command(request)
-        await _check_conf(self._snapshots, command, position_of(request), context)
+        async with self._commands.checks(request.request_id):
+            await _check_conf(self._snapshots, command, position_of(request), context)
         receipt = await self._commands.send(command, seconds_left(context, self._receipt_timeout_s))
         if receipt.dag_id != command.dag_id or not receipt.run_id:
             raise reused(command.id)

@@ -42,7 +42,7 @@ from millstream.core.commands import (
 )
 from millstream.core.decisions import triggering
 from millstream.core.decisions.backfills import is_too_early, run_to_recall
-from millstream.core.errors import Fenced, Refused, Unavailable
+from millstream.core.errors import REQUEST_ID_REUSED, Fenced, Refused, Unavailable
 from millstream.core.events import Event
 from millstream.core.handle import handle, note_unchanged, receipt, repeated_receipt
 from millstream.core.lanes import lanes_of
@@ -101,6 +101,8 @@ class _Batch:
     # To those whose message is no command that they may send, but has an id.
     answers: list[tuple[Sender, Receipt]] = field(default_factory=list)
     secrets: list[SecretRow] = field(default_factory=list)
+    # What the requests said, by their ids.
+    contents: dict[str, str] = field(default_factory=dict)
 
 
 class Writer:
@@ -134,7 +136,8 @@ class Writer:
         self._own[begin.id] = begin
         self._arrived = asyncio.Event()
         self._arrived.set()
-        self._remembered: OrderedDict[str, Receipt] = OrderedDict()
+        # With what the request said, "" where nobody knows.
+        self._remembered: OrderedDict[str, tuple[Receipt, str]] = OrderedDict()
         self._usual_batch = 0.0
         self._last_now = datetime.min.replace(tzinfo=UTC)
         self._puller = Puller(
@@ -204,7 +207,7 @@ class Writer:
         if stored:
             reach("scheduler.decided")
             await self._relay.prepare_lanes(_lanes_of(batch))
-            await self._commit(stored, batch.secrets)
+            await self._commit(stored, batch.secrets, batch.contents)
             reach("scheduler.committed")
         elif batch.acks:
             # No commit would tell that another one has taken over, and a writer that was fenced
@@ -248,8 +251,7 @@ class Writer:
                     answer = Receipt(id=named, reason=error.reason, message=str(error)[:1000])
                     batch.answers.append((sender, answer))
                 continue
-            known = self._remembered.get(command.id)
-            batch.asked.append(_Asked(delivery, sender, command, known))
+            batch.asked.append(_Asked(delivery, sender, command, self._known(command)))
         return batch
 
     async def _recall(self, batch: _Batch) -> None:
@@ -272,6 +274,12 @@ class Writer:
             events = found.get(asked.command.id)
             if events:
                 asked.receipt = _repeated(asked.command.id, events)
+        repeated = [asked for asked in requests if asked.receipt is not None]
+        if repeated:
+            said = await self._patiently_said([asked.command.id for asked in repeated])
+            for asked in repeated:
+                if not _is_same(asked.command, said.get(asked.command.id, "")):
+                    asked.receipt = _reused(asked.command)
 
     async def _recall_refused(self, batch: _Batch) -> None:
         """A report that is refused now may have been committed before: then its receipt is that
@@ -302,7 +310,7 @@ class Writer:
             self._refuse(batch, asked, _failed(error))
 
     def _decide(self, batch: _Batch, asked: _Asked) -> None:
-        earlier = self._remembered.get(asked.command.id)
+        earlier = self._known(asked.command)
         if earlier is not None:
             asked.receipt = earlier
             return
@@ -333,7 +341,9 @@ class Writer:
         elif isinstance(asked.command, AccessCommand):
             batch.secrets += hashes_of(asked.command, events)
         asked.receipt = receipt(self._state, asked.command, events)
-        self._remember(asked.receipt)
+        self._remember(asked.receipt, asked.command)
+        if content := _content_of(asked.command):
+            batch.contents[asked.command.id] = content
 
     def _must_wait(self, batch: _Batch, asked: _Asked, key: RunKey) -> bool:
         """Put a command about a run that is over aside until the run is recalled from the log. What
@@ -393,8 +403,15 @@ class Writer:
             Refusal(command.id, asked.actor, type(command).__name__, error.reason, str(error))
         )
 
-    def _remember(self, receipt: Receipt) -> None:
-        self._remembered[receipt.id] = receipt
+    def _known(self, command: ApiCommand | Report) -> Receipt | None:
+        """The receipt of a command that was carried out lately."""
+        earlier = self._remembered.get(command.id)
+        if earlier is None:
+            return None
+        return earlier[0] if _is_same(command, earlier[1]) else _reused(command)
+
+    def _remember(self, receipt: Receipt, command: ApiCommand | Report) -> None:
+        self._remembered[receipt.id] = (receipt, _content_of(command))
         while len(self._remembered) > MOST_REMEMBERED:
             self._remembered.popitem(last=False)
 
@@ -420,7 +437,9 @@ class Writer:
         self._state.digest = digest
         return stored, payloads
 
-    async def _commit(self, stored: list[Stored], secrets: list[SecretRow]) -> None:
+    async def _commit(
+        self, stored: list[Stored], secrets: list[SecretRow], contents: dict[str, str]
+    ) -> None:
         """Commit, however long Postgres is away. Raises Fenced."""
         last_position = stored[0].record.position - 1
         is_unknown = False
@@ -429,7 +448,7 @@ class Writer:
                 if is_unknown and await self._log.is_committed(self._epoch, last_position, stored):
                     return
                 is_unknown = True
-                await self._log.append(self._epoch, last_position, stored, secrets)
+                await self._log.append(self._epoch, last_position, stored, secrets, contents)
                 return
             except Unavailable as error:
                 log.warning("commit_waits", error=str(error))
@@ -465,6 +484,14 @@ class Writer:
                 log.warning("recall_waits", error=str(error))
                 await asyncio.sleep(RETRY_AFTER_S)
 
+    async def _patiently_said(self, command_ids: list[str]) -> dict[str, str]:
+        while True:
+            try:
+                return await self._log.contents_of(command_ids)
+            except Unavailable as error:
+                log.warning("recall_waits", error=str(error))
+                await asyncio.sleep(RETRY_AFTER_S)
+
 
 def _admitted(sender: Sender, payload: bytes, most_bytes: int) -> ApiCommand | Report:
     """Raises :class:`Refused`, whatever is wrong."""
@@ -475,6 +502,25 @@ def _admitted(sender: Sender, payload: bytes, most_bytes: int) -> ApiCommand | R
     except Exception as error:
         log.exception("admission_failed", sender=str(sender))
         raise _failed(error) from error
+
+
+def _content_of(command: ApiCommand | Report) -> str:
+    """What is kept of what a request says, "" where nobody knows."""
+    return command.contents.partition(" ")[0]
+
+
+def _is_same(command: ApiCommand | Report, content: str) -> bool:
+    """Does a command say what the one of its id said that was carried out?"""
+    return not content or not command.contents or content in command.contents.split()
+
+
+def _reused(command: ApiCommand | Report) -> Receipt:
+    return Receipt(
+        id=command.id,
+        reason=REQUEST_ID_REUSED,
+        message=f"request_id {command.id!r} belongs to another request; use a new one for each "
+        f"request.",
+    )
 
 
 def _repeated(command_id: str, events: list[Stored]) -> Receipt:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from millstream.adapters.event_log import EventLog, Head, Refusal, Stored
+from millstream.adapters.event_log import NO_CONTENTS, EventLog, Head, Refusal, Stored
 from millstream.adapters.secret_table import SecretRow
 from millstream.core.errors import Fenced, Unavailable
 from simulation.loop import PROCESS
@@ -59,11 +59,22 @@ class SimulatedEventLog(EventLog):
         last_position: int,
         batch: list[Stored],
         secrets: Sequence[SecretRow] = (),
+        contents: Mapping[str, str] = NO_CONTENTS,
     ) -> None:
         process = PROCESS.get()
-        await self._server.do(
-            lambda: self._server.append(epoch, last_position, batch, secrets, process)
-        )
+
+        def commit() -> None:
+            self._server.append(epoch, last_position, batch, secrets, process)
+            self._server.contents = {**contents, **self._server.contents}
+
+        await self._server.do(commit)
+
+    async def contents_of(self, command_ids: list[str]) -> dict[str, str]:
+        def find() -> dict[str, str]:
+            known = self._server.contents
+            return {name: known[name] for name in command_ids if name in known}
+
+        return await self._server.do(find)
 
     async def confirm(self) -> None:
         await self._server.do(lambda: None)

@@ -90,14 +90,14 @@ _from_memory = lookups._from_memory
 _stored_xcom = lookups.stored_xcom
 
 
-async def _publish_first(self: Writer, stored: Any, secrets: Any) -> None:
+async def _publish_first(self: Writer, stored: Any, secrets: Any, contents: Any) -> None:
     payloads = [published_bytes(canonical_bytes(each.record), each.digest) for each in stored]
     self._relay.push(stored, payloads, Settlement(stored[-1].record.position, [], []))
     await asyncio.sleep(0.002)
-    await _commit(self, stored, secrets)
+    await _commit(self, stored, secrets, contents)
 
 
-async def _take_it_for_committed(self: Writer, stored: Any, secrets: Any) -> None:
+async def _take_it_for_committed(self: Writer, stored: Any, secrets: Any, contents: Any) -> None:
     try:
         await self._log.append(self._epoch, stored[0].record.position - 1, stored, secrets)
     except Unavailable:
@@ -105,7 +105,12 @@ async def _take_it_for_committed(self: Writer, stored: Any, secrets: Any) -> Non
 
 
 async def _unfenced(
-    self: SimulatedEventLog, epoch: int, last: int, batch: Any, secrets: Any = ()
+    self: SimulatedEventLog,
+    epoch: int,
+    last: int,
+    batch: Any,
+    secrets: Any = (),
+    contents: Any = (),
 ) -> None:
     server, process = self._server, PROCESS.get()
     await server.do(lambda: server.append(server.epoch, server.position, batch, secrets, process))

@@ -47,6 +47,8 @@ class Server:
         self.epoch = 0
         self.events: list[Stored] = []
         self.secrets: list[SecretRow] = []
+        # What requests said, by their ids.
+        self.contents: dict[str, str] = {}
         self.refusals: list[Refusal] = []
         self.tables = Tables()
         # Who began the epoch, and what others committed in it.

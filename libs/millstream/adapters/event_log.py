@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 import asyncpg
 import msgspec
@@ -22,6 +23,7 @@ from millstream.core.errors import Fenced, StoreBehindStream, Unavailable
 from millstream.core.wire import GENESIS, Record
 
 PARTITION_SIZE = 10_000_000
+NO_CONTENTS: Mapping[str, str] = MappingProxyType({})
 READ_BATCH = 2000
 
 COLUMNS = (
@@ -49,6 +51,19 @@ FROM fence, unnest($6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[]
          trace, recorded_at, data, digest)
 """
 
+
+# The same, and what requests said that nobody has made before.
+_APPEND_REQUESTS = _APPEND.replace(
+    "INSERT INTO event_log",
+    """, asked AS (
+    INSERT INTO request_content (shard, id, content)
+    SELECT fence.shard, r.id, r.content
+    FROM fence, unnest($20::text[], $21::text[]) AS r(id, content)
+    ON CONFLICT (shard, id) DO NOTHING
+)
+INSERT INTO event_log""",
+    1,
+)
 
 _FORGET_REFUSED = """
 DELETE FROM refused_command WHERE id IN (
@@ -143,9 +158,10 @@ class EventLog:
         last_position: int,
         batch: list[Stored],
         secrets: Sequence[SecretRow] = (),
+        contents: Mapping[str, str] = NO_CONTENTS,
     ) -> None:
         """Commit a batch that begins at ``last_position + 1``, and with it the values that its
-        events do not hold: all of it or nothing.
+        events do not hold, and the ``contents`` of requests by their ids: all of it or nothing.
 
         Raises :class:`Fenced` if this writer is no longer the one, and :class:`Unavailable` when
         the outcome is unknown: call :meth:`is_committed` then.
@@ -156,13 +172,13 @@ class EventLog:
                 await connection.execute("SELECT event_log_ensure_partition($1)", new_position)
             if not secrets:  # one statement is a transaction of its own
                 reach("scheduler.inserted")
-                insert = self._insert(connection, epoch, last_position, batch)
+                insert = self._insert(connection, epoch, last_position, batch, contents)
                 await reach_sent("scheduler.commit_sent", connection, insert)
                 return
             transaction = connection.transaction()
             await transaction.start()
             try:
-                await self._insert(connection, epoch, last_position, batch)
+                await self._insert(connection, epoch, last_position, batch, contents)
                 reach("scheduler.inserted")
                 await write_secrets(connection, self._shard, secrets)
             except BaseException:
@@ -171,11 +187,16 @@ class EventLog:
             await reach_sent("scheduler.commit_sent", connection, transaction.commit())
 
     async def _insert(
-        self, connection: Connection, epoch: int, last_position: int, batch: list[Stored]
+        self,
+        connection: Connection,
+        epoch: int,
+        last_position: int,
+        batch: list[Stored],
+        contents: Mapping[str, str],
     ) -> None:
         records = [stored.record for stored in batch]
         status = await connection.execute(
-            _APPEND,
+            _APPEND_REQUESTS if contents else _APPEND,
             self._shard,
             epoch,
             last_position,
@@ -195,6 +216,7 @@ class EventLog:
             [r.recorded_at for r in records],
             [bytes(r.data).decode() for r in records],
             [stored.digest for stored in batch],
+            *((list(contents), list(contents.values())) if contents else ()),
         )
         if status != f"INSERT 0 {len(batch)}":
             raise Fenced(
@@ -365,6 +387,19 @@ class EventLog:
         for row in rows:
             found.setdefault(row["causation"], []).append(stored_from(row))
         return found
+
+    async def contents_of(self, command_ids: list[str]) -> dict[str, str]:
+        """What requests said that are in the log already, as digests; without those of which nobody
+        noted it."""
+        if not command_ids:
+            return {}
+        async with self._database.use() as connection:
+            rows = await connection.fetch(
+                "SELECT id, content FROM request_content WHERE shard = $1 AND id = ANY($2)",
+                self._shard,
+                command_ids,
+            )
+        return {row["id"]: row["content"] for row in rows}
 
     async def existing_runs(self, runs: list[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
         """Which of these (namespace, dag, run id) were ever created."""

@@ -7,6 +7,9 @@ the database is not taken for that one's.
 from __future__ import annotations
 
 import hashlib
+import hmac
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -61,9 +64,11 @@ class SecretBox:
         from cryptography.fernet import Fernet
 
         self._keys: dict[str, Fernet] = {}
+        self._raw: list[bytes] = []
         for key in filter(None, (part.strip() for part in keys.split(","))):
             try:
                 self._keys[_key_id(key)] = Fernet(key)
+                self._raw.append(key.encode())
             except ValueError:
                 raise InvalidSettings(
                     f"{PREFIX}SECRET_KEY holds something that is no key: 32 bytes in url-safe "
@@ -103,6 +108,11 @@ class SecretBox:
             )
         return f"{_SCHEME}:{key_id}:{key.encrypt(content).decode()}"
 
+    def macs(self) -> list[Callable[[str], str]]:
+        """For each key a digest of texts that nobody without the key can make, the key in use
+        first."""
+        return [partial(_mac, key) for key in self._raw]
+
     def unseal(self, kind: str, namespace: str, name: str, sealed: str) -> str:
         """Raises :class:`NoSecretKey` and :class:`CannotUnseal`."""
         from cryptography.fernet import InvalidToken
@@ -130,6 +140,12 @@ class SecretBox:
                 f"set the {kind} again."
             )
         return content.value
+
+
+def _mac(key: bytes, text: str) -> str:
+    # A key of its own, so that this says nothing about what the other one has encrypted.
+    own = hashlib.sha256(b"millstream request content\0" + key).digest()
+    return hmac.new(own, text.encode(), hashlib.sha256).hexdigest()
 
 
 def _key_id(key: str) -> str:

@@ -27,11 +27,14 @@ class Command(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=True
 ):
     """``id`` makes a command idempotent for ever: the same id gets the same receipt. ``principal``:
-    for whom an api asks; what a worker says of that counts for nothing."""
+    for whom an api asks; what a worker says of that counts for nothing. ``contents`` are digests of
+    the request that it is made from, with spaces between: it is the same request if any of them is
+    the first one of then."""
 
     id: Label
     trace: Label = ""
     principal: Label = ""
+    contents: Label = ""
 
 
 class SubmitDag(Command, frozen=True, kw_only=True):

@@ -33,6 +33,9 @@ class NotFound(MillstreamError):
     reason = "NOT_FOUND"
 
 
+REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
+
+
 class Refused(MillstreamError):
     """A command or a report that the scheduler refused; nothing was written to the log."""
 

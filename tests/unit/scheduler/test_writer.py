@@ -58,7 +58,12 @@ class FakeLog:
         return Head(self.epoch, self.position, GENESIS)
 
     async def append(
-        self, epoch: int, last_position: int, batch: list[Stored], secrets: list[SecretRow]
+        self,
+        epoch: int,
+        last_position: int,
+        batch: list[Stored],
+        secrets: list[SecretRow],
+        contents: dict[str, str],
     ) -> None:
         if epoch != self.epoch:
             raise Fenced("another one")

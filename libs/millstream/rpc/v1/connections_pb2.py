@@ -25,33 +25,37 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#millstream/rpc/v1/connections.proto\x12\x11millstream.rpc.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdd\x01\n\x10\x43onnectionFields\x12\x11\n\tconn_type\x18\x01 \x01(\t\x12\x11\n\x04host\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05login\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x15\n\x08password\x18\x04 \x01(\tH\x02\x88\x01\x01\x12\x13\n\x06schema\x18\x05 \x01(\tH\x03\x88\x01\x01\x12\x11\n\x04port\x18\x06 \x01(\x05H\x04\x88\x01\x01\x12\x12\n\x05\x65xtra\x18\x07 \x01(\tH\x05\x88\x01\x01\x42\x07\n\x05_hostB\x08\n\x06_loginB\x0b\n\t_passwordB\t\n\x07_schemaB\x07\n\x05_portB\x08\n\x06_extra\"\xd1\x01\n\nConnection\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0f\n\x07\x63onn_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12.\n\nupdated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x06\x66ields\x18\x06 \x01(\x0b\x32#.millstream.rpc.v1.ConnectionFields\x12\x14\n\x0chas_password\x18\x07 \x01(\x08\"\xad\x01\n\x14SetConnectionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0f\n\x07\x63onn_id\x18\x03 \x01(\t\x12\x33\n\x06\x66ields\x18\x04 \x01(\x0b\x32#.millstream.rpc.v1.ConnectionFields\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x13\n\x0bmust_be_new\x18\x06 \x01(\x08\":\n\x15SetConnectionResponse\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x10\n\x08position\x18\x02 \x01(\x03\"P\n\x14GetConnectionRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0f\n\x07\x63onn_id\x18\x02 \x01(\t\x12\x14\n\x0cmin_position\x18\x03 \x01(\x03\"J\n\x15GetConnectionResponse\x12\x31\n\nconnection\x18\x01 \x01(\x0b\x32\x1d.millstream.rpc.v1.Connection\"\x8a\x01\n\x16ListConnectionsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0cmin_position\x18\x04 \x01(\x03\x12\x0e\n\x06search\x18\x05 \x01(\t\x12\x10\n\x08order_by\x18\x06 \x01(\t\"f\n\x17ListConnectionsResponse\x12\x32\n\x0b\x63onnections\x18\x01 \x03(\x0b\x32\x1d.millstream.rpc.v1.Connection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"Q\n\x17\x44\x65leteConnectionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0f\n\x07\x63onn_id\x18\x03 \x01(\t\",\n\x18\x44\x65leteConnectionResponse\x12\x10\n\x08position\x18\x01 \x01(\x03\x32\xb2\x03\n\x11\x43onnectionService\x12\x62\n\rSetConnection\x12\'.millstream.rpc.v1.SetConnectionRequest\x1a(.millstream.rpc.v1.SetConnectionResponse\x12\x62\n\rGetConnection\x12\'.millstream.rpc.v1.GetConnectionRequest\x1a(.millstream.rpc.v1.GetConnectionResponse\x12h\n\x0fListConnections\x12).millstream.rpc.v1.ListConnectionsRequest\x1a*.millstream.rpc.v1.ListConnectionsResponse\x12k\n\x10\x44\x65leteConnection\x12*.millstream.rpc.v1.DeleteConnectionRequest\x1a+.millstream.rpc.v1.DeleteConnectionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#millstream/rpc/v1/connections.proto\x12\x11millstream.rpc.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x01\n\x10\x43onnectionFields\x12\x11\n\tconn_type\x18\x01 \x01(\t\x12\x11\n\x04host\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05login\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x1a\n\x08password\x18\x04 \x01(\tB\x03\x80\x01\x01H\x02\x88\x01\x01\x12\x13\n\x06schema\x18\x05 \x01(\tH\x03\x88\x01\x01\x12\x11\n\x04port\x18\x06 \x01(\x05H\x04\x88\x01\x01\x12\x17\n\x05\x65xtra\x18\x07 \x01(\tB\x03\x80\x01\x01H\x05\x88\x01\x01\x42\x07\n\x05_hostB\x08\n\x06_loginB\x0b\n\t_passwordB\t\n\x07_schemaB\x07\n\x05_portB\x08\n\x06_extra\"\xd1\x01\n\nConnection\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0f\n\x07\x63onn_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12.\n\nupdated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x06\x66ields\x18\x06 \x01(\x0b\x32#.millstream.rpc.v1.ConnectionFields\x12\x14\n\x0chas_password\x18\x07 \x01(\x08\"\xad\x01\n\x14SetConnectionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0f\n\x07\x63onn_id\x18\x03 \x01(\t\x12\x33\n\x06\x66ields\x18\x04 \x01(\x0b\x32#.millstream.rpc.v1.ConnectionFields\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x13\n\x0bmust_be_new\x18\x06 \x01(\x08\":\n\x15SetConnectionResponse\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x10\n\x08position\x18\x02 \x01(\x03\"P\n\x14GetConnectionRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0f\n\x07\x63onn_id\x18\x02 \x01(\t\x12\x14\n\x0cmin_position\x18\x03 \x01(\x03\"J\n\x15GetConnectionResponse\x12\x31\n\nconnection\x18\x01 \x01(\x0b\x32\x1d.millstream.rpc.v1.Connection\"\x8a\x01\n\x16ListConnectionsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0cmin_position\x18\x04 \x01(\x03\x12\x0e\n\x06search\x18\x05 \x01(\t\x12\x10\n\x08order_by\x18\x06 \x01(\t\"f\n\x17ListConnectionsResponse\x12\x32\n\x0b\x63onnections\x18\x01 \x03(\x0b\x32\x1d.millstream.rpc.v1.Connection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"Q\n\x17\x44\x65leteConnectionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0f\n\x07\x63onn_id\x18\x03 \x01(\t\",\n\x18\x44\x65leteConnectionResponse\x12\x10\n\x08position\x18\x01 \x01(\x03\x32\xb2\x03\n\x11\x43onnectionService\x12\x62\n\rSetConnection\x12\'.millstream.rpc.v1.SetConnectionRequest\x1a(.millstream.rpc.v1.SetConnectionResponse\x12\x62\n\rGetConnection\x12\'.millstream.rpc.v1.GetConnectionRequest\x1a(.millstream.rpc.v1.GetConnectionResponse\x12h\n\x0fListConnections\x12).millstream.rpc.v1.ListConnectionsRequest\x1a*.millstream.rpc.v1.ListConnectionsResponse\x12k\n\x10\x44\x65leteConnection\x12*.millstream.rpc.v1.DeleteConnectionRequest\x1a+.millstream.rpc.v1.DeleteConnectionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'millstream.rpc.v1.connections_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_CONNECTIONFIELDS'].fields_by_name['password']._loaded_options = None
+  _globals['_CONNECTIONFIELDS'].fields_by_name['password']._serialized_options = b'\200\001\001'
+  _globals['_CONNECTIONFIELDS'].fields_by_name['extra']._loaded_options = None
+  _globals['_CONNECTIONFIELDS'].fields_by_name['extra']._serialized_options = b'\200\001\001'
   _globals['_CONNECTIONFIELDS']._serialized_start=92
-  _globals['_CONNECTIONFIELDS']._serialized_end=313
-  _globals['_CONNECTION']._serialized_start=316
-  _globals['_CONNECTION']._serialized_end=525
-  _globals['_SETCONNECTIONREQUEST']._serialized_start=528
-  _globals['_SETCONNECTIONREQUEST']._serialized_end=701
-  _globals['_SETCONNECTIONRESPONSE']._serialized_start=703
-  _globals['_SETCONNECTIONRESPONSE']._serialized_end=761
-  _globals['_GETCONNECTIONREQUEST']._serialized_start=763
-  _globals['_GETCONNECTIONREQUEST']._serialized_end=843
-  _globals['_GETCONNECTIONRESPONSE']._serialized_start=845
-  _globals['_GETCONNECTIONRESPONSE']._serialized_end=919
-  _globals['_LISTCONNECTIONSREQUEST']._serialized_start=922
-  _globals['_LISTCONNECTIONSREQUEST']._serialized_end=1060
-  _globals['_LISTCONNECTIONSRESPONSE']._serialized_start=1062
-  _globals['_LISTCONNECTIONSRESPONSE']._serialized_end=1164
-  _globals['_DELETECONNECTIONREQUEST']._serialized_start=1166
-  _globals['_DELETECONNECTIONREQUEST']._serialized_end=1247
-  _globals['_DELETECONNECTIONRESPONSE']._serialized_start=1249
-  _globals['_DELETECONNECTIONRESPONSE']._serialized_end=1293
-  _globals['_CONNECTIONSERVICE']._serialized_start=1296
-  _globals['_CONNECTIONSERVICE']._serialized_end=1730
+  _globals['_CONNECTIONFIELDS']._serialized_end=323
+  _globals['_CONNECTION']._serialized_start=326
+  _globals['_CONNECTION']._serialized_end=535
+  _globals['_SETCONNECTIONREQUEST']._serialized_start=538
+  _globals['_SETCONNECTIONREQUEST']._serialized_end=711
+  _globals['_SETCONNECTIONRESPONSE']._serialized_start=713
+  _globals['_SETCONNECTIONRESPONSE']._serialized_end=771
+  _globals['_GETCONNECTIONREQUEST']._serialized_start=773
+  _globals['_GETCONNECTIONREQUEST']._serialized_end=853
+  _globals['_GETCONNECTIONRESPONSE']._serialized_start=855
+  _globals['_GETCONNECTIONRESPONSE']._serialized_end=929
+  _globals['_LISTCONNECTIONSREQUEST']._serialized_start=932
+  _globals['_LISTCONNECTIONSREQUEST']._serialized_end=1070
+  _globals['_LISTCONNECTIONSRESPONSE']._serialized_start=1072
+  _globals['_LISTCONNECTIONSRESPONSE']._serialized_end=1174
+  _globals['_DELETECONNECTIONREQUEST']._serialized_start=1176
+  _globals['_DELETECONNECTIONREQUEST']._serialized_end=1257
+  _globals['_DELETECONNECTIONRESPONSE']._serialized_start=1259
+  _globals['_DELETECONNECTIONRESPONSE']._serialized_end=1303
+  _globals['_CONNECTIONSERVICE']._serialized_start=1306
+  _globals['_CONNECTIONSERVICE']._serialized_end=1740
 # @@protoc_insertion_point(module_scope)

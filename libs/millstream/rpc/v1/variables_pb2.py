@@ -25,31 +25,33 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!millstream/rpc/v1/variables.proto\x12\x11millstream.rpc.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb1\x01\n\x08Variable\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x12\n\x05value\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12.\n\nupdated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tis_secret\x18\x07 \x01(\x08\x42\x08\n\x06_value\"l\n\x12SetVariableRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\t\x12\r\n\x05value\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\"8\n\x13SetVariableResponse\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x10\n\x08position\x18\x02 \x01(\x03\"J\n\x12GetVariableRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x14\n\x0cmin_position\x18\x03 \x01(\x03\"D\n\x13GetVariableResponse\x12-\n\x08variable\x18\x01 \x01(\x0b\x32\x1b.millstream.rpc.v1.Variable\"\x88\x01\n\x14ListVariablesRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0cmin_position\x18\x04 \x01(\x03\x12\x0e\n\x06search\x18\x05 \x01(\t\x12\x10\n\x08order_by\x18\x06 \x01(\t\"`\n\x15ListVariablesResponse\x12.\n\tvariables\x18\x01 \x03(\x0b\x32\x1b.millstream.rpc.v1.Variable\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"K\n\x15\x44\x65leteVariableRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\t\"*\n\x16\x44\x65leteVariableResponse\x12\x10\n\x08position\x18\x01 \x01(\x03\x32\x98\x03\n\x0fVariableService\x12\\\n\x0bSetVariable\x12%.millstream.rpc.v1.SetVariableRequest\x1a&.millstream.rpc.v1.SetVariableResponse\x12\\\n\x0bGetVariable\x12%.millstream.rpc.v1.GetVariableRequest\x1a&.millstream.rpc.v1.GetVariableResponse\x12\x62\n\rListVariables\x12\'.millstream.rpc.v1.ListVariablesRequest\x1a(.millstream.rpc.v1.ListVariablesResponse\x12\x65\n\x0e\x44\x65leteVariable\x12(.millstream.rpc.v1.DeleteVariableRequest\x1a).millstream.rpc.v1.DeleteVariableResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!millstream/rpc/v1/variables.proto\x12\x11millstream.rpc.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb1\x01\n\x08Variable\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x12\n\x05value\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12.\n\nupdated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tis_secret\x18\x07 \x01(\x08\x42\x08\n\x06_value\"q\n\x12SetVariableRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\t\x12\x12\n\x05value\x18\x04 \x01(\tB\x03\x80\x01\x01\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\"8\n\x13SetVariableResponse\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x10\n\x08position\x18\x02 \x01(\x03\"J\n\x12GetVariableRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x14\n\x0cmin_position\x18\x03 \x01(\x03\"D\n\x13GetVariableResponse\x12-\n\x08variable\x18\x01 \x01(\x0b\x32\x1b.millstream.rpc.v1.Variable\"\x88\x01\n\x14ListVariablesRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0cmin_position\x18\x04 \x01(\x03\x12\x0e\n\x06search\x18\x05 \x01(\t\x12\x10\n\x08order_by\x18\x06 \x01(\t\"`\n\x15ListVariablesResponse\x12.\n\tvariables\x18\x01 \x03(\x0b\x32\x1b.millstream.rpc.v1.Variable\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"K\n\x15\x44\x65leteVariableRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\t\"*\n\x16\x44\x65leteVariableResponse\x12\x10\n\x08position\x18\x01 \x01(\x03\x32\x98\x03\n\x0fVariableService\x12\\\n\x0bSetVariable\x12%.millstream.rpc.v1.SetVariableRequest\x1a&.millstream.rpc.v1.SetVariableResponse\x12\\\n\x0bGetVariable\x12%.millstream.rpc.v1.GetVariableRequest\x1a&.millstream.rpc.v1.GetVariableResponse\x12\x62\n\rListVariables\x12\'.millstream.rpc.v1.ListVariablesRequest\x1a(.millstream.rpc.v1.ListVariablesResponse\x12\x65\n\x0e\x44\x65leteVariable\x12(.millstream.rpc.v1.DeleteVariableRequest\x1a).millstream.rpc.v1.DeleteVariableResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'millstream.rpc.v1.variables_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SETVARIABLEREQUEST'].fields_by_name['value']._loaded_options = None
+  _globals['_SETVARIABLEREQUEST'].fields_by_name['value']._serialized_options = b'\200\001\001'
   _globals['_VARIABLE']._serialized_start=90
   _globals['_VARIABLE']._serialized_end=267
   _globals['_SETVARIABLEREQUEST']._serialized_start=269
-  _globals['_SETVARIABLEREQUEST']._serialized_end=377
-  _globals['_SETVARIABLERESPONSE']._serialized_start=379
-  _globals['_SETVARIABLERESPONSE']._serialized_end=435
-  _globals['_GETVARIABLEREQUEST']._serialized_start=437
-  _globals['_GETVARIABLEREQUEST']._serialized_end=511
-  _globals['_GETVARIABLERESPONSE']._serialized_start=513
-  _globals['_GETVARIABLERESPONSE']._serialized_end=581
-  _globals['_LISTVARIABLESREQUEST']._serialized_start=584
-  _globals['_LISTVARIABLESREQUEST']._serialized_end=720
-  _globals['_LISTVARIABLESRESPONSE']._serialized_start=722
-  _globals['_LISTVARIABLESRESPONSE']._serialized_end=818
-  _globals['_DELETEVARIABLEREQUEST']._serialized_start=820
-  _globals['_DELETEVARIABLEREQUEST']._serialized_end=895
-  _globals['_DELETEVARIABLERESPONSE']._serialized_start=897
-  _globals['_DELETEVARIABLERESPONSE']._serialized_end=939
-  _globals['_VARIABLESERVICE']._serialized_start=942
-  _globals['_VARIABLESERVICE']._serialized_end=1350
+  _globals['_SETVARIABLEREQUEST']._serialized_end=382
+  _globals['_SETVARIABLERESPONSE']._serialized_start=384
+  _globals['_SETVARIABLERESPONSE']._serialized_end=440
+  _globals['_GETVARIABLEREQUEST']._serialized_start=442
+  _globals['_GETVARIABLEREQUEST']._serialized_end=516
+  _globals['_GETVARIABLERESPONSE']._serialized_start=518
+  _globals['_GETVARIABLERESPONSE']._serialized_end=586
+  _globals['_LISTVARIABLESREQUEST']._serialized_start=589
+  _globals['_LISTVARIABLESREQUEST']._serialized_end=725
+  _globals['_LISTVARIABLESRESPONSE']._serialized_start=727
+  _globals['_LISTVARIABLESRESPONSE']._serialized_end=823
+  _globals['_DELETEVARIABLEREQUEST']._serialized_start=825
+  _globals['_DELETEVARIABLEREQUEST']._serialized_end=900
+  _globals['_DELETEVARIABLERESPONSE']._serialized_start=902
+  _globals['_DELETEVARIABLERESPONSE']._serialized_end=944
+  _globals['_VARIABLESERVICE']._serialized_start=947
+  _globals['_VARIABLESERVICE']._serialized_end=1355
 # @@protoc_insertion_point(module_scope)
