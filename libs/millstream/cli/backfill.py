@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import Json, asks
+from millstream.cli.options import Json, asks, dag_ids
 
 if TYPE_CHECKING:
     from millstream.client import Client
 
 app = typer.Typer(help="Backfills: the runs of a DAG between two dates.", no_args_is_help=True)
 
-DagId = Annotated[str, typer.Argument(help="The id of the DAG.")]
+DagId = Annotated[str, typer.Argument(help="The id of the DAG.", autocompletion=dag_ids)]
 BackfillId = Annotated[
     str, typer.Argument(help="The id of the backfill.", show_default="the one that goes on")
 ]

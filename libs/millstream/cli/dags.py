@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import Json, asks
+from millstream.cli.options import Json, asks, dag_ids
 
 if TYPE_CHECKING:
     from millstream.client import Client, Dag
 
-DagIds = Annotated[list[str], typer.Argument(help="The ids of the DAGs.")]
+DagIds = Annotated[list[str], typer.Argument(help="The ids of the DAGs.", autocompletion=dag_ids)]
 
 dags = typer.Typer(help="DAGs: list them, show one, pause and unpause.", no_args_is_help=True)
 
@@ -89,7 +89,7 @@ def sync(
 @asks
 def show(
     client: Client,
-    dag: Annotated[str, typer.Argument(help="The id of the DAG.")],
+    dag: Annotated[str, typer.Argument(help="The id of the DAG.", autocompletion=dag_ids)],
     json: Json = False,
 ) -> None:
     """Show a DAG: its schedule, its next run, its tasks."""

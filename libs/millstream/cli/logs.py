@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import Json, MapIndex, OfDag, asks, named_instance
+from millstream.cli.options import Json, MapIndex, OfDag, asks, named_instance, run_ids
 
 if TYPE_CHECKING:
     from millstream.client import Client, LogLine, LogReader
@@ -32,7 +32,7 @@ _TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\
 @asks
 def logs(
     client: Client,
-    run_id: Annotated[str, typer.Argument(help="The id of the run.")],
+    run_id: Annotated[str, typer.Argument(help="The id of the run.", autocompletion=run_ids)],
     task: Annotated[str, typer.Argument(help="The task; an instance is 'TASK[3]'.")],
     attempt: Annotated[
         int, typer.Option(min=0, help="Which attempt.", show_default="the latest")

@@ -9,9 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
-import click
 import typer
-from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from millstream.client import Client
@@ -19,6 +17,10 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 SERVER = "Which server"
+TIMEOUT_S = 30.0
+# For the completion of a shell.
+COMPLETION_S = 1.0
+MOST_COMPLETED = 200
 Address = Annotated[
     str | None,
     typer.Option(
@@ -53,7 +55,14 @@ ContextName = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-OfDag = Annotated[str, typer.Option("--dag", help="The DAG, where the run id is not unique.")]
+OfDag = Annotated[
+    str,
+    typer.Option(
+        "--dag",
+        help="The DAG, where the run id is not unique.",
+        autocompletion=lambda ctx, incomplete: dag_ids(ctx, incomplete),
+    ),
+]
 MapIndex = Annotated[
     str, typer.Option(help="The instance of a mapped task: 3, or 3,0 for a map in a map.")
 ]
@@ -82,11 +91,17 @@ def asks(command: Callable[Concatenate[Client, P], None]) -> Callable[P, None]:
         if name not in known
     ]
 
+    shell = inspect.Parameter(
+        "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+    )
+    parameters.insert(0, shell)
+
     @functools.wraps(command)
-    def asking(**given: Any) -> None:
+    def asking(ctx: typer.Context, **given: Any) -> None:
         server = {name: given.pop(name) for name in options if name not in known}
         server |= {name: given[name] for name in options if name in known}
-        with connect(**server) as client:
+        typed, is_chosen = _typed(ctx), _is_given(ctx, "namespace")
+        with connect(**server, typed=typed, is_namespace_chosen=is_chosen) as client:
             command(client, **given)  # type: ignore[call-arg]
 
     del asking.__wrapped__  # else its signature would be taken
@@ -118,39 +133,84 @@ def named_instance(task: str, map_index: str = "") -> tuple[str, tuple[int, ...]
 
 
 def connect(
-    address: str | None, data_dir: Path | None, namespace: str, context: str | None = None
+    address: str | None,
+    data_dir: Path | None,
+    namespace: str,
+    context: str | None = None,
+    *,
+    typed: frozenset[str] = frozenset(),
+    is_namespace_chosen: bool = False,
+    timeout_s: float = TIMEOUT_S,
 ) -> Client:
     """What the command line says wins over the environment, and that over the context in use; of
     equals the address wins over the data directory, and that over a context."""
     from millstream.client import Client
     from millstream.client.contexts import find_context
 
-    if not (address or data_dir) or (_is_typed("context") and not _is_typed("address", "data_dir")):
+    if not (address or data_dir) or ("context" in typed and not typed & {"address", "data_dir"}):
         found = find_context(context)
         if found is not None:
-            is_chosen = _is_given("namespace")
-            return Client(namespace=namespace if is_chosen else found.namespace, target=found)
+            is_chosen = is_namespace_chosen or namespace not in ("", "default")
+            wanted = namespace if is_chosen else found.namespace
+            return Client(namespace=wanted, timeout_s=timeout_s, target=found)
         if context is not None:
             address = data_dir = None  # `local` by name
-    return Client(address, namespace or "default", data_dir=data_dir)
+    return Client(address, namespace or "default", timeout_s, data_dir=data_dir)
 
 
-def _is_typed(*names: str) -> bool:
-    """Whether the command line itself gives one of the options."""
-    return ParameterSource.COMMANDLINE in _source(*names)
+def _typed(context: typer.Context) -> frozenset[str]:
+    """The options that are on the command line itself."""
+    return frozenset(name for name in context.params if _source(context, name) == "COMMANDLINE")
 
 
-def _is_given(name: str) -> bool:
-    """Whether the command line or the environment gives an option."""
-    return bool(_source(name) & {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT})
+def _is_given(context: typer.Context, name: str) -> bool:
+    return _source(context, name) in ("COMMANDLINE", "ENVIRONMENT")
 
 
-def _source(*names: str) -> set[ParameterSource]:
-    context = click.get_current_context(silent=True)
-    if context is None:
-        return set()
-    found = (context.get_parameter_source(name) for name in names)
-    return {source for source in found if source is not None}
+def _source(context: typer.Context, name: str) -> str:
+    source = context.get_parameter_source(name)
+    return "" if source is None else source.name
+
+
+def dag_ids(context: typer.Context, incomplete: str) -> list[str]:
+    """For the completion of the shell: what the server that the line names has."""
+    return _ask_quickly(
+        context,
+        lambda client: [
+            dag.dag_id for dag in client.list_dags() if dag.dag_id.startswith(incomplete)
+        ],
+    )
+
+
+def run_ids(context: typer.Context, incomplete: str) -> list[str]:
+    """The latest runs, of the DAG that the line names if it does."""
+    dag_id = str(context.params.get("dag") or "")
+    return _ask_quickly(
+        context,
+        lambda client: [
+            run.run_id
+            for run in client.list_runs(dag_id, limit=MOST_COMPLETED)
+            if run.run_id.startswith(incomplete)
+        ],
+    )
+
+
+def _ask_quickly(context: typer.Context, ask: Callable[[Client], list[str]]) -> list[str]:
+    """Nothing where the server does not answer at once: nobody wants to wait for a tab."""
+    from millstream.core.errors import MillstreamError
+
+    given = context.params
+    try:
+        with connect(
+            given.get("address"),
+            given.get("data_dir"),
+            str(given.get("namespace") or "default"),
+            given.get("context"),
+            timeout_s=COMPLETION_S,
+        ) as client:
+            return ask(client)[:MOST_COMPLETED]
+    except MillstreamError:
+        return []
 
 
 def context_names(incomplete: str) -> list[str]:

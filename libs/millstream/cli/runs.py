@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import Json, OfDag, asks
+from millstream.cli.options import Json, OfDag, asks, run_ids
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +17,7 @@ MOST_TRACEBACKS = 3
 
 app = typer.Typer(help="Runs: list, show, watch, mark and cancel.", no_args_is_help=True)
 
-RunId = Annotated[str, typer.Argument(help="The id of the run.")]
+RunId = Annotated[str, typer.Argument(help="The id of the run.", autocompletion=run_ids)]
 Note = Annotated[str, typer.Option(help="Why.")]
 Timeout = Annotated[float | None, typer.Option(min=0, help="Seconds to wait at most.")]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import Json, OfDag, asks
+from millstream.cli.options import Json, OfDag, asks, run_ids
 
 if TYPE_CHECKING:
     from millstream.client import Client
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Tasks of a run: list, clear, mark.", no_args_is_help=True)
 
-RunId = Annotated[str, typer.Argument(help="The id of the run.")]
+RunId = Annotated[str, typer.Argument(help="The id of the run.", autocompletion=run_ids)]
 TaskIds = Annotated[
     list[str] | None,
     typer.Option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from millstream.cli.options import Json, asks
+from millstream.cli.options import Json, asks, dag_ids
 
 if TYPE_CHECKING:
     from millstream.client import Client, RunRef
@@ -19,7 +19,7 @@ EXIT_TIMEOUT = 4
 @asks
 def trigger(
     client: Client,
-    dag: Annotated[str, typer.Argument(help="The id of the DAG.")],
+    dag: Annotated[str, typer.Argument(help="The id of the DAG.", autocompletion=dag_ids)],
     conf: Annotated[str, typer.Option(help="A JSON object for the tasks.")] = "",
     run_id: Annotated[str, typer.Option(help="An id for the run.", show_default="made up")] = "",
     logical_date: Annotated[

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import Json, MapIndex, OfDag, asks, named_instance
+from millstream.cli.options import Json, MapIndex, OfDag, asks, named_instance, run_ids
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @asks
 def why(
     client: Client,
-    run_id: Annotated[str, typer.Argument(help="The id of the run.")],
+    run_id: Annotated[str, typer.Argument(help="The id of the run.", autocompletion=run_ids)],
     task_id: Annotated[str, typer.Argument(help="The task, or TASK[3] for an instance.")],
     map_index: MapIndex = "",
     dag: OfDag = "",

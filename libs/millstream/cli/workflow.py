@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from millstream.cli.audit import app as audit
+from millstream.cli.completion import completion
 from millstream.cli.connections import app as connections
 from millstream.cli.contexts import app as contexts
 from millstream.cli.dags import dags
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
     for command in (submit, trigger, logs, why, state, diff, rebuild, verify):
         app.command()(command)
     dags.command("trigger")(trigger)
+    app.command()(completion)
     for name, group in {
         "dags": dags,
         "runs": runs,

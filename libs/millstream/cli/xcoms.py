@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import Json, MapIndex, OfDag, asks, map_path
+from millstream.cli.options import Json, MapIndex, OfDag, asks, map_path, run_ids
 
 if TYPE_CHECKING:
     from millstream.client import Client, XCom
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="XComs: what tasks handed on.", no_args_is_help=True)
 
-RunId = Annotated[str, typer.Argument(help="The id of the run.")]
+RunId = Annotated[str, typer.Argument(help="The id of the run.", autocompletion=run_ids)]
 
 
 @app.command()
