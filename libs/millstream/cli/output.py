@@ -15,8 +15,11 @@ from rich.text import Text
 # A pipe has no width: nothing is cut there but what is beyond reason.
 PIPE_WIDTH = 4000
 LONGEST_CELL = 160
-# A column this narrow never gives way.
+# A column this narrow gives way only where nothing else can, and one as narrow as that never.
 KEPT_WIDTH = 24
+LEAST_WIDTH = 9
+LEAST_LAST = 8
+GAP = 2
 
 STYLES = {
     "none": "dim",
@@ -128,16 +131,37 @@ def duration(start: datetime | None, end: datetime | None) -> str:
     return f"{hours}h {minutes:02}m {rest:02}s" if hours else f"{minutes}m {rest:02}s"
 
 
-def make_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
-    """One line a row. On a narrow terminal long columns give way, the last one first, with an
-    ellipsis; a column whose name ends in "+" stays whole, since people copy from it."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+def make_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str | Text]], width: int | None = None
+) -> Table:
+    """One line a row. On a narrow terminal columns without anything in them are left out, and long
+    ones give way, the last one first, with an ellipsis; a column whose name ends in "+" stays
+    whole, since people copy from it. ``width``: that of the terminal."""
     cells = [[part if isinstance(part, Text) else cell(part) for part in row] for row in rows]
-    for index, column in enumerate(columns):
-        width = max((row[index].cell_len for row in cells), default=0)
-        is_kept = column.endswith("+") or (width <= KEPT_WIDTH and index < len(columns) - 1)
+    widths = [
+        max([len(name.removesuffix("+")), *(row[index].cell_len for row in cells)])
+        for index, name in enumerate(columns)
+    ]
+    room = (make_console().width if width is None else width) - GAP * len(columns)
+    shown = list(range(len(columns)))
+    if sum(widths) > room:
+        shown = [i for i in shown if i == 0 or any(row[i].cell_len for row in cells) or not cells]
+    # Short columns are kept as they are, unless that takes too much.
+    kept = sum(widths[i] for i in shown if columns[i].endswith("+") or widths[i] <= KEPT_WIDTH)
+    is_tight = kept + LEAST_LAST > room
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
+    for index in shown:
+        name, natural = columns[index], widths[index]
+        is_whole = name.endswith("+")
+        is_last = index == len(columns) - 1
+        is_short = natural <= (LEAST_WIDTH if is_tight else KEPT_WIDTH) and not is_last
         # rich shrinks the columns that may wrap; the cells themselves keep to one line.
-        table.add_column(column.removesuffix("+"), no_wrap=is_kept, overflow="ellipsis")
+        table.add_column(
+            name.removesuffix("+"),
+            no_wrap=is_whole or is_short,
+            min_width=natural if is_whole or is_short else None,
+            overflow="ellipsis",
+        )
     for row in cells:
-        table.add_row(*row)
+        table.add_row(*(row[index] for index in shown))
     return table

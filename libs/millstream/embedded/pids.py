@@ -62,8 +62,8 @@ def end_leftovers(processes: Iterable[ProcessId], patience_s: float) -> None:
 
 def command_lines() -> Iterable[tuple[int, list[str]]]:
     """pid and arguments of every process of this machine that shows them."""
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
+    for name in os.listdir("/proc"):
+        if name.isdigit():
             with contextlib.suppress(OSError):
-                raw = Path(entry.path, "cmdline").read_bytes()
-                yield int(entry.name), os.fsdecode(raw).rstrip("\0").split("\0")
+                raw = Path("/proc", name, "cmdline").read_bytes()
+                yield int(name), os.fsdecode(raw).rstrip("\0").split("\0")

@@ -63,12 +63,26 @@ def test_text_of_a_task_cannot_steer_the_terminal() -> None:
 def test_a_narrow_table_cuts_the_last_column_only() -> None:
     file = io.StringIO()
     run_id = "manual__2026-01-01T00:00:00.000000+00:00"
-    table = make_table(("run+", "state", "reason"), [(run_id, "failed", "because " * 30)])
+    table = make_table(("run+", "state", "reason"), [(run_id, "failed", "because " * 30)], 70)
     Console(file=file, width=70).print(table)
     lines = file.getvalue().splitlines()
     assert len(lines) == 2
     assert run_id in lines[1]
     assert lines[1].rstrip().endswith("…")
+
+
+def test_what_people_copy_is_whole_on_eighty_columns() -> None:
+    run_id = "manual__2026-01-01T00:00:00.000000+00:00"
+    row = ("a_dag_with_a_name", run_id, "x failed", "04:40:36", "2.47s", "")
+    columns = ("dag", "run+", "state", "started", "time", "reason")
+    for reason in ("", "because " * 30):
+        file = io.StringIO()
+        table = make_table(columns, [(*row[:5], reason)], 80)
+        Console(file=file, width=80).print(table)
+        (_, line) = file.getvalue().splitlines()
+        assert len(line.rstrip()) <= 80
+        assert all(part in line for part in row[1:5])
+        assert ("reason" in file.getvalue()) == bool(reason)
 
 
 class TestRunProgress:
