@@ -23,8 +23,10 @@ from statistics import quantiles
 from rich.console import Console
 from rich.table import Table
 
+import failover.deployment as deployments
 from bench.verify import Shard, task
-from integration.running_stack import RunningStack, eventually
+from failover.deployment import Deployment
+from integration.running_stack import eventually
 from millstream.adapters.event_log import EventLog, Stored
 from millstream.adapters.postgres import Database, connect_patiently, migrate
 from millstream.client import Client
@@ -41,6 +43,7 @@ from millstream.embedded.run import running_servers
 EVENTS = 1_000_000
 MOST_MS = 50.0
 BATCH = 2000
+SNAPSHOT_EVERY = 50_000
 WIDE = 10_000
 DAGS = 200
 Question = tuple[str, str, str, tuple[int, ...]]
@@ -106,6 +109,8 @@ async def fill(url: str, shard: Shard, count: int) -> dict[tuple[str, str], None
                 runs[event.where.dag_id, event.where.run_id] = None
         await log.append(head.epoch, position, stored)
         position += len(stored)
+        if position // SNAPSHOT_EVERY != (position - len(stored)) // SNAPSHOT_EVERY:
+            await log.take_snapshot(position)  # as a scheduler does
     await database.close()
     live = {(dag_id, run_id) for _, dag_id, run_id in shard.state.runs}
     return {run: None for run in runs if run not in live}
@@ -130,6 +135,18 @@ def timed(call: Callable[[], object]) -> float:
     return (time.perf_counter() - began) * 1000
 
 
+def wait_until_told(client: Client) -> None:
+    """A scheduler that has just begun does not know yet that nobody serves a queue, and has much to
+    put on the stream."""
+
+    def is_told() -> bool:
+        time.sleep(1)
+        blocker = client.why("run-blocked2", "queue", dag_id="blocked2").blockers[0]
+        return blocker.code == "NO_WORKER"
+
+    eventually("nobody serves the queue", is_told, timeout_s=900)
+
+
 def ask(client: Client, times: int, over: list[tuple[str, str]]) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     for name, (dag_id, task_id, path) in QUESTIONS.items():
@@ -150,28 +167,26 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=300, help="each question (default: 300)")
     parser.add_argument("--results", type=Path, default=None, help="append the figures here")
     parsed = parser.parse_args()
+    deployments.READY_S = 1200.0  # a log without a snapshot
     shard = Shard()
     with tempfile.TemporaryDirectory(prefix="millstream-why-") as directory:
         data = Path(directory) / "a stack"
         began = time.perf_counter()
         with running_servers(data) as servers:
             over = list(asyncio.run(fill(servers.database_url, shard, parsed.events)))
-        made_s = time.perf_counter() - began
-        alone = inside(shard)
-        stack = RunningStack(data)
-        stack.up()
-        try:
-            client = Client(stack.address, "n", timeout_s=60.0)
-            head = client.status().log_position
-            eventually(
-                "the read tables hold the log",
-                lambda: client.status().projected_position >= head,
-                timeout_s=1800,
-            )
-            found = ask(client, parsed.times, over)
-            client.close()
-        finally:
-            stack.down()
+            made_s = time.perf_counter() - began
+            alone = inside(shard)
+            deployment = Deployment(servers, data, {})
+            try:
+                for role in ("scheduler", "api"):
+                    deployment.members[role][0].start().wait_ready()
+                client = Client(f"127.0.0.1:{deployment.ports[0]}", "n", timeout_s=60.0)
+                head = client.status().log_position
+                wait_until_told(client)
+                found = ask(client, parsed.times, over)
+                client.close()
+            finally:
+                deployment.close()
     rows = {"the core alone": alone, **found}
     show(rows, head, made_s)
     if parsed.results is not None:

@@ -83,7 +83,7 @@ class ExplainService(explain_pb2_grpc.ExplainServiceServicer):
         self._log = event_log
         self._snapshots = snapshots
         self._subject = explain_subject(shard)
-        self._past = PastExplanations(event_log, snapshots)
+        self._past = PastExplanations(event_log)
 
     async def ExplainTask(  # noqa: N802 - gRPC's name
         self, request: explain_pb2.ExplainTaskRequest, context: Context

@@ -12,7 +12,7 @@ from millstream.adapters.event_log import EventLog
 from millstream.core.dags import Dag, DagVersion
 from millstream.core.errors import NotFound, Unavailable
 from millstream.core.event_parts import Where
-from millstream.core.events import Event, RunCreated, RunReopened
+from millstream.core.events import DagVersionSubmitted, Event, RunCreated, RunReopened
 from millstream.core.explain import explain_in
 from millstream.core.explanation import Explanation, Surroundings
 from millstream.core.graph import Graph
@@ -22,7 +22,6 @@ from millstream.core.state import Run, RunKey, State, run_key
 from millstream.core.statuses import OPEN_RUN
 from millstream.core.wire import to_event
 from millstream_api.progress import behind
-from millstream_api.snapshot import Snapshots
 
 BATCH = 500
 # Runs that are over and were asked about lately.
@@ -35,9 +34,8 @@ class PastExplanations:
     """A run that is over changes only by new events of its own, so its fold may be kept as long as
     there are none."""
 
-    def __init__(self, event_log: EventLog, snapshots: Snapshots) -> None:
+    def __init__(self, event_log: EventLog) -> None:
         self._log = event_log
-        self._snapshots = snapshots
         self._kept: OrderedDict[RunKey, tuple[int, Run, State]] = OrderedDict()
         # A large run takes long: one at a time.
         self._turn = asyncio.Lock()
@@ -83,7 +81,7 @@ class PastExplanations:
                 position, BATCH, namespace=namespace, dag_id=dag_id, run_id=run_id
             )
             events = [to_event(stored.record) for stored in batch]
-            await self._learn_versions(key, dag, events, deadline)
+            await self._learn_versions(key, dag, events)
             for event in events:
                 recall.fold(event)
             if len(batch) < BATCH:
@@ -94,27 +92,18 @@ class PastExplanations:
                     f"Run {run_id!r} has too many events to be told in time; see its events."
                 )
 
-    async def _learn_versions(
-        self, key: RunKey, dag: Dag, events: list[Event], deadline: float
-    ) -> None:
+    async def _learn_versions(self, key: RunKey, dag: Dag, events: list[Event]) -> None:
         """The versions of the DAG that the run was made or reopened with."""
         named = [e.data.version for e in events if isinstance(e.data, RunCreated | RunReopened)]
         missing = [version for version in dict.fromkeys(named) if version not in dag.versions]
         if not missing:
             return
-        async with self._snapshots.open(0, max(deadline - time.monotonic(), 0.05)) as rows:
-            found = await rows.fetch(
-                "SELECT version, spec::text AS spec, bundle FROM dag_version "
-                "WHERE namespace = $1 AND dag_id = $2 AND version = ANY($3)",
-                *(*key[:2], missing),
-            )
-        for row in found:
-            spec = decode_spec(row["spec"])
-            graph = Graph(spec)
-            version = DagVersion(row["version"], spec, row["bundle"], graph, row["spec"].encode())
-            dag.versions[version.version] = version
-        if len(found) < len(missing):
-            raise Unavailable("The read tables do not hold the DAG of the run yet; try again.")
+        for stored in await self._log.dag_versions(*key[:2], missing):
+            data = to_event(stored.record).data
+            assert isinstance(data, DagVersionSubmitted), "only these were asked for"
+            spec = decode_spec(bytes(data.spec))
+            known = DagVersion(data.version, spec, data.bundle, Graph(spec), bytes(data.spec))
+            dag.versions[data.version] = known
 
 
 def _no_run(where: Where) -> NotFound:

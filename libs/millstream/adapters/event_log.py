@@ -302,6 +302,20 @@ class EventLog:
             )
         return [stored_from(row) for row in rows]
 
+    async def dag_versions(
+        self, namespace: str, dag_id: str, versions: Sequence[int]
+    ) -> list[Stored]:
+        """How these versions of a DAG were submitted, as far as they were."""
+        async with self._database.use() as connection:
+            rows = await connection.fetch(
+                f"SELECT {COLUMNS} FROM event_log "  # noqa: S608 - our own names
+                "WHERE shard = $1 AND namespace = $2 AND dag_id = $3 AND run_id = '' "
+                "AND task_id = '' AND type = 'DagVersionSubmitted' "
+                "AND (data->>'version')::bigint = ANY($4::bigint[]) ORDER BY position",
+                *(self._shard, namespace, dag_id, list(versions)),
+            )
+        return [stored_from(row) for row in rows]
+
     async def last_of_run(self, namespace: str, dag_id: str, run_id: str) -> int:
         """The position of a run's last event; 0 if there is none."""
         async with self._database.use() as connection:

@@ -14,12 +14,11 @@ from millstream.adapters.event_log import Head, Stored
 from millstream.adapters.explaining import ExplainAnswer, encode_answer
 from millstream.core.errors import MillstreamError, NotFound, Unavailable
 from millstream.core.event_parts import Where
-from millstream.core.events import Event
+from millstream.core.events import DagVersionSubmitted, Event
 from millstream.core.explanation import Blocker, Code, Explanation
 from millstream.core.wire import GENESIS, to_record
 from millstream_api.admission import Overloaded
 from millstream_api.explain import ExplainService
-from millstream_api.past_explanations import PastExplanations
 from shard import RUN, Shard, dag, task
 
 
@@ -62,20 +61,19 @@ class FakeLog:
         found = [e for e in self.log if e.where.run_id == names["run_id"] and e.position >= first]
         return [Stored(to_record(event), GENESIS) for event in found[:limit]]
 
+    async def dag_versions(self, *key: Any) -> list[Stored]:
+        return [
+            Stored(to_record(e), GENESIS)
+            for e in self.log
+            if isinstance(e.data, DagVersionSubmitted) and e.data.version in key[2]
+        ]
+
     async def read_at(self, positions: list[int]) -> list[Stored]:
         return [Stored(to_record(e), GENESIS) for e in self.log if e.position in positions]
 
 
-def service(shard: Shard, bus: FakeBus, log: FakeLog) -> Any:
-    """With the DAG that the read tables would have."""
+def service(bus: FakeBus, log: FakeLog) -> Any:
     made: Any = ExplainService(bus, log, None, 0)  # type: ignore[arg-type]
-    past: Any = PastExplanations(log, None)  # type: ignore[arg-type]
-
-    async def learn(key: Any, known: Any, *_: Any) -> None:
-        known.versions.update(shard.state.dags[key[:2]].versions)
-
-    past._learn_versions = learn
-    made._past = past
     return made
 
 
@@ -122,7 +120,7 @@ def test_without_a_scheduler_the_events_of_the_run_say_what_they_know(
 ) -> None:
     bus = FakeBus(error)
     bus.is_connected = is_connected
-    made = service(shard, bus, FakeLog(shard.log))
+    made = service(bus, FakeLog(shard.log))
     assert codes(ask(made, RUN.task("a"))) == [code, Code.RUNNING]
     assert codes(ask(made, RUN.task("b"))) == [code, Code.UPSTREAM_NOT_FINISHED]
     assert codes(ask(made, RUN.task("c"))) == [code, Code.NOT_CLAIMED]
@@ -130,7 +128,7 @@ def test_without_a_scheduler_the_events_of_the_run_say_what_they_know(
 
 def test_what_is_over_needs_no_scheduler(shard: Shard) -> None:
     shard.fail("a", token="t")
-    made = service(shard, FakeBus(NobodyListens("nobody")), FakeLog(shard.log))
+    made = service(FakeBus(NobodyListens("nobody")), FakeLog(shard.log))
     assert codes(ask(made, RUN.task("a"))) == [Code.FAILED]
     assert codes(ask(made, RUN.task("b"))) == [Code.UPSTREAM_FAILED]
 
@@ -139,7 +137,7 @@ def test_a_run_that_is_over_is_folded_once_as_long_as_nothing_happens_to_it(shar
     shard.succeed("c")
     shard.fail("a", token="t")
     not_there = ExplainAnswer(reason="RUN_NOT_FOUND", message="gone")
-    made = service(shard, FakeBus(not_there), FakeLog(shard.log))
+    made = service(FakeBus(not_there), FakeLog(shard.log))
     assert codes(ask(made, RUN.task("b"))) == [Code.UPSTREAM_FAILED]
     kept = dict(made._past._kept)
     assert len(kept) == 1
@@ -154,19 +152,19 @@ def test_a_run_that_is_over_is_folded_once_as_long_as_nothing_happens_to_it(shar
 def test_an_answer_waits_until_the_log_holds_what_it_rests_on(shard: Shard) -> None:
     bus = FakeBus(answer(shard))
     log = FakeLog(shard.log, position=len(shard.log) - 3)
-    assert ask(service(shard, bus, log), RUN.task("a")).state == "running"
+    assert ask(service(bus, log), RUN.task("a")).state == "running"
     assert (bus.asked, log.position) == (1, len(shard.log))
 
 
 def test_a_scheduler_that_was_fenced_is_not_believed(shard: Shard) -> None:
     bus = FakeBus(answer(shard, epoch=1), answer(shard, epoch=2, state="queued"))
     log = FakeLog(shard.log, epoch=2)
-    assert ask(service(shard, bus, log), RUN.task("a")).state == "queued"
+    assert ask(service(bus, log), RUN.task("a")).state == "queued"
 
 
 def test_never_older_than_was_asked_for(shard: Shard) -> None:
     bus = FakeBus(answer(shard, position=3), answer(shard))
-    made = service(shard, bus, FakeLog(shard.log))
+    made = service(bus, FakeLog(shard.log))
     assert ask(made, RUN.task("a"), min_position=5).position == shard.state.position
     with pytest.raises(Unavailable):
         ask(made, RUN.task("a"), min_position=99, timeout_s=0.1)
@@ -179,12 +177,12 @@ def test_never_older_than_was_asked_for(shard: Shard) -> None:
 def test_what_the_scheduler_refuses(shard: Shard, reason: str, kind: type[Exception]) -> None:
     bus = FakeBus(ExplainAnswer(reason=reason, message="so"))
     with pytest.raises(kind, match="so"):
-        ask(service(shard, bus, FakeLog(shard.log)), RUN.task("zz"))
+        ask(service(bus, FakeLog(shard.log)), RUN.task("zz"))
 
 
 def test_no_such_run(shard: Shard) -> None:
     bus = FakeBus(ExplainAnswer(reason="RUN_NOT_FOUND", message="gone"))
-    made = service(shard, bus, FakeLog(shard.log))
+    made = service(bus, FakeLog(shard.log))
     for where in (Where("default", "etl", "r9", "a"), Where("default", "", "r9", "a")):
         with pytest.raises(NotFound) as caught:
             ask(made, where)
