@@ -41,11 +41,11 @@ from millstream_api.hub import Hub
 from millstream_api.human_input import HumanInputService
 from millstream_api.import_errors import ImportErrors, ImportErrorService
 from millstream_api.logs import LogService
-from millstream_api.oidc import Oidc, check_oidc
 from millstream_api.pools import PoolService
 from millstream_api.progress import Progress
 from millstream_api.rate import Rate
 from millstream_api.runs import RunService
+from millstream_api.secrets import SecretService
 from millstream_api.server import Server
 from millstream_api.snapshot import Snapshots
 from millstream_api.system import SystemService
@@ -116,6 +116,7 @@ async def serve(service: Service) -> None:
         WorkerService(snapshots, workers),
         HistoryService(event_log, pool, snapshots, settings.shard),
         AccessService(commands, snapshots, directory, timeout_s),
+        SecretService(commands, snapshots, secrets, box, timeout_s),
         gate=gate,
         shares_port=settings.api_processes > 1,
     )
@@ -150,7 +151,11 @@ async def serve(service: Service) -> None:
 def _authenticator(settings: Settings, directory: Directory, secrets: SecretTable) -> Authenticator:
     if settings.auth == "local":
         return Local()
-    provider = Oidc(settings) if settings.oidc_issuer else None
+    provider = None
+    if settings.oidc_issuer:
+        from millstream_api.oidc import Oidc
+
+        provider = Oidc(settings)
     admin = secret_text(settings, "admin_token")
     return Required(directory, TokenCheck(secrets), admin, provider)
 
@@ -171,7 +176,10 @@ async def _connect(service: Service) -> Bus | None:
 def _check(settings: Settings) -> None:
     """Raises :class:`InvalidSettings`."""
     check_exposure(settings)
-    check_oidc(settings)
+    if settings.oidc_issuer:
+        from millstream_api.oidc import check_oidc
+
+        check_oidc(settings)
 
 
 if __name__ == "__main__":

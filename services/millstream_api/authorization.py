@@ -100,6 +100,8 @@ RULES: dict[str, Rule] = {
     "RunService/ClearTasks": Rule(OPERATE, "dag"),
     "RunService/MarkTasks": Rule(OPERATE, "dag"),
     "RunService/MarkRun": Rule(OPERATE, "dag"),
+    "SecretService/GetSecretKeys": Rule(ADMINISTER, "everything"),
+    "SecretService/RotateSecrets": Rule(ADMINISTER, "everything"),
     "SystemService/GetHealth": Rule(KNOW, "nothing"),
     "SystemService/GetStatus": Rule(KNOW, "nothing"),
     # Workers run tasks of all namespaces, and say which.

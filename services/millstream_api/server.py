@@ -38,6 +38,8 @@ from millstream.rpc.v1 import (
     pools_pb2_grpc,
     runs_pb2,
     runs_pb2_grpc,
+    secrets_pb2,
+    secrets_pb2_grpc,
     system_pb2,
     system_pb2_grpc,
     variables_pb2,
@@ -89,6 +91,7 @@ _KINDS: tuple[tuple[Any, Any, str], ...] = (
     (history_pb2, history_pb2_grpc, "HistoryService"),
     (workers_pb2, workers_pb2_grpc, "WorkerService"),
     (access_pb2, access_pb2_grpc, "AccessService"),
+    (secrets_pb2, secrets_pb2_grpc, "SecretService"),
 )
 SERVICES = tuple(
     str(module.DESCRIPTOR.services_by_name[name].full_name) for module, _, name in _KINDS

@@ -16,9 +16,6 @@ import secrets
 from collections import OrderedDict
 from typing import NamedTuple
 
-from cryptography.exceptions import InvalidKey
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-
 from millstream.adapters.secret_table import SecretTable
 from millstream_api.admission import Overloaded
 from millstream_api.identity import Unauthenticated
@@ -110,6 +107,8 @@ class TokenCheck:
 
 
 def _hash(secret: str) -> str:
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
     kdf = Argon2id(
         salt=os.urandom(16), length=32, iterations=PASSES, lanes=1, memory_cost=MEMORY_KIB
     )
@@ -117,6 +116,9 @@ def _hash(secret: str) -> str:
 
 
 def _is_equal(secret: str, sealed: str) -> bool:
+    from cryptography.exceptions import InvalidKey
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
     try:
         Argon2id.verify_phc_encoded(secret.encode(), sealed)
     except (InvalidKey, ValueError):

@@ -10,6 +10,7 @@ from millstream.core.commands import (
     CreateToken,
     DeleteConnection,
     DeleteVariable,
+    ReencryptSecrets,
     SecretCommand,
     SetConnection,
     SetVariable,
@@ -32,6 +33,14 @@ def secret_of(command: SecretCommand, event: Event) -> SecretRow:
             return SecretRow(namespace, "connection", name, version, event.position, None)
         case _:
             assert_never(command)
+
+
+def resealed_of(command: ReencryptSecrets) -> list[SecretRow]:
+    """The rows of the values that are encrypted otherwise."""
+    return [
+        SecretRow(one.namespace, one.kind, one.name, 0, one.position, one.sealed, is_same=True)
+        for one in command.entries
+    ]
 
 
 def hashes_of(command: AccessCommand, events: list[Event]) -> list[SecretRow]:

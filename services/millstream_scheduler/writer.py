@@ -32,6 +32,7 @@ from millstream.core.commands import (
     DeferAttempt,
     Quarantine,
     Receipt,
+    ReencryptSecrets,
     Report,
     RunCommand,
     SecretCommand,
@@ -54,7 +55,7 @@ from millstream_scheduler.leases import Leases
 from millstream_scheduler.past_runs import PastRuns
 from millstream_scheduler.reclaim import Reclaim
 from millstream_scheduler.relay import Relay, Settlement
-from millstream_scheduler.secrets import hashes_of, secret_of
+from millstream_scheduler.secrets import hashes_of, resealed_of, secret_of
 from millstream_scheduler.timers import Timers
 from millstream_scheduler.used_names import UsedNames
 
@@ -340,6 +341,8 @@ class Writer:
             batch.secrets.append(secret_of(asked.command, events[0]))
         elif isinstance(asked.command, AccessCommand):
             batch.secrets += hashes_of(asked.command, events)
+        elif isinstance(asked.command, ReencryptSecrets):
+            batch.secrets += resealed_of(asked.command)
         asked.receipt = receipt(self._state, asked.command, events)
         self._remember(asked.receipt, asked.command)
         if content := _content_of(asked.command):

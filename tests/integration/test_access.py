@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import grpc
 import pytest
@@ -17,7 +18,10 @@ from typer.testing import CliRunner
 
 from integration.certificates import Authority, Pair
 from integration.own_api import own_api
+from integration.planted_secrets import DAG_FILE, IN_THE_OPEN, answers_to_reads, files_with
 from integration.running_stack import RunningStack, assert_success, bash, bash_dag, eventually
+from millstream import Connection
+from millstream.adapters.secret_box import new_key
 from millstream.cli import app
 from millstream.client import Client, Event, NotAuthenticated, NotPermitted, Target
 from millstream.client.target import from_environment
@@ -30,7 +34,8 @@ pytestmark = pytest.mark.integration
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """Where nobody gets in without a token."""
     running = RunningStack(
-        tmp_path_factory.mktemp("locked") / "a stack", {"MILLSTREAM_AUTH": "required"}
+        tmp_path_factory.mktemp("locked") / "a stack",
+        {"MILLSTREAM_AUTH": "required", "OTEL_TRACES_EXPORTER": "console"},
     )
     try:
         running.up()
@@ -366,3 +371,85 @@ def test_commands_for_people_who_administer(locked: RunningStack, admin: Client)
     refused = runner.invoke(app, ("users", "create", "no such name"))
     assert isinstance(refused.exception, MillstreamError)
     assert "name has 1 to 128" in str(refused.exception)
+
+
+def test_the_key_of_secrets_is_changed_while_everything_runs(
+    locked: RunningStack, admin: Client, tmp_path: Path
+) -> None:
+    for number in range(3):
+        admin.variables.set(f"rotated_{number}", f"value {number}")
+    (old,) = [key for key in admin.secret_keys.get() if key.is_in_use]
+    both = f"{new_key()},{(locked.data_dir / 'secret.key').read_text().strip()}"
+    with own_api(
+        locked, tmp_path, SECRET_KEY=both, SECRET_KEY_FILE="", ADMIN_TOKEN="y" * 32
+    ) as address:
+        there = Target(address=address, token="y" * 32)
+        with Client(target=there) as other:
+            version = other.variables.get("rotated_1").version
+            done = other.secret_keys.rotate()
+            assert (done.rotated, done.unreadable) == (old.count, 0)
+            counts = {key.key_id: key.count for key in other.secret_keys.get()}
+            assert counts == {key: 0 if key == old.key_id else old.count for key in counts}
+            again = other.secret_keys.rotate()
+            assert (again.rotated, again.unreadable) == (0, 0)
+            found = other.variables.get("rotated_1")
+            assert (found.value, found.version) == ("value 1", version)
+            # Who has the old key alone reads nothing of it, and can change nothing by accident.
+            blind = admin.secret_keys.rotate()
+            assert (blind.rotated, blind.unreadable) == (0, old.count)
+            with pytest.raises(Refused, match="not in MILLSTREAM_SECRET_KEY"):
+                admin.variables.get("rotated_1")
+            for number in range(3):
+                other.variables.delete(f"rotated_{number}")
+        (event,) = admin.events(types=["SecretsReencrypted"])
+        assert event.actor.endswith("/admin-token")
+
+
+def test_planted_secrets_appear_nowhere(
+    locked: RunningStack, admin: Client, tmp_path: Path
+) -> None:
+    """In no event, stream, table, log, trace, error or answer: all that the installation keeps on
+    disk is looked through, and all that it answers."""
+    password, token, value = (f"planted-{what}-7f3a9c51e2" for what in ("word", "token", "value"))
+    admin.variables.set("db_password", value)
+    extra = {"api_token": token}
+    fields: dict[str, Any] = {"conn_type": "postgres", "password": password, "extra": extra}
+    admin.connections.set(Connection("warehouse", **fields))
+    file = tmp_path / "planted_dag.py"
+    file.write_text(DAG_FILE)
+    admin.submit_file(file)
+    run = admin.trigger("planted", run_id="planted")
+    assert admin.wait(run, timeout_s=60).state == "failed"
+    lines = [line.text for line in admin.logs.read(run, "tell")]
+    assert any(line.startswith("told ***") for line in lines), lines
+    mine = user(admin, "petra", ("viewer", ""))
+    guessed = f"ms_abcdefghijkl_planted{'x' * 36}"
+    errors = []
+    for attempt in (
+        lambda: as_token(locked, guessed).access.who_am_i(),
+        lambda: as_token(locked, mine).variables.get("db_password"),
+        lambda: admin.variables.set("db_password", value * 5000),
+        lambda: admin.connections.set(Connection("ware\nhouse", **fields)),
+        lambda: admin.connections.set(Connection("warehouse", **fields), must_be_new=True),
+    ):
+        with pytest.raises(MillstreamError) as caught:
+            attempt()
+        errors.append(f"{caught.value!r} {caught.value}")
+    planted = [value, password, token, mine.split("_", 2)[2], guessed.rpartition("_")[2]]
+    assert [text for text in errors if any(secret in text for secret in planted)] == []
+    admin_token = from_environment(locked.address, locked.data_dir).token
+    answered = dict(answers_to_reads(locked.address, admin_token))
+    assert answered["GetVariable"].startswith(b"\n")  # it is answered, without its value
+    assert answered["GetConnection"].startswith(b"\n")
+    shown = {name for name, data in answered.items() if any(s.encode() in data for s in planted)}
+    assert shown == set()
+    own = (locked.data_dir / "secret.key").read_text().strip()
+    assert not any(
+        admin_token.encode() in data or own.encode() in data for data in answered.values()
+    )
+    assert "/millstream.rpc.v1.VariableService/SetVariable" in locked.log("api")  # there are traces
+    assert files_with(locked.data_dir, planted) == []
+    assert files_with(locked.data_dir, [IN_THE_OPEN]) != []  # what is no secret is found
+    assert files_with(locked.data_dir, [admin_token, own], "admin.token", "secret.key") == []
+    passwords = [urlsplit(url).password or "?" for url in (locked.nats_url, locked.database_url)]
+    assert files_with(locked.data_dir / "logs", passwords) == []

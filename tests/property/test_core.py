@@ -319,6 +319,8 @@ FIELDS = RUN_FIELDS | {
     "version": st.integers(1, 3),
     "worker": TEXT,
     "xcoms": st.dictionaries(TEXT, XCOMS, max_size=2),
+    "key_id": TEXT,
+    "count": st.integers(0, 9),
     "subject": TEXT | st.sampled_from(["ada", "group:data"]),
     "role": st.sampled_from(list(Role)).map(str),
     "namespace": TEXT | st.just("*"),

@@ -113,6 +113,22 @@ class SecretBox:
         first."""
         return [partial(_mac, key) for key in self._raw]
 
+    @property
+    def key_id(self) -> str:
+        """Of the key that seals. Raises :class:`NoSecretKey`."""
+        if not self._keys:
+            raise _no_key()
+        return next(iter(self._keys))
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """Of all keys, the one that seals first."""
+        return tuple(self._keys)
+
+    def reseal(self, kind: str, namespace: str, name: str, sealed: str) -> str:
+        """The same value, sealed with the key in use. Raises as :meth:`unseal`."""
+        return self.seal(kind, namespace, name, self.unseal(kind, namespace, name, sealed))
+
     def unseal(self, kind: str, namespace: str, name: str, sealed: str) -> str:
         """Raises :class:`NoSecretKey` and :class:`CannotUnseal`."""
         from cryptography.fernet import InvalidToken

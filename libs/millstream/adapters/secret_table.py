@@ -16,7 +16,8 @@ Kind = Literal["variable", "connection", "token"]
 
 
 class SecretRow(msgspec.Struct, frozen=True):
-    """A new value; ``sealed`` None: there is none any more."""
+    """A new value; ``sealed`` None: there is none any more. ``is_same``: the value of before that
+    was set at ``position``, encrypted otherwise; if there is another by now, nothing happens."""
 
     namespace: str
     kind: Kind
@@ -24,6 +25,7 @@ class SecretRow(msgspec.Struct, frozen=True):
     version: int
     position: int
     sealed: str | None
+    is_same: bool = False
 
 
 class Sealed(msgspec.Struct, frozen=True):
@@ -36,7 +38,18 @@ class Sealed(msgspec.Struct, frozen=True):
 async def write_secrets(connection: Connection, shard: int, rows: Sequence[SecretRow]) -> None:
     """In the order given. The caller has the transaction."""
     for row in rows:
-        if row.sealed is None:
+        if row.is_same:
+            await connection.execute(
+                "UPDATE public.secret SET sealed = $6 WHERE shard = $1 AND namespace = $2 "
+                "AND kind = $3 AND name = $4 AND position = $5",
+                shard,
+                row.namespace,
+                row.kind,
+                row.name,
+                row.position,
+                row.sealed,
+            )
+        elif row.sealed is None:
             await connection.execute(
                 "DELETE FROM public.secret "
                 "WHERE shard = $1 AND namespace = $2 AND kind = $3 AND name = $4",
@@ -88,3 +101,29 @@ class SecretTable:
                     "The database has no table of secrets yet; the scheduler makes it."
                 ) from error
         return Sealed(row["version"], row["sealed"]) if row else None
+
+    async def count_by_key(self) -> dict[str, int]:
+        """How many values each key has sealed, by its id. Raises :class:`Unavailable`."""
+        async with self._database.use() as connection:
+            rows = await connection.fetch(
+                "SELECT split_part(sealed, ':', 2) AS key_id, count(*) AS count "
+                "FROM public.secret WHERE shard = $1 AND kind IN ('variable', 'connection') "
+                "GROUP BY 1 ORDER BY 1",
+                self._shard,
+            )
+        return {row["key_id"]: row["count"] for row in rows}
+
+    async def sealed_otherwise(self, key_id: str, after: int, most: int) -> list[SecretRow]:
+        """Values that another key has sealed, those set first before the others, from after a
+        position on. Raises :class:`Unavailable`."""
+        async with self._database.use() as connection:
+            rows = await connection.fetch(
+                "SELECT namespace, kind, name, version, position, sealed FROM public.secret "
+                "WHERE shard = $1 AND kind IN ('variable', 'connection') AND position > $3 "
+                "AND split_part(sealed, ':', 2) <> $2 ORDER BY position LIMIT $4",
+                self._shard,
+                key_id,
+                after,
+                most,
+            )
+        return [SecretRow(*row) for row in rows]

@@ -25,6 +25,7 @@ MODULES = (
     "pools",
     "approvals",
     "access",
+    "secret_keys",
     "services",
     "nats_accounts",
 )

@@ -21,6 +21,7 @@ from millstream.client.models import Status, status_from
 from millstream.client.modes import Async, M, Sync, call, run_now
 from millstream.client.pools import Pools
 from millstream.client.runs import RunCalls
+from millstream.client.secret_keys import SecretKeys
 from millstream.client.secrets import Connections, Variables
 from millstream.client.target import Target, data_dir_asked, from_environment
 from millstream.client.transport import AsyncTransport, SyncTransport, Transport
@@ -46,6 +47,7 @@ class _Api(DagCalls[M], RunCalls[M], EventCalls[M], ExplainCalls[M]):
         self.import_errors: ImportErrors[M] = ImportErrors(channel, namespace)
         self.history: History[M] = History(channel, namespace)
         self.access: Access[M] = Access(channel, namespace)
+        self.secret_keys: SecretKeys[M] = SecretKeys(channel, namespace)
 
     @call
     async def status(self) -> Status:

@@ -404,6 +404,24 @@ class DeletePool(Command, frozen=True, kw_only=True):
     name: Label
 
 
+class Reencrypted(msgspec.Struct, frozen=True, kw_only=True):
+    """A value that is encrypted with another key. ``position``: of the event that set it; if it was
+    set or deleted since, this is of no use any more."""
+
+    kind: Literal["variable", "connection"]
+    namespace: Label
+    name: Label
+    position: int
+    sealed: SealedText
+
+
+class ReencryptSecrets(Command, frozen=True, kw_only=True):
+    """Keep values as they are, encrypted with another key."""
+
+    key_id: Label
+    entries: tuple[Reencrypted, ...]
+
+
 class CreateUser(Command, frozen=True, kw_only=True):
     """Make a user."""
 
@@ -496,6 +514,7 @@ ApiCommand = (
     | PoolCommand
     | BackfillCommand
     | AccessCommand
+    | ReencryptSecrets
 )
 Report = (
     StartAttempt

@@ -38,6 +38,7 @@ from millstream.core.commands import (
     MissDeadline,
     Quarantine,
     ReadyAgain,
+    ReencryptSecrets,
     RescheduleAttempt,
     RetryAttempt,
     RevokeRole,
@@ -114,6 +115,8 @@ def decide(
             return secrets.set_connection(state, command)
         case DeleteConnection():
             return secrets.delete_connection(state, command)
+        case ReencryptSecrets():
+            return secrets.reencrypt(state, command)
         case ClearTasks() | MarkTasks() | MarkRun():
             return control.control(state, command, recalled)
         case StartAttempt() if is_callback(command.where):

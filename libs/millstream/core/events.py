@@ -544,6 +544,14 @@ class TokenRevoked(EventData, frozen=True, kw_only=True):
     token_id: str
 
 
+class SecretsReencrypted(EventData, frozen=True, kw_only=True):
+    """Values of variables and connections are encrypted with another key now, ``key_id``. They are
+    the same values, so no version has changed."""
+
+    key_id: str
+    count: int
+
+
 class NothingChanged(EventData, frozen=True, kw_only=True):
     """A client asked for what was so already. That it asked is kept, so that the same request gets
     the same answer for ever, however things stand then. ``run_id`` and ``version``: of what it
@@ -605,6 +613,7 @@ Data = (
     | PoolSet
     | PoolDeleted
     | NothingChanged
+    | SecretsReencrypted
     | AccessData
 )
 

@@ -52,6 +52,7 @@ from millstream.core.events import (
     RunReopened,
     RunStarted,
     RunSucceeded,
+    SecretsReencrypted,
     TaskCleared,
     TaskExpanded,
     TaskFailed,
@@ -141,7 +142,7 @@ def _advance(state: State, event: Event) -> None:
 
 def _apply(state: State, event: Event) -> None:
     match event.data:
-        case EpochStarted() | NothingChanged():
+        case EpochStarted() | NothingChanged() | SecretsReencrypted():
             pass
         case AssetUpdated():
             watchers = state.assets.watchers(event.where.namespace, event.data)
@@ -214,7 +215,7 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
     if allowed is not None:
         return _is_legal_of_task(state, where, data, allowed)
     match data:
-        case EpochStarted() | AssetUpdated() | PoolSet() | NothingChanged():
+        case EpochStarted() | AssetUpdated() | PoolSet() | NothingChanged() | SecretsReencrypted():
             return True
         case OutcomeRemembered():
             dag = state.dags.get((where.namespace, where.dag_id))

@@ -36,6 +36,7 @@ from millstream.core.events import (
     RunReopened,
     RunStarted,
     RunSucceeded,
+    SecretsReencrypted,
     TaskAwaitsInput,
     TaskCleared,
     TaskDeferred,
@@ -174,7 +175,7 @@ class Projection:
                 if row is not None:
                     self._changes.put(row)
         match event.data:
-            case EpochStarted() | NothingChanged():
+            case EpochStarted() | NothingChanged() | SecretsReencrypted():
                 return
             case DagVersionSubmitted():
                 self._version(event, event.data)

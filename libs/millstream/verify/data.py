@@ -194,6 +194,7 @@ SHAPES: dict[str, type[msgspec.Struct]] = {
     "PoolSet": Pool,
     "PoolDeleted": Pool,
     "NothingChanged": Nothing,
+    "SecretsReencrypted": Nothing,
     "UserCreated": User,
     "UserDeleted": User,
     "RoleGranted": Role,

@@ -37,6 +37,7 @@ _OF_PEOPLE = (
     *("BackfillCreated", "BackfillPaused", "BackfillUnpaused", "BackfillCancelled"),
     *("EpochStarted", "DagVersionSubmitted", "DagUnpaused"),
     *_OF_ACCESS,
+    "SecretsReencrypted",
 )
 _ENDS = ("RunSucceeded", "RunFailed", "RunQuarantined")
 
@@ -103,7 +104,7 @@ class History:
             if wrong:
                 self._wrong("transitions", row, wrong)
             return
-        if kind in ("EpochStarted", "NothingChanged", "AssetUpdated"):
+        if kind in ("EpochStarted", "NothingChanged", "AssetUpdated", "SecretsReencrypted"):
             return
         key = (row.namespace, row.dag_id)
         dag = self._dags.get(key)

@@ -37,6 +37,7 @@ LEAST_BY_NAME = {
     **dict.fromkeys(("SetConnection", "DeleteConnection"), Role.AUTHOR),
     **dict.fromkeys(("GetConnection", "ListConnections"), Role.AUTHOR),
     **dict.fromkeys(("CreateUser", "DeleteUser", "ListUsers"), Role.ADMIN),
+    **dict.fromkeys(("GetSecretKeys", "RotateSecrets"), Role.ADMIN),
     **dict.fromkeys(("GrantRole", "RevokeRole", "ListRoles"), Role.ADMIN),
 }
 # For everybody who is known: what concerns the caller alone, or nobody.
@@ -51,7 +52,7 @@ FOR_ALL = (
 )
 # About the installation, although a request may name a namespace or a DAG.
 OF_ALL_NAMESPACES = (
-    *("CreateUser", "DeleteUser", "ListUsers"),
+    *("CreateUser", "DeleteUser", "ListUsers", "GetSecretKeys", "RotateSecrets"),
     *("ExportEvents", "GetWorker", "ListWorkers"),
 )
 # Without a DAG, those of the namespace that the caller may.

@@ -29,6 +29,8 @@ from millstream.core.commands import (
     MarkRun,
     MarkTasks,
     Receipt,
+    Reencrypted,
+    ReencryptSecrets,
     Report,
     RescheduleAttempt,
     RevokeRole,
@@ -59,6 +61,15 @@ CLAIM: dict[str, Any] = {
 RESULT = CLAIM | {"ended_at": T0}
 
 COMMANDS: list[ApiCommand | Report] = [
+    ReencryptSecrets(
+        id="1",
+        key_id="0a1b2c3d",
+        entries=(
+            Reencrypted(
+                kind="variable", namespace="default", name="k", position=7, sealed="fernet:0:x"
+            ),
+        ),
+    ),
     CreateUser(id="1", name="ada", principal="root"),
     DeleteUser(id="1", name="ada"),
     GrantRole(id="1", subject="ada", role="viewer", namespace="default", dag_id="etl"),

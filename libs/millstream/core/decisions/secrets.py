@@ -8,6 +8,7 @@ from millstream.core.commands import (
     Claim,
     DeleteConnection,
     DeleteVariable,
+    ReencryptSecrets,
     SetConnection,
     SetVariable,
 )
@@ -17,6 +18,7 @@ from millstream.core.events import (
     ConnectionDeleted,
     ConnectionSet,
     Fact,
+    SecretsReencrypted,
     VariableDeleted,
     VariableSet,
 )
@@ -59,6 +61,14 @@ def delete_connection(state: State, command: DeleteConnection) -> Iterator[Fact]
     if (namespace, conn_id) not in state.connections:
         raise Refused("CONNECTION_NOT_FOUND", f"There is no connection {conn_id!r}.")
     yield Fact(Where(namespace, ""), ConnectionDeleted(conn_id=conn_id))
+
+
+def reencrypt(state: State, command: ReencryptSecrets) -> Iterator[Fact]:
+    """What was set since is left alone, which the table knows and not the state."""
+    if not command.key_id or len(command.key_id) > LONGEST_NAME or not command.entries:
+        raise Refused("INVALID_ARGUMENT", "Name a key, and what is encrypted with it now.")
+    data = SecretsReencrypted(key_id=command.key_id, count=len(command.entries))
+    yield Fact(Where("", ""), data)
 
 
 def check_name(what: str, name: str) -> str:
