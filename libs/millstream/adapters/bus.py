@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,7 @@ import structlog
 
 from millstream.adapters.bus_client import BusClient, Delivery, DirectHandler
 from millstream.adapters.bus_client import errors as nats_errors
-from millstream.adapters.server_urls import nats_servers
+from millstream.adapters.server_urls import InvalidServers, NatsTls, nats_servers
 from millstream.core.errors import MillstreamError, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -75,6 +76,7 @@ class Bus:
         takes. ``closed`` is set if the client gives up for good (wrong credentials, say): the
         process should end then. Raises :class:`InvalidServers`."""
         servers = nats_servers(url)
+        tls = _tls_context(servers.tls) if servers.tls is not None else None
         random.shuffle(servers.urls)
         client = BusClient()
         bus = cls(client)
@@ -102,6 +104,7 @@ class Bus:
             user=servers.user,
             password=servers.password,
             token=servers.token,
+            tls=tls,
             dont_randomize=True,  # in turn, so that the next one is another one
             error_cb=on_error,
             closed_cb=on_closed,
@@ -302,3 +305,16 @@ class Bus:
         future = self._waiting.get(delivery.subject.rpartition(".")[2])
         if future is not None and not future.done():
             future.set_result(delivery)
+
+
+def _tls_context(tls: NatsTls) -> ssl.SSLContext:
+    """Raises :class:`InvalidServers` for files that cannot be used."""
+    try:
+        context = ssl.create_default_context(cafile=tls.ca or None)
+        if tls.cert:
+            context.load_cert_chain(tls.cert, tls.key)
+    except (OSError, ValueError) as error:
+        raise InvalidServers(
+            f"A file that MILLSTREAM_NATS_URL names for TLS cannot be used: {error}."
+        ) from None
+    return context

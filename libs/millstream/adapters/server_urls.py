@@ -16,20 +16,32 @@ class InvalidServers(MillstreamError):
     reason = "INVALID_SETTINGS"
 
 
+class NatsTls(NamedTuple):
+    """PEM files: the CA of the servers ("": those of the machine), and what is shown to them."""
+
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+
+
 class NatsServers(NamedTuple):
     """``urls`` are without credentials: these hold for every server, also for those that the
-    cluster names later."""
+    cluster names later. So does ``tls``; a server whose address begins with ``tls://`` has TLS in
+    any case."""
 
     urls: list[str]
     user: str | None = None
     password: str | None = None
     token: str | None = None
+    tls: NatsTls | None = None
 
 
 def nats_servers(text: str) -> NatsServers:
     """``nats://user:password@a:4222,nats://b:4222,c``: the credentials stand in the first address,
-    or in all of them. Raises :class:`InvalidServers`."""
+    or in all of them. ``?tls_ca=FILE&tls_cert=FILE&tls_key=FILE`` behind any of them: all servers
+    have TLS. Raises :class:`InvalidServers`."""
     urls: list[str] = []
+    files: dict[str, str] = {}
     known: tuple[str | None, str | None] = (None, None)
     for part in (part.strip() for part in text.split(",")):
         if not part:
@@ -42,13 +54,29 @@ def nats_servers(text: str) -> NatsServers:
             if known not in ((None, None), (user, password)):
                 raise _invalid("its addresses carry different credentials")
             known = (user, password)
-        urls.append(address._replace(netloc=address.netloc.rpartition("@")[2]).geturl())
+        files |= parse_qsl(address.query, keep_blank_values=True)
+        netloc = address.netloc.rpartition("@")[2]
+        urls.append(address._replace(netloc=netloc, query="").geturl())
     if not urls:
         raise _invalid("it names no server")
+    tls = _nats_tls(files)
+    if tls is not None:
+        urls = [url.replace("nats://", "tls://", 1) for url in urls]
     user, password = (text if text is None else unquote(text) for text in known)
     if password is None:
-        return NatsServers(urls, token=user)
-    return NatsServers(urls, user, password)
+        return NatsServers(urls, token=user, tls=tls)
+    return NatsServers(urls, user, password, tls=tls)
+
+
+def _nats_tls(files: dict[str, str]) -> NatsTls | None:
+    known = {f"tls_{name}": name for name in NatsTls._fields}
+    unknown = sorted(set(files) - set(known))
+    if unknown:
+        raise _invalid(f"it has the option {unknown[0]!r}; there are {', '.join(known)}")
+    tls = NatsTls(**{known[name]: path for name, path in files.items()})
+    if bool(tls.cert) != bool(tls.key):
+        raise _invalid("tls_cert and tls_key go together")
+    return tls if files else None
 
 
 def _invalid(why: str) -> InvalidServers:

@@ -7,6 +7,7 @@ import pytest
 from millstream.adapters.server_urls import (
     InvalidServers,
     NatsServers,
+    NatsTls,
     nats_servers,
     postgres_urls,
 )
@@ -23,6 +24,12 @@ class TestNats:
             ("nats://u:p%2C%40@a,b", NatsServers(["nats://a", "nats://b"], "u", "p,@")),
             ("nats://token@a,b", NatsServers(["nats://a", "nats://b"], None, None, "token")),
             ("nats://[::1]:4222", NatsServers(["nats://[::1]:4222"])),
+            (
+                "nats://u:p@a:1,b?tls_ca=/a%20b/ca.crt&tls_cert=c&tls_key=k",
+                NatsServers(
+                    ["tls://a:1", "tls://b"], "u", "p", tls=NatsTls("/a b/ca.crt", "c", "k")
+                ),
+            ),
         ],
     )
     def test_credentials_hold_for_all(self, text: str, expected: NatsServers) -> None:
@@ -34,6 +41,8 @@ class TestNats:
             (",", "names no server"),
             ("nats://u:p@", "has no host"),
             ("nats://u:p@a,nats://v:q@b", "different credentials"),
+            ("nats://u:q@a?tls_cert=c", "go together"),
+            ("nats://u:q@a?verify=none", "option 'verify'"),
         ],
     )
     def test_what_cannot_be_is_said_without_the_password(self, text: str, why: str) -> None:
@@ -52,6 +61,13 @@ class TestPostgres:
         assert postgres_urls(url) == [
             "postgresql://u:p%2C@a:1/db?sslmode=require",
             "postgresql://u:p%2C@b/db?sslmode=require",
+        ]
+
+    def test_certificates_are_handed_on(self) -> None:
+        files = "sslmode=verify-full&sslrootcert=%2Fca.crt&sslcert=%2Fc.crt&sslkey=%2Fc.key"
+        assert postgres_urls(f"postgresql://u@a,b/db?{files}") == [
+            f"postgresql://u@a/db?{files}",
+            f"postgresql://u@b/db?{files}",
         ]
 
     @pytest.mark.parametrize(
