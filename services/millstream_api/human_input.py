@@ -16,6 +16,7 @@ from millstream.sdk.schema import Violation, check
 from millstream_api.callers import look_up, namespace_of, need, request_id_of, seconds_left
 from millstream_api.commands import Commands
 from millstream_api.errors import FieldProblem
+from millstream_api.identity import speaks_for
 from millstream_api.interceptor import Context
 from millstream_api.listing import Conditions, Key, Listing
 from millstream_api.snapshot import Row, Snapshots
@@ -93,7 +94,7 @@ class HumanInputService(human_input_pb2_grpc.HumanInputServiceServicer):
             ),
             options=tuple(request.options),
             params=params,
-            user=request.user,
+            user=speaks_for(request.user),
         )
         receipt = await self._commands.send(command, seconds_left(context, self._receipt_timeout_s))
         return human_input_pb2.AnswerInputRequestResponse(position=receipt.position)

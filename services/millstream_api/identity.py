@@ -66,6 +66,17 @@ def name_in_log() -> str:
     return "" if caller is NOBODY_LOGS_IN else caller.name
 
 
+def speaks_for(user: str) -> str:
+    """As whom something is said: where people log in as nobody but themselves, however they are
+    called in a request. Raises :class:`PermissionDenied`."""
+    caller = _caller.get()
+    if caller is NOBODY_LOGS_IN:
+        return user
+    if user not in ("", caller.name):
+        raise PermissionDenied(f"You are {caller.name!r}, and can answer as nobody else.")
+    return caller.name
+
+
 def enter(caller: Caller, principal: Principal) -> None:
     """For the rest of this call."""
     _caller.set(caller)

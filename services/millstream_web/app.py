@@ -73,11 +73,18 @@ class LoopbackNames:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             host = Headers(scope=scope).get("host", "")
-            if urlsplit(f"//{host}").hostname not in LOOPBACK_NAMES:
+            if _name_of(host) not in LOOPBACK_NAMES:
                 answer = PlainTextResponse("This host is not served here.\n", status_code=421)
                 await answer(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def _name_of(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 def build_app(system: System, *, is_local: bool = False) -> Starlette:
