@@ -83,6 +83,10 @@ bench-quick: venv ## The benchmarks without the long ones
 bench-why: venv ## How long `millstream why` takes on a log of a million events
 	PYTHONPATH=tests $(BIN)/python -m bench.why
 
+.PHONY: bench-api
+bench-api: venv ## What callers of the api wait for, on a million task instances; some minutes
+	PYTHONPATH=tests $(BIN)/python -m bench.api
+
 .PHONY: bench-verify
 bench-verify: venv ## How fast `millstream verify` reads a million events
 	$(BIN)/python -m bench.verify

@@ -15,7 +15,7 @@ from millstream.adapters.bus_client import Delivery
 from millstream.adapters.streams import import_errors_subject
 from millstream.rpc.convert import datetime_from
 from millstream.rpc.v1 import import_errors_pb2, import_errors_pb2_grpc
-from millstream_api.callers import namespace_of, need, request_id_of, seconds_left
+from millstream_api.callers import namespace_of, need, position_of, request_id_of
 from millstream_api.errors import FieldProblem
 from millstream_api.interceptor import Context
 from millstream_api.paging import decode_token, encode_token, fill_page, page_size
@@ -114,8 +114,8 @@ class ImportErrorService(import_errors_pb2_grpc.ImportErrorServiceServicer):
         most = page_size(request.page_size)
         scope = ("import_errors", namespace)
         after = decode_token(scope, request.page_token, tuple[str, int])
-        if request.min_position > 0:
-            async with self._snapshots.open(request.min_position, seconds_left(context)):
+        if position_of(request):
+            async with self._snapshots.read(request, context):
                 pass
         known = self._known.known(namespace, time.monotonic())
         found = [one for one in known if after is None or (one[0], one[1]) > after]

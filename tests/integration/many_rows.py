@@ -17,7 +17,7 @@ _RUNS = f"""
 INSERT INTO dag_run (namespace, dag_id, run_id, version, state, run_type, triggered_by, conf,
     logical_date, data_interval_start, data_interval_end, run_after, created_at, started_at,
     ended_at, note, reason, asset_events, backfill_id, created_position, position)
-SELECT 'default', {_DAG}, {_RUN}, 1 + r % 2, {_STATE},
+SELECT 'default', {_DAG}, {_RUN}, 1 + r % $3::int, {_STATE},
     CASE WHEN r % 5 = 0 THEN 'manual' ELSE 'scheduled' END, 'rpc', '{{}}', at, at, at, at, at, at,
     at, '', '', '[]', '', n, n
 FROM (SELECT d, r, r * $1::int + d AS n, {BEGAN} + interval '1 second' * (r * $1::int + d) AS at
@@ -116,9 +116,10 @@ async def fill_dags(connection: Any, dags: int, tasks: int) -> None:
     await connection.execute(_NAMES)
 
 
-async def fill_runs(connection: Any, dags: int, runs: int, tasks: int) -> None:
-    """So many runs of each DAG with so many tasks each, and what these left behind."""
-    await connection.execute(_RUNS, dags, runs, timeout=1800)
+async def fill_runs(connection: Any, dags: int, runs: int, tasks: int, versions: int = 2) -> None:
+    """So many runs of each DAG with so many tasks each, and what these left behind; the DAGs
+    have so many ``versions``."""
+    await connection.execute(_RUNS, dags, runs, versions, timeout=1800)
     await connection.execute(_TASKS, dags, runs, tasks, timeout=1800)
     for statement in (_ATTEMPTS, _XCOMS, _UPDATES, _INPUTS, _ASSETS):
         await connection.execute(statement, timeout=1800)

@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+from hypothesis import given, settings
 
 from integration.inbox import producing
 from integration.running_stack import RunningStack
@@ -21,6 +22,7 @@ from millstream.core.run_states import StatesQuestion
 from overload.any_request import Maker, Method, methods
 from overload.good_caller import GoodCaller, Watched, good_dag
 from overload.hostile_bytes import CONNECTIONS, connect, publish
+from overload.request_strategy import Drawn, requests
 
 Code = grpc.StatusCode
 AT_ONCE = 20
@@ -75,6 +77,35 @@ class TestRequests:
     @pytest.mark.timeout(900)
     def test_ten_thousand(self, hostile_stack: RunningStack, beside: GoodCaller) -> None:
         ask_everything(hostile_stack, per_method=250, seed=2)
+
+    def test_what_hypothesis_draws(self, hostile_stack: RunningStack, beside: GoodCaller) -> None:
+        draw_requests(hostile_stack, count=300)
+
+    @pytest.mark.soak
+    @pytest.mark.timeout(3600)
+    def test_ten_thousand_of_those(self, hostile_stack: RunningStack, beside: GoodCaller) -> None:
+        draw_requests(hostile_stack, count=10_000)
+
+
+def draw_requests(stack: RunningStack, count: int) -> None:
+    """One after another, so that what fails can be made small."""
+    codes: Counter[str] = Counter()
+
+    async def ask(method: Method, request: bytes) -> tuple[Code, str]:
+        async with grpc.aio.insecure_channel(stack.address) as channel:
+            return await _answer(channel, method, request)
+
+    @settings(max_examples=count, derandomize=True, database=None)
+    @given(drawn=requests())
+    def one(drawn: Drawn) -> None:
+        code, text = asyncio.run(ask(drawn.method, drawn.message.SerializeToString()))
+        codes[code.name] += 1
+        assert code in CLEAR, f"{code.name}: {text}"
+        assert text or code is Code.OK
+        assert "Traceback" not in text
+
+    one()
+    print(f"\n{codes.total()} requests: {dict(codes)}")
 
 
 def ask_everything(stack: RunningStack, per_method: int, seed: int) -> None:
