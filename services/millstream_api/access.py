@@ -30,7 +30,7 @@ from millstream.core.errors import InvalidArgument, Refused
 from millstream.rpc.convert import datetime_from, timestamp_from
 from millstream.rpc.v1 import access_pb2, access_pb2_grpc
 from millstream_api import tokens
-from millstream_api.callers import look_up, need, request_id_of, seconds_left
+from millstream_api.callers import look_up, need, position_of, request_id_of, seconds_left
 from millstream_api.commands import Commands
 from millstream_api.directory import Directory
 from millstream_api.errors import FieldProblem
@@ -73,8 +73,9 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
     async def WhoAmI(  # noqa: N802 - gRPC's name
         self, request: access_pb2.WhoAmIRequest, context: Context
     ) -> access_pb2.WhoAmIResponse:
-        if request.min_position > 0:
-            await self._directory.refresh(request.min_position)
+        if position := position_of(request):
+            async with self._snapshots.read(request, context):
+                await self._directory.refresh(position)
         caller, principal = current_caller(), current_grants()
         held = principal.grants[0] if principal.grants else ()
         return access_pb2.WhoAmIResponse(
@@ -109,7 +110,7 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
         most = page_size(request.page_size)
         scope = ("users",)
         after = look_up("page_token", decode_token(scope, request.page_token, str) or "")
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+        async with self._snapshots.read(request, context) as rows:
             found = await rows.fetch(_LIST_USERS, after, most + 1)
         page, is_more = fill_page(found, _user_message, most)
         token = encode_token(scope, page[-1].name) if is_more else ""
@@ -138,7 +139,7 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
         place = after or ("", "", "", "")
         for part in place:
             look_up("page_token", part)
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+        async with self._snapshots.read(request, context) as rows:
             found = await rows.fetch(_LIST_ROLES, namespace, subject, *place, most + 1)
         page, is_more = fill_page(found, _role_message, most)
         token = ""
@@ -194,7 +195,7 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
         place = decode_token(scope, request.page_token, tuple[str, str]) or ("", "")
         for part in place:
             look_up("page_token", part)
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+        async with self._snapshots.read(request, context) as rows:
             found = await rows.fetch(_LIST_TOKENS, user, *place, most + 1)
         page, is_more = fill_page(found, _token_message, most)
         token = encode_token(scope, (page[-1].user, page[-1].token_id)) if is_more else ""

@@ -32,7 +32,7 @@ from millstream.core.wire import UnknownEvent, to_event
 from millstream.rpc.convert import timestamp_from
 from millstream.rpc.v1 import explain_pb2, explain_pb2_grpc
 from millstream_api.admission import Overloaded
-from millstream_api.callers import look_up, namespace_of, need, seconds_left
+from millstream_api.callers import look_up, namespace_of, need, position_of, seconds_left
 from millstream_api.hub import Scope
 from millstream_api.interceptor import Context
 from millstream_api.past_explanations import PastExplanations
@@ -96,9 +96,10 @@ class ExplainService(explain_pb2_grpc.ExplainServiceServicer):
             tuple(request.map_index[:MOST_MAP_LEVELS]),
         )
         deadline = time.monotonic() + seconds_left(context, MOST_S)
+        position = position_of(request)
         if not where.dag_id:
-            where = await self._with_dag(where, request.min_position, deadline)
-        found = await self._explain(where, request.min_position, deadline)
+            where = await self._with_dag(where, position, deadline)
+        found = await self._explain(where, position, deadline)
         events = await self._events(found)
         return _response(found, [tell(blocker, events) for blocker in found.blockers])
 

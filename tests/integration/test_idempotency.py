@@ -39,6 +39,8 @@ from millstream import DAG, HITLOperator
 with DAG("asking"):
     HITLOperator(task_id="ask", subject="Which?", options=["this", "that"])
 """
+# It says what is so at the moment, changes nothing for good, and is sent again all the time.
+NO_EVENT = {"millstream.rpc.v1.ReportImportErrorsRequest"}
 RUN: dict[str, Any] = {"dag_id": "idem", "run_id": "r1"}
 BY_DAY = DagSpec(
     dag_id="by_day",
@@ -194,7 +196,7 @@ def methods() -> dict[str, MethodDescriptor]:
 
 def test_every_mutation_is_tried() -> None:
     tried = {mutation.request.DESCRIPTOR.full_name for mutation in mutations()}
-    assert tried == set(methods())
+    assert tried | NO_EVENT == set(methods())
 
 
 class Caller:

@@ -19,7 +19,7 @@ from millstream.core.errors import Unavailable
 from millstream_api.server import SERVICES
 
 FAR = 10**15
-DEADLINE_S = 1.0
+DEADLINE_S = 4.0
 
 
 def reads() -> list[MethodDescriptor]:

@@ -90,6 +90,7 @@ def _scalars(field: FieldDescriptor) -> st.SearchStrategy[Any]:
         case kinds.CPPTYPE_DOUBLE | kinds.CPPTYPE_FLOAT:
             return st.floats()
         case kinds.CPPTYPE_ENUM:
+            assert field.enum_type is not None
             known = st.sampled_from([value.number for value in field.enum_type.values])
             return st.one_of(known, known, st.integers(-(2**31), 2**31 - 1))
         case kinds.CPPTYPE_INT32:
