@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,18 @@ class Bucket:
             )
         else:
             self._fs.put_file(str(source), self._full(path))
+
+    def find(self, folder: str) -> Iterator[tuple[str, int, datetime | None]]:
+        """The path, the size and the age of each file."""
+        for path, about in self._fs.find(self._full(folder), detail=True).items():
+            stored_at = about.get("LastModified") or about.get("mtime") or about.get("created")
+            if isinstance(stored_at, int | float):
+                stored_at = datetime.fromtimestamp(stored_at, UTC)
+            name = path.removeprefix(self._root).lstrip("/")
+            yield name, int(about.get("size") or 0), stored_at
+
+    def remove(self, path: str) -> None:
+        self._fs.rm_file(self._full(path))
 
     def _full(self, path: str) -> str:
         return f"{self._root}/{path}"

@@ -7,7 +7,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -76,6 +77,26 @@ class Directory:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+    def find(self, folder: str) -> Iterator[tuple[str, int, datetime | None]]:
+        """The path, the size and the age of each file."""
+        for path in (self._root / folder).rglob("*"):
+            if path.is_file():
+                about = path.stat()
+                changed_at = datetime.fromtimestamp(about.st_mtime, UTC)
+                yield path.relative_to(self._root).as_posix(), about.st_size, changed_at
+
+    def remove(self, path: str) -> None:
+        """With the folders that are empty then."""
+        file = self._root / path
+        file.unlink()
+        for folder in file.parents:
+            if folder == self._root:
+                return
+            try:
+                folder.rmdir()
+            except OSError:
+                return  # something else is in it
 
     def sweep(self) -> None:
         """Remove what killed processes had begun to write."""

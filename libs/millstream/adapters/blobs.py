@@ -10,9 +10,10 @@ import hashlib
 import re
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
@@ -23,6 +24,7 @@ from millstream.core.errors import MillstreamError, NotFound, Unavailable
 log = structlog.get_logger(__name__)
 
 READ_BYTES = 256 * 1024
+LOGS = "logs"
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 _NAMED = re.compile(r"logs(/[A-Za-z0-9_=-][A-Za-z0-9_=.-]*)+")
@@ -44,6 +46,14 @@ class BlobDamaged(MillstreamError):
     """What is stored under a key does not have the key as its SHA-256."""
 
     reason = "BLOB_DAMAGED"
+
+
+class StoredLog(NamedTuple):
+    """A log by its name; ``stored_at`` is None where the store does not say."""
+
+    name: str
+    size: int
+    stored_at: datetime | None
 
 
 class FsspecBlobs:
@@ -145,6 +155,27 @@ class FsspecBlobs:
                 yield piece
         finally:
             await self._in_thread(file.close)
+
+    # --- old logs; for a command line, so these block
+
+    def logs(self) -> Iterator[StoredLog]:
+        """The logs of attempts that are over. Raises :class:`Unavailable`."""
+        try:
+            for name, size, stored_at in self._store.find(LOGS):
+                yield StoredLog(name, size, stored_at)
+        except Exception as error:
+            raise Unavailable(f"The blob store does not answer: {self._reason(error)}") from error
+
+    def remove_log(self, name: str) -> None:
+        """Raises :class:`Unavailable`."""
+        _check_name(name)
+        try:
+            self._store.remove(name)
+        except Exception as error:
+            if not isinstance(error, FileNotFoundError):
+                raise Unavailable(
+                    f"The blob store does not delete {name}: {self._reason(error)}"
+                ) from error
 
     # --- threads, patience, errors
 

@@ -9,6 +9,7 @@ from millstream.cli.completion import completion
 from millstream.cli.connections import app as connections
 from millstream.cli.contexts import app as contexts
 from millstream.cli.dags import dags
+from millstream.cli.db import app as db
 from millstream.cli.diff import diff
 from millstream.cli.events import app as events
 from millstream.cli.logs import logs
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
         "tasks": tasks,
         "xcoms": xcoms,
         "events": events,
+        "db": db,
         "audit": audit,
         "variables": variables,
         "connections": connections,

@@ -32,6 +32,8 @@ from millstream.rpc.v1 import (
     pools_pb2,
     runs_pb2,
     runs_pb2_grpc,
+    variables_pb2,
+    variables_pb2_grpc,
 )
 from millstream.sdk.dag import DAG
 from millstream.sdk.operators.bash import BashOperator
@@ -118,6 +120,12 @@ class FakeDags(dags_pb2_grpc.DagServiceServicer):
         return dags_pb2.SubmitDagResponse(dag_id=request.spec.dag_id, version=1, position=9)
 
 
+class FakeVariables(variables_pb2_grpc.VariableServiceServicer):
+    async def GetVariable(self, request: Any, context: Any) -> Any:
+        variable = variables_pb2.Variable(key=request.key, value="somebody")
+        return variables_pb2.GetVariableResponse(variable=variable)
+
+
 class Api:
     def __init__(self, address: str, runs: FakeRuns, dags: FakeDags) -> None:
         self.address, self.runs, self.dags = address, runs, dags
@@ -130,6 +138,8 @@ def api() -> Iterator[Api]:
     def register(server: Any) -> None:
         runs_pb2_grpc.add_RunServiceServicer_to_server(runs, server)  # type: ignore[no-untyped-call]
         dags_pb2_grpc.add_DagServiceServicer_to_server(dags, server)  # type: ignore[no-untyped-call]
+
+        variables_pb2_grpc.add_VariableServiceServicer_to_server(FakeVariables(), server)  # type: ignore[no-untyped-call]
 
     with served(register) as address:
         yield Api(address, runs, dags)
@@ -324,6 +334,36 @@ def test_a_dag_with_python_comes_with_its_file(api: Api, tmp_path: Any) -> None:
         assert client.submit(dag).dag_id == "with_python"
     (request,) = api.dags.submitted
     assert (request.spec.file, request.bundle.endswith(" bytes")) == ("good file.py", True)
+
+
+ASKS = """
+from millstream import DAG, EmptyOperator, Variable
+
+with DAG("asks_" + Variable.get("name", default="nobody"), schedule=None) as dag:
+    EmptyOperator(task_id="e")
+"""
+
+
+def test_a_file_asks_while_an_event_loop_goes_on(api: Api, tmp_path: Any) -> None:
+    (tmp_path / "asks.py").write_text(ASKS)
+
+    async def main() -> str:
+        async with AsyncClient(api.address) as client:
+            beats = 0
+
+            async def beat() -> None:
+                nonlocal beats
+                while True:
+                    await asyncio.sleep(0.005)
+                    beats += 1
+
+            beating = asyncio.create_task(beat())
+            (done,) = await client.submit_file(tmp_path / "asks.py")
+            beating.cancel()
+            assert beats > 2, "reading a file holds nobody up"
+            return done.dag_id
+
+    assert asyncio.run(main()) == "asks_somebody"
 
 
 def test_a_dag_that_its_file_does_not_make_is_refused(api: Api, tmp_path: Any) -> None:
