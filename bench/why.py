@@ -30,7 +30,7 @@ from integration.running_stack import eventually
 from millstream.adapters.event_log import EventLog, Stored
 from millstream.adapters.postgres import Database, connect_patiently, migrate
 from millstream.client import Client
-from millstream.core.commands import SetDagPaused, SubmitDag, TriggerRun
+from millstream.core.commands import SetDagPaused, SetPool, SubmitDag, TriggerRun
 from millstream.core.event_parts import Where
 from millstream.core.events import Event, RunCreated
 from millstream.core.explain import explain
@@ -63,7 +63,7 @@ def blocked(number: int) -> DagSpec:
         tasks=(
             task("pool", pool="missing"),
             task("below", "pool", "queue"),
-            task("queue", queue="nobody"),
+            task("queue", queue="nobody", pool="roomy"),
         ),
     )
 
@@ -75,11 +75,12 @@ def events(shard: Shard, count: int) -> Iterator[Event]:
         # Not in the middle of what one command led to: the state has all of it.
         if event.position >= count and event.position == shard.state.position:
             break
+    yield from shard.ask(SetPool, namespace="n", name="roomy", slots=-1)
     wide = DagSpec(
         dag_id="wide",
         tasks=(task("m", pool="missing", mapped_over=(MapSource(length=WIDE),)),),
     )
-    paused = DagSpec(dag_id="paused", tasks=(task("a"),))
+    paused = DagSpec(dag_id="paused", tasks=(task("a", pool="roomy"),))
     for spec in (*map(blocked, range(DAGS)), wide, paused):
         yield from shard.ask(SubmitDag, namespace="n", spec=spec)
         if spec is paused:
@@ -144,7 +145,7 @@ def wait_until_told(client: Client) -> None:
         blocker = client.why("run-blocked2", "queue", dag_id="blocked2").blockers[0]
         return blocker.code == "NO_WORKER"
 
-    eventually("nobody serves the queue", is_told, timeout_s=900)
+    eventually("nobody serves the queue", is_told, timeout_s=300)
 
 
 def ask(client: Client, times: int, over: list[tuple[str, str]]) -> dict[str, list[float]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import structlog
@@ -23,6 +23,7 @@ from millstream.adapters.explaining import (
     encode_question,
 )
 from millstream.adapters.streams import explain_subject
+from millstream.core.access import Action, dags_for
 from millstream.core.errors import MillstreamError, NotFound, Refused, Unavailable
 from millstream.core.event_parts import Where
 from millstream.core.events import Event
@@ -34,6 +35,7 @@ from millstream.rpc.v1 import explain_pb2, explain_pb2_grpc
 from millstream_api.admission import Overloaded
 from millstream_api.callers import look_up, namespace_of, need, position_of, seconds_left
 from millstream_api.hub import Scope
+from millstream_api.identity import current_grants
 from millstream_api.interceptor import Context
 from millstream_api.past_explanations import PastExplanations
 from millstream_api.progress import behind
@@ -101,7 +103,8 @@ class ExplainService(explain_pb2_grpc.ExplainServiceServicer):
             where = await self._with_dag(where, position, deadline)
         found = await self._explain(where, position, deadline)
         events = await self._events(found)
-        return _response(found, [tell(blocker, events) for blocker in found.blockers])
+        is_hidden = _hidden_from_caller(where.namespace)
+        return _response(found, [tell(blocker, events, is_hidden) for blocker in found.blockers])
 
     async def _with_dag(self, where: Where, min_position: int, deadline: float) -> Where:
         """The read tables know whether the run id is unique; what is newer than these, the
@@ -181,6 +184,12 @@ class ExplainService(explain_pb2_grpc.ExplainServiceServicer):
             except (UnknownEvent, msgspec.MsgspecError) as error:
                 log.warning("event_unreadable", error=str(error))
         return events
+
+
+def _hidden_from_caller(namespace: str) -> Callable[[Where], bool]:
+    """Who may see some DAGs of a namespace is told nothing of others that hold slots there."""
+    dags = dags_for(current_grants(), Action.VIEW, namespace)
+    return lambda where: dags is not None and bool(where.dag_id) and where.dag_id not in dags
 
 
 def _left(deadline: float) -> float:

@@ -10,6 +10,7 @@ from millstream.core.explanation import (
     About,
     Blocker,
     Code,
+    Named,
     Told,
     name_of,
 )
@@ -31,7 +32,7 @@ def ended(run: Run, number: int, path: Path, instance: Instance, view: View) -> 
     """The end of an instance."""
     code, otherwise = _CODES[instance.status]
     causes: list[About] = []
-    parts: list[str | Told] = [Told(instance.position, "end", otherwise)]
+    parts: list[str | Told | Named] = [Told(instance.position, "end", otherwise)]
     if instance.status is TaskStatus.UPSTREAM_FAILED:
         causes = _roots(run, number, (TaskStatus.FAILED,))
     elif instance.status is TaskStatus.SKIPPED and view.cut_by:

@@ -145,8 +145,8 @@ def _pool_is_full(state: State, run: Run, pool: Pool, need: int, around: Surroun
     return Blocker(
         code=Code.POOL_FULL,
         text=(
-            f"It needs {plural(need, 'slot')} of pool {pool.name!r}, of whose {pool.slots} "
-            f"{taken} are taken{deferred}",
+            f"It needs {plural(need, 'slot')} of pool {pool.name!r}, and {taken} of its "
+            f"{plural(pool.slots, 'slot')} {'is' if taken == 1 else 'are'} taken{deferred}",
             *((": by ", *listed(found, len(found), Where(*run.key))) if found else ()),
             " and others" if more else "",
             ".",

@@ -106,16 +106,13 @@ class Code(StrEnum):
     CLEARED = "CLEARED"
 
 
-class Told(msgspec.Struct, frozen=True, array_like=True):
+class Told(msgspec.Struct, frozen=True, array_like=True, tag="told"):
     """What the event at ``position`` says: when it was, who did it, why; or, as the end of a task,
     all of that. ``otherwise`` is said where the event is not found."""
 
     position: int
     what: Literal["since", "at", "by", "why", "end"]
     otherwise: str = ""
-
-
-Text = tuple[str | Told, ...]
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -125,6 +122,17 @@ class About(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     where: Where
     state: str = ""
     position: int = 0
+
+
+class Named(msgspec.Struct, frozen=True, array_like=True, tag="named"):
+    """Somebody who is named, with how it stands. Of tasks of another run than ``home`` the run is
+    named as well. Who asks may not be allowed to know it."""
+
+    one: About
+    home: Where | None = None
+
+
+Text = tuple[str | Told | Named, ...]
 
 
 class Blocker(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -141,7 +149,8 @@ class Blocker(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def rests_on(self) -> list[int]:
         """The positions of its events, in order."""
         told = [part.position for part in self.text if isinstance(part, Told)]
-        named = [one.position for one in self.about]
+        named = [part.one.position for part in self.text if isinstance(part, Named)]
+        named += [one.position for one in self.about]
         return sorted({p for p in (*told, *named, *self.positions) if p > 0})
 
 
@@ -220,18 +229,18 @@ def plural(count: int, one: str, many: str = "") -> str:
 def listed(about: Sequence[About], count: int, home: Where | None = None) -> Text:
     """``'a' (running since ..), 'b' (..) and 3 more``. Of tasks of another run than ``home`` the
     run is named as well."""
-    parts: list[str | Told] = []
+    parts: list[str | Told | Named] = []
     for index, one in enumerate(about[:MOST_NAMED]):
-        parts.append(", " if index else "")
-        parts += _named(one, home)
+        parts += [", "] if index else []
+        parts.append(Named(one, home))
     left = count - min(len(about), MOST_NAMED)
     if left > 0:
         parts.append(f" and {left} more" if about else f"{count}")
-    return tuple(part for part in parts if part != "")
+    return tuple(parts)
 
 
-def _named(one: About, home: Where | None) -> Iterator[str | Told]:
-    where = one.where
+def _parts_of(named: Named) -> Iterator[str | Told]:
+    one, home, where = named.one, named.home, named.one.where
     yield name_of(where)
     if where.task_id and home is not None and where.run_id != home.run_id:
         yield f" of run {where.run_id[:LONGEST_NAME]!r}"
@@ -264,26 +273,38 @@ STATES = {
 # --- the gaps
 
 
-def tell(blocker: Blocker, events: Mapping[int, Event]) -> Reason:
-    """The blocker with what its events say, as far as they were found."""
-    found = tuple(events[p] for p in blocker.rests_on() if p in events)
-    told = [part for part in blocker.text if isinstance(part, Told)]
+def tell(
+    blocker: Blocker,
+    events: Mapping[int, Event],
+    is_hidden: Callable[[Where], bool] = lambda _where: False,
+) -> Reason:
+    """The blocker with what its events say, as far as they were found; what ``is_hidden`` from who
+    asks is not named."""
+    seen = [events[p] for p in blocker.rests_on() if p in events]
+    found = tuple(event for event in seen if not is_hidden(event.where))
+    text = [piece for part in blocker.text for piece in _opened(part, is_hidden)]
+    told = [part for part in text if isinstance(part, Told)]
     began = next((events[p.position] for p in told if p.position in events), None)
     message = "".join(
-        part if isinstance(part, str) else _fill(part, events.get(part.position))
-        for part in blocker.text
+        part if isinstance(part, str) else _fill(part, events.get(part.position)) for part in text
     )
     is_by = any(part.what == "by" for part in told)
     return Reason(
         code=_refined(blocker.code, events.get(told[0].position) if told else None),
         message=message,
         advice=blocker.advice,
-        about=blocker.about,
+        about=tuple(one for one in blocker.about if not is_hidden(one.where)),
         events=found,
         since=began.recorded_at if began is not None else None,
         by=actor_of(began) if began is not None and is_by else "",
         until=blocker.until,
     )
+
+
+def _opened(part: str | Told | Named, is_hidden: Callable[[Where], bool]) -> Iterable[str | Told]:
+    if not isinstance(part, Named):
+        return (part,)
+    return ("one of another DAG",) if is_hidden(part.one.where) else _parts_of(part)
 
 
 def _fill(told: Told, event: Event | None) -> str:

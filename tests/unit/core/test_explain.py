@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from millstream.adapters.explaining import ExplainAnswer, decode_answer, encode_answer
 from millstream.core.commands import (
     CreateBackfill,
     DeletePool,
@@ -370,7 +371,7 @@ def pool_is_too_small(shard: Shard) -> list[Reason]:
 
 @case(
     Code.POOL_FULL,
-    r"It needs 1 slot of pool 'gpu', of whose 2 2 are taken: by 'a' of run 'r0' \(is running since",
+    r"It needs 1 slot of pool 'gpu', and 2 of its 2 slots are taken: by 'a' of run 'r0' \(is run",
     "PoolSet",
     "TaskStarted",
 )
@@ -766,6 +767,28 @@ class TestBesides:
         for name, text in (("a", "It failed."), ("b", "It is ready (attempt 1) and no worker")):
             found = explain(shard.state, RUN.task(name), T0, Surroundings())
             assert tell(found.blockers[0], {}).message.startswith(text)
+
+    def test_what_somebody_may_not_see_is_not_named(self) -> None:
+        shard = Shard()
+        pool(shard, "gpu", 1)
+        shard.submit(dag(task("secret", pool="gpu"), dag_id="hidden"))
+        shard.trigger("r0", "hidden")
+        shard.begin(dag(task("a", pool="gpu")))
+        found = explain(shard.state, RUN.task("a"), T0, Surroundings())
+        events = {event.position: event for event in shard.log}
+        open_told = tell(found.blockers[0], events)
+        assert "by 'secret' of run 'r0' of DAG 'hidden' (is queued since" in open_told.message
+        told = tell(found.blockers[0], events, lambda where: where.dag_id == "hidden")
+        assert told.message.endswith("is taken: by one of another DAG.")
+        assert told.about == ()
+
+    def test_an_explanation_travels(self) -> None:
+        shard = Shard()
+        pool(shard, "gpu", 1)
+        shard.begin(dag(task("a", pool="gpu"), task("b", pool="gpu")))
+        found = explain(shard.state, RUN.task("b"), T0, Surroundings())
+        answer = ExplainAnswer(explanation=found)
+        assert decode_answer(encode_answer(answer)) == answer
 
     def test_who_speaks_as_nobody(self) -> None:
         shard = Shard()
