@@ -3,7 +3,7 @@
 An answer is made between two steps of the writer, so its state may hold events that are about to be
 committed: it says as of which position it is, and who asked waits until the log is there. Nothing
 here may hold up the writer: an answer looks at a bounded part of the state, few questions wait, and
-after each answer the writer has ten times as long for itself.
+after each answer the writer has five times as long for itself.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 
 MOST_WAITING = 100
 # Of the time that an answer took, so many times that is left to others after it.
-REST = 10
+REST = 5
 MOST_WORKERS = 10_000
 LISTEN_AGAIN_S = 0.5
 MOST_NAMED = 5
