@@ -15,6 +15,7 @@ _NAMES = (b"millstream", b"airflow")
 _LARGEST = 4 * 1024 * 1024
 _DEBOUNCE_MS = 100
 _STEP_MS = 20
+_WATCH_AGAIN_S = 1.0
 
 
 class Stamp(NamedTuple):
@@ -33,11 +34,14 @@ class Project:
         self._only = only
         self._kinds: dict[str, tuple[Stamp, bool]] = {}
         self._stopping = threading.Event()
+        self._ends_watch = threading.Event()
+        self._inode = 0
         self._watching: threading.Thread | None = None
 
     def scan(self) -> dict[str, Stamp]:
         """Every file that belongs into bundles, by its path in the folder. Raises ``OSError`` and
         ``BundleError``."""
+        self._note_folder()
         found = {}
         for path in project_files(self._root):
             with contextlib.suppress(FileNotFoundError):
@@ -74,21 +78,34 @@ class Project:
 
     def close(self) -> None:
         self._stopping.set()
+        self._ends_watch.set()
         if self._watching is not None:
             self._watching.join()
 
     def _watch(self, on_change: Callable[[], None]) -> None:
         from watchfiles import watch
 
-        # Whatever fails here, a folder that is deleted or too many watches: there is the rescan.
-        with contextlib.suppress(OSError, RuntimeError):
-            for _ in watch(
-                self._root,
-                watch_filter=None,
-                debounce=_DEBOUNCE_MS,
-                step=_STEP_MS,
-                stop_event=self._stopping,
-                rust_timeout=1000,
-                raise_interrupt=False,
-            ):
+        while not self._stopping.is_set():
+            # Whatever fails here, a folder that is gone or too many watches: there is the rescan.
+            with contextlib.suppress(OSError, RuntimeError):
+                for _ in watch(
+                    self._root,
+                    watch_filter=None,
+                    debounce=_DEBOUNCE_MS,
+                    step=_STEP_MS,
+                    stop_event=self._ends_watch,
+                    rust_timeout=1000,
+                    raise_interrupt=False,
+                ):
+                    on_change()
+            self._stopping.wait(_WATCH_AGAIN_S)
+            if not self._stopping.is_set():
+                self._ends_watch.clear()
                 on_change()
+
+    def _note_folder(self) -> None:
+        """A folder that was replaced by another of its name is watched anew."""
+        inode = self._root.stat().st_ino
+        if self._inode not in (0, inode):
+            self._ends_watch.set()
+        self._inode = inode
