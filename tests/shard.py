@@ -17,6 +17,7 @@ from millstream.core.commands import (
     MarkRun,
     MarkTasks,
     ReadyAgain,
+    RerunRun,
     RescheduleAttempt,
     RetryAttempt,
     SkipAttempt,
@@ -28,6 +29,7 @@ from millstream.core.commands import (
     TriggerRun,
     WakeTask,
 )
+from millstream.core.decisions.rerunning import past_of
 from millstream.core.decisions.triggering import run_to_recall
 from millstream.core.errors import NotRecalled, Refused
 from millstream.core.event_parts import Where
@@ -72,19 +74,23 @@ class Shard:
         self.now += timedelta(seconds=1)
         key = run_to_recall(self.state, command)
         recalled = None if key is None else self.recall(key)
+        if isinstance(command, RerunRun):
+            recalled = self.recall(*past_of(command))
         try:
             events = handle(self.state, command, actor, self.now, 1, recalled)
         except NotRecalled:
+            if isinstance(command, RerunRun):
+                raise
             recalled = self.recall(run_key(command.where))  # type: ignore[union-attr]
             events = handle(self.state, command, actor, self.now, 1, recalled)
         self.log += events
         return events
 
-    def recall(self, key: RunKey) -> Run | None:
-        """A run as the log has it."""
+    def recall(self, key: RunKey, until: int = 0) -> Run | None:
+        """A run as the log has it, up to a position."""
         recall = Recall(self.state, key)
         for event in self.log:
-            if run_key(event.where) == key:
+            if run_key(event.where) == key and event.position <= (until or event.position):
                 recall.fold(event)
         return recall.run
 
@@ -113,7 +119,9 @@ class Shard:
             options.setdefault("ended_at", self.now)
         command = kind(
             id=self.id(),
-            where=RUN.task(name, options.pop("map_index", ()), attempt),
+            where=Where("default", "etl", options.pop("run_id", "r1")).task(
+                name, options.pop("map_index", ()), attempt
+            ),
             worker="w",
             token=token,
             started_at=self.now,
@@ -162,8 +170,11 @@ class Shard:
         command = LoseAttempt(id=self.id(), where=where, token=token, reason="no heartbeat")
         return self.handle(command)
 
-    def retry(self, name: str, attempt: int = 1, path: tuple[int, ...] = ()) -> list[Event]:
-        return self.handle(RetryAttempt(id=self.id(), where=RUN.task(name, path, attempt)))
+    def retry(
+        self, name: str, attempt: int = 1, path: tuple[int, ...] = (), run_id: str = "r1"
+    ) -> list[Event]:
+        where = Where("default", "etl", run_id).task(name, path, attempt)
+        return self.handle(RetryAttempt(id=self.id(), where=where))
 
     def ready_again(self, name: str, attempt: int = 1) -> list[Event]:
         return self.handle(ReadyAgain(id=self.id(), where=RUN.task(name, (), attempt)))
@@ -181,6 +192,11 @@ class Shard:
 
     def mark_run(self, state: Any, **options: Any) -> list[Event]:
         return self.handle(MarkRun(id=self.id(), **RUN_NAMES, state=state, **options))
+
+    def rerun(self, run_id: str = "r1", **options: Any) -> list[Event]:
+        """A new run r2 made from another one."""
+        options = RUN_NAMES | {"run_id": run_id, "new_run_id": "r2"} | options
+        return self.handle(RerunRun(id=self.id(), **options))
 
     def refused(self, method: str, *args: Any, **options: Any) -> str:
         """The reason for which a command is refused; it must leave the state as it was."""

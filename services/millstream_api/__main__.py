@@ -114,7 +114,7 @@ async def serve(service: Service) -> None:
             ),
         ),
         WorkerService(snapshots, workers),
-        HistoryService(event_log, pool, snapshots, settings.shard),
+        HistoryService(commands, event_log, pool, snapshots, settings.shard, timeout_s),
         AccessService(commands, snapshots, directory, timeout_s),
         SecretService(commands, snapshots, secrets, box, timeout_s),
         gate=gate,

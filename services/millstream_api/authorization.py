@@ -72,6 +72,8 @@ RULES: dict[str, Rule] = {
     "EventService/GetHead": Rule(KNOW, "nothing"),
     "ExplainService/ExplainTask": Rule(VIEW, "one dag"),
     "HistoryService/DiffRuns": Rule(VIEW, "dag"),
+    "HistoryService/GetLineage": Rule(VIEW, "dag"),
+    "HistoryService/RerunRun": Rule(OPERATE, "dag"),
     "HistoryService/GetRunAt": Rule(VIEW, "dag"),
     "HistoryService/ListTaskInstancesAt": Rule(VIEW, "dag"),
     "HistoryService/ListRunsAt": Rule(VIEW, "dag"),

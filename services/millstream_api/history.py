@@ -17,6 +17,8 @@ from millstream.core.wire import GENESIS
 from millstream.rpc.convert import datetime_from, timestamp_from
 from millstream.rpc.v1 import history_pb2, history_pb2_grpc, runs_pb2
 from millstream_api.callers import look_up, namespace_of, need, position_of, seconds_left
+from millstream_api.commands import Commands
+from millstream_api.dags import reused
 from millstream_api.diff import diff_message, difference_of, read_outline
 from millstream_api.errors import FieldProblem
 from millstream_api.hub import Scope
@@ -33,6 +35,7 @@ from millstream_api.past_rows import (
     runs_in_states,
 )
 from millstream_api.progress import end_at_least
+from millstream_api.rerun import command_of, count_taken_over, lineage
 from millstream_api.rows import run_message, run_state_names
 from millstream_api.run_rows import dag_of_run, read_spec
 from millstream_api.snapshot import Snapshots
@@ -61,14 +64,22 @@ class _Asked(NamedTuple):
 
 class HistoryService(history_pb2_grpc.HistoryServiceServicer):
     def __init__(
-        self, event_log: EventLog, pool: ReadPool, snapshots: Snapshots, shard: int
+        self,
+        commands: Commands,
+        event_log: EventLog,
+        pool: ReadPool,
+        snapshots: Snapshots,
+        shard: int,
+        receipt_timeout_s: float,
     ) -> None:
+        self._commands = commands
+        self._timeout_s = receipt_timeout_s
         self._log = event_log
         self._pool = pool
         self._snapshots = snapshots
         self._shard = shard
         self._search = EventSearch(pool, shard)
-        self._past = PastRuns(self._search)
+        self._past = PastRuns(self._search, event_log)
         self._diffs = asyncio.Semaphore(MOST_DIFFS)
 
     async def GetRunAt(  # noqa: N802 - gRPC's name
@@ -191,6 +202,34 @@ class HistoryService(history_pb2_grpc.HistoryServiceServicer):
         answer.other.CopyFrom(runs[1])
         return answer
 
+    async def RerunRun(  # noqa: N802
+        self, request: history_pb2.RerunRunRequest, context: Context
+    ) -> history_pb2.RerunRunResponse:
+        asked = await self._asked(request, context)
+        namespace, dag_id, run_id = await self._key(_scope(asked, request))
+        command = command_of(request, Scope(namespace, dag_id, run_id), asked.position)
+        receipt = await self._commands.send(command, seconds_left(context, self._timeout_s))
+        if receipt.dag_id != dag_id or not receipt.run_id:
+            raise reused(command.id)
+        count = await count_taken_over(self._log, command.id, receipt.run_id)
+        return history_pb2.RerunRunResponse(
+            dag_id=receipt.dag_id,
+            run_id=receipt.run_id,
+            position=receipt.position,
+            taken_over=count,
+        )
+
+    async def GetLineage(  # noqa: N802
+        self, request: history_pb2.GetLineageRequest, context: Context
+    ) -> history_pb2.GetLineageResponse:
+        scope = Scope(
+            namespace_of(request.namespace),
+            look_up("dag_id", request.dag_id),
+            need("run_id", request.run_id),
+        )
+        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+            return await lineage(rows, scope)
+
     async def _asked(self, request: Any, context: Context) -> _Asked:
         """Raises :class:`FieldProblem`, and :class:`NotFound` for what is not in the log (yet)."""
         namespace = namespace_of(request.namespace)
@@ -212,15 +251,16 @@ class HistoryService(history_pb2_grpc.HistoryServiceServicer):
         return _Asked(namespace, place)
 
     async def _run_at(self, asked: _Asked, request: Any) -> RunAt:
-        scope = Scope(
-            asked.namespace, look_up("dag_id", request.dag_id), need("run_id", request.run_id)
-        )
-        return await self._past.get(await self._key(scope), asked.position)
+        return await self._past.get(await self._key(_scope(asked, request)), asked.position)
 
     async def _key(self, scope: Scope) -> RunKey:
         async with self._pool.use() as connection:
             dag_id = await dag_of_run(connection, scope)
         return (scope.namespace, dag_id, scope.run_id)
+
+
+def _scope(asked: _Asked, request: Any) -> Scope:
+    return Scope(asked.namespace, look_up("dag_id", request.dag_id), need("run_id", request.run_id))
 
 
 def _run_message(row: Any) -> runs_pb2.Run:

@@ -9,24 +9,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import msgspec
-import structlog
 
-from millstream.adapters.event_log import Stored
+from millstream.adapters.event_log import EventLog
 from millstream.adapters.event_search import EventFilter, EventSearch
+from millstream.adapters.run_fold import fold_run
 from millstream.core.errors import NotFound
 from millstream.core.events import Event
 from millstream.core.spec import DagSpec, TaskSpec
 from millstream.core.state import RunKey
-from millstream.core.wire import to_event
 from millstream.projection.projection import KeptRun, Projection
 from millstream.projection.rows import RunRow, TaskRow
 from millstream.rpc.v1 import runs_pb2
 from millstream_api.paging import fill_page
 from millstream_api.rows import task_message, untouched
 
-log = structlog.get_logger(__name__)
-
-BATCH = 500
 # So many runs are folded at a time; each may have a million events.
 MOST_AT_ONCE = 2
 # What is kept of runs that were asked for, for their next page.
@@ -75,8 +71,9 @@ class PastRuns:
     """Folds runs, and keeps the latest that were asked for: what happened up to a position never
     changes."""
 
-    def __init__(self, search: EventSearch) -> None:
+    def __init__(self, search: EventSearch, event_log: EventLog) -> None:
         self._search = search
+        self._log = event_log
         self._kept: OrderedDict[tuple[RunKey, int], RunAt] = OrderedDict()
         self._turn = asyncio.Semaphore(MOST_AT_ONCE)
 
@@ -90,19 +87,13 @@ class PastRuns:
         known = self._kept.get(place)
         if known is None:
             async with self._turn:
-                known = self._kept.get(place) or await self._fold(wanted, key, place[1])
+                known = self._kept.get(place) or await self._fold(key, place[1])
             self._keep(place, known)
         self._kept.move_to_end(place)
         return known
 
-    async def _fold(self, wanted: EventFilter, key: RunKey, last: int) -> RunAt:
-        projection = Projection(keeps_xcoms=False)
-        first = 1
-        while first:
-            found, first = await self._search.find(wanted, first, last, BATCH)
-            # In a thread, so that nobody else's call waits for it.
-            await asyncio.to_thread(_apply, projection, found)
-        kept = projection.runs.get(key)
+    async def _fold(self, key: RunKey, last: int) -> RunAt:
+        kept = await fold_run(self._log, key, last, keeps_xcoms=False)
         if kept is None:
             raise NotFound(f"There was no run {key[2]!r} at position {last}.")
         return await asyncio.to_thread(_run_at, kept)
@@ -122,14 +113,6 @@ def run_rows(events: Iterable[Event]) -> dict[RunKey, RunRow]:
     for event in events:
         projection.apply(event)
     return {key: kept.run for key, kept in projection.runs.items()}
-
-
-def _apply(projection: Projection, found: list[Stored]) -> None:
-    for stored in found:
-        try:
-            projection.apply(to_event(stored.record))
-        except Exception as error:  # as the projector does
-            log.warning("event_not_folded", position=stored.record.position, error=repr(error))
 
 
 def _run_at(kept: KeptRun) -> RunAt:

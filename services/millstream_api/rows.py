@@ -82,6 +82,9 @@ def run_message(row: Row) -> runs_pb2.Run:
         run_after=timestamp_from(row["run_after"]),
         triggered_by=row["triggered_by"],
         backfill_id=row["backfill_id"],
+        rerun_of=row["rerun_of"],
+        rerun_position=row["rerun_position"],
+        rerun_start=row["rerun_start"],
     )
 
 
@@ -120,6 +123,7 @@ def task_message(task: TaskSpec | None, row: Row) -> runs_pb2.TaskInstance:
         reason=row["reason"],
         traceback=row["traceback"],
         map_name=row["map_name"],
+        taken_from=row["taken_from"],
     )
 
 

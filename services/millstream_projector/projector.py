@@ -13,6 +13,7 @@ from millstream.adapters.failpoints import reach
 from millstream.adapters.feed import Feed, end_of_log
 from millstream.adapters.follow import Follower
 from millstream.adapters.postgres import Connection, Database, Record
+from millstream.adapters.run_fold import lend_origins
 from millstream.adapters.settings import Settings
 from millstream.adapters.streams import projected_subject
 from millstream.core.errors import MillstreamError, Unavailable
@@ -144,6 +145,7 @@ class Projector:
         for run in reopened(events):
             if run not in self._projection.runs:
                 self._projection.restore(await self._rows_of(run, before))
+        await self._lend(events)
         for event in events:
             apply(self._projection, event)
         # Look-ups may see the rows now: the events are in the log already.
@@ -153,6 +155,16 @@ class Projector:
         self.lookups.wrote(feed.position)
         self.states.wrote(changes, feed.position)
         await self._tell(feed.position)
+
+    async def _lend(self, events: list[Event]) -> None:
+        """What these events take over from other runs, however long Postgres is away."""
+        while True:
+            try:
+                await lend_origins(self._log, self._projection, events)
+                return
+            except Unavailable as error:
+                log.warning("read_waits", error=str(error))
+                await asyncio.sleep(0.2)
 
     async def _rows_of(self, run: RunKey, before: int) -> list[Row]:
         """The rows of a run that comes back, as they are at ``before``, however long Postgres is

@@ -17,6 +17,7 @@ import msgspec
 
 from millstream.adapters.event_log import EventLog
 from millstream.adapters.postgres import Connection, Database, connect
+from millstream.adapters.run_fold import lend_origins
 from millstream.adapters.settings import Settings, read_settings
 from millstream.core.errors import MillstreamError
 from millstream.core.wire import GENESIS, canonical_bytes, check_chain, to_event
@@ -130,6 +131,7 @@ class _Fold:
             for run in reopened(events):
                 if run not in self._projection.runs:
                     self._projection.restore(await read_rows_of(self._connection, run))
+            await lend_origins(self._log, self._projection, events)
             for stored, event in zip(batch, events, strict=True):
                 position = stored.record.position
                 check_chain(self.digest, canonical_bytes(stored.record), stored.digest, position)

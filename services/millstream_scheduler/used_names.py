@@ -17,6 +17,7 @@ from millstream.core.commands import (
     AdvanceBackfill,
     CreateScheduledRun,
     DeferAttempt,
+    RerunRun,
     RunRequest,
     SucceedAttempt,
     TimerCommand,
@@ -46,14 +47,14 @@ class UsedNames:
         self._ids: set[Id] = set()
         self._dates: set[Date] = set()
 
-    async def look_up(self, triggers: list[TriggerRun]) -> None:
+    async def look_up(self, triggers: list[TriggerRun | RerunRun]) -> None:
         """Find out what these requests want that was used before; asked once for a batch."""
         ids = [id_ for id_ in map(_id_of, triggers) if id_ is not None]
         dates = [date for date in map(_date_of, triggers) if date is not None]
         self._ids = await _patiently(self._log.existing_runs, ids) if ids else set()
         self._dates = await _patiently(self._log.existing_dates, dates) if dates else set()
 
-    def refusal(self, command: TriggerRun, events: Iterable[Event]) -> Refused | None:
+    def refusal(self, command: TriggerRun | RerunRun, events: Iterable[Event]) -> Refused | None:
         """Why the request cannot be met, if so. ``events`` are decided and not in the log yet."""
         id_, date = _id_of(command), _date_of(command)
         for event in events:
@@ -63,7 +64,8 @@ class UsedNames:
                 if event.data.logical_date is not None:
                     self._dates.add((where.namespace, where.dag_id, event.data.logical_date))
         if id_ in self._ids:
-            return id_taken(command.dag_id, command.run_id)
+            assert id_ is not None, "None is in no set of ids"
+            return id_taken(command.dag_id, id_[2])
         if date is not None and date in self._dates:
             return date_taken(command.dag_id, date[2])
         return None
@@ -129,11 +131,14 @@ class UsedNames:
         return msgspec.structs.replace(command, existing=existing, is_id_taken=is_id_taken)
 
 
-def _id_of(command: TriggerRun) -> Id | None:
-    return (command.namespace, command.dag_id, command.run_id) if command.run_id else None
+def _id_of(command: TriggerRun | RerunRun) -> Id | None:
+    run_id = command.new_run_id if isinstance(command, RerunRun) else command.run_id
+    return (command.namespace, command.dag_id, run_id) if run_id else None
 
 
-def _date_of(command: TriggerRun) -> Date | None:
+def _date_of(command: TriggerRun | RerunRun) -> Date | None:
+    if isinstance(command, RerunRun):
+        return None
     date = command.logical_date
     if date is None or not command.has_logical_date:
         return None

@@ -34,6 +34,7 @@ from millstream.core.commands import (
     Receipt,
     ReencryptSecrets,
     Report,
+    RerunRun,
     RunCommand,
     SecretCommand,
     SubmitDag,
@@ -41,7 +42,7 @@ from millstream.core.commands import (
     TimerCommand,
     TriggerRun,
 )
-from millstream.core.decisions import triggering
+from millstream.core.decisions import rerunning, triggering
 from millstream.core.decisions.backfills import is_too_early, run_to_recall
 from millstream.core.errors import REQUEST_ID_REUSED, Fenced, Refused, Unavailable
 from millstream.core.events import Event
@@ -269,7 +270,7 @@ class Writer:
         if not requests:
             return
         found = await self._patiently_caused_by([asked.command.id for asked in requests], None)
-        triggers = [a.command for a in requests if isinstance(a.command, TriggerRun)]
+        triggers = [a.command for a in requests if isinstance(a.command, TriggerRun | RerunRun)]
         await self._used.look_up(triggers)
         for asked in requests:
             events = found.get(asked.command.id)
@@ -315,20 +316,27 @@ class Writer:
         if earlier is not None:
             asked.receipt = earlier
             return
-        if isinstance(asked.command, TriggerRun):
+        if isinstance(asked.command, TriggerRun | RerunRun):
             refusal = self._used.refusal(asked.command, batch.events)
             if refusal is not None:
                 self._refuse(batch, asked, refusal)
                 return
         recalled = None
-        if isinstance(asked.command, RunCommand):
-            key: RunKey | None = run_key(asked.command.where)
-        else:
-            key = triggering.run_to_recall(self._state, asked.command)
-        if key is not None:
+        if isinstance(asked.command, RerunRun):
+            key, until = rerunning.past_of(asked.command)
+            is_refused = not until and key in self._state.runs  # it goes on
+            if not is_refused and self._must_wait_for_past(batch, asked, key, until):
+                return
+            recalled = self._past.take(key, until)
+        elif isinstance(asked.command, RunCommand):
+            key = run_key(asked.command.where)
             if self._must_wait(batch, asked, key):
                 return
             recalled = self._past.take(key)
+        elif (wanted := triggering.run_to_recall(self._state, asked.command)) is not None:
+            if self._must_wait(batch, asked, wanted):
+                return
+            recalled = self._past.take(wanted)
         try:
             events = self._handle(asked.command, asked.actor, recalled)
         except Refused as error:
@@ -351,15 +359,19 @@ class Writer:
     def _must_wait(self, batch: _Batch, asked: _Asked, key: RunKey) -> bool:
         """Put a command about a run that is over aside until the run is recalled from the log. What
         this batch says about the run must be there first."""
-        if key in self._state.runs:
-            return False
-        is_in_log = all(run_key(event.where) != key for event in batch.events)
-        if is_in_log and self._past.has(key):
+        return key not in self._state.runs and self._must_wait_for_past(batch, asked, key, 0)
+
+    def _must_wait_for_past(self, batch: _Batch, asked: _Asked, key: RunKey, until: int) -> bool:
+        """As :meth:`_must_wait`, of a run that may go on, as it stood at a position."""
+        is_in_log = all(
+            run_key(event.where) != key or 0 < until < event.position for event in batch.events
+        )
+        if is_in_log and self._past.has(key, until):
             return False
         batch.acks.remove(asked.delivery.reply)
         again = partial(self._on_message, asked.delivery)
         if is_in_log:
-            self._past.fetch(key, again)
+            self._past.fetch(key, again, until)
         else:
             again()
         return True

@@ -13,7 +13,7 @@ import pytest
 
 from integration.running_stack import RunningStack, bash, bash_dag, wait_for_event
 from millstream.client import Client, Event, Run, RunRef, Triggered
-from millstream.core.errors import InvalidArgument, NotFound
+from millstream.core.errors import InvalidArgument, MillstreamError, NotFound
 
 pytestmark = pytest.mark.integration
 SCRIPT = Path(__file__).parents[2] / "deploy" / "audit" / "verify_export.py"
@@ -43,6 +43,28 @@ def run(client: Client) -> Triggered:
 @pytest.fixture(scope="module")
 def whole(client: Client, run: Triggered) -> list[Event]:
     return list(client.events())
+
+
+@pytest.fixture(scope="module")
+def switch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("rerun") / "a switch"
+
+
+@pytest.fixture(scope="module")
+def origin(client: Client, switch: Path) -> RunRef:
+    client.submit_spec(
+        bash_dag(
+            "again",
+            bash("first", "echo $RANDOM-$RANDOM"),
+            bash("broken", f"test -e '{switch}'", "first"),
+            bash("last", "echo got {{ ti.xcom_pull('first') }}", "broken"),
+            bash("aside", "true"),
+        )
+    )
+    run = client.trigger("again", {"n": 1})
+    assert client.wait(run, timeout_s=60).state == "failed"
+    switch.touch()
+    return run
 
 
 class TestFilters:
@@ -276,6 +298,95 @@ class TestDiff:
             client.history.diff(good, "no such run")
 
 
+class TestRerun:
+    """`broken` fails while the switch is not there; `last` shows what `first` handed on."""
+
+    def test_what_succeeded_is_taken_over_by_reference(
+        self, client: Client, origin: RunRef
+    ) -> None:
+        before = client.history.run(origin)
+        made = client.history.rerun(origin, note="once more")
+        assert made.taken_over == 2
+        done = client.wait(made, timeout_s=60)
+        assert done.state == "success"
+        tasks = {task.task_id: task for task in client.list_task_instances(done)}
+        assert {name: task.taken_from for name, task in tasks.items()} == {
+            "first": origin.run_id,
+            "aside": origin.run_id,
+            "broken": "",
+            "last": "",
+        }
+        value = client.xcom(origin, "first")
+        assert client.xcom(done, "first") == value
+        assert client.xcom(done, "last") == f"got {value}"
+        ran = {event.task_id for event in client.events(made.run_id) if event.type == "TaskStarted"}
+        assert ran == {"broken", "last"}
+        assert (done.rerun_of, done.triggered_by) == (origin.run_id, "rerun")
+        assert (done.conf, done.note, done.logical_date) == ({"n": 1}, "once more", None)
+        after = client.history.run(origin)
+        assert (after.run, after.tasks) == (before.run, before.tasks)
+
+    def test_its_lineage_both_ways_and_a_rerun_of_a_rerun(
+        self, stack: RunningStack, client: Client, origin: RunRef
+    ) -> None:
+        one = client.history.rerun(origin)
+        client.wait(one, timeout_s=60)
+        two = client.history.rerun(one, ["last"], conf={"n": 2}, run_id="the-second")
+        done = client.wait(two, timeout_s=60)
+        assert (done.run_id, done.conf, done.state) == ("the-second", {"n": 2}, "success")
+        assert client.xcom(done, "first") == client.xcom(origin, "first")
+        tasks = {task.task_id: task.taken_from for task in client.list_task_instances(done)}
+        assert tasks["first"] == origin.run_id
+        assert tasks["broken"] == one.run_id
+        line = client.history.lineage(done)
+        assert [run.run_id for run in line.ancestors] == [one.run_id, origin.run_id]
+        assert two.run_id in [run.run_id for run in client.history.lineage(one).reruns]
+        shown = stack.run("lineage", "the-second").stdout
+        assert origin.run_id in shown
+        assert "from some tasks" in shown
+
+    def test_from_an_event_and_with_a_newer_version(
+        self, stack: RunningStack, client: Client, origin: RunRef
+    ) -> None:
+        ended = next(
+            event.position
+            for event in client.events(origin.run_id)
+            if (event.type, event.task_id) == ("TaskSucceeded", "first")
+        )
+        spec = client.get_dag("again").spec
+        assert spec is not None
+        newer = msgspec.structs.replace(spec, tasks=(*spec.tasks, bash("new", "true", "last")))
+        client.submit_spec(newer)
+        done = stack.run(
+            *("rerun", origin.run_id, "--dag", "again", "--from", str(ended)),
+            *("--latest-version", "--json"),
+        )
+        assert done.returncode == 0, done.stderr
+        made = json.loads(done.stdout)
+        ended_run = client.wait(made["run_id"], "again", timeout_s=60)
+        assert (ended_run.state, ended_run.version) == ("success", 2)
+        taken = [t.task_id for t in client.list_task_instances(ended_run) if t.taken_from]
+        assert taken in (["first"], ["first", "aside"])
+        assert len(taken) == made["taken_over"]
+
+    def test_the_same_request_again_and_what_is_refused(
+        self, client: Client, origin: RunRef
+    ) -> None:
+        once = client.history.rerun(origin, request_id="rerun-once")
+        assert client.history.rerun(origin, request_id="rerun-once") == once
+        client.wait(once, timeout_s=60)
+        for options in ({"tasks": ["nothing"]}, {"version": 99}, {"at": 1}, {"run_id": "a/b"}):
+            with pytest.raises(MillstreamError) as caught:
+                client.history.rerun(origin, **options)
+            assert caught.value.reason in REFUSALS, options
+        with pytest.raises(NotFound):
+            client.history.rerun("no such run")
+
+    def test_the_log_and_the_tables_hold_what_they_must(self, stack: RunningStack) -> None:
+        done = stack.run("verify", "--json")
+        assert json.loads(done.stdout)["findings"] == [], done.stdout[-3000:]
+
+
 class TestAudit:
     def test_the_log_is_exported_and_verified_with_python_alone(
         self, stack: RunningStack, run: Triggered, whole: list[Event], tmp_path: Path
@@ -334,6 +445,7 @@ RUN_STATES = {
     "RunSucceeded": "success",
     "RunFailed": "failed",
 }
+REFUSALS = ("TASK_NOT_FOUND", "RUN_NOT_FOUND", "NOT_FOUND", "INVALID_RUN_ID")
 TASK_STATES = {
     "TaskScheduled": "scheduled",
     "TaskReady": "queued",

@@ -98,13 +98,14 @@ def step(
     path: tuple[int, ...],
     instance: Instance,
     order: Random,
+    run_id: str = "r1",
 ) -> None:
     """One thing that may happen to an instance that is open."""
     attempt, token = instance.attempt, instance.token or "t"
     if instance.status is TaskStatus.UP_FOR_RETRY:
-        shard.retry(name, attempt, path)
+        shard.retry(name, attempt, path, run_id)
         return
-    options: dict[str, Any] = {"map_index": path}
+    options: dict[str, Any] = {"map_index": path, "run_id": run_id}
     if order.random() < 0.9:
         result = XCom(value=msgspec.Raw(b"[]"), size=2, length=order.randint(0, 3))
         options["xcoms"] = {"return_value": result}

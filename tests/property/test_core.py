@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from millstream.core.access import Role
 from millstream.core.deferral import Cause, InputRequest, Resume, TriggerCall
 from millstream.core.errors import Refused
-from millstream.core.event_parts import AssetEmission, Choice, RunInfo, TaskMemo, Where, XCom
+from millstream.core.event_parts import AssetEmission, Choice, Rerun, RunInfo, TaskMemo, Where, XCom
 from millstream.core.events import Event, RunCreated, TaskReady, TaskStarted, type_registry
 from millstream.core.evolve import evolve, is_legal
 from millstream.core.spec import (
@@ -284,6 +284,14 @@ FIELDS = RUN_FIELDS | {
     "pool": st.sampled_from(["default_pool", "gpu"]),
     "pool_slots": st.integers(1, 3),
     "queue": TEXT,
+    "rerun": st.none()
+    | st.builds(
+        Rerun,
+        run_id=st.sampled_from(["r1", "r2"]),
+        position=st.integers(0, 9),
+        start=st.sampled_from(["failed", "tasks", "event"]),
+        logical_date=st.none() | INSTANTS,
+    ),
     "resources": st.dictionaries(TEXT, st.integers(1, 9), max_size=2),
     "cause": st.sampled_from(get_args(Cause)),
     "first_started_at": st.none() | INSTANTS,

@@ -6,6 +6,7 @@ import json
 from copy import copy
 from typing import Any
 
+from lent import lend
 from millstream.core.commands import Receipt
 from millstream.core.evolve import evolve
 from millstream.core.state import State
@@ -109,8 +110,8 @@ def check_folds(stage: Stage) -> State:
     projection = Projection()
     rows: dict[Any, Any] = {}
     state = State()
-    for stored in stage.postgres.events:
-        event = to_event(stored.record)
+    log = [to_event(stored.record) for stored in stage.postgres.events]
+    for event in log:
         evolve(state, event)
         for run in reopened([event]):
             if run not in projection.runs:
@@ -122,6 +123,7 @@ def check_folds(stage: Stage) -> State:
                         and (row.namespace, row.dag_id, row.run_id) == run  # type: ignore[attr-defined]
                     ]
                 )
+        lend(projection, [event], log)
         projection.apply(event)
         changes = projection.take_changes()
         for row_type, keys in changes.gone.items():

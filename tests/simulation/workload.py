@@ -19,6 +19,7 @@ from millstream.core.commands import (
     EmitAssetEvent,
     MarkRun,
     MarkTasks,
+    RerunRun,
     SetBackfillPaused,
     SetDagPaused,
     SetPool,
@@ -116,7 +117,19 @@ def _about_run(
         below = random.random() < 0.3
         return MarkTasks(**of_run, tasks=tasks, state=state, include_downstream=below)  # type: ignore[arg-type]
     state = random.choice(["success", "failed", "failed"])
-    return MarkRun(**of_run, state=state)  # type: ignore[arg-type]
+    if roll < 0.92:
+        return MarkRun(**of_run, state=state)  # type: ignore[arg-type]
+    start = random.choice(["failed", "tasks", "event"])
+    new_id, position = f"re{run_id}", random.randrange(10, 120)
+    newest = random.choice([0, 0, -1])
+    return RerunRun(
+        **of_run,
+        new_run_id=new_id,
+        start=start,  # type: ignore[arg-type]
+        tasks=tasks if start == "tasks" else (),
+        position=position,
+        version=newest,
+    )
 
 
 def _about_backfill(random: Random, of_dag: dict[str, Any]) -> ApiCommand:

@@ -14,6 +14,7 @@ from millstream.cli.diff import diff
 from millstream.cli.events import app as events
 from millstream.cli.logs import logs
 from millstream.cli.rebuild import rebuild
+from millstream.cli.rerun import lineage, rerun
 from millstream.cli.runs import app as runs
 from millstream.cli.state import state
 from millstream.cli.submit import submit
@@ -27,7 +28,7 @@ from millstream.cli.xcoms import app as xcoms
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    for command in (submit, trigger, logs, why, state, diff, rebuild, verify):
+    for command in (submit, trigger, logs, why, state, diff, rerun, lineage, rebuild, verify):
         app.command()(command)
     dags.command("trigger")(trigger)
     app.command()(completion)

@@ -68,6 +68,9 @@ class Run(RunRef, frozen=True, kw_only=True):
     run_after: datetime | None = None
     triggered_by: str = ""
     backfill_id: str = ""
+    rerun_of: str = ""
+    rerun_position: int = 0
+    rerun_start: str = ""
 
     @property
     def is_finished(self) -> bool:
@@ -93,6 +96,7 @@ class TaskInstance(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     traceback: str
     map_name: str = ""
+    taken_from: str = ""
 
 
 class XCom(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,6 +185,9 @@ def run_from(run: runs_pb2.Run, position: int) -> Run:
         run_after=datetime_from(run, "run_after"),
         triggered_by=run.triggered_by,
         backfill_id=run.backfill_id,
+        rerun_of=run.rerun_of,
+        rerun_position=run.rerun_position,
+        rerun_start=run.rerun_start,
     )
 
 
@@ -200,6 +207,7 @@ def task_from(task: runs_pb2.TaskInstance) -> TaskInstance:
         reason=task.reason,
         traceback=task.traceback,
         map_name=task.map_name,
+        taken_from=task.taken_from,
     )
 
 

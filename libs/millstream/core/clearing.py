@@ -86,12 +86,14 @@ def _named(spec: DagSpec, graph: Graph, refs: tuple[TaskRef, ...]) -> Choice:
         return dict.fromkeys(range(len(graph.tasks)), ((),))
     named: dict[int, list[Path]] = {}
     for ref in refs:
-        for number in _members(spec, graph, ref):
+        for number in members(spec, graph, ref):
             named.setdefault(number, []).append(ref.map_index)
     return {number: tuple(paths) for number, paths in named.items()}
 
 
-def _members(spec: DagSpec, graph: Graph, ref: TaskRef) -> list[int]:
+def members(spec: DagSpec, graph: Graph, ref: TaskRef) -> list[int]:
+    """The tasks that are named, by their own name or that of their group. Raises
+    :class:`Refused`."""
     number = graph.number.get(ref.task_id)
     if number is not None:
         return [number]

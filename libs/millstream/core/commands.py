@@ -213,6 +213,22 @@ class MarkRun(ControlRun, frozen=True, kw_only=True):
     note: Label = ""
 
 
+class RerunRun(ControlRun, frozen=True, kw_only=True):
+    """Make a new run from one that there is, and take over what that one has done already.
+
+    ``start``: see :class:`Rerun`; "event" is as of ``position`` and may be about a run that goes
+    on. ``conf`` None: that of the run. ``version`` 0: that of the run, -1: the newest.
+    """
+
+    new_run_id: Label = ""
+    start: Literal["failed", "tasks", "event"] = "failed"
+    tasks: tuple[TaskRef, ...] = ()
+    position: int = 0
+    conf: dict[str, Any] | None = None
+    version: int = 0
+    note: Label = ""
+
+
 class StartAttempt(Command, frozen=True, kw_only=True):
     """A worker says that it started the attempt, and claims it."""
 
@@ -511,6 +527,7 @@ ApiCommand = (
     | EmitAssetEvent
     | SecretCommand
     | RunCommand
+    | RerunRun
     | PoolCommand
     | BackfillCommand
     | AccessCommand

@@ -39,6 +39,7 @@ from millstream.core.commands import (
     Quarantine,
     ReadyAgain,
     ReencryptSecrets,
+    RerunRun,
     RescheduleAttempt,
     RetryAttempt,
     RevokeRole,
@@ -67,6 +68,7 @@ from millstream.core.decisions import (
     control,
     dags,
     pools,
+    rerunning,
     runs,
     secrets,
     waiting,
@@ -119,6 +121,8 @@ def decide(
             return secrets.reencrypt(state, command)
         case ClearTasks() | MarkTasks() | MarkRun():
             return control.control(state, command, recalled)
+        case RerunRun():
+            return rerunning.rerun(state, command, now, recalled)
         case StartAttempt() if is_callback(command.where):
             return callbacks.start(state, command)
         case (

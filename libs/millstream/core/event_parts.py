@@ -57,6 +57,21 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     conf: dict[str, Any] | None = None
 
 
+class Rerun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """That a run was made from another one of its DAG, as that stood at ``position``.
+
+    ``start``: what runs again is what had not succeeded ("failed"), that and ``tasks`` ("tasks"),
+    or what had not ended at the position ("event"), each with all that is downstream.
+    ``logical_date`` is what its tasks see: two runs cannot have the same.
+    """
+
+    run_id: str
+    position: int
+    start: Literal["failed", "tasks", "event"]
+    tasks: tuple[str, ...] = ()
+    logical_date: datetime | None = None
+
+
 class Choice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a branch or a short circuit decided about the tasks after it.
 

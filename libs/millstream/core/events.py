@@ -20,7 +20,7 @@ from millstream.core.deferral import (
     Resume,
     TriggerCall,
 )
-from millstream.core.event_parts import AssetEmission, Choice, RunInfo, TaskMemo, Where, XCom
+from millstream.core.event_parts import AssetEmission, Choice, Rerun, RunInfo, TaskMemo, Where, XCom
 from millstream.core.spec import Action, CallbackAction, Isolation
 from millstream.core.timetables.run_times import RunTimes
 
@@ -135,6 +135,8 @@ class RunCreated(EventData, frozen=True, kw_only=True):
     # The positions of the asset updates that led to it.
     asset_events: tuple[int, ...] = ()
     backfill_id: str = ""
+    # The run that it was made from, if it was.
+    rerun: Rerun | None = None
 
 
 class RunStarted(EventData, frozen=True, kw_only=True):
@@ -186,6 +188,14 @@ class RunReopened(EventData, frozen=True, kw_only=True):
 
 class TasksRecalled(EventData, frozen=True, kw_only=True):
     """More tasks of a run that was reopened just before."""
+
+    tasks: tuple[TaskMemo, ...]
+
+
+class ResultsTakenOver(EventData, frozen=True, kw_only=True):
+    """Tasks of a run that was made from another one stand as that one left them, and do not run
+    again. What they handed on is looked up there, as of the position that the run's ``rerun``
+    names. A large run's tasks come in several events."""
 
     tasks: tuple[TaskMemo, ...]
 
@@ -583,6 +593,7 @@ Data = (
     | RunMarked
     | RunReopened
     | TasksRecalled
+    | ResultsTakenOver
     | DeadlineSet
     | DeadlineMissed
     | TaskExpanded

@@ -43,6 +43,7 @@ from millstream.core.events import (
     OutcomeRemembered,
     PoolDeleted,
     PoolSet,
+    ResultsTakenOver,
     RoleGranted,
     RoleRevoked,
     RunCreated,
@@ -174,7 +175,7 @@ def _apply(state: State, event: Event) -> None:
             run.is_reopened = True
             state.dags[run.key[:2]].requeue(run.key[2], run.created, run.position)
             restore(run, tasks)
-        case TasksRecalled(tasks=tasks):
+        case TasksRecalled(tasks=tasks) | ResultsTakenOver(tasks=tasks):
             restore(state.runs[run_key(event.where)], tasks)
         case OutcomeRemembered():
             _remember_outcome(state, event.where, event.data)
@@ -261,6 +262,8 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
         ):
             return (where.namespace, where.dag_id) in state.dags
     run = state.runs.get(run_key(where))
+    if isinstance(data, ResultsTakenOver) and (run is None or run.created.rerun is None):
+        return False
     return run is not None and run.status in RUN_TRANSITIONS[type(data)]
 
 
@@ -372,7 +375,7 @@ def _create_run(state: State, event: Event, data: RunCreated, number: int) -> Ru
     info = RunInfo(
         run_type=data.run_type,
         run_after=data.run_after,
-        logical_date=data.logical_date,
+        logical_date=data.logical_date or (data.rerun.logical_date if data.rerun else None),
         data_interval_start=data.data_interval_start,
         data_interval_end=data.data_interval_end,
         conf=data.conf if is_small else None,

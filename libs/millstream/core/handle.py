@@ -15,6 +15,7 @@ from millstream.core.commands import (
     MarkRun,
     MarkTasks,
     Receipt,
+    RerunRun,
     SetConnection,
     SetDagPaused,
     SetVariable,
@@ -268,7 +269,7 @@ def receipt(state: State, command: AnyCommand, events: list[Event]) -> Receipt:
             version = state.latest(command.namespace, dag_id)
             assert version is not None
             return Receipt(id=command.id, position=position, dag_id=dag_id, version=version.version)
-        case TriggerRun():
+        case TriggerRun() | RerunRun():
             return Receipt(
                 id=command.id,
                 position=position,

@@ -169,10 +169,11 @@ def _run_of_assets(state: State, key: DagKey, now: datetime) -> Iterator[Fact]:
 
 
 def _begin_run(run: Run, now: datetime) -> Iterator[Fact]:
-    """What can begin at once. Of a run that was reopened, or marked in the queue, or whose tasks
-    were, that may be anything that is not over."""
+    """What can begin at once. Of a run that was reopened or made from another one, or marked in the
+    queue, or whose tasks were, that may be anything that is not over."""
     graph = run.version.graph
-    if run.is_reopened or run.marked is not None or run.unfinished < len(graph.tasks):
+    is_other = run.is_reopened or run.created.rerun is not None or run.marked is not None
+    if is_other or run.unfinished < len(graph.tasks):
         for number in range(len(graph.tasks)):
             yield from _begin(run, number, (), now)
         return

@@ -9,6 +9,7 @@ from millstream.core.events import (
     Data,
     DeadlineMissed,
     DeadlineSet,
+    ResultsTakenOver,
     RunCreated,
     RunFailed,
     RunMarked,
@@ -111,6 +112,7 @@ RUN_TRANSITIONS: dict[type[Data], tuple[RunStatus | None, ...]] = {
     # A run that is over is in no state's memory.
     RunReopened: (None,),
     TasksRecalled: (RunStatus.QUEUED,),
+    ResultsTakenOver: (RunStatus.QUEUED,),
     DeadlineSet: (RunStatus.QUEUED,),
     DeadlineMissed: (RunStatus.QUEUED, RunStatus.RUNNING),
 }

@@ -40,6 +40,10 @@ class KeptXComs:
             del paths[bisect_left(paths, map_index)]
         return rows.values()
 
+    def of(self, task_id: str, map_index: MapIndex) -> Iterable[XComRow]:
+        """What an instance handed on."""
+        return self._rows.get(task_id, {}).get(map_index, {}).values()
+
     def find(
         self, queries: tuple[XComQuery, ...], after: Place | None
     ) -> Iterator[tuple[int, XComRow]]:

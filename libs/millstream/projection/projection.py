@@ -27,6 +27,7 @@ from millstream.core.events import (
     NothingChanged,
     PoolDeleted,
     PoolSet,
+    ResultsTakenOver,
     RoleGranted,
     RoleRevoked,
     RunCreated,
@@ -107,6 +108,9 @@ class KeptRun:
     inputs: dict[TaskKey, InputRow] = field(default_factory=dict)
 
 
+Origin = tuple[RunKey, int]
+
+
 def reopened(events: Iterable[Event]) -> list[RunKey]:
     """The runs that come back with these events: their rows must be restored before."""
     return [run_key(event.where) for event in events if isinstance(event.data, RunReopened)]
@@ -122,6 +126,8 @@ class Projection:
         self._dags = DagRows()
         self._backfills = BackfillRows()
         self._changes = Changes()
+        # Runs that new ones take results over from, as they stood then, by the new one's key.
+        self._lent: dict[RunKey, KeptRun] = {}
         self._over: list[RunKey] = []
         # Those that are not over.
         self._callbacks: dict[tuple[object, ...], CallbackRow] = {}
@@ -157,11 +163,33 @@ class Projection:
                     if row.state == "waiting":
                         kept.inputs[key] = row
 
+    def origins_of(self, events: Iterable[Event]) -> dict[RunKey, Origin]:
+        """For each run that takes results over in these events: the run that it takes them from,
+        and as of which position. It must be lent before they are applied."""
+        created: dict[RunKey, Origin] = {}
+        wanted: dict[RunKey, Origin] = {}
+        for event in events:
+            key = run_key(event.where)
+            match event.data:
+                case RunCreated(rerun=rerun) if rerun is not None:
+                    created[key] = ((*key[:2], rerun.run_id), rerun.position)
+                case ResultsTakenOver() if key in created:
+                    wanted[key] = created[key]
+                case ResultsTakenOver() if key in self.runs:
+                    run = self.runs[key].run
+                    wanted[key] = ((*key[:2], run.rerun_of), run.rerun_position)
+        return wanted
+
+    def lend(self, key: RunKey, origin: KeptRun) -> None:
+        """A run, from which the run ``key`` takes results over."""
+        self._lent[key] = origin
+
     def take_changes(self) -> Changes:
         changes, self._changes = self._changes, Changes()
         for key in self._over:
             self.runs.pop(key, None)
         self._over = []
+        self._lent = {}
         return changes
 
     def apply(self, event: Event) -> None:
@@ -213,6 +241,8 @@ class Projection:
                 self._reopen(kept, event, event.data)
             case TasksRecalled():
                 return  # the rows know it already
+            case ResultsTakenOver():
+                self._take_over(kept, event, event.data)
             case RunMarked():
                 kept.run.reason = _text(event.data.reason)
                 self._put_run(kept, event)
@@ -319,12 +349,39 @@ class Projection:
             created_at=event.recorded_at,
             note=_text(data.note),
             backfill_id=data.backfill_id,
+            rerun_of=data.rerun.run_id if data.rerun else "",
+            rerun_position=data.rerun.position if data.rerun else 0,
+            rerun_start=data.rerun.start if data.rerun else "",
             asset_events=msgspec.json.encode(data.asset_events).decode(),
             created_position=event.position,
             position=event.position,
         )
         self.runs[run_key(where)] = KeptRun(row)
         self._changes.put(row)
+
+    def _take_over(self, kept: KeptRun, event: Event, data: ResultsTakenOver) -> None:
+        """The rows of tasks that did in another run what they would do in this one, and what they
+        handed on there."""
+        origin = self._lent[run_key(event.where)]
+        for memo in data.tasks:
+            if memo.expanded >= 0:
+                continue
+            names = _task_names(event.where.task(memo.task_id, memo.map_index))
+            key = (sys.intern(memo.task_id), memo.map_index)
+            before = origin.tasks[key]
+            row = kept.tasks[key] = msgspec.structs.replace(
+                before,
+                **names,
+                attempt=0,
+                queued_at=None,
+                position=event.position,
+                taken_from=before.taken_from or origin.run.run_id,
+            )
+            self._changes.put(row)
+            for xcom in origin.xcoms.of(*key):
+                taken = msgspec.structs.replace(xcom, **names, attempt=0, position=event.position)
+                kept.xcoms.put(taken)
+                self._changes.put_again(taken)
 
     def _reopen(self, kept: KeptRun, event: Event, data: RunReopened) -> None:
         key = run_key(event.where)
@@ -530,7 +587,7 @@ class Projection:
         if row.attempt != event.where.attempt:
             row.attempt = event.where.attempt
             row.queued_at = event.recorded_at
-        row.queue, row.worker = data.queue, ""
+        row.queue, row.worker, row.taken_from = data.queue, "", ""
         row.pool, row.pool_slots = _text(data.pool), data.pool_slots
         row.started_at = row.ended_at = row.retry_at = None
         row.reason = row.traceback = ""
@@ -596,11 +653,12 @@ def _control(row: TaskRow, event: Event) -> None:
         case TaskStopped(reason=reason):
             row.ended_at, row.reason = event.recorded_at, _text(f"stopped: {reason}")
         case TaskCleared():
-            row.worker = row.reason = row.traceback = ""
+            row.worker = row.reason = row.traceback = row.taken_from = ""
             row.queued_at = row.started_at = row.ended_at = None
         case TaskMarked(state=state, note=note):
             row.ended_at = row.ended_at or event.recorded_at
             row.reason = _text(f"marked {state}" + (f": {note}" if note else ""))
+            row.taken_from = ""
 
 
 def _attempt_state(task_state: str) -> str:

@@ -78,6 +78,10 @@ class RunRow(Row, kw_only=True):
     # The positions of the asset updates that led to it, as a JSON list.
     asset_events: str = "[]"
     backfill_id: str = ""
+    # The run that it was made from, as that stood at the position.
+    rerun_of: str = ""
+    rerun_position: int = 0
+    rerun_start: str = ""
     created_position: int
     position: int
 
@@ -105,6 +109,8 @@ class TaskRow(Row, kw_only=True):
     position: int = 0
     pool: str = ""
     pool_slots: int = 0
+    # The run in which it did what is said here, if that is another one.
+    taken_from: str = ""
 
 
 class AttemptRow(Row, kw_only=True):

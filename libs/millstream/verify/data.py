@@ -33,12 +33,18 @@ class Planned(msgspec.Struct, frozen=True):
     last: Times | None = None
 
 
+class Rerun(_Data, frozen=True):
+    run_id: str
+    position: int
+
+
 class Created(_Data, frozen=True):
     version: int
     run_type: str
     run_after: datetime
     logical_date: datetime | None = None
     backfill_id: str = ""
+    rerun: Rerun | None = None
 
 
 class Memo(msgspec.Struct, frozen=True):
@@ -163,6 +169,7 @@ SHAPES: dict[str, type[msgspec.Struct]] = {
     "RunMarked": Marked,
     "RunReopened": Reopened,
     "TasksRecalled": Recalled,
+    "ResultsTakenOver": Recalled,
     "DeadlineSet": Nothing,
     "DeadlineMissed": Nothing,
     "TaskExpanded": Length,

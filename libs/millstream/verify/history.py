@@ -211,6 +211,12 @@ class History:
             wrong = dag.schedule_error(data)
             if wrong:
                 self._wrong("schedule", row, wrong)
+        if data.rerun is not None:
+            origin = (*key[:2], data.rerun.run_id)
+            if origin not in self._runs and hash(origin) not in self._over:
+                self._wrong("transitions", row, "there is no run that it could be made from")
+            elif not 0 < data.rerun.position < row.position:
+                self._wrong("transitions", row, "it is made from what had not happened yet")
         self._runs[key] = Run(key, rules, data, row.position)
 
     def _reopened(self, row: Row, data: Any) -> None:
@@ -247,6 +253,13 @@ class History:
             self._ended(row, run)
         elif kind == "TasksRecalled":
             run.recall(data.tasks)
+        elif kind == "ResultsTakenOver":
+            wrong = "the run was made from no other one"
+            if run.is_rerun:
+                is_queued = run.status == "queued"
+                wrong = run.take_over(data.tasks) if is_queued else "the run has started before"
+            if wrong:
+                self._wrong("transitions", row, wrong)
         elif kind not in ("RunMarked", "DeadlineSet", "DeadlineMissed"):
             self._wrong("transitions", row, "it names no task")
 

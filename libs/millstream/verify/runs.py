@@ -25,6 +25,7 @@ class Run:
         "backfill_id",
         "dag",
         "instances",
+        "is_rerun",
         "key",
         "opened_at",
         "recalled",
@@ -36,6 +37,7 @@ class Run:
         self.key = key
         self.dag = dag
         self.backfill_id = created.backfill_id
+        self.is_rerun = created.rerun is not None
         self.status = "queued"
         self.opened_at = position
         self.recalled = 0
@@ -61,6 +63,24 @@ class Run:
             if status != "none" or task.attempt:
                 total += hash((task_id, path, task.attempt, status))
         return total
+
+    def take_over(self, memos: Iterable[Memo]) -> str:
+        """Put tasks as another run left them. Says what is wrong with them, "" if nothing is."""
+        for memo in memos:
+            where = (memo.task_id, memo.map_index)
+            rules = self.dag.tasks.get(memo.task_id)
+            task = self.instances.find(*where) if rules is not None else None
+            if rules is None or task is None:
+                return f"the version has no such task as {memo.task_id!r}"
+            if memo.expanded >= 0:
+                if len(memo.map_index) >= rules.levels or not memo.expanded:
+                    return f"task {memo.task_id!r} cannot have {memo.expanded} instances"
+                self.instances.expand(*where, memo.expanded)
+            elif memo.attempt or memo.status not in ("success", "skipped"):
+                return f"task {memo.task_id!r} has no result that could be taken over"
+            else:
+                self.instances.change(where, task, memo.status)
+        return ""
 
     def recall(self, memos: Iterable[Memo]) -> None:
         """Put tasks as they were left. What the version does not have is left out."""

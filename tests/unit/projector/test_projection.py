@@ -11,6 +11,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lent import lend, past
 from millstream.core.asset_conditions import AliasRef, AssetRef
 from millstream.core.commands import (
     CreateBackfill,
@@ -358,3 +359,72 @@ def test_assets_and_their_updates() -> None:
         ("orders", "{}", "[]", "write"),
         ("part", '{"n":1}', '["daily"]', "write"),
     ]
+
+
+class TestReruns:
+    """A run that was made from another one has its results, by reference to the log."""
+
+    def _log(self) -> Shard:
+        shard = Shard()
+        shard.begin(dag(task("a"), task("b", "a"), task("c", "b")))
+        shard.succeed("a", xcoms={"return_value": XCom(value=msgspec.Raw(b"1"), size=1)})
+        shard.fail("b")
+        shard.rerun()
+        return shard
+
+    def _tables(self, log: Sequence[Event], batch: int = 1) -> Tables:
+        projection, tables = Projection(), Tables()
+        for start in range(0, len(log), batch):
+            events = log[start : start + batch]
+            for run in reopened(events):
+                if run not in projection.runs:
+                    projection.restore(tables.rows_of([run]))
+            lend(projection, events, log)
+            for event in events:
+                projection.apply(event)
+            tables.write(projection)
+        return tables
+
+    def _row(self, tables: Tables, task_id: str) -> dict[str, Any]:
+        return tables.rows[TaskRow]["default", "etl", "r2", task_id, ()]
+
+    def test_tasks_stand_as_they_were_left(self) -> None:
+        tables = self._tables(self._log().log)
+        row = self._row(tables, "a")
+        before = tables.rows[TaskRow]["default", "etl", "r1", "a", ()]
+        assert (row["state"], row["taken_from"], row["attempt"]) == ("success", "r1", 0)
+        assert (row["started_at"], row["ended_at"]) == (before["started_at"], before["ended_at"])
+        assert self._row(tables, "b")["taken_from"] == ""
+        run = tables.rows[RunRow]["default", "etl", "r2"]
+        assert (run["rerun_of"], run["rerun_start"]) == ("r1", "failed")
+
+    def test_what_was_handed_on_is_there(self) -> None:
+        tables = self._tables(self._log().log)
+        xcom = tables.rows[XComRow]["default", "etl", "r2", "a", (), "return_value"]
+        assert xcom["value"] == "1"
+
+    def test_however_the_log_is_cut(self) -> None:
+        log = self._log().log
+        first = self._tables(log).rows
+        assert all(self._tables(log, size).rows == first for size in range(2, len(log) + 1))
+
+    def test_later_changes_of_the_run_it_is_made_from_change_nothing(self) -> None:
+        """`a` runs again in r1 and hands on another value: r2 has the one of its time."""
+        shard = self._log()
+        shard.clear("a")
+        shard.succeed("a", 2, xcoms={"return_value": XCom(value=msgspec.Raw(b"2"), size=1)})
+        shard.fail("b", run_id="r2")
+        shard.rerun("r2", new_run_id="r3")
+        tables = self._tables(shard.log)
+        for run_id, value in (("r1", "2"), ("r2", "1"), ("r3", "1")):
+            xcom = tables.rows[XComRow]["default", "etl", run_id, "a", (), "return_value"]
+            assert xcom["value"] == value
+        assert tables.rows[TaskRow]["default", "etl", "r3", "a", ()]["taken_from"] == "r1"
+        kept = past(shard.log, ("default", "etl", "r3"), len(shard.log))
+        assert kept.tasks["a", ()].taken_from == "r1"
+
+    def test_what_runs_again_has_its_own_results(self) -> None:
+        shard = self._log()
+        shard.clear("a", run_id="r2")
+        tables = self._tables(shard.log)
+        assert self._row(tables, "a")["taken_from"] == ""

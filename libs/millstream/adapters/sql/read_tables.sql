@@ -62,10 +62,14 @@ CREATE TABLE dag_run (
     reason              text        NOT NULL,
     asset_events        json        NOT NULL,
     backfill_id         text        NOT NULL,
+    rerun_of            text        NOT NULL,
+    rerun_position      bigint      NOT NULL,
+    rerun_start         text        NOT NULL,
     created_position    bigint      NOT NULL,
     position            bigint      NOT NULL,
     PRIMARY KEY (namespace, dag_id, run_id)
 );
+CREATE INDEX dag_run_reruns ON dag_run (namespace, dag_id, rerun_of, created_position) WHERE rerun_of <> '';
 -- The newest first: of the namespace, of those in a state, of a DAG.
 CREATE INDEX dag_run_newest ON dag_run (namespace, created_at DESC, created_position DESC);
 CREATE INDEX dag_run_state ON dag_run (namespace, state, created_at DESC, created_position DESC);
@@ -95,6 +99,7 @@ CREATE TABLE task_instance (
     position   bigint    NOT NULL,
     pool       text      NOT NULL,
     pool_slots integer   NOT NULL,
+    taken_from text      NOT NULL,
     PRIMARY KEY (namespace, dag_id, run_id, task_id, map_index)
 );
 

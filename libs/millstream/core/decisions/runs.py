@@ -29,7 +29,7 @@ def trigger(state: State, command: TriggerRun, now: datetime) -> Iterator[Fact]:
     if command.run_after is not None and not command.run_id:
         run_id += f"_{state.position}"  # others may wait for the same instant
     where = Where(command.namespace, command.dag_id, run_id)
-    _check_id(state, where)
+    check_new_id(state, where)
     logical_date = None
     if command.has_logical_date:
         logical_date = _in_utc("logical date", command.logical_date) or now
@@ -64,7 +64,8 @@ def _times_by_hand(dag: Dag, logical_date: datetime) -> RunTimes:
         ) from error
 
 
-def _check_id(state: State, where: Where) -> None:
+def check_new_id(state: State, where: Where) -> None:
+    """May somebody give a new run this id? Raises :class:`Refused`."""
     try:
         check_run_id(where.run_id)
     except InvalidArgument as error:

@@ -22,61 +22,72 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from millstream.rpc.v1 import runs_pb2 as millstream_dot_rpc_dot_v1_dot_runs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmillstream/rpc/v1/history.proto\x12\x11millstream.rpc.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cmillstream/rpc/v1/runs.proto\"U\n\x06Moment\x12\x12\n\x08position\x18\x01 \x01(\x03H\x00\x12-\n\x07instant\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x42\x08\n\x06moment\"M\n\x08LogPlace\x12\x10\n\x08position\x18\x01 \x01(\x03\x12/\n\x0brecorded_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x81\x01\n\x0fGetRunAtRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12%\n\x02\x61t\x18\x04 \x01(\x0b\x32\x19.millstream.rpc.v1.Moment\x12\x14\n\x0cmin_position\x18\x05 \x01(\x03\"`\n\x10GetRunAtResponse\x12\'\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1b.millstream.rpc.v1.LogPlace\x12#\n\x03run\x18\x02 \x01(\x0b\x32\x16.millstream.rpc.v1.Run\"\xb3\x01\n\x1aListTaskInstancesAtRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12%\n\x02\x61t\x18\x04 \x01(\x0b\x32\x19.millstream.rpc.v1.Moment\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x14\n\x0cmin_position\x18\x07 \x01(\x03\"\x98\x01\n\x1bListTaskInstancesAtResponse\x12\'\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1b.millstream.rpc.v1.LogPlace\x12\x37\n\x0etask_instances\x18\x02 \x03(\x0b\x32\x1f.millstream.rpc.v1.TaskInstance\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"\xc7\x01\n\x11ListRunsAtRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12+\n\x06states\x18\x03 \x03(\x0e\x32\x1b.millstream.rpc.v1.RunState\x12%\n\x02\x61t\x18\x04 \x01(\x0b\x32\x19.millstream.rpc.v1.Moment\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x14\n\x0cmin_position\x18\x07 \x01(\x03\"|\n\x12ListRunsAtResponse\x12\'\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1b.millstream.rpc.v1.LogPlace\x12$\n\x04runs\x18\x02 \x03(\x0b\x32\x16.millstream.rpc.v1.Run\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"\x8a\x01\n\x11ListDagsAtRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12%\n\x02\x61t\x18\x02 \x01(\x0b\x32\x19.millstream.rpc.v1.Moment\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x14\n\x0cmin_position\x18\x05 \x01(\x03\"\x8a\x01\n\x05\x44\x61gAt\x12\x0e\n\x06\x64\x61g_id\x18\x01 \x01(\t\x12\x16\n\x0elatest_version\x18\x02 \x01(\x05\x12\x30\n\x0csubmitted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tis_paused\x18\x04 \x01(\x08\x12\x14\n\x0cpause_reason\x18\x05 \x01(\t\"~\n\x12ListDagsAtResponse\x12\'\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1b.millstream.rpc.v1.LogPlace\x12&\n\x04\x64\x61gs\x18\x02 \x03(\x0b\x32\x18.millstream.rpc.v1.DagAt\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"c\n\x11GetStateAtRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12%\n\x02\x61t\x18\x02 \x01(\x0b\x32\x19.millstream.rpc.v1.Moment\x12\x14\n\x0cmin_position\x18\x03 \x01(\x03\"E\n\x08RunCount\x12*\n\x05state\x18\x01 \x01(\x0e\x32\x1b.millstream.rpc.v1.RunState\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"%\n\x06PoolAt\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05slots\x18\x02 \x01(\x05\"\'\n\x06NameAt\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\xb2\x02\n\x12GetStateAtResponse\x12\'\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1b.millstream.rpc.v1.LogPlace\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x0c\n\x04\x64\x61gs\x18\x04 \x01(\x03\x12\x13\n\x0bpaused_dags\x18\x05 \x01(\x03\x12)\n\x04runs\x18\x06 \x03(\x0b\x32\x1b.millstream.rpc.v1.RunCount\x12(\n\x05pools\x18\x07 \x03(\x0b\x32\x19.millstream.rpc.v1.PoolAt\x12,\n\tvariables\x18\x08 \x03(\x0b\x32\x19.millstream.rpc.v1.NameAt\x12.\n\x0b\x63onnections\x18\t \x03(\x0b\x32\x19.millstream.rpc.v1.NameAt\"\x86\x01\n\x0f\x44iffRunsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x14\n\x0cother_dag_id\x18\x04 \x01(\t\x12\x14\n\x0cother_run_id\x18\x05 \x01(\t\x12\x14\n\x0cmin_position\x18\x06 \x01(\x03\";\n\x0fInputDifference\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03one\x18\x02 \x01(\t\x12\r\n\x05other\x18\x03 \x01(\t\"\xbd\x01\n\nDivergence\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x11\n\tmap_index\x18\x02 \x03(\x05\x12/\n\x04kind\x18\x03 \x01(\x0e\x32!.millstream.rpc.v1.DivergenceKind\x12\x0b\n\x03one\x18\x04 \x01(\t\x12\r\n\x05other\x18\x05 \x01(\t\x12\x14\n\x0cone_position\x18\x06 \x01(\x03\x12\x16\n\x0eother_position\x18\x07 \x01(\x03\x12\x10\n\x08is_first\x18\x08 \x01(\x08\"`\n\x0e\x44urationChange\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x11\n\tmap_index\x18\x02 \x03(\x05\x12\x13\n\x0bone_seconds\x18\x03 \x01(\x01\x12\x15\n\rother_seconds\x18\x04 \x01(\x01\"\xff\x02\n\x10\x44iffRunsResponse\x12#\n\x03one\x18\x01 \x01(\x0b\x32\x16.millstream.rpc.v1.Run\x12%\n\x05other\x18\x02 \x01(\x0b\x32\x16.millstream.rpc.v1.Run\x12\x32\n\x06inputs\x18\x03 \x03(\x0b\x32\".millstream.rpc.v1.InputDifference\x12\x31\n\x05tasks\x18\x04 \x03(\x0b\x32\".millstream.rpc.v1.InputDifference\x12\x32\n\x0b\x64ivergences\x18\x05 \x03(\x0b\x32\x1d.millstream.rpc.v1.Divergence\x12\x18\n\x10\x64ivergence_count\x18\x06 \x01(\x03\x12\x34\n\rfirst_outcome\x18\x07 \x01(\x0b\x32\x1d.millstream.rpc.v1.Divergence\x12\x34\n\tdurations\x18\x08 \x03(\x0b\x32!.millstream.rpc.v1.DurationChange*\xa2\x01\n\x0e\x44ivergenceKind\x12\x1f\n\x1b\x44IVERGENCE_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44IVERGENCE_KIND_OUTCOME\x10\x01\x12\x1a\n\x16\x44IVERGENCE_KIND_RESULT\x10\x02\x12\x1b\n\x17\x44IVERGENCE_KIND_MISSING\x10\x03\x12\x19\n\x15\x44IVERGENCE_KIND_EXTRA\x10\x04\x32\xc1\x04\n\x0eHistoryService\x12S\n\x08GetRunAt\x12\".millstream.rpc.v1.GetRunAtRequest\x1a#.millstream.rpc.v1.GetRunAtResponse\x12t\n\x13ListTaskInstancesAt\x12-.millstream.rpc.v1.ListTaskInstancesAtRequest\x1a..millstream.rpc.v1.ListTaskInstancesAtResponse\x12Y\n\nListRunsAt\x12$.millstream.rpc.v1.ListRunsAtRequest\x1a%.millstream.rpc.v1.ListRunsAtResponse\x12Y\n\nListDagsAt\x12$.millstream.rpc.v1.ListDagsAtRequest\x1a%.millstream.rpc.v1.ListDagsAtResponse\x12Y\n\nGetStateAt\x12$.millstream.rpc.v1.GetStateAtRequest\x1a%.millstream.rpc.v1.GetStateAtResponse\x12S\n\x08\x44iffRuns\x12\".millstream.rpc.v1.DiffRunsRequest\x1a#.millstream.rpc.v1.DiffRunsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmillstream/rpc/v1/history.proto\x12\x11millstream.rpc.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cmillstream/rpc/v1/runs.proto\"U\n\x06Moment\x12\x12\n\x08position\x18\x01 \x01(\x03H\x00\x12-\n\x07instant\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x42\x08\n\x06moment\"M\n\x08LogPlace\x12\x10\n\x08position\x18\x01 \x01(\x03\x12/\n\x0brecorded_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x81\x01\n\x0fGetRunAtRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12%\n\x02\x61t\x18\x04 \x01(\x0b\x32\x19.millstream.rpc.v1.Moment\x12\x14\n\x0cmin_position\x18\x05 \x01(\x03\"`\n\x10GetRunAtResponse\x12\'\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1b.millstream.rpc.v1.LogPlace\x12#\n\x03run\x18\x02 \x01(\x0b\x32\x16.millstream.rpc.v1.Run\"\xb3\x01\n\x1aListTaskInstancesAtRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12%\n\x02\x61t\x18\x04 \x01(\x0b\x32\x19.millstream.rpc.v1.Moment\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x14\n\x0cmin_position\x18\x07 \x01(\x03\"\x98\x01\n\x1bListTaskInstancesAtResponse\x12\'\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1b.millstream.rpc.v1.LogPlace\x12\x37\n\x0etask_instances\x18\x02 \x03(\x0b\x32\x1f.millstream.rpc.v1.TaskInstance\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"\xc7\x01\n\x11ListRunsAtRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12+\n\x06states\x18\x03 \x03(\x0e\x32\x1b.millstream.rpc.v1.RunState\x12%\n\x02\x61t\x18\x04 \x01(\x0b\x32\x19.millstream.rpc.v1.Moment\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x14\n\x0cmin_position\x18\x07 \x01(\x03\"|\n\x12ListRunsAtResponse\x12\'\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1b.millstream.rpc.v1.LogPlace\x12$\n\x04runs\x18\x02 \x03(\x0b\x32\x16.millstream.rpc.v1.Run\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"\x8a\x01\n\x11ListDagsAtRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12%\n\x02\x61t\x18\x02 \x01(\x0b\x32\x19.millstream.rpc.v1.Moment\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x14\n\x0cmin_position\x18\x05 \x01(\x03\"\x8a\x01\n\x05\x44\x61gAt\x12\x0e\n\x06\x64\x61g_id\x18\x01 \x01(\t\x12\x16\n\x0elatest_version\x18\x02 \x01(\x05\x12\x30\n\x0csubmitted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tis_paused\x18\x04 \x01(\x08\x12\x14\n\x0cpause_reason\x18\x05 \x01(\t\"~\n\x12ListDagsAtResponse\x12\'\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1b.millstream.rpc.v1.LogPlace\x12&\n\x04\x64\x61gs\x18\x02 \x03(\x0b\x32\x18.millstream.rpc.v1.DagAt\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"c\n\x11GetStateAtRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12%\n\x02\x61t\x18\x02 \x01(\x0b\x32\x19.millstream.rpc.v1.Moment\x12\x14\n\x0cmin_position\x18\x03 \x01(\x03\"E\n\x08RunCount\x12*\n\x05state\x18\x01 \x01(\x0e\x32\x1b.millstream.rpc.v1.RunState\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"%\n\x06PoolAt\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05slots\x18\x02 \x01(\x05\"\'\n\x06NameAt\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\xb2\x02\n\x12GetStateAtResponse\x12\'\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1b.millstream.rpc.v1.LogPlace\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x0c\n\x04\x64\x61gs\x18\x04 \x01(\x03\x12\x13\n\x0bpaused_dags\x18\x05 \x01(\x03\x12)\n\x04runs\x18\x06 \x03(\x0b\x32\x1b.millstream.rpc.v1.RunCount\x12(\n\x05pools\x18\x07 \x03(\x0b\x32\x19.millstream.rpc.v1.PoolAt\x12,\n\tvariables\x18\x08 \x03(\x0b\x32\x19.millstream.rpc.v1.NameAt\x12.\n\x0b\x63onnections\x18\t \x03(\x0b\x32\x19.millstream.rpc.v1.NameAt\"\x86\x01\n\x0f\x44iffRunsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x14\n\x0cother_dag_id\x18\x04 \x01(\t\x12\x14\n\x0cother_run_id\x18\x05 \x01(\t\x12\x14\n\x0cmin_position\x18\x06 \x01(\x03\";\n\x0fInputDifference\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03one\x18\x02 \x01(\t\x12\r\n\x05other\x18\x03 \x01(\t\"\xbd\x01\n\nDivergence\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x11\n\tmap_index\x18\x02 \x03(\x05\x12/\n\x04kind\x18\x03 \x01(\x0e\x32!.millstream.rpc.v1.DivergenceKind\x12\x0b\n\x03one\x18\x04 \x01(\t\x12\r\n\x05other\x18\x05 \x01(\t\x12\x14\n\x0cone_position\x18\x06 \x01(\x03\x12\x16\n\x0eother_position\x18\x07 \x01(\x03\x12\x10\n\x08is_first\x18\x08 \x01(\x08\"`\n\x0e\x44urationChange\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x11\n\tmap_index\x18\x02 \x03(\x05\x12\x13\n\x0bone_seconds\x18\x03 \x01(\x01\x12\x15\n\rother_seconds\x18\x04 \x01(\x01\"\xff\x02\n\x10\x44iffRunsResponse\x12#\n\x03one\x18\x01 \x01(\x0b\x32\x16.millstream.rpc.v1.Run\x12%\n\x05other\x18\x02 \x01(\x0b\x32\x16.millstream.rpc.v1.Run\x12\x32\n\x06inputs\x18\x03 \x03(\x0b\x32\".millstream.rpc.v1.InputDifference\x12\x31\n\x05tasks\x18\x04 \x03(\x0b\x32\".millstream.rpc.v1.InputDifference\x12\x32\n\x0b\x64ivergences\x18\x05 \x03(\x0b\x32\x1d.millstream.rpc.v1.Divergence\x12\x18\n\x10\x64ivergence_count\x18\x06 \x01(\x03\x12\x34\n\rfirst_outcome\x18\x07 \x01(\x0b\x32\x1d.millstream.rpc.v1.Divergence\x12\x34\n\tdurations\x18\x08 \x03(\x0b\x32!.millstream.rpc.v1.DurationChange\"\xe9\x02\n\x0fRerunRunRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x03 \x01(\t\x12\x0e\n\x06run_id\x18\x04 \x01(\t\x12\x12\n\nnew_run_id\x18\x05 \x01(\t\x12,\n\x05start\x18\x06 \x01(\x0e\x32\x1d.millstream.rpc.v1.RerunStart\x12.\n\x05tasks\x18\x07 \x03(\x0b\x32\x1f.millstream.rpc.v1.TaskSelector\x12%\n\x02\x61t\x18\x08 \x01(\x0b\x32\x19.millstream.rpc.v1.Moment\x12%\n\x04\x63onf\x18\t \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x13\n\x0b\x64\x61g_version\x18\n \x01(\x05\x12\x16\n\x0elatest_version\x18\x0b \x01(\x08\x12\x0c\n\x04note\x18\x0c \x01(\t\x12\x14\n\x0cmin_position\x18\r \x01(\x03\"X\n\x10RerunRunResponse\x12\x0e\n\x06\x64\x61g_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x03\x12\x12\n\ntaken_over\x18\x04 \x01(\x03\"\\\n\x11GetLineageRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x61g_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x14\n\x0cmin_position\x18\x04 \x01(\x03\"\x8c\x01\n\x12GetLineageResponse\x12#\n\x03run\x18\x01 \x01(\x0b\x32\x16.millstream.rpc.v1.Run\x12)\n\tancestors\x18\x02 \x03(\x0b\x32\x16.millstream.rpc.v1.Run\x12&\n\x06reruns\x18\x03 \x03(\x0b\x32\x16.millstream.rpc.v1.Run*\xa2\x01\n\x0e\x44ivergenceKind\x12\x1f\n\x1b\x44IVERGENCE_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44IVERGENCE_KIND_OUTCOME\x10\x01\x12\x1a\n\x16\x44IVERGENCE_KIND_RESULT\x10\x02\x12\x1b\n\x17\x44IVERGENCE_KIND_MISSING\x10\x03\x12\x19\n\x15\x44IVERGENCE_KIND_EXTRA\x10\x04*o\n\nRerunStart\x12\x1b\n\x17RERUN_START_UNSPECIFIED\x10\x00\x12\x16\n\x12RERUN_START_FAILED\x10\x01\x12\x15\n\x11RERUN_START_TASKS\x10\x02\x12\x15\n\x11RERUN_START_EVENT\x10\x03\x32\xf1\x05\n\x0eHistoryService\x12S\n\x08GetRunAt\x12\".millstream.rpc.v1.GetRunAtRequest\x1a#.millstream.rpc.v1.GetRunAtResponse\x12t\n\x13ListTaskInstancesAt\x12-.millstream.rpc.v1.ListTaskInstancesAtRequest\x1a..millstream.rpc.v1.ListTaskInstancesAtResponse\x12Y\n\nListRunsAt\x12$.millstream.rpc.v1.ListRunsAtRequest\x1a%.millstream.rpc.v1.ListRunsAtResponse\x12Y\n\nListDagsAt\x12$.millstream.rpc.v1.ListDagsAtRequest\x1a%.millstream.rpc.v1.ListDagsAtResponse\x12Y\n\nGetStateAt\x12$.millstream.rpc.v1.GetStateAtRequest\x1a%.millstream.rpc.v1.GetStateAtResponse\x12S\n\x08\x44iffRuns\x12\".millstream.rpc.v1.DiffRunsRequest\x1a#.millstream.rpc.v1.DiffRunsResponse\x12S\n\x08RerunRun\x12\".millstream.rpc.v1.RerunRunRequest\x1a#.millstream.rpc.v1.RerunRunResponse\x12Y\n\nGetLineage\x12$.millstream.rpc.v1.GetLineageRequest\x1a%.millstream.rpc.v1.GetLineageResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'millstream.rpc.v1.history_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DIVERGENCEKIND']._serialized_start=3024
-  _globals['_DIVERGENCEKIND']._serialized_end=3186
-  _globals['_MOMENT']._serialized_start=117
-  _globals['_MOMENT']._serialized_end=202
-  _globals['_LOGPLACE']._serialized_start=204
-  _globals['_LOGPLACE']._serialized_end=281
-  _globals['_GETRUNATREQUEST']._serialized_start=284
-  _globals['_GETRUNATREQUEST']._serialized_end=413
-  _globals['_GETRUNATRESPONSE']._serialized_start=415
-  _globals['_GETRUNATRESPONSE']._serialized_end=511
-  _globals['_LISTTASKINSTANCESATREQUEST']._serialized_start=514
-  _globals['_LISTTASKINSTANCESATREQUEST']._serialized_end=693
-  _globals['_LISTTASKINSTANCESATRESPONSE']._serialized_start=696
-  _globals['_LISTTASKINSTANCESATRESPONSE']._serialized_end=848
-  _globals['_LISTRUNSATREQUEST']._serialized_start=851
-  _globals['_LISTRUNSATREQUEST']._serialized_end=1050
-  _globals['_LISTRUNSATRESPONSE']._serialized_start=1052
-  _globals['_LISTRUNSATRESPONSE']._serialized_end=1176
-  _globals['_LISTDAGSATREQUEST']._serialized_start=1179
-  _globals['_LISTDAGSATREQUEST']._serialized_end=1317
-  _globals['_DAGAT']._serialized_start=1320
-  _globals['_DAGAT']._serialized_end=1458
-  _globals['_LISTDAGSATRESPONSE']._serialized_start=1460
-  _globals['_LISTDAGSATRESPONSE']._serialized_end=1586
-  _globals['_GETSTATEATREQUEST']._serialized_start=1588
-  _globals['_GETSTATEATREQUEST']._serialized_end=1687
-  _globals['_RUNCOUNT']._serialized_start=1689
-  _globals['_RUNCOUNT']._serialized_end=1758
-  _globals['_POOLAT']._serialized_start=1760
-  _globals['_POOLAT']._serialized_end=1797
-  _globals['_NAMEAT']._serialized_start=1799
-  _globals['_NAMEAT']._serialized_end=1838
-  _globals['_GETSTATEATRESPONSE']._serialized_start=1841
-  _globals['_GETSTATEATRESPONSE']._serialized_end=2147
-  _globals['_DIFFRUNSREQUEST']._serialized_start=2150
-  _globals['_DIFFRUNSREQUEST']._serialized_end=2284
-  _globals['_INPUTDIFFERENCE']._serialized_start=2286
-  _globals['_INPUTDIFFERENCE']._serialized_end=2345
-  _globals['_DIVERGENCE']._serialized_start=2348
-  _globals['_DIVERGENCE']._serialized_end=2537
-  _globals['_DURATIONCHANGE']._serialized_start=2539
-  _globals['_DURATIONCHANGE']._serialized_end=2635
-  _globals['_DIFFRUNSRESPONSE']._serialized_start=2638
-  _globals['_DIFFRUNSRESPONSE']._serialized_end=3021
-  _globals['_HISTORYSERVICE']._serialized_start=3189
-  _globals['_HISTORYSERVICE']._serialized_end=3766
+  _globals['_DIVERGENCEKIND']._serialized_start=3745
+  _globals['_DIVERGENCEKIND']._serialized_end=3907
+  _globals['_RERUNSTART']._serialized_start=3909
+  _globals['_RERUNSTART']._serialized_end=4020
+  _globals['_MOMENT']._serialized_start=147
+  _globals['_MOMENT']._serialized_end=232
+  _globals['_LOGPLACE']._serialized_start=234
+  _globals['_LOGPLACE']._serialized_end=311
+  _globals['_GETRUNATREQUEST']._serialized_start=314
+  _globals['_GETRUNATREQUEST']._serialized_end=443
+  _globals['_GETRUNATRESPONSE']._serialized_start=445
+  _globals['_GETRUNATRESPONSE']._serialized_end=541
+  _globals['_LISTTASKINSTANCESATREQUEST']._serialized_start=544
+  _globals['_LISTTASKINSTANCESATREQUEST']._serialized_end=723
+  _globals['_LISTTASKINSTANCESATRESPONSE']._serialized_start=726
+  _globals['_LISTTASKINSTANCESATRESPONSE']._serialized_end=878
+  _globals['_LISTRUNSATREQUEST']._serialized_start=881
+  _globals['_LISTRUNSATREQUEST']._serialized_end=1080
+  _globals['_LISTRUNSATRESPONSE']._serialized_start=1082
+  _globals['_LISTRUNSATRESPONSE']._serialized_end=1206
+  _globals['_LISTDAGSATREQUEST']._serialized_start=1209
+  _globals['_LISTDAGSATREQUEST']._serialized_end=1347
+  _globals['_DAGAT']._serialized_start=1350
+  _globals['_DAGAT']._serialized_end=1488
+  _globals['_LISTDAGSATRESPONSE']._serialized_start=1490
+  _globals['_LISTDAGSATRESPONSE']._serialized_end=1616
+  _globals['_GETSTATEATREQUEST']._serialized_start=1618
+  _globals['_GETSTATEATREQUEST']._serialized_end=1717
+  _globals['_RUNCOUNT']._serialized_start=1719
+  _globals['_RUNCOUNT']._serialized_end=1788
+  _globals['_POOLAT']._serialized_start=1790
+  _globals['_POOLAT']._serialized_end=1827
+  _globals['_NAMEAT']._serialized_start=1829
+  _globals['_NAMEAT']._serialized_end=1868
+  _globals['_GETSTATEATRESPONSE']._serialized_start=1871
+  _globals['_GETSTATEATRESPONSE']._serialized_end=2177
+  _globals['_DIFFRUNSREQUEST']._serialized_start=2180
+  _globals['_DIFFRUNSREQUEST']._serialized_end=2314
+  _globals['_INPUTDIFFERENCE']._serialized_start=2316
+  _globals['_INPUTDIFFERENCE']._serialized_end=2375
+  _globals['_DIVERGENCE']._serialized_start=2378
+  _globals['_DIVERGENCE']._serialized_end=2567
+  _globals['_DURATIONCHANGE']._serialized_start=2569
+  _globals['_DURATIONCHANGE']._serialized_end=2665
+  _globals['_DIFFRUNSRESPONSE']._serialized_start=2668
+  _globals['_DIFFRUNSRESPONSE']._serialized_end=3051
+  _globals['_RERUNRUNREQUEST']._serialized_start=3054
+  _globals['_RERUNRUNREQUEST']._serialized_end=3415
+  _globals['_RERUNRUNRESPONSE']._serialized_start=3417
+  _globals['_RERUNRUNRESPONSE']._serialized_end=3505
+  _globals['_GETLINEAGEREQUEST']._serialized_start=3507
+  _globals['_GETLINEAGEREQUEST']._serialized_end=3599
+  _globals['_GETLINEAGERESPONSE']._serialized_start=3602
+  _globals['_GETLINEAGERESPONSE']._serialized_end=3742
+  _globals['_HISTORYSERVICE']._serialized_start=4023
+  _globals['_HISTORYSERVICE']._serialized_end=4776
 # @@protoc_insertion_point(module_scope)

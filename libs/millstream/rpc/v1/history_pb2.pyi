@@ -1,5 +1,6 @@
 import datetime
 
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from millstream.rpc.v1 import runs_pb2 as _runs_pb2
 from google.protobuf.internal import containers as _containers
@@ -18,11 +19,22 @@ class DivergenceKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DIVERGENCE_KIND_RESULT: _ClassVar[DivergenceKind]
     DIVERGENCE_KIND_MISSING: _ClassVar[DivergenceKind]
     DIVERGENCE_KIND_EXTRA: _ClassVar[DivergenceKind]
+
+class RerunStart(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RERUN_START_UNSPECIFIED: _ClassVar[RerunStart]
+    RERUN_START_FAILED: _ClassVar[RerunStart]
+    RERUN_START_TASKS: _ClassVar[RerunStart]
+    RERUN_START_EVENT: _ClassVar[RerunStart]
 DIVERGENCE_KIND_UNSPECIFIED: DivergenceKind
 DIVERGENCE_KIND_OUTCOME: DivergenceKind
 DIVERGENCE_KIND_RESULT: DivergenceKind
 DIVERGENCE_KIND_MISSING: DivergenceKind
 DIVERGENCE_KIND_EXTRA: DivergenceKind
+RERUN_START_UNSPECIFIED: RerunStart
+RERUN_START_FAILED: RerunStart
+RERUN_START_TASKS: RerunStart
+RERUN_START_EVENT: RerunStart
 
 class Moment(_message.Message):
     __slots__ = ("position", "instant")
@@ -289,3 +301,67 @@ class DiffRunsResponse(_message.Message):
     first_outcome: Divergence
     durations: _containers.RepeatedCompositeFieldContainer[DurationChange]
     def __init__(self, one: _Optional[_Union[_runs_pb2.Run, _Mapping]] = ..., other: _Optional[_Union[_runs_pb2.Run, _Mapping]] = ..., inputs: _Optional[_Iterable[_Union[InputDifference, _Mapping]]] = ..., tasks: _Optional[_Iterable[_Union[InputDifference, _Mapping]]] = ..., divergences: _Optional[_Iterable[_Union[Divergence, _Mapping]]] = ..., divergence_count: _Optional[int] = ..., first_outcome: _Optional[_Union[Divergence, _Mapping]] = ..., durations: _Optional[_Iterable[_Union[DurationChange, _Mapping]]] = ...) -> None: ...
+
+class RerunRunRequest(_message.Message):
+    __slots__ = ("request_id", "namespace", "dag_id", "run_id", "new_run_id", "start", "tasks", "at", "conf", "dag_version", "latest_version", "note", "min_position")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DAG_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    NEW_RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    CONF_FIELD_NUMBER: _ClassVar[int]
+    DAG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    LATEST_VERSION_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    namespace: str
+    dag_id: str
+    run_id: str
+    new_run_id: str
+    start: RerunStart
+    tasks: _containers.RepeatedCompositeFieldContainer[_runs_pb2.TaskSelector]
+    at: Moment
+    conf: _struct_pb2.Struct
+    dag_version: int
+    latest_version: bool
+    note: str
+    min_position: int
+    def __init__(self, request_id: _Optional[str] = ..., namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., new_run_id: _Optional[str] = ..., start: _Optional[_Union[RerunStart, str]] = ..., tasks: _Optional[_Iterable[_Union[_runs_pb2.TaskSelector, _Mapping]]] = ..., at: _Optional[_Union[Moment, _Mapping]] = ..., conf: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., dag_version: _Optional[int] = ..., latest_version: _Optional[bool] = ..., note: _Optional[str] = ..., min_position: _Optional[int] = ...) -> None: ...
+
+class RerunRunResponse(_message.Message):
+    __slots__ = ("dag_id", "run_id", "position", "taken_over")
+    DAG_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_OVER_FIELD_NUMBER: _ClassVar[int]
+    dag_id: str
+    run_id: str
+    position: int
+    taken_over: int
+    def __init__(self, dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., position: _Optional[int] = ..., taken_over: _Optional[int] = ...) -> None: ...
+
+class GetLineageRequest(_message.Message):
+    __slots__ = ("namespace", "dag_id", "run_id", "min_position")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DAG_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    dag_id: str
+    run_id: str
+    min_position: int
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., min_position: _Optional[int] = ...) -> None: ...
+
+class GetLineageResponse(_message.Message):
+    __slots__ = ("run", "ancestors", "reruns")
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    ANCESTORS_FIELD_NUMBER: _ClassVar[int]
+    RERUNS_FIELD_NUMBER: _ClassVar[int]
+    run: _runs_pb2.Run
+    ancestors: _containers.RepeatedCompositeFieldContainer[_runs_pb2.Run]
+    reruns: _containers.RepeatedCompositeFieldContainer[_runs_pb2.Run]
+    def __init__(self, run: _Optional[_Union[_runs_pb2.Run, _Mapping]] = ..., ancestors: _Optional[_Iterable[_Union[_runs_pb2.Run, _Mapping]]] = ..., reruns: _Optional[_Iterable[_Union[_runs_pb2.Run, _Mapping]]] = ...) -> None: ...

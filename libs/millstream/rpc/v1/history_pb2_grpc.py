@@ -65,6 +65,16 @@ class HistoryServiceStub:
                 request_serializer=millstream_dot_rpc_dot_v1_dot_history__pb2.DiffRunsRequest.SerializeToString,
                 response_deserializer=millstream_dot_rpc_dot_v1_dot_history__pb2.DiffRunsResponse.FromString,
                 _registered_method=True)
+        self.RerunRun = channel.unary_unary(
+                '/millstream.rpc.v1.HistoryService/RerunRun',
+                request_serializer=millstream_dot_rpc_dot_v1_dot_history__pb2.RerunRunRequest.SerializeToString,
+                response_deserializer=millstream_dot_rpc_dot_v1_dot_history__pb2.RerunRunResponse.FromString,
+                _registered_method=True)
+        self.GetLineage = channel.unary_unary(
+                '/millstream.rpc.v1.HistoryService/GetLineage',
+                request_serializer=millstream_dot_rpc_dot_v1_dot_history__pb2.GetLineageRequest.SerializeToString,
+                response_deserializer=millstream_dot_rpc_dot_v1_dot_history__pb2.GetLineageResponse.FromString,
+                _registered_method=True)
 
 
 class HistoryServiceServicer:
@@ -109,6 +119,21 @@ class HistoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RerunRun(self, request, context):
+        """Makes a new run from one that there is: what succeeded in that one stands, by reference, unless
+        it is downstream of what runs again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLineage(self, request, context):
+        """The runs that a run was made from, and those that were made from it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_HistoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -141,6 +166,16 @@ def add_HistoryServiceServicer_to_server(servicer, server):
                     servicer.DiffRuns,
                     request_deserializer=millstream_dot_rpc_dot_v1_dot_history__pb2.DiffRunsRequest.FromString,
                     response_serializer=millstream_dot_rpc_dot_v1_dot_history__pb2.DiffRunsResponse.SerializeToString,
+            ),
+            'RerunRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.RerunRun,
+                    request_deserializer=millstream_dot_rpc_dot_v1_dot_history__pb2.RerunRunRequest.FromString,
+                    response_serializer=millstream_dot_rpc_dot_v1_dot_history__pb2.RerunRunResponse.SerializeToString,
+            ),
+            'GetLineage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLineage,
+                    request_deserializer=millstream_dot_rpc_dot_v1_dot_history__pb2.GetLineageRequest.FromString,
+                    response_serializer=millstream_dot_rpc_dot_v1_dot_history__pb2.GetLineageResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -306,6 +341,60 @@ class HistoryService:
             '/millstream.rpc.v1.HistoryService/DiffRuns',
             millstream_dot_rpc_dot_v1_dot_history__pb2.DiffRunsRequest.SerializeToString,
             millstream_dot_rpc_dot_v1_dot_history__pb2.DiffRunsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RerunRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/millstream.rpc.v1.HistoryService/RerunRun',
+            millstream_dot_rpc_dot_v1_dot_history__pb2.RerunRunRequest.SerializeToString,
+            millstream_dot_rpc_dot_v1_dot_history__pb2.RerunRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLineage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/millstream.rpc.v1.HistoryService/GetLineage',
+            millstream_dot_rpc_dot_v1_dot_history__pb2.GetLineageRequest.SerializeToString,
+            millstream_dot_rpc_dot_v1_dot_history__pb2.GetLineageResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -57,7 +57,7 @@ TASK_STATE_AWAITING_INPUT: TaskState
 TASK_STATE_REMOVED: TaskState
 
 class Run(_message.Message):
-    __slots__ = ("namespace", "dag_id", "run_id", "dag_version", "state", "run_type", "conf", "logical_date", "created_at", "started_at", "ended_at", "note", "reason", "created_position", "data_interval_start", "data_interval_end", "run_after", "triggered_by", "backfill_id")
+    __slots__ = ("namespace", "dag_id", "run_id", "dag_version", "state", "run_type", "conf", "logical_date", "created_at", "started_at", "ended_at", "note", "reason", "created_position", "data_interval_start", "data_interval_end", "run_after", "triggered_by", "backfill_id", "rerun_of", "rerun_position", "rerun_start")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     DAG_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -77,6 +77,9 @@ class Run(_message.Message):
     RUN_AFTER_FIELD_NUMBER: _ClassVar[int]
     TRIGGERED_BY_FIELD_NUMBER: _ClassVar[int]
     BACKFILL_ID_FIELD_NUMBER: _ClassVar[int]
+    RERUN_OF_FIELD_NUMBER: _ClassVar[int]
+    RERUN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    RERUN_START_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     dag_id: str
     run_id: str
@@ -96,10 +99,13 @@ class Run(_message.Message):
     run_after: _timestamp_pb2.Timestamp
     triggered_by: str
     backfill_id: str
-    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., dag_version: _Optional[int] = ..., state: _Optional[_Union[RunState, str]] = ..., run_type: _Optional[str] = ..., conf: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., logical_date: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., note: _Optional[str] = ..., reason: _Optional[str] = ..., created_position: _Optional[int] = ..., data_interval_start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., data_interval_end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., run_after: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., triggered_by: _Optional[str] = ..., backfill_id: _Optional[str] = ...) -> None: ...
+    rerun_of: str
+    rerun_position: int
+    rerun_start: str
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., dag_version: _Optional[int] = ..., state: _Optional[_Union[RunState, str]] = ..., run_type: _Optional[str] = ..., conf: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., logical_date: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., note: _Optional[str] = ..., reason: _Optional[str] = ..., created_position: _Optional[int] = ..., data_interval_start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., data_interval_end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., run_after: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., triggered_by: _Optional[str] = ..., backfill_id: _Optional[str] = ..., rerun_of: _Optional[str] = ..., rerun_position: _Optional[int] = ..., rerun_start: _Optional[str] = ...) -> None: ...
 
 class TaskInstance(_message.Message):
-    __slots__ = ("task_id", "map_index", "state", "attempt", "operator", "queue", "worker", "queued_at", "started_at", "ended_at", "retry_at", "reason", "traceback", "map_name", "namespace", "dag_id", "run_id", "pool", "pool_slots")
+    __slots__ = ("task_id", "map_index", "state", "attempt", "operator", "queue", "worker", "queued_at", "started_at", "ended_at", "retry_at", "reason", "traceback", "map_name", "namespace", "dag_id", "run_id", "pool", "pool_slots", "taken_from")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     MAP_INDEX_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -119,6 +125,7 @@ class TaskInstance(_message.Message):
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     POOL_FIELD_NUMBER: _ClassVar[int]
     POOL_SLOTS_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_FROM_FIELD_NUMBER: _ClassVar[int]
     task_id: str
     map_index: _containers.RepeatedScalarFieldContainer[int]
     state: TaskState
@@ -138,7 +145,8 @@ class TaskInstance(_message.Message):
     run_id: str
     pool: str
     pool_slots: int
-    def __init__(self, task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ..., state: _Optional[_Union[TaskState, str]] = ..., attempt: _Optional[int] = ..., operator: _Optional[str] = ..., queue: _Optional[str] = ..., worker: _Optional[str] = ..., queued_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., traceback: _Optional[str] = ..., map_name: _Optional[str] = ..., namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., pool: _Optional[str] = ..., pool_slots: _Optional[int] = ...) -> None: ...
+    taken_from: str
+    def __init__(self, task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ..., state: _Optional[_Union[TaskState, str]] = ..., attempt: _Optional[int] = ..., operator: _Optional[str] = ..., queue: _Optional[str] = ..., worker: _Optional[str] = ..., queued_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., traceback: _Optional[str] = ..., map_name: _Optional[str] = ..., namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., pool: _Optional[str] = ..., pool_slots: _Optional[int] = ..., taken_from: _Optional[str] = ...) -> None: ...
 
 class TaskAttempt(_message.Message):
     __slots__ = ("attempt", "state", "queue", "worker", "queued_at", "started_at", "ended_at", "reason", "traceback")
