@@ -74,6 +74,7 @@ RULES: dict[str, Rule] = {
     "HistoryService/DiffRuns": Rule(VIEW, "dag"),
     "HistoryService/GetLineage": Rule(VIEW, "dag"),
     "HistoryService/RerunRun": Rule(OPERATE, "dag"),
+    "HistoryService/WhatIf": Rule(VIEW, "dag"),
     "HistoryService/GetRunAt": Rule(VIEW, "dag"),
     "HistoryService/ListTaskInstancesAt": Rule(VIEW, "dag"),
     "HistoryService/ListRunsAt": Rule(VIEW, "dag"),

@@ -48,8 +48,8 @@ def diff_message(difference: Difference) -> history_pb2.DiffRunsResponse:
     """Without the runs."""
     outcome = difference.outcome
     return history_pb2.DiffRunsResponse(
-        inputs=[_input(one) for one in difference.inputs],
-        tasks=[_input(one) for one in difference.changed[:LARGEST_PAGE]],
+        inputs=[input_message(one) for one in difference.inputs],
+        tasks=[input_message(one) for one in difference.changed[:LARGEST_PAGE]],
         divergences=[_divergence(one) for one in difference.divergences[:LARGEST_PAGE]],
         divergence_count=len(difference.divergences),
         first_outcome=None if outcome is None else _divergence(outcome),
@@ -73,7 +73,7 @@ def _add(outline: Outline, found: list[Stored]) -> None:
             continue  # another release wrote it
 
 
-def _input(one: Input) -> history_pb2.InputDifference:
+def input_message(one: Input) -> history_pb2.InputDifference:
     return history_pb2.InputDifference(name=one.name, one=one.one, other=one.other)
 
 

@@ -13,6 +13,7 @@ from millstream.adapters.event_search import Place as LogPlace
 from millstream.adapters.read_pool import ReadPool
 from millstream.core.errors import NotFound
 from millstream.core.state import RunKey
+from millstream.core.whatif import play
 from millstream.core.wire import GENESIS
 from millstream.rpc.convert import datetime_from, timestamp_from
 from millstream.rpc.v1 import history_pb2, history_pb2_grpc, runs_pb2
@@ -39,6 +40,7 @@ from millstream_api.rerun import command_of, count_taken_over, lineage
 from millstream_api.rows import run_message, run_state_names
 from millstream_api.run_rows import dag_of_run, read_spec
 from millstream_api.snapshot import Snapshots
+from millstream_api.whatif import other_version, read_recording, spec_of, whatif_message
 
 # So many runs are read at a time to be compared.
 MOST_DIFFS = 2
@@ -81,6 +83,7 @@ class HistoryService(history_pb2_grpc.HistoryServiceServicer):
         self._search = EventSearch(pool, shard)
         self._past = PastRuns(self._search, event_log)
         self._diffs = asyncio.Semaphore(MOST_DIFFS)
+        self._plays = asyncio.Semaphore(1)  # it takes a core for a moment
 
     async def GetRunAt(  # noqa: N802 - gRPC's name
         self, request: history_pb2.GetRunAtRequest, context: Context
@@ -218,6 +221,24 @@ class HistoryService(history_pb2_grpc.HistoryServiceServicer):
             position=receipt.position,
             taken_over=count,
         )
+
+    async def WhatIf(  # noqa: N802
+        self, request: history_pb2.WhatIfRequest, context: Context
+    ) -> history_pb2.WhatIfResponse:
+        asked = await self._asked(request, context)
+        spec = spec_of(request)
+        key = await self._key(_scope(asked, request))
+        async with self._plays:
+            run = (await self._past.get(key, asked.position)).run
+            row = msgspec.structs.asdict(run)
+            async with self._snapshots.open(asked.position, seconds_left(context)) as rows:
+                known = await read_spec(rows, row)
+                other = spec or await other_version(rows, row, request.dag_version)
+            recording = await read_recording(self._search, key, asked.position)
+            answer = await asyncio.to_thread(play, recording, key[0], other)
+            message = whatif_message(recording, answer, known, other)
+        message.run.CopyFrom(_run_message(run))
+        return message
 
     async def GetLineage(  # noqa: N802
         self, request: history_pb2.GetLineageRequest, context: Context

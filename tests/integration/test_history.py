@@ -387,6 +387,46 @@ class TestRerun:
         assert json.loads(done.stdout)["findings"] == [], done.stdout[-3000:]
 
 
+class TestWhatIf:
+    FILE = """
+from millstream import DAG, BashOperator
+
+with DAG("history"):
+    first = BashOperator(task_id="first", bash_command="true")
+    broken = BashOperator(task_id="broken", bash_command="exit 3")
+    last = BashOperator(task_id="last", bash_command="true", trigger_rule="all_done")
+    first >> broken >> last
+"""
+
+    def test_a_file_against_a_run(
+        self, stack: RunningStack, client: Client, run: Triggered, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "another version.py"
+        file.write_text(self.FILE)
+        end = client.history.head().position
+        versions = client.get_dag("history").latest_version
+        done = stack.run("whatif", run.run_id, "--dag", str(file), "--json")
+        assert done.returncode == 1, done.stderr
+        found = json.loads(done.stdout)
+        assert (found["run"]["state"], found["expected"]) == ("failed", "success")
+        assert "last" in [each["name"] for each in found["changes"]]
+        tasks = {each["task_id"]: each for each in found["tasks"]}
+        assert (tasks["last"]["recorded"], tasks["last"]["expected"]) == (
+            "upstream_failed",
+            "success",
+        )
+        assert tasks["last"]["is_assumed"]
+        assert tasks["broken"]["kind"] == "same"
+        about = client.history.events(dag_id="history", from_position=end + 1)
+        assert list(about) == [], "nothing is written"
+        assert client.get_dag("history").latest_version == versions
+
+    def test_against_its_own_version(self, stack: RunningStack, run: Triggered) -> None:
+        done = stack.run("whatif", run.run_id)
+        assert done.returncode == 0, done.stderr
+        assert "All tasks would have ended alike." in done.stdout
+
+
 class TestAudit:
     def test_the_log_is_exported_and_verified_with_python_alone(
         self, stack: RunningStack, run: Triggered, whole: list[Event], tmp_path: Path

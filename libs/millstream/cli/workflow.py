@@ -22,13 +22,26 @@ from millstream.cli.tasks import app as tasks
 from millstream.cli.trigger import trigger
 from millstream.cli.variables import app as variables
 from millstream.cli.verify import verify
+from millstream.cli.whatif import whatif
 from millstream.cli.why import why
 from millstream.cli.xcoms import app as xcoms
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    for command in (submit, trigger, logs, why, state, diff, rerun, lineage, rebuild, verify):
+    for command in (
+        submit,
+        trigger,
+        logs,
+        why,
+        state,
+        diff,
+        rerun,
+        lineage,
+        whatif,
+        rebuild,
+        verify,
+    ):
         app.command()(command)
     dags.command("trigger")(trigger)
     app.command()(completion)

@@ -24,6 +24,7 @@ from millstream.client.history import (
     RunAt,
     RunDiff,
     StateAt,
+    WhatIf,
 )
 from millstream.client.logs import LogLine, LogReader
 from millstream.client.models import (
@@ -77,6 +78,7 @@ __all__ = [
     "Triggered",
     "VariableInfo",
     "WaitTimeout",
+    "WhatIf",
     "Worker",
     "XCom",
     "describe_xcom",

@@ -76,6 +76,16 @@ class DagCalls(Calls[M]):
         return [await self._submit(spec, bundle, None) for spec in specs]
 
     @call
+    async def read_file(self, path: str | Path, root: str | Path | None = None) -> list[DagSpec]:
+        """The DAGs of a file, which are not registered. Raises ``DagFileError``."""
+        transport = self._channel.transport
+
+        def find(what: str, name: str) -> str | None:
+            return transport.from_thread(self._find(what, name))
+
+        return await transport.in_thread(lambda: _read_file(path, root, find))
+
+    @call
     async def upload_bundle(self, data: bytes) -> str:
         """Store a zip archive; returns its digest, by which DAGs name it."""
         return await self._upload(data)
@@ -154,10 +164,18 @@ def _read_and_bundle(
 ) -> tuple[list[DagSpec], bytes]:
     from millstream.sdk.bundle import build_bundle
 
-    file = Path(path).resolve()
-    base = None if root is None else Path(root).resolve()
-    specs = read_dag_file(file, base, find)
-    return specs, build_bundle(file, base).data
+    specs = _read_file(path, root, find)
+    return specs, build_bundle(Path(path).resolve(), _resolved(root)).data
+
+
+def _read_file(
+    path: str | Path, root: str | Path | None, find: Callable[[str, str], str | None]
+) -> list[DagSpec]:
+    return read_dag_file(Path(path).resolve(), _resolved(root), find)
+
+
+def _resolved(root: str | Path | None) -> Path | None:
+    return None if root is None else Path(root).resolve()
 
 
 def needs_code(dag: DAG) -> bool:

@@ -24,8 +24,10 @@ from millstream.client.models import (
 )
 from millstream.client.modes import PAGE_SIZE, Calls, M, Speaks, call, listing
 from millstream.core.errors import InvalidArgument, MillstreamError
+from millstream.core.spec import DagSpec
 from millstream.core.statuses import RunStatus
 from millstream.rpc.convert import datetime_from, struct_from, timestamp_from
+from millstream.rpc.specs import spec_to_proto
 from millstream.rpc.v1 import events_pb2, history_pb2, runs_pb2
 
 
@@ -151,6 +153,36 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True):
     run: Run
     ancestors: tuple[Run, ...]
     reruns: tuple[Run, ...]
+
+
+class WhatIfTask(msgspec.Struct, frozen=True, kw_only=True):
+    """How a task instance ended, and how it would have: ``kind`` is same, changed, new (the run had
+    it not) or gone. A state is "" where it is not there; ``is_assumed``: the run does not say how
+    it ends, so a success without a result is assumed."""
+
+    task_id: str
+    map_index: tuple[int, ...]
+    kind: str
+    recorded: str
+    expected: str
+    recorded_order: int
+    expected_order: int
+    is_assumed: bool
+
+
+class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run would have done with another version of its DAG. ``tasks``: the first thousand,
+    the ``different`` ones first; seconds from the beginning of the run to its end."""
+
+    run: Run
+    expected: str
+    reason: str
+    recorded_s: float
+    expected_s: float
+    changes: tuple[InputDifference, ...]
+    tasks: tuple[WhatIfTask, ...]
+    different: int
+    assumed: int
 
 
 # A position of the log, or an instant; None: now.
@@ -480,6 +512,40 @@ class History(Calls[M]):
             reruns=tuple(run_from(one, 0) for one in answer.reruns),
         )
 
+    @call
+    async def whatif(
+        self,
+        run: RunRef | str,
+        spec: DagSpec | None = None,
+        *,
+        version: int = 0,
+        dag_id: str = "",
+    ) -> WhatIf:
+        """What a run would have done with another version of its DAG: ``spec``, or a version that
+        is registered (0: the newest). Its recorded outcomes are played against that version;
+        nothing runs, and nothing is written. Raises :class:`InvalidDag`."""
+        ref = self._ref(run, dag_id)
+        request = history_pb2.WhatIfRequest(
+            namespace=ref.namespace,
+            dag_id=ref.dag_id,
+            run_id=ref.run_id,
+            spec=None if spec is None else spec_to_proto(spec),
+            dag_version=version,
+            min_position=ref.position,
+        )
+        answer = await self._ask(request)
+        return WhatIf(
+            run=run_from(answer.run, 0),
+            expected=_state_name(answer.expected),
+            reason=answer.reason,
+            recorded_s=answer.recorded_seconds,
+            expected_s=answer.expected_seconds,
+            changes=tuple(map(_input_from, answer.changes)),
+            tasks=tuple(map(_whatif_task_from, answer.tasks)),
+            different=answer.different,
+            assumed=answer.assumed,
+        )
+
     async def _place(self, at: At) -> int:
         """One position for all pages of a list."""
         if isinstance(at, datetime):
@@ -547,6 +613,25 @@ def _state_number(state: str) -> int:
             f"{state!r} is no state of a run; the states are {', '.join(RunStatus)}."
         )
     return runs_pb2.RunState.Value(f"RUN_STATE_{state.upper()}")
+
+
+def _task_state_name(state: int) -> str:
+    name = runs_pb2.TaskState.Name(state).removeprefix("TASK_STATE_").lower()
+    return "" if name == "unspecified" else name
+
+
+def _whatif_task_from(one: history_pb2.WhatIfTask) -> WhatIfTask:
+    kind = history_pb2.WhatIfKind.Name(one.kind)
+    return WhatIfTask(
+        task_id=one.task_id,
+        map_index=tuple(one.map_index),
+        kind=kind.removeprefix("WHAT_IF_KIND_").lower(),
+        recorded=_task_state_name(one.recorded),
+        expected=_task_state_name(one.expected),
+        recorded_order=one.recorded_order,
+        expected_order=one.expected_order,
+        is_assumed=one.is_assumed,
+    )
 
 
 def _input_from(one: history_pb2.InputDifference) -> InputDifference:

@@ -44,6 +44,8 @@ TaskKey = tuple[str, tuple[int, ...]]
 # other values. "missing" and "extra": the instance did something in one of the runs only.
 Kind = Literal["outcome", "result", "missing", "extra"]
 SHOWN_BYTES = 200
+# Where a task stands in its file says nothing of what it does.
+_ELSEWHERE = ("line",)
 # A task is slower or faster if it took that many times as long, and that much longer.
 SLOWER = 2.0
 SLOWER_S = 1.0
@@ -185,7 +187,7 @@ def compare(one: Outline, other: Outline, spec: DagSpec, other_spec: DagSpec) ->
     outcomes = in_order([each for each in found if each.kind != "result"])
     return Difference(
         tuple(_inputs(one, other)),
-        tuple(_changed(spec, other_spec)),
+        tuple(changed_tasks(spec, other_spec)),
         tuple(in_order(found)),
         outcomes[0] if outcomes else None,
         tuple(_slower(one, other)),
@@ -259,20 +261,20 @@ def _inputs(one: Outline, other: Outline) -> Iterator[Input]:
             yield Input(f"conf.{key}", _conf(ours, key), _conf(theirs, key))
 
 
-def _changed(spec: DagSpec, other: DagSpec) -> Iterator[Input]:
+def changed_tasks(spec: DagSpec, other: DagSpec) -> Iterator[Input]:
+    """The tasks that two versions define differently, or that one of them does not have."""
     ours = {task.task_id: task for task in spec.tasks}
     theirs = {task.task_id: task for task in other.tasks}
     for name in dict.fromkeys((*ours, *theirs)):
         left, right = ours.get(name), theirs.get(name)
         if left is None or right is None:
             yield Input(name, "there" if left else "not there", "there" if right else "not there")
-        elif left != right:
-            fields = _fields(left, right)
+        elif fields := _fields(left, right):
             yield Input(name, _some(left, fields), _some(right, fields))
 
 
 def _fields(left: TaskSpec, right: TaskSpec) -> list[str]:
-    names = TaskSpec.__struct_fields__
+    names = [name for name in TaskSpec.__struct_fields__ if name not in _ELSEWHERE]
     return [name for name in names if getattr(left, name) != getattr(right, name)]
 
 

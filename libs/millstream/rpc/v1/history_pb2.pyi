@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from millstream.rpc.v1 import dags_pb2 as _dags_pb2
 from millstream.rpc.v1 import runs_pb2 as _runs_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -26,6 +27,14 @@ class RerunStart(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RERUN_START_FAILED: _ClassVar[RerunStart]
     RERUN_START_TASKS: _ClassVar[RerunStart]
     RERUN_START_EVENT: _ClassVar[RerunStart]
+
+class WhatIfKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    WHAT_IF_KIND_UNSPECIFIED: _ClassVar[WhatIfKind]
+    WHAT_IF_KIND_SAME: _ClassVar[WhatIfKind]
+    WHAT_IF_KIND_CHANGED: _ClassVar[WhatIfKind]
+    WHAT_IF_KIND_NEW: _ClassVar[WhatIfKind]
+    WHAT_IF_KIND_GONE: _ClassVar[WhatIfKind]
 DIVERGENCE_KIND_UNSPECIFIED: DivergenceKind
 DIVERGENCE_KIND_OUTCOME: DivergenceKind
 DIVERGENCE_KIND_RESULT: DivergenceKind
@@ -35,6 +44,11 @@ RERUN_START_UNSPECIFIED: RerunStart
 RERUN_START_FAILED: RerunStart
 RERUN_START_TASKS: RerunStart
 RERUN_START_EVENT: RerunStart
+WHAT_IF_KIND_UNSPECIFIED: WhatIfKind
+WHAT_IF_KIND_SAME: WhatIfKind
+WHAT_IF_KIND_CHANGED: WhatIfKind
+WHAT_IF_KIND_NEW: WhatIfKind
+WHAT_IF_KIND_GONE: WhatIfKind
 
 class Moment(_message.Message):
     __slots__ = ("position", "instant")
@@ -365,3 +379,61 @@ class GetLineageResponse(_message.Message):
     ancestors: _containers.RepeatedCompositeFieldContainer[_runs_pb2.Run]
     reruns: _containers.RepeatedCompositeFieldContainer[_runs_pb2.Run]
     def __init__(self, run: _Optional[_Union[_runs_pb2.Run, _Mapping]] = ..., ancestors: _Optional[_Iterable[_Union[_runs_pb2.Run, _Mapping]]] = ..., reruns: _Optional[_Iterable[_Union[_runs_pb2.Run, _Mapping]]] = ...) -> None: ...
+
+class WhatIfRequest(_message.Message):
+    __slots__ = ("namespace", "dag_id", "run_id", "spec", "dag_version", "min_position")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DAG_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    DAG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    dag_id: str
+    run_id: str
+    spec: _dags_pb2.DagSpec
+    dag_version: int
+    min_position: int
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., spec: _Optional[_Union[_dags_pb2.DagSpec, _Mapping]] = ..., dag_version: _Optional[int] = ..., min_position: _Optional[int] = ...) -> None: ...
+
+class WhatIfTask(_message.Message):
+    __slots__ = ("task_id", "map_index", "kind", "recorded", "expected", "recorded_order", "expected_order", "is_assumed")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    MAP_INDEX_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    RECORDED_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_FIELD_NUMBER: _ClassVar[int]
+    RECORDED_ORDER_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_ORDER_FIELD_NUMBER: _ClassVar[int]
+    IS_ASSUMED_FIELD_NUMBER: _ClassVar[int]
+    task_id: str
+    map_index: _containers.RepeatedScalarFieldContainer[int]
+    kind: WhatIfKind
+    recorded: _runs_pb2.TaskState
+    expected: _runs_pb2.TaskState
+    recorded_order: int
+    expected_order: int
+    is_assumed: bool
+    def __init__(self, task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ..., kind: _Optional[_Union[WhatIfKind, str]] = ..., recorded: _Optional[_Union[_runs_pb2.TaskState, str]] = ..., expected: _Optional[_Union[_runs_pb2.TaskState, str]] = ..., recorded_order: _Optional[int] = ..., expected_order: _Optional[int] = ..., is_assumed: _Optional[bool] = ...) -> None: ...
+
+class WhatIfResponse(_message.Message):
+    __slots__ = ("run", "expected", "reason", "recorded_seconds", "expected_seconds", "changes", "tasks", "different", "assumed")
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    RECORDED_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENT_FIELD_NUMBER: _ClassVar[int]
+    ASSUMED_FIELD_NUMBER: _ClassVar[int]
+    run: _runs_pb2.Run
+    expected: _runs_pb2.RunState
+    reason: str
+    recorded_seconds: float
+    expected_seconds: float
+    changes: _containers.RepeatedCompositeFieldContainer[InputDifference]
+    tasks: _containers.RepeatedCompositeFieldContainer[WhatIfTask]
+    different: int
+    assumed: int
+    def __init__(self, run: _Optional[_Union[_runs_pb2.Run, _Mapping]] = ..., expected: _Optional[_Union[_runs_pb2.RunState, str]] = ..., reason: _Optional[str] = ..., recorded_seconds: _Optional[float] = ..., expected_seconds: _Optional[float] = ..., changes: _Optional[_Iterable[_Union[InputDifference, _Mapping]]] = ..., tasks: _Optional[_Iterable[_Union[WhatIfTask, _Mapping]]] = ..., different: _Optional[int] = ..., assumed: _Optional[int] = ...) -> None: ...

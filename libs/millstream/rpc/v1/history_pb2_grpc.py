@@ -70,6 +70,11 @@ class HistoryServiceStub:
                 request_serializer=millstream_dot_rpc_dot_v1_dot_history__pb2.RerunRunRequest.SerializeToString,
                 response_deserializer=millstream_dot_rpc_dot_v1_dot_history__pb2.RerunRunResponse.FromString,
                 _registered_method=True)
+        self.WhatIf = channel.unary_unary(
+                '/millstream.rpc.v1.HistoryService/WhatIf',
+                request_serializer=millstream_dot_rpc_dot_v1_dot_history__pb2.WhatIfRequest.SerializeToString,
+                response_deserializer=millstream_dot_rpc_dot_v1_dot_history__pb2.WhatIfResponse.FromString,
+                _registered_method=True)
         self.GetLineage = channel.unary_unary(
                 '/millstream.rpc.v1.HistoryService/GetLineage',
                 request_serializer=millstream_dot_rpc_dot_v1_dot_history__pb2.GetLineageRequest.SerializeToString,
@@ -127,6 +132,14 @@ class HistoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WhatIf(self, request, context):
+        """What a run would have done with another version of its DAG. Its recorded outcomes are played
+        against that version; nothing runs, and nothing is written.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetLineage(self, request, context):
         """The runs that a run was made from, and those that were made from it.
         """
@@ -171,6 +184,11 @@ def add_HistoryServiceServicer_to_server(servicer, server):
                     servicer.RerunRun,
                     request_deserializer=millstream_dot_rpc_dot_v1_dot_history__pb2.RerunRunRequest.FromString,
                     response_serializer=millstream_dot_rpc_dot_v1_dot_history__pb2.RerunRunResponse.SerializeToString,
+            ),
+            'WhatIf': grpc.unary_unary_rpc_method_handler(
+                    servicer.WhatIf,
+                    request_deserializer=millstream_dot_rpc_dot_v1_dot_history__pb2.WhatIfRequest.FromString,
+                    response_serializer=millstream_dot_rpc_dot_v1_dot_history__pb2.WhatIfResponse.SerializeToString,
             ),
             'GetLineage': grpc.unary_unary_rpc_method_handler(
                     servicer.GetLineage,
@@ -368,6 +386,33 @@ class HistoryService:
             '/millstream.rpc.v1.HistoryService/RerunRun',
             millstream_dot_rpc_dot_v1_dot_history__pb2.RerunRunRequest.SerializeToString,
             millstream_dot_rpc_dot_v1_dot_history__pb2.RerunRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WhatIf(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/millstream.rpc.v1.HistoryService/WhatIf',
+            millstream_dot_rpc_dot_v1_dot_history__pb2.WhatIfRequest.SerializeToString,
+            millstream_dot_rpc_dot_v1_dot_history__pb2.WhatIfResponse.FromString,
             options,
             channel_credentials,
             insecure,
