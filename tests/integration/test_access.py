@@ -129,6 +129,46 @@ def test_a_role_on_one_dag_shows_that_one(locked: RunningStack, admin: Client) -
     assert {dag.dag_id for dag in admin.list_dags()} >= {"alpha", "beta"}
 
 
+def test_the_past_shows_one_dag_as_well(locked: RunningStack, admin: Client) -> None:
+    """Positions are those of the whole log; what stands there is not shown."""
+    runs = {dag_id: admin.trigger(dag_id, run_id=f"past-{dag_id}") for dag_id in ("alpha", "beta")}
+    for run in runs.values():
+        assert_success(admin, run)
+    last = list(admin.events("past-beta", namespace="default"))[-1]
+    token = user(admin, "petra", ("viewer", "alpha"))
+    with as_token(locked, token) as petra:
+        history = petra.history
+        assert history.position_at(last.recorded_at) >= last.position
+        for at in (last.position, last.recorded_at, None):
+            found = history.run("past-alpha", at)
+            assert [task.state for task in found.tasks] == ["success"]
+            assert {run.dag_id for run in history.runs(at)} == {"alpha"}
+            assert [dag.dag_id for dag in history.dags(at)] == ["alpha"]
+        first = next(iter(petra.events("past-alpha", "alpha", namespace="default")))
+        since = list(history.events(dag_id="alpha", namespace="default", since=first.recorded_at))
+        assert [event.run_id for event in since][:1] == ["past-alpha"]
+        assert history.diff("past-alpha", "past-alpha").divergences == ()
+        for run_id, dag_id in (("past-beta", ""), ("past-beta", "beta")):
+            with pytest.raises((NotFound, NotPermitted)):
+                history.run(run_id, last.position, dag_id=dag_id)
+            with pytest.raises((NotFound, NotPermitted)):
+                history.diff("past-alpha", run_id, dag_id="alpha", other_dag_id=dag_id)
+        for refused in (
+            lambda: history.rerun("past-alpha"),
+            lambda: history.export(),
+            lambda: history.state(last.position),
+            lambda: list(history.events()),
+        ):
+            with pytest.raises(NotPermitted):
+                refused()
+    operator = user(admin, "otto", ("operator", "alpha"))
+    with as_token(locked, operator) as otto:
+        made = otto.history.rerun("past-alpha", ["a"])
+        assert_success(otto, made)
+        with pytest.raises(NotPermitted):
+            otto.history.rerun("past-beta", dag_id="beta")
+
+
 def test_a_token_can_do_less_than_its_user(locked: RunningStack, admin: Client) -> None:
     token = user(admin, "oskar", ("operator", ""))
     with as_token(locked, token) as oskar:

@@ -7,7 +7,8 @@ every task would pay. So a search looks through a part of the log at a time and 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +16,7 @@ import msgspec
 
 from millstream.adapters.event_log import COLUMNS, Stored, stored_from
 from millstream.adapters.postgres import Connection, Database
+from millstream.adapters.visibility import everything_visible
 
 # So many positions are looked through at first, and more at a time while little is found.
 FIRST_WINDOW = 20_000
@@ -75,8 +77,8 @@ class EventSearch:
     ) -> tuple[list[Stored], int]:
         """Up to ``most`` events between two positions, in order, and the position to go on from (0:
         that was all). It may give fewer, or none, before the end is reached."""
+        first, last = await self._narrow(wanted, first, last)
         async with self._database.use() as connection:
-            first, last = await self._narrow(connection, wanted, first, last)
             conditions, arguments = _conditions(wanted)
             found: list[Stored] = []
             began = time.monotonic()
@@ -106,12 +108,12 @@ class EventSearch:
 
     async def at(self, position: int) -> Place | None:
         """An event's place; None if there is no such event, or it is not kept any more."""
-        async with self._database.use() as connection:
+        async with self._whole() as connection:
             return await self._at(connection, position)
 
     async def oldest(self) -> int:
         """The position of the oldest event that is kept; 0 for an empty log."""
-        async with self._database.use() as connection:
+        async with self._whole() as connection:
             return await self._oldest(connection)
 
     async def position_at(self, instant: datetime) -> int:
@@ -120,7 +122,7 @@ class EventSearch:
 
         Where a clock was set back in between there are several such positions, and this is one.
         """
-        async with self._database.use() as connection:
+        async with self._whole() as connection:
             return await self._position_at(connection, instant)
 
     async def lines(self, first: int, last: int) -> AsyncGenerator[list[Stored], None]:
@@ -138,17 +140,26 @@ class EventSearch:
             yield batch
             first = batch[-1].record.position + 1
 
-    async def _narrow(
-        self, connection: Connection, wanted: EventFilter, first: int, last: int
-    ) -> tuple[int, int]:
+    @asynccontextmanager
+    async def _whole(self) -> AsyncIterator[Connection]:
+        """For what says where an event stands and not what it is: who may see some DAGs only may
+        know of all positions."""
+        with everything_visible():
+            async with self._database.use() as connection:
+                yield connection
+
+    async def _narrow(self, wanted: EventFilter, first: int, last: int) -> tuple[int, int]:
         """Positions outside of which nothing was recorded at the wanted time."""
-        if wanted.since is not None:
-            since = _moved(wanted.since, -CLOCK_SLACK)
-            first = max(first, await self._position_at(connection, since))
-        if wanted.until is not None:
-            until = _moved(wanted.until, CLOCK_SLACK)
-            last = min(last, await self._position_at(connection, until))
-        return max(first, await self._oldest(connection)), last
+        if wanted.run_id and wanted.since is None and wanted.until is None:
+            return first, last
+        async with self._whole() as connection:
+            if wanted.since is not None:
+                since = _moved(wanted.since, -CLOCK_SLACK)
+                first = max(first, await self._position_at(connection, since))
+            if wanted.until is not None:
+                until = _moved(wanted.until, CLOCK_SLACK)
+                last = min(last, await self._position_at(connection, until))
+            return max(first, await self._oldest(connection)), last
 
     async def _position_at(self, connection: Connection, instant: datetime) -> int:
         low = await self._oldest(connection) - 1

@@ -27,7 +27,8 @@ NAMESPACE, DAG = "default", "etl"
 # The least role for what a method is called; the longest beginning counts.
 LEAST_BY_NAME = {
     **dict.fromkeys(
-        ("Get", "List", "Watch", "Read", "DryRun", "Explain", "Diff", "Export"), Role.VIEWER
+        ("Get", "List", "Watch", "Read", "DryRun", "Explain", "Diff", "Export", "WhatIf"),
+        Role.VIEWER,
     ),
     **dict.fromkeys(("Trigger", "Clear", "Mark", "SetDagPaused", "SetPool"), Role.OPERATOR),
     **dict.fromkeys(("CreateBackfill", "SetBackfill", "CancelBackfill"), Role.OPERATOR),
