@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -168,6 +169,7 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=300, help="each question (default: 300)")
     parser.add_argument("--results", type=Path, default=None, help="append the figures here")
     parsed = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # with all that it started
     deployments.READY_S = 1200.0  # a log without a snapshot
     shard = Shard()
     with tempfile.TemporaryDirectory(prefix="millstream-why-") as directory:
