@@ -26,7 +26,7 @@ MOST_TEXT = 1500
 
 Code = grpc.StatusCode
 
-_BY_REASON: dict[str, Code] = {
+BY_REASON: dict[str, Code] = {
     "INVALID_DAG": Code.INVALID_ARGUMENT,
     "INVALID_RUN_ID": Code.INVALID_ARGUMENT,
     "INVALID_ARGUMENT": Code.INVALID_ARGUMENT,
@@ -36,8 +36,12 @@ _BY_REASON: dict[str, Code] = {
     "TASK_NOT_FOUND": Code.NOT_FOUND,
     "ASSET_NOT_FOUND": Code.NOT_FOUND,
     "POOL_NOT_FOUND": Code.NOT_FOUND,
+    "BACKFILL_NOT_FOUND": Code.NOT_FOUND,
     "NOT_FOUND": Code.NOT_FOUND,
     "RUN_EXISTS": Code.ALREADY_EXISTS,
+    "BACKFILL_EXISTS": Code.ALREADY_EXISTS,
+    "INVALID_ID": Code.INVALID_ARGUMENT,
+    "MALFORMED": Code.INVALID_ARGUMENT,
     "INVALID_ANSWER": Code.INVALID_ARGUMENT,
     "VARIABLE_NOT_FOUND": Code.NOT_FOUND,
     "CONNECTION_NOT_FOUND": Code.NOT_FOUND,
@@ -76,7 +80,7 @@ class FieldProblem(InvalidArgument):
 
 
 def status_code(error: MillstreamError) -> Code:
-    code = _BY_REASON.get(error.reason)
+    code = BY_REASON.get(error.reason)
     if code is not None:
         return code
     for kind, kind_code in _BY_TYPE:

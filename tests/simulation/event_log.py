@@ -205,7 +205,7 @@ class SimulatedLock:
 
     server: Server
 
-    def __init__(self, url: str, role: str, shard: int, lease_s: float) -> None:
+    def __init__(self, url: str, role: str, shard: int, lease_s: float, instance: str = "") -> None:
         self._role = role
         process = PROCESS.get()
         assert process is not None
