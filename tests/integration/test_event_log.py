@@ -284,6 +284,20 @@ async def test_values_are_committed_with_their_events_or_not_at_all(
         assert await table.find("other", "connection", "k") is None
 
 
+async def test_what_a_request_said_is_committed_with_its_events(servers: RunningServers) -> None:
+    async with new_log(servers) as (log, head):
+        first = chained(head, record(1))
+        with pytest.raises(Fenced):
+            await log.append(head.epoch + 1, 0, first, (), {"one": "a", "two": "b"})
+        assert await log.contents_of(["one", "two"]) == {}
+        await log.append(head.epoch, 0, first, (), {"one": "a", "two": "b"})
+        assert await log.contents_of(["one", "two", "three"]) == {"one": "a", "two": "b"}
+        second = chained(Head(head.epoch, 1, first[-1].digest), record(2))
+        await log.append(head.epoch, 1, second, (), {"one": "another", "three": "c"})
+        assert await log.contents_of(["one", "three"]) == {"one": "a", "three": "c"}
+        assert await log.contents_of([]) == {}
+
+
 async def test_a_commit_that_was_cut_short_is_known_not_to_be_committed(
     servers: RunningServers,
 ) -> None:
