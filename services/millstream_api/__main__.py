@@ -15,11 +15,7 @@ from millstream.adapters.secret_box import SecretBox
 from millstream.adapters.secret_table import SecretTable
 from millstream.adapters.service import Service, run_service, run_until_stopped
 from millstream.adapters.settings import Settings, secret_text
-from millstream.adapters.streams import (
-    heartbeat_subject,
-    import_errors_subject,
-    projected_subject,
-)
+from millstream.adapters.subjects import heartbeat_subject, import_errors_subject, projected_subject
 from millstream.core.errors import Unavailable
 from millstream_api.access import AccessService
 from millstream_api.assets import AssetService

@@ -15,7 +15,8 @@ from millstream.adapters.bus import Bus, JetStreamError, TooLarge
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.event_log import EventLog
 from millstream.adapters.failpoints import reach
-from millstream.adapters.streams import STORE_FAILED, inbox_subject, receipt_subject
+from millstream.adapters.streams import STORE_FAILED
+from millstream.adapters.subjects import inbox_subject, receipt_subject
 from millstream.core.commands import ApiCommand, Receipt, decode_receipts, encode_command
 from millstream.core.errors import MillstreamError, Refused, Unavailable
 from millstream_api.admission import Overloaded

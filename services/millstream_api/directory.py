@@ -16,7 +16,7 @@ import structlog
 from millstream.adapters.bus import Bus
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.event_log import EventLog
-from millstream.adapters.streams import event_subject
+from millstream.adapters.subjects import event_subject
 from millstream.adapters.visibility import everything_visible
 from millstream.core.access_state import ACCESS_TYPES, Access, Token, fold_access, is_legal_access
 from millstream.core.errors import Unavailable

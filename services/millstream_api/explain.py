@@ -22,7 +22,7 @@ from millstream.adapters.explaining import (
     decode_answer,
     encode_question,
 )
-from millstream.adapters.streams import explain_subject
+from millstream.adapters.subjects import explain_subject
 from millstream.core.access import Action, dags_for
 from millstream.core.errors import MillstreamError, NotFound, Refused, Unavailable
 from millstream.core.event_parts import Where

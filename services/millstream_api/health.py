@@ -12,7 +12,7 @@ from millstream.adapters.bus import Bus, JetStreamError
 from millstream.adapters.event_log import EventLog
 from millstream.adapters.read_pool import ReadPool
 from millstream.adapters.shard_lock import Holders, holders
-from millstream.adapters.streams import INBOX, scheduler_consumer
+from millstream.adapters.subjects import INBOX, scheduler_consumer
 from millstream.core.errors import MillstreamError, NotFound, Unavailable
 from millstream.rpc.v1.system_pb2 import (
     HEALTH_STATE_DEGRADED,

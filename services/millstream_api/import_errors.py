@@ -12,7 +12,7 @@ import msgspec
 
 from millstream.adapters.bus import Bus
 from millstream.adapters.bus_client import Delivery
-from millstream.adapters.streams import import_errors_subject
+from millstream.adapters.subjects import import_errors_subject
 from millstream.rpc.convert import datetime_from
 from millstream.rpc.v1 import import_errors_pb2, import_errors_pb2_grpc
 from millstream_api.callers import namespace_of, need, position_of, request_id_of

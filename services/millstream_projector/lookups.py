@@ -22,7 +22,7 @@ from millstream.adapters.lookup import (
 )
 from millstream.adapters.postgres import Database
 from millstream.adapters.settings import Settings
-from millstream.adapters.streams import lookup_subject
+from millstream.adapters.subjects import lookup_subject
 from millstream.core.errors import Unavailable
 from millstream.core.xcoms import FoundXCom, Place, XComAnswer
 from millstream.projection.projection import KeptRun, Projection

@@ -15,7 +15,7 @@ from millstream.adapters.follow import Follower
 from millstream.adapters.postgres import Connection, Database, Record
 from millstream.adapters.run_fold import lend_origins
 from millstream.adapters.settings import Settings
-from millstream.adapters.streams import projected_subject
+from millstream.adapters.subjects import projected_subject
 from millstream.core.errors import MillstreamError, Unavailable
 from millstream.core.events import Event
 from millstream.core.state import RunKey

@@ -15,7 +15,7 @@ from millstream.adapters.bus import Bus
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.postgres import Connection, Database
 from millstream.adapters.settings import Settings
-from millstream.adapters.streams import states_subject
+from millstream.adapters.subjects import states_subject
 from millstream.core.errors import Unavailable
 from millstream.core.run_states import RunStates, StatesAnswer, StatesQuestion
 from millstream.core.spec import DagSpec, decode_spec

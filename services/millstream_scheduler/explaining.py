@@ -26,7 +26,7 @@ from millstream.adapters.explaining import (
     encode_answer,
 )
 from millstream.adapters.heartbeat import Heartbeat
-from millstream.adapters.streams import explain_subject
+from millstream.adapters.subjects import explain_subject
 from millstream.core.errors import MillstreamError, NotFound, Refused, Unavailable
 from millstream.core.event_parts import Where
 from millstream.core.explain import explain

@@ -14,11 +14,10 @@ from millstream.adapters.streams import (
     consumer_names,
     ensure_lane,
     lane_consumers,
-    lane_subject,
     lane_waits,
     remove_lane,
-    worker_lane,
 )
+from millstream.adapters.subjects import lane_subject, worker_lane
 from millstream.core.lanes import asks
 from millstream.core.state import State
 

@@ -17,7 +17,7 @@ import structlog
 from millstream.adapters.bus import Bus
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.heartbeat import Heartbeat, decode_heartbeat, encode_closed
-from millstream.adapters.streams import closed_subject, heartbeat_subject
+from millstream.adapters.subjects import closed_subject, heartbeat_subject
 from millstream.core.commands import LoseAttempt, TimerCommand
 from millstream.core.errors import Unavailable
 from millstream.core.event_parts import Where

@@ -11,7 +11,7 @@ import structlog
 from millstream.adapters.bus import Bus, JetStreamError
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.pull import read_meta
-from millstream.adapters.streams import INBOX, scheduler_consumer
+from millstream.adapters.subjects import INBOX, scheduler_consumer
 from millstream.core.errors import Unavailable
 
 log = structlog.get_logger(__name__)

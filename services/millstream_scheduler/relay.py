@@ -25,12 +25,10 @@ from millstream.adapters.streams import (
     LATE_HEADER,
     NO_MESSAGE,
     create_events,
-    event_subject,
-    events_stream,
     provision,
-    receipt_subject,
     stream_state,
 )
+from millstream.adapters.subjects import event_subject, events_stream, receipt_subject
 from millstream.core.commands import Receipt, encode_receipts
 from millstream.core.errors import MillstreamError, StoreBehindStream, Unavailable
 from millstream.core.lanes import lane_name

@@ -22,7 +22,7 @@ from millstream.adapters.failpoints import reach
 from millstream.adapters.pull import Puller
 from millstream.adapters.secret_table import SecretRow
 from millstream.adapters.settings import Settings
-from millstream.adapters.streams import INBOX, scheduler_consumer
+from millstream.adapters.subjects import INBOX, scheduler_consumer
 from millstream.core.commands import (
     AccessCommand,
     AdvanceBackfill,

@@ -18,7 +18,7 @@ from millstream.adapters.lookup import (
     XComQuestion,
     encode_question,
 )
-from millstream.adapters.streams import lookup_subject
+from millstream.adapters.subjects import lookup_subject
 from millstream.core.asset_events import AssetEventsQuestion
 from millstream.core.commands import Claim, Receipt
 from millstream.core.errors import MillstreamError, Unavailable

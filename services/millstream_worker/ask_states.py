@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 
 from millstream.adapters.bus import Bus
-from millstream.adapters.streams import states_subject
+from millstream.adapters.subjects import states_subject
 from millstream.core.errors import Unavailable
 from millstream.sdk.states import decode_question, encode_question
 

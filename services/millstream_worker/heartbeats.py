@@ -13,7 +13,7 @@ import structlog
 from millstream.adapters.bus import Bus, TooLarge
 from millstream.adapters.heartbeat import Heartbeat, encode_heartbeat
 from millstream.adapters.settings import Settings
-from millstream.adapters.streams import heartbeat_subject
+from millstream.adapters.subjects import heartbeat_subject
 from millstream.core.errors import Unavailable
 from millstream_worker.capacity import Capacity
 

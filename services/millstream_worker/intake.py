@@ -19,11 +19,10 @@ import structlog
 from millstream.adapters.bus import JetStreamError
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.pull import Puller
-from millstream.adapters.streams import (
-    consumer_names,
+from millstream.adapters.streams import consumer_names, lane_waits
+from millstream.adapters.subjects import (
     events_stream,
     lane_subject,
-    lane_waits,
     trigger_consumer,
     worker_consumer,
     worker_lane,

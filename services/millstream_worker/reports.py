@@ -12,7 +12,7 @@ import structlog
 from millstream.adapters.bus import Bus, TooLarge
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.failpoints import reach
-from millstream.adapters.streams import inbox_subject, receipt_subject
+from millstream.adapters.subjects import inbox_subject, receipt_subject
 from millstream.core.commands import (
     DeleteVariable,
     Receipt,

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from millstream.adapters.bus_client import Delivery
-from millstream.adapters.streams import lookup_subject
+from millstream.adapters.subjects import lookup_subject
 from millstream.core.commands import FireTrigger, StartAttempt
 from millstream.core.deferral import Cause
 from millstream.core.errors import MillstreamError, Unavailable

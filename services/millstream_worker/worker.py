@@ -24,11 +24,8 @@ from millstream.adapters.heartbeat import decode_closed
 from millstream.adapters.pull import read_meta
 from millstream.adapters.secret_box import SecretBox
 from millstream.adapters.settings import Settings
-from millstream.adapters.streams import (
-    LATE_HEADER,
-    closed_subject,
-    event_subject,
-)
+from millstream.adapters.streams import LATE_HEADER
+from millstream.adapters.subjects import closed_subject, event_subject
 from millstream.core.errors import Unavailable
 from millstream.core.events import TaskReady, TaskStopped
 from millstream.core.state import InstanceKey, instance_key

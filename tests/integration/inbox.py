@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 from millstream.adapters.bus import Bus, JetStreamError
 from millstream.adapters.bus_client import Delivery
-from millstream.adapters.streams import STORE_FAILED, inbox_subject, receipt_subject
+from millstream.adapters.streams import STORE_FAILED
+from millstream.adapters.subjects import inbox_subject, receipt_subject
 from millstream.core.commands import ApiCommand, Receipt, Report, decode_receipts, encode_command
 
 RECEIPT_S = 20.0

@@ -14,7 +14,8 @@ from millstream.adapters.bus import Bus
 from millstream.adapters.log_lines import LogHeader, LogLine, encode_log_lines
 from millstream.adapters.log_stream import BATCH, LogStream
 from millstream.adapters.settings import Settings
-from millstream.adapters.streams import LOGS, provision
+from millstream.adapters.streams import provision
+from millstream.adapters.subjects import LOGS
 from millstream.embedded.run import RunningServers
 
 pytestmark = pytest.mark.asyncio

@@ -17,15 +17,8 @@ from millstream.adapters.bus import Bus, JetStreamError
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.nats_accounts import Role
 from millstream.adapters.settings import Settings
-from millstream.adapters.streams import (
-    INBOX,
-    LOGS,
-    create_events,
-    ensure_lane,
-    events_stream,
-    provision,
-    worker_consumer,
-)
+from millstream.adapters.streams import create_events, ensure_lane, provision
+from millstream.adapters.subjects import INBOX, LOGS, events_stream, worker_consumer
 from millstream.core.errors import Unavailable
 from millstream.embedded.run import RunningServers, running_servers
 

@@ -25,7 +25,7 @@ from integration.running_stack import (
 from millstream.adapters.bus import Bus
 from millstream.adapters.log_lines import LogHeader, encode_log_lines, log_path, log_subject
 from millstream.adapters.log_lines import LogLine as OnStream
-from millstream.adapters.streams import LOGS
+from millstream.adapters.subjects import LOGS
 from millstream.client import Client, LogLine, LogReader, RunRef
 from millstream.core.errors import InvalidArgument, NotFound
 from millstream.core.event_parts import Where

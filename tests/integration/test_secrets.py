@@ -14,7 +14,8 @@ import pytest
 from integration.running_stack import RunningStack, assert_success, eventually
 from millstream.adapters.bus import Bus
 from millstream.adapters.log_lines import decode_log_lines
-from millstream.adapters.streams import LOGS, stream_state
+from millstream.adapters.streams import stream_state
+from millstream.adapters.subjects import LOGS
 from millstream.client import Client
 from millstream.core.errors import InvalidArgument, MillstreamError, NotFound, Refused
 from millstream.sdk.connection import Connection

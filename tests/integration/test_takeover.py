@@ -14,7 +14,8 @@ from millstream.adapters.bus_client import Delivery
 from millstream.adapters.pull import Puller, read_meta
 from millstream.adapters.settings import Settings
 from millstream.adapters.shard_lock import ShardLock
-from millstream.adapters.streams import INBOX, inbox_subject, provision, scheduler_consumer
+from millstream.adapters.streams import provision
+from millstream.adapters.subjects import INBOX, inbox_subject, scheduler_consumer
 from millstream.core.errors import Fenced
 from millstream.embedded.run import RunningServers
 from millstream_scheduler.reclaim import Reclaim

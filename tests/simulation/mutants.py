@@ -25,7 +25,7 @@ import millstream.core.verdicts as judging
 import millstream_projector.lookups as lookups
 import millstream_scheduler.admission as admission
 import millstream_scheduler.writer as writing
-from millstream.adapters.streams import receipt_subject
+from millstream.adapters.subjects import receipt_subject
 from millstream.core.commands import ApiCommand, encode_receipts
 from millstream.core.errors import Unavailable
 from millstream.core.events import (

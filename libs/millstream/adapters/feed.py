@@ -11,7 +11,8 @@ import structlog
 from millstream.adapters.bus import Bus, JetStreamError
 from millstream.adapters.event_log import EventLog, Head, Stored
 from millstream.adapters.follow import Follower
-from millstream.adapters.streams import events_stream, stream_state
+from millstream.adapters.streams import stream_state
+from millstream.adapters.subjects import events_stream
 from millstream.core.errors import ChainBroken, StoreBehindStream, Unavailable
 from millstream.core.events import Event
 from millstream.core.wire import canonical_bytes, check_chain, read_published, to_event

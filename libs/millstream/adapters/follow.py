@@ -15,7 +15,7 @@ import structlog
 from millstream.adapters.bus import Bus, JetStreamError
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.pull import Puller, read_meta
-from millstream.adapters.streams import events_stream
+from millstream.adapters.subjects import events_stream
 from millstream.core.errors import Unavailable
 
 log = structlog.get_logger(__name__)

@@ -22,7 +22,8 @@ from millstream.adapters.log_lines import (
     decode_log_header,
     decode_log_lines,
 )
-from millstream.adapters.streams import LOGS, stream_identity
+from millstream.adapters.streams import stream_identity
+from millstream.adapters.subjects import LOGS
 from millstream.core.errors import Unavailable
 
 log = structlog.get_logger(__name__)

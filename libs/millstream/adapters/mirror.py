@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from millstream.adapters.bus import Bus
 from millstream.adapters.follow import Follower
 from millstream.adapters.log_snapshot import LogSnapshot
-from millstream.adapters.streams import events_stream, stream_state
+from millstream.adapters.streams import stream_state
+from millstream.adapters.subjects import events_stream
 from millstream.core.errors import Unavailable
 from millstream.verify.findings import Findings
 from millstream.verify.rows import Row, message

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from millstream.adapters.log_lines import worker_log_subjects
-from millstream.adapters.streams import (
+from millstream.adapters.subjects import (
     INBOX,
     LOGS,
     closed_subject,

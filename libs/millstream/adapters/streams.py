@@ -10,12 +10,19 @@ import structlog
 
 from millstream.adapters.bus import Bus, JetStreamError
 from millstream.adapters.settings import InvalidSettings, Settings
+from millstream.adapters.subjects import (
+    INBOX,
+    LOGS,
+    event_subject,
+    events_stream,
+    scheduler_consumer,
+    trigger_consumer,
+    worker_consumer,
+)
 from millstream.core.lanes import asks
 
 log = structlog.get_logger(__name__)
 
-INBOX = "INBOX"
-LOGS = "LOGS"
 STREAM_NOT_FOUND = 10059
 NOT_CLUSTERED = 10074
 NO_MESSAGE = 10037
@@ -27,7 +34,6 @@ LATE_HEADER = b"Ms-Late"
 # A message with it takes the earlier ones of its subject away.
 ROLL_UP = b"Nats-Rollup: sub\r\n"
 _SECOND = 1_000_000_000
-_WORKER = "worker-"
 INBOX_ACK_WAIT_S = 5
 # What a worker took and died with is given to another after this time; one that lives says so.
 READY_ACK_WAIT_S = 6
@@ -35,78 +41,6 @@ LOG_RETENTION_S = 3 * 86400
 MOST_UNACKNOWLEDGED = 50_000
 # What one api or worker may have waiting in INBOX. It is told so, or not answered, and sends again.
 MOST_OF_A_SENDER = 2000
-
-
-def events_stream(shard: int) -> str:
-    return f"EVENTS_{shard}"
-
-
-def inbox_subject(shard: int, role: str, principal: str) -> str:
-    return f"ms.in.{shard}.{role}.{principal}"
-
-
-def event_subject(shard: int, event_type: str, lane: str = "_") -> str:
-    return f"ms.ev.{shard}.{event_type}.{lane}"
-
-
-def receipt_subject(role: str, principal: str) -> str:
-    return f"ms.rcpt.{role}.{principal}"
-
-
-def lookup_subject(shard: int, what: str) -> str:
-    return f"ms.look.{shard}.{what}"
-
-
-def explain_subject(shard: int) -> str:
-    """Where the active scheduler is asked why a task has not run: out of the reach of workers, who
-    may ask about one more word only."""
-    return lookup_subject(shard, "scheduler.explain")
-
-
-def states_subject(shard: int) -> str:
-    """Where the projector is asked how runs stand; it answers when that has changed."""
-    return f"ms.states.{shard}"
-
-
-def projected_subject(shard: int) -> str:
-    """Where the projector says up to which position the read tables are folded."""
-    return f"ms.proj.{shard}"
-
-
-def import_errors_subject() -> str:
-    """Where an api tells the others what is wrong with DAG files."""
-    return "ms.imports"
-
-
-def heartbeat_subject(worker: str) -> str:
-    return f"ms.hb.{worker}"
-
-
-def closed_subject(worker: str) -> str:
-    """Where a scheduler names claims of a worker's heartbeat that it does not know."""
-    return f"ms.closed.{worker}"
-
-
-def scheduler_consumer(shard: int) -> str:
-    return f"scheduler-{shard}"
-
-
-def lane_subject(shard: int) -> str:
-    """Where the relay says which lanes it has made consumers for."""
-    return f"ms.lane.{shard}"
-
-
-def worker_consumer(lane: str) -> str:
-    return f"{_WORKER}{lane}"
-
-
-def worker_lane(consumer: str) -> str:
-    """The lane of a consumer, "" for one that is none of a lane's."""
-    return consumer.removeprefix(_WORKER) if consumer.startswith(_WORKER) else ""
-
-
-def trigger_consumer(queue: str) -> str:
-    return f"trigger-{queue}"
 
 
 async def provision(bus: Bus, settings: Settings) -> None:
