@@ -201,7 +201,8 @@ def test_both_do_the_same_through_outages(api: Api, use: Callable[[Api], dict[st
     # A change is sent again under the id that it had, a watch goes on behind what came.
     first, second = api.runs.triggers
     assert first == second != ""
-    assert api.runs.watched_from[:3] == [0, 4, 5]
+    # (gRPC may drop an answer that came just before the stream broke: then it is asked for again.)
+    assert list(dict.fromkeys(api.runs.watched_from)) == [0, 4, 5]
     # What is read after the watch is at least as new as what was watched.
     assert min(api.runs.min_positions) == 5
 
