@@ -248,7 +248,7 @@ class HistoryService(history_pb2_grpc.HistoryServiceServicer):
             look_up("dag_id", request.dag_id),
             need("run_id", request.run_id),
         )
-        async with self._snapshots.open(request.min_position, seconds_left(context)) as rows:
+        async with self._snapshots.read(request, context) as rows:
             return await lineage(rows, scope)
 
     async def _asked(self, request: Any, context: Context) -> _Asked:

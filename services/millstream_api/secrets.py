@@ -45,7 +45,7 @@ class SecretService(secrets_pb2_grpc.SecretServiceServicer):
     async def GetSecretKeys(  # noqa: N802 - gRPC's name
         self, request: secrets_pb2.GetSecretKeysRequest, context: Context
     ) -> secrets_pb2.GetSecretKeysResponse:
-        async with self._snapshots.open(request.min_position, seconds_left(context)):
+        async with self._snapshots.read(request, context):
             pass  # what is kept is as new as the log
         counts = await self._secrets.count_by_key()
         known = self._box.key_ids

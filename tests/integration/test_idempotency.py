@@ -27,6 +27,7 @@ from millstream.rpc.v1 import (
     backfills_pb2,
     connections_pb2,
     dags_pb2,
+    history_pb2,
     human_input_pb2,
     pools_pb2,
     runs_pb2,
@@ -39,8 +40,12 @@ from millstream import DAG, HITLOperator
 with DAG("asking"):
     HITLOperator(task_id="ask", subject="Which?", options=["this", "that"])
 """
-# It says what is so at the moment, changes nothing for good, and is sent again all the time.
-NO_EVENT = {"millstream.rpc.v1.ReportImportErrorsRequest"}
+# What says how things are at the moment and is sent again all the time; and what goes on where it
+# was, until nothing is left to do.
+NO_EVENT = {
+    "millstream.rpc.v1.ReportImportErrorsRequest",
+    "millstream.rpc.v1.RotateSecretsRequest",
+}
 RUN: dict[str, Any] = {"dag_id": "idem", "run_id": "r1"}
 BY_DAY = DagSpec(
     dag_id="by_day",
@@ -129,6 +134,13 @@ def mutations() -> list[Mutation]:
                 **RUN, tasks=[{"task_id": "b"}], only_failed=False, dry_run=False
             ),
             put("include_downstream", True),
+            wait_for_run,
+        ),
+        Mutation(
+            history_pb2.RerunRunRequest(
+                **RUN, start="RERUN_START_TASKS", tasks=[{"task_id": "b"}], new_run_id="again"
+            ),
+            put("note", "another"),
             wait_for_run,
         ),
         Mutation(
