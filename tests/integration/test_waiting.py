@@ -329,6 +329,7 @@ class TestFaults:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(600)
 def test_thousands_of_triggers_cost_one_process(stack: RunningStack, submit: Submit) -> None:
     folder = submit(stack)
     client = stack.client()
