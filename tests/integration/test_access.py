@@ -493,3 +493,29 @@ def test_planted_secrets_appear_nowhere(
     assert files_with(locked.data_dir, [admin_token, own], "admin.token", "secret.key") == []
     passwords = [urlsplit(url).password or "?" for url in (locked.nats_url, locked.database_url)]
     assert files_with(locked.data_dir / "logs", passwords) == []
+
+
+def test_what_is_seen_outlives_tables_that_are_made_anew(
+    locked: RunningStack, admin: Client
+) -> None:
+    """The views go with the tables, and come again with them."""
+    token = user(admin, "viola", ("viewer", "beta"))
+    victim = locked.identity("projector")
+    done = subprocess.run(
+        [sys.executable, "-m", "millstream.cli", "rebuild"],
+        env=locked.environment | {"MILLSTREAM_DATABASE_URL": locked.database_url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    admin.pools.set("stirs", 1)  # the projector sees that its tables were replaced, and starts anew
+    locked.wait_restarted("projector", victim)
+    with as_token(locked, token) as viola:
+        eventually(
+            "the tables are there", lambda: [d.dag_id for d in viola.list_dags()] == ["beta"]
+        )
+        assert {run.dag_id for run in viola.list_runs()} <= {"beta"}
+        with pytest.raises(NotPermitted):
+            viola.get_dag("alpha")
