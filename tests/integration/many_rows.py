@@ -16,19 +16,20 @@ _STATE = """CASE WHEN r = $2 AND d % 10 = 0 THEN 'running'
 _RUNS = f"""
 INSERT INTO dag_run (namespace, dag_id, run_id, version, state, run_type, triggered_by, conf,
     logical_date, data_interval_start, data_interval_end, run_after, created_at, started_at,
-    ended_at, note, reason, asset_events, backfill_id, created_position, position)
+    ended_at, note, reason, asset_events, backfill_id, created_position, position, rerun_of,
+    rerun_position, rerun_start)
 SELECT 'default', {_DAG}, {_RUN}, 1 + r % $3::int, {_STATE},
     CASE WHEN r % 5 = 0 THEN 'manual' ELSE 'scheduled' END, 'rpc', '{{}}', at, at, at, at, at, at,
-    at, '', '', '[]', '', n, n
+    at, '', '', '[]', '', n, n, '', 0, ''
 FROM (SELECT d, r, r * $1::int + d AS n, {BEGAN} + interval '1 second' * (r * $1::int + d) AS at
       FROM generate_series(1, $1::int) d, generate_series(1, $2::int) r) runs
 """
 _TASKS = f"""
 INSERT INTO task_instance (namespace, dag_id, run_id, task_id, map_index, state, attempt, queue,
     worker, queued_at, started_at, ended_at, reason, traceback, map_name, position, pool,
-    pool_slots)
+    pool_slots, taken_from)
 SELECT 'default', {_DAG}, {_RUN}, 't' || t, '{{}}', {_STATE}, 1, 'default', 'worker-1', at, at, at,
-    '', '', '', n, 'default_pool', 1
+    '', '', '', n, 'default_pool', 1, ''
 FROM (SELECT d, r, t, r * $1::int + d AS n, {BEGAN} + interval '1 second' * (r * $1::int + d) AS at
       FROM generate_series(1, $1::int) d, generate_series(1, $2::int) r,
            generate_series(1, $3::int) t) tasks
