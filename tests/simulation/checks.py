@@ -186,20 +186,27 @@ def _about(record: Any) -> tuple[Any, ...]:
 
 
 def check_xcoms(stage: Stage) -> None:
-    """23: what was pulled had been committed."""
+    """23: what was pulled had been committed, in the run itself or in one that it was made from."""
     committed: set[tuple[str, str, str]] = set()
+    made_from: dict[tuple[str, str], str] = {}
     for stored in stage.postgres.events:
         record = stored.record
         if record.type in ("TaskSucceeded", "TaskFailed", "TaskSkipped"):
             for xcom in json.loads(bytes(record.data)).get("xcoms", {}).values():
                 value = json.dumps(xcom.get("value"))
                 committed.add((record.dag_id, record.run_id, value))
+        elif record.type == "RunCreated":
+            rerun = json.loads(bytes(record.data)).get("rerun")
+            if rerun:
+                made_from[record.dag_id, record.run_id] = rerun["run_id"]
     for pulled in stage.script.pulled:
         where = pulled.where
         for found in (json.loads(pulled.answer) or {}).get("found", ()):
             value = json.dumps(found["xcom"].get("value"))
-            known = (where.dag_id, where.run_id, value)
-            require(23, known in committed, f"{where} pulled {value}, which nobody committed")
+            run_id: str | None = where.run_id
+            while run_id and (where.dag_id, run_id, value) not in committed:
+                run_id = made_from.get((where.dag_id, run_id))
+            require(23, bool(run_id), f"{where} pulled {value}, which nobody committed")
 
 
 def open_runs(stage: Stage) -> list[tuple[str, str]]:

@@ -328,7 +328,7 @@ MUTANTS = (
         15,
         "an attempt may end twice",
         ((attempts, "_find_open", _open_or_not), _permit(TaskSucceeded, TaskFailed)),
-        33,
+        102,
     ),
     Mutant(16, "a claim has no token", ((attempts, "_started", _nobodys),)),
     Mutant(17, "trigger rules are not asked", ((judging, "_judge", _always_run),)),
