@@ -396,7 +396,7 @@ class TestSystem:
 
     def test_every_error_is_ours(self, client: Client) -> None:
         with pytest.raises(MillstreamError):
-            client.list_runs(states=["nonsense"])
+            list(client.list_runs(states=["nonsense"]))
 
 
 def stub(kind: Any, channel: grpc.Channel) -> Any:

@@ -84,7 +84,8 @@ def test_an_update_from_outside(stack: RunningStack, tmp_path: Path) -> None:
     client = stack.client()
     client.submit_file(file)
     position = client.assets.emit("sensor", extra={"degrees": 21.5}, request_id="emit-once")
-    assert client.assets.emit("sensor", request_id="emit-once") == position
+    again = client.assets.emit("sensor", extra={"degrees": 21.5}, request_id="emit-once")
+    assert again == position
     assert _run_of(client, "waits").state == "success"
     assert len(list(client.list_runs("waits"))) == 1
     (event,) = client.assets.events("sensor", min_position=position)
