@@ -50,7 +50,7 @@ def test_tasks_wait_for_their_pool_and_go_through_it(stack: RunningStack, tmp_pa
     assert client.xcom(run, "most") == 5
     _at_most_one_at_a_time(stack)
     pools = {pool.name: pool for pool in client.pools.list(min_position=position)}
-    assert list(pools) == ["default_pool", "gpu"]
+    assert {"default_pool", "gpu"} <= set(pools)  # others of this stack may be there
     assert (pools["default_pool"].slots, pools["default_pool"].occupied_slots) == (128, 0)
     assert (pools["gpu"].slots, pools["gpu"].open_slots) == (1, 1)
     assert pools["gpu"].description == "one card"

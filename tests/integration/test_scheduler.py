@@ -407,6 +407,7 @@ class TestTwoSchedulers:
 
 
 class TestForeignHistory:
+    @pytest.mark.soak  # an older backup of Postgres is refused in the same place
     def test_a_stream_ahead_of_postgres_is_refused_until_it_is_deleted(
         self, fresh_stack: Callable[[], RunningStack]
     ) -> None:
