@@ -202,7 +202,7 @@ class TestState:
     def test_everything_at_a_position(self, client: Client, whole: list[Event]) -> None:
         """At each position, the runs and DAGs are those of the events up to there."""
         history = client.history
-        runs: dict[str, str] = {}
+        runs: dict[tuple[str, str], str] = {}
         dags: dict[str, int] = {}
         checked = 0
         for event in whole:
@@ -210,16 +210,17 @@ class TestState:
             if event.type == "DagVersionSubmitted":
                 dags[event.dag_id] = event.data["version"]
             elif kind:
-                runs[event.run_id] = kind
+                runs[event.dag_id, event.run_id] = kind
             else:
                 continue
             if checked > 40:
                 continue
             checked += 1
-            found = {run.run_id: run.state for run in history.runs(event.position)}
+            found = {(run.dag_id, run.run_id): run.state for run in history.runs(event.position)}
             assert found == runs, event
             for state in set(runs.values()):
-                in_state = {run.run_id for run in history.runs(event.position, states=[state])}
+                there = history.runs(event.position, states=[state])
+                in_state = {(run.dag_id, run.run_id) for run in there}
                 assert in_state == {name for name, one in runs.items() if one == state}
             assert {d.dag_id: d.latest_version for d in history.dags(event.position)} == dags
             said = history.state(event.position)
