@@ -213,6 +213,7 @@ class TestConnections:
         nats_cluster.nodes[0].start()
         nats_cluster.wait_healthy()
 
+    @pytest.mark.soak  # as is each of the three, with all services
     def test_a_server_that_is_cut_off_is_left(self, nats_cluster: NatsCluster) -> None:
         async def play(bus: Bus) -> None:
             lost = next(node for node in nats_cluster.nodes if address(node) == bus.server)

@@ -192,7 +192,7 @@ class TestBackfills:
         self, fault_stack: RunningStack
     ) -> None:
         client = fault_stack.client()
-        spec = msgspec.structs.replace(bash_dag("slow", bash("a", "sleep 0.1")), schedule="@hourly")
+        spec = msgspec.structs.replace(bash_dag("slow", bash("a", "sleep 0.6")), schedule="@hourly")
         client.submit_spec(spec)
         words = ["--from-date", "2026-01-01T00:00", "--to-date", "2026-01-01T11:00"]
         done = fault_stack.run("backfill", "create", "slow", *words, "--max-active-runs", "2")
