@@ -26,6 +26,8 @@ LONGEST_SEARCH_S = 2.0
 # Of the data of the events that are held at a time.
 MOST_BYTES = 4 * 1024 * 1024
 EXPORT_BATCH = 500
+# A client takes messages of 4 MiB by default; a line has more than the data of its event.
+EXPORT_BYTES = 1024 * 1024
 # Clocks of schedulers that take over from each other may differ by that much.
 CLOCK_SLACK = timedelta(hours=1)
 
@@ -132,7 +134,7 @@ class EventSearch:
             async with self._database.use() as connection:
                 rows = await connection.fetch(
                     _page(("true",), 0, False),
-                    *(self._shard, first, last, EXPORT_BATCH, MOST_BYTES),
+                    *(self._shard, first, last, EXPORT_BATCH, EXPORT_BYTES),
                 )
             if not rows:
                 return
