@@ -12,6 +12,7 @@ import uvicorn
 from millstream.adapters.service import Service, run_service
 from millstream.client.target import from_environment
 from millstream_web.app import LOOPBACK_NAMES, build_app
+from millstream_web.calls import Calls
 from millstream_web.system import System
 
 
@@ -51,7 +52,9 @@ async def serve(service: Service) -> None:
     async with opened as channel:
         config = uvicorn.Config(
             build_app(
-                System(channel, target.metadata()), is_local=settings.http_host in LOOPBACK_NAMES
+                System(channel, target.metadata()),
+                Calls(channel, target.metadata()),
+                is_local=settings.http_host in LOOPBACK_NAMES,
             ),
             host=settings.http_host,
             port=settings.http_port,

@@ -1,27 +1,29 @@
-"""The routes: two probes, the version as JSON, and one plain page."""
+"""The routes: two probes, the API as JSON, and the page."""
 
 from __future__ import annotations
 
-from html import escape
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from millstream.core.errors import Unavailable
 from millstream.version import __version__
+from millstream_web.calls import Calls
+from millstream_web.page_files import PageFiles
 from millstream_web.system import System
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
+        "worker-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -31,19 +33,6 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-
-PAGE = """<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>Millstream</title></head>
-<body>
-<h1>Millstream {version}</h1>
-<p>{health}</p>
-<table>
-{rows}
-</table>
-</body>
-</html>
-"""
 
 
 class SecurityHeaders:
@@ -87,7 +76,7 @@ def _name_of(host: str) -> str | None:
         return None
 
 
-def build_app(system: System, *, is_local: bool = False) -> Starlette:
+def build_app(system: System, calls: Calls, *, is_local: bool = False) -> Starlette:
     """The web application. It holds no state of its own. ``is_local``: it listens on the loopback
     interface alone."""
 
@@ -119,31 +108,13 @@ def build_app(system: System, *, is_local: bool = False) -> Starlette:
             }
         )
 
-    async def page(request: Request) -> Response:
-        try:
-            status = await system.status()
-        except Unavailable as error:
-            text = PAGE.format(version=escape(__version__), health=escape(str(error)), rows="")
-            return HTMLResponse(text, status_code=503)
-        facts = {
-            "api": status.version,
-            "log position": status.log_position,
-            "read tables at": status.projected_position,
-            "NATS": "connected" if status.nats_is_connected else "not connected",
-            "workers": len(status.workers),
-        }
-        rows = "\n".join(
-            f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>"
-            for name, value in facts.items()
-        )
-        return HTMLResponse(PAGE.format(version=escape(__version__), health="healthy", rows=rows))
-
     return Starlette(
         routes=[
-            Route("/", page),
             Route("/livez", livez),
             Route("/readyz", readyz),
             Route("/api/v1/version", version),
+            *calls.routes(),
+            *PageFiles().routes(),
         ],
         middleware=[
             Middleware(SecurityHeaders),

@@ -1,0 +1,81 @@
+import { QueryClientProvider } from "@tanstack/react-query";
+import { lazy, Suspense } from "react";
+import { Redirect, Route, Switch } from "wouter";
+import { client } from "../api/queries";
+import { Empty } from "../parts/Query";
+import { Shell } from "./Shell";
+import { Guard } from "./Guard";
+
+// Each page comes when it is looked at, so that the first one comes quickly.
+const Home = lazy(() => import("../pages/home/Home"));
+const Dags = lazy(() => import("../pages/dags/Dags"));
+const Dag = lazy(() => import("../pages/dag/Dag"));
+const Run = lazy(() => import("../pages/run/Run"));
+const Compare = lazy(() => import("../pages/run/Compare"));
+const Task = lazy(() => import("../pages/task/Task"));
+const Trigger = lazy(() => import("../pages/trigger/Trigger"));
+const Backfill = lazy(() => import("../pages/backfill/Backfill"));
+const Assets = lazy(() => import("../pages/assets/Assets"));
+const Approvals = lazy(() => import("../pages/approvals/Approvals"));
+const Pools = lazy(() => import("../pages/pools/Pools"));
+const Variables = lazy(() => import("../pages/variables/Variables"));
+const Connections = lazy(() => import("../pages/connections/Connections"));
+const Workers = lazy(() => import("../pages/workers/Workers"));
+const Audit = lazy(() => import("../pages/audit/Audit"));
+const Access = lazy(() => import("../pages/access/Access"));
+const ImportErrors = lazy(() => import("../pages/importerrors/ImportErrors"));
+
+/** Everything, and which page belongs to which address. See `paths.ts` for the other way round. */
+export function App() {
+  return (
+    <QueryClientProvider client={client}>
+      <Shell>
+        <Guard>
+          <Suspense fallback={<p className="loading">Loading…</p>}>
+            <Switch>
+              <Route path="/" component={Home} />
+              <Route path="/dags" component={Dags} />
+              <Route path="/dags/:dagId/trigger">
+                {({ dagId }) => <Trigger dagId={dagId} />}
+              </Route>
+              <Route path="/dags/:dagId/backfill">
+                {({ dagId }) => <Backfill dagId={dagId} />}
+              </Route>
+              <Route path="/dags/:dagId/runs/:runId/compare/:other">
+                {({ dagId, runId, other }) => (
+                  <Compare dagId={dagId} runId={runId} other={other} />
+                )}
+              </Route>
+              <Route path="/dags/:dagId/runs/:runId/tasks/:taskId/:tab?">
+                {({ dagId, runId, taskId, tab }) => (
+                  <Task dagId={dagId} runId={runId} taskId={taskId} tab={tab} />
+                )}
+              </Route>
+              <Route path="/dags/:dagId/runs/:runId/:tab?">
+                {({ dagId, runId, tab }) => <Run dagId={dagId} runId={runId} tab={tab} />}
+              </Route>
+              <Route path="/dags/:dagId/:tab?">
+                {({ dagId, tab }) => <Dag dagId={dagId} tab={tab} />}
+              </Route>
+              <Route path="/assets" component={Assets} />
+              <Route path="/approvals" component={Approvals} />
+              <Route path="/pools" component={Pools} />
+              <Route path="/variables" component={Variables} />
+              <Route path="/connections" component={Connections} />
+              <Route path="/workers" component={Workers} />
+              <Route path="/audit" component={Audit} />
+              <Route path="/access" component={Access} />
+              <Route path="/import-errors" component={ImportErrors} />
+              <Route path="/home">
+                <Redirect to="/" />
+              </Route>
+              <Route>
+                <Empty>There is no such page.</Empty>
+              </Route>
+            </Switch>
+          </Suspense>
+        </Guard>
+      </Shell>
+    </QueryClientProvider>
+  );
+}

@@ -1,0 +1,52 @@
+/** What a reader chose for this browser. */
+import { useSyncExternalStore } from "react";
+
+export interface Settings {
+  theme: "system" | "light" | "dark";
+  zone: "local" | "utc";
+  namespace: string;
+}
+
+const KEY = "millstream.settings";
+const DEFAULTS: Settings = { theme: "system", zone: "local", namespace: "default" };
+const listeners = new Set<() => void>();
+
+export let settings: Settings = load();
+
+function load(): Settings {
+  try {
+    return { ...DEFAULTS, ...(JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<Settings>) };
+  } catch {
+    return DEFAULTS;
+  }
+}
+
+/** Change some of it, here and for the next visit. */
+export function choose(part: Partial<Settings>): void {
+  settings = { ...settings, ...part };
+  try {
+    localStorage.setItem(KEY, JSON.stringify(settings));
+  } catch {
+    // A browser that keeps nothing keeps this neither.
+  }
+  apply();
+  for (const listener of listeners) listener();
+}
+
+/** Let the document look as the settings say. */
+export function apply(): void {
+  const root = document.documentElement;
+  if (settings.theme === "system") root.removeAttribute("data-theme");
+  else root.dataset.theme = settings.theme;
+}
+
+/** The settings; the component is drawn again when they change. */
+export function useSettings(): Settings {
+  return useSyncExternalStore(
+    (changed) => {
+      listeners.add(changed);
+      return () => listeners.delete(changed);
+    },
+    () => settings,
+  );
+}

@@ -1,0 +1,10 @@
+import { Empty } from "../../parts/Query";
+
+export default function Trigger(_: { dagId: string }) {
+  return (
+    <>
+      <h1>Trigger</h1>
+      <Empty>Nothing here yet.</Empty>
+    </>
+  );
+}

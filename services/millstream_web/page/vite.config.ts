@@ -1,0 +1,21 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+// Where `npm run dev` finds the API: the web service of a `millstream up`.
+const SERVICE = process.env.MILLSTREAM_WEB ?? "http://127.0.0.1:27880";
+
+export default defineConfig({
+  plugins: [react()],
+  build: {
+    outDir: "../static",
+    emptyOutDir: true,
+    target: "es2022",
+    // What is small would become a data: URL, which our content security policy refuses.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 2000,
+  },
+  worker: { format: "es" },
+  server: { proxy: { "/api": SERVICE, "/session": SERVICE } },
+  test: { environment: "happy-dom", include: ["tests/**/*.test.{ts,tsx}"] },
+});
