@@ -10,12 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from integration.forked_cli import ForkedCli
 from millstream.client import Client, Event, RunRef
 from millstream.core.spec import BashAction, DagSpec, TaskSpec
 from millstream.embedded.pids import ProcessId, wait_until_gone
 from millstream.embedded.statefile import UpState, read_last_state, read_state
 
 UP_S = 90
+# These start processes of their own, which shall be just what they are for a user.
+LIFECYCLE = ("up", "down", "status")
+FORKED = ForkedCli()
 RESTART_S = 30.0
 
 
@@ -73,8 +77,11 @@ class RunningStack:
 
     def run(self, *words: str, timeout_s: float = UP_S) -> subprocess.CompletedProcess[str]:
         """A command of ``millstream`` on this data directory."""
+        words = (*words, "--data-dir", str(self.data_dir))
+        if words[0] not in LIFECYCLE:
+            return FORKED.run(words, self.environment, timeout_s)
         return subprocess.run(
-            [sys.executable, "-m", "millstream.cli", *words, "--data-dir", str(self.data_dir)],
+            [sys.executable, "-m", "millstream.cli", *words],
             env=self.environment,
             capture_output=True,
             text=True,
