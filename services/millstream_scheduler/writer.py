@@ -54,6 +54,7 @@ from millstream.core.wire import canonical_bytes, chain_digest, published_bytes,
 from millstream_scheduler.admission import UNKNOWN, Sender, actor_of, admit, id_of, read_sender
 from millstream_scheduler.leases import Leases
 from millstream_scheduler.past_runs import PastRuns
+from millstream_scheduler.poison import POISON, is_suspect, refuse_for_good
 from millstream_scheduler.reclaim import Reclaim
 from millstream_scheduler.relay import Relay, Settlement
 from millstream_scheduler.secrets import hashes_of, resealed_of, secret_of
@@ -71,6 +72,7 @@ MOST_BYTES_PER_COMMIT = 16 * 1024 * 1024
 # Receipts; what is older is looked up in the log.
 MOST_REMEMBERED = 50_000
 RETRY_AFTER_S = 0.1
+INTERNAL = "INTERNAL"
 LINGER_S = 0.0015
 # More than this many commands a commit, on average, is load; a mean that sinks to 1 never gets
 # there.
@@ -105,6 +107,8 @@ class _Batch:
     secrets: list[SecretRow] = field(default_factory=list)
     # What the requests said, by their ids.
     contents: dict[str, str] = field(default_factory=dict)
+    # One message, that may have ended the schedulers before this one, and nothing else.
+    is_alone: bool = False
 
 
 class Writer:
@@ -120,6 +124,7 @@ class Writer:
         settings: Settings,
         state: State,
     ) -> None:
+        self._bus = bus
         self._log = event_log
         self._most_bytes = bus.largest_command
         self._relay = relay
@@ -141,6 +146,8 @@ class Writer:
         # With what the request said, "" where nobody knows.
         self._remembered: OrderedDict[str, tuple[Receipt, str]] = OrderedDict()
         self._usual_batch = 0.0
+        # A suspect waits for our own commands once, and then they for it.
+        self._suspect_waited = False
         self._last_now = datetime.min.replace(tzinfo=UTC)
         self._puller = Puller(
             bus, INBOX, scheduler_consumer(settings.shard), self._on_message, relay.disturb
@@ -160,6 +167,7 @@ class Writer:
 
     async def run(self) -> None:
         """Decide and commit, forever. Raises Fenced when another writer took over."""
+        await self._remember_poison()
         while True:
             await self._arrived.wait()
             self._arrived.clear()
@@ -168,6 +176,19 @@ class Writer:
                 await self._relay.room()
                 await self._step()
                 self._tune()
+
+    async def _remember_poison(self) -> None:
+        """What ended a scheduler may have been sent more than once."""
+        while True:
+            try:
+                found = await self._log.refused_lately(POISON)
+                break
+            except Unavailable as error:
+                log.warning("recall_waits", error=str(error))
+                await asyncio.sleep(RETRY_AFTER_S)
+        for command_id, message in found.items():
+            receipt = Receipt(id=command_id, reason=INTERNAL, message=message)
+            self._remembered[command_id] = (receipt, "")
 
     async def _gather(self) -> None:
         """Under load, wait a moment for company: a commit costs the same for one command and for
@@ -196,8 +217,18 @@ class Writer:
         batch = self._take()
         if batch.acks:
             reach("scheduler.fetched")
+        try:
+            await self._carry_out(batch)
+        except Fenced:
+            raise
+        except Exception as error:
+            if batch.is_alone and batch.asked:
+                await self._refuse_for_good(batch.asked[0], error)
+            raise
+
+    async def _carry_out(self, batch: _Batch) -> None:
         await self._recall(batch)
-        while self._own:
+        while self._own and not batch.is_alone:
             await self._decide_own(batch, self._own.popitem(last=False)[1])
         for command in batch.later:
             self._own[command.id] = command
@@ -231,6 +262,10 @@ class Writer:
         batch = _Batch()
         size = 0
         while self._inbox and len(batch.acks) < MOST_PER_COMMIT and size < MOST_BYTES_PER_COMMIT:
+            if is_suspect(self._inbox[0]):
+                if batch.acks or self._suspect_waits():
+                    break
+                batch.is_alone = True
             delivery = self._inbox.popleft()
             self._inbox_bytes -= len(delivery.data)
             size += len(delivery.data)
@@ -252,9 +287,23 @@ class Writer:
                 if named:  # or it would be sent again for ever
                     answer = Receipt(id=named, reason=error.reason, message=str(error)[:1000])
                     batch.answers.append((sender, answer))
-                continue
-            batch.asked.append(_Asked(delivery, sender, command, self._known(command)))
+            else:
+                batch.asked.append(_Asked(delivery, sender, command, self._known(command)))
+            if batch.is_alone:
+                break
         return batch
+
+    def _suspect_waits(self) -> bool:
+        self._suspect_waited = bool(self._own) and not self._suspect_waited
+        return self._suspect_waited
+
+    async def _refuse_for_good(self, asked: _Asked, error: Exception) -> None:
+        failed = _failed(error)
+        receipt = Receipt(id=asked.command.id, reason=INTERNAL, message=str(failed)[:1000])
+        try:
+            await refuse_for_good(self._bus, self._log, asked.delivery, asked.sender, receipt)
+        except Unavailable as unavailable:
+            log.warning("poison_is_kept", error=str(unavailable))
 
     async def _recall(self, batch: _Batch) -> None:
         """Give clients' requests that were committed before their receipts, and refuse run ids that
@@ -543,11 +592,11 @@ def _repeated(command_id: str, events: list[Stored]) -> Receipt:
         return repeated_receipt(command_id, [to_event(stored.record) for stored in events])
     except Exception as error:  # an event that another release wrote
         log.exception("receipt_failed", command=command_id)
-        return Receipt(id=command_id, reason="INTERNAL", message=str(_failed(error)))
+        return Receipt(id=command_id, reason=INTERNAL, message=str(_failed(error)))
 
 
 def _failed(error: Exception) -> Refused:
-    return Refused("INTERNAL", f"Millstream failed on this command: {text_of(error)}")
+    return Refused(INTERNAL, f"Millstream failed on this command: {text_of(error)}")
 
 
 def _lanes_of(batch: _Batch) -> set[str]:

@@ -82,6 +82,9 @@ class SimulatedEventLog(EventLog):
     async def refuse(self, refusals: list[Refusal]) -> None:
         await self._server.do(lambda: self._server.refusals.extend(refusals))
 
+    async def refused_lately(self, reason: str) -> dict[str, str]:
+        return {}
+
     async def read(
         self,
         first: int,

@@ -261,6 +261,16 @@ class EventLog:
                 ],
             )
 
+    async def refused_lately(self, reason: str) -> dict[str, str]:
+        """The ids of what was refused for that reason within the last hour, and what was said."""
+        async with self._database.use() as connection:
+            rows = await connection.fetch(
+                "SELECT command_id, message FROM refused_command "
+                "WHERE reason = $1 AND refused_at > now() - interval '1 hour'",
+                reason,
+            )
+        return {row["command_id"]: row["message"] for row in rows}
+
     async def read(
         self,
         first: int,

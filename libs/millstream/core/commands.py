@@ -13,7 +13,7 @@ import msgspec
 
 from millstream.core.backfills import Behavior, Existing
 from millstream.core.deferral import NO_KWARGS, NO_VALUE, Cause, InputRequest, TriggerCall
-from millstream.core.event_parts import AssetEmission, Choice, Where, XCom
+from millstream.core.event_parts import AssetEmission, Choice, Number, Position, Where, XCom
 from millstream.core.spec import DagSpec
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -66,7 +66,7 @@ class CreateBackfill(Command, frozen=True, kw_only=True):
     reprocess_behavior: Behavior = "none"
     run_backwards: bool = False
     run_on_latest_version: bool = True
-    max_active_runs: int = 10
+    max_active_runs: Number = 10
     conf: dict[str, Any] = {}
 
 
@@ -162,7 +162,7 @@ class TaskRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``map_index``; or all tasks of a group."""
 
     task_id: Label
-    map_index: tuple[int, ...] = ()
+    map_index: tuple[Number, ...] = ()
 
 
 class ControlRun(Command, frozen=True, kw_only=True):
@@ -223,9 +223,9 @@ class RerunRun(ControlRun, frozen=True, kw_only=True):
     new_run_id: Label = ""
     start: Literal["failed", "tasks", "event"] = "failed"
     tasks: tuple[TaskRef, ...] = ()
-    position: int = 0
+    position: Position = 0
     conf: dict[str, Any] | None = None
-    version: int = 0
+    version: Number = 0
     note: Label = ""
 
 
@@ -408,7 +408,7 @@ class SetPool(Command, frozen=True, kw_only=True):
 
     namespace: str
     name: Label
-    slots: int
+    slots: Number
     include_deferred: bool = False
     description: Label = ""
 
@@ -427,7 +427,7 @@ class Reencrypted(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["variable", "connection"]
     namespace: Label
     name: Label
-    position: int
+    position: Position
     sealed: SealedText
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+
+# What columns of type bigint and integer hold.
+Position = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Number = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 
 
 class Where(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,8 +44,8 @@ class XCom(msgspec.Struct, frozen=True, omit_defaults=True):
 
     value: msgspec.Raw = msgspec.Raw()
     blob: str = ""
-    size: int = 0
-    length: int = -1
+    size: Position = 0
+    length: Number = -1
     codec: str = ""
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
+from millstream.adapters.event_log import EventLog
 from millstream.core import evolve, handle, run_queue
 from millstream.core.commands import AnyCommand, CreateScheduledRun
 from millstream.core.dags import Dag
@@ -62,6 +63,15 @@ def fold_legal(state: State, event: Event) -> None:
     _fold_legal(state, event)
 
 
+async def append(log: EventLog, epoch: int, last_position: int, batch: Any, *rest: Any) -> None:
+    for stored in batch:
+        if stored.record.type == "RunCreated":
+            fail_on("commit", stored.record.dag_id)
+    await _append(log, epoch, last_position, batch, *rest)
+
+
+_append = EventLog.append
+cast(Any, EventLog).append = append
 HANDLE.react, HANDLE.decide = react, decide
 RUN_QUEUE.next_times, RUN_QUEUE.creation_of = next_times, creation_of
 EVOLVE.fold_legal = fold_legal

@@ -116,9 +116,9 @@ def trigger(**fields: Any) -> bytes:
     return msgspec.json.encode(base | fields)
 
 
-def result(value: bytes) -> bytes:
+def result(value: bytes, size: int = 0) -> bytes:
     """A success with this text as the value of its XCom."""
-    command = SucceedAttempt(**RESULT, xcoms={"x": XCom(value=msgspec.Raw(b"@@"))})
+    command = SucceedAttempt(**RESULT, xcoms={"x": XCom(value=msgspec.Raw(b"@@"), size=size)})
     return encode_command(command).replace(b"@@", value)
 
 
@@ -161,6 +161,13 @@ def test_every_command_that_travels_is_allowed_to_some_role() -> None:
         result(b"[1,]"),
         result(b""),
         result(b"[" * 100_000 + b"]" * 100_000),
+        # No column holds these numbers; a commit that fails ends the scheduler.
+        b'{"type":"SetPool","id":"1","namespace":"n","name":"p","slots":2147483648}',
+        b'{"type":"RerunRun","id":"1","namespace":"n","dag_id":"d","run_id":"r","version":-1e10}',
+        b'{"type":"RerunRun","id":"1","namespace":"n","dag_id":"d","run_id":"r","position":-1}',
+        b'{"type":"ReencryptSecrets","id":"1","key_id":"k","entries":[{"kind":"variable","namespace":"n",'
+        b'"name":"k","position":18446744073709551615,"sealed":"x"}]}',
+        result(b"1", size=2**63),
     ],
 )
 def test_what_is_not_a_command(data: bytes) -> None:

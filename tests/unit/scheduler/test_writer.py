@@ -13,12 +13,14 @@ from millstream.adapters.event_log import Head, Refusal, Stored
 from millstream.adapters.secret_table import SecretRow
 from millstream.adapters.settings import Settings
 from millstream.core.commands import (
+    BeginEpoch,
     DeleteVariable,
     LoseAttempt,
     SetConnection,
     SetVariable,
     StartRuns,
     TriggerRun,
+    decode_receipts,
     encode_command,
 )
 from millstream.core.errors import Fenced
@@ -28,6 +30,7 @@ from millstream.core.state import State
 from millstream.core.wire import GENESIS
 from millstream_scheduler import writer as writer_module
 from millstream_scheduler.leases import Leases
+from millstream_scheduler.poison import POISON, SUSPECT_AFTER
 from millstream_scheduler.relay import Settlement
 from millstream_scheduler.timers import Timers
 from millstream_scheduler.writer import Writer
@@ -38,6 +41,15 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 class FakeBus:
     largest_command = 1_000_000
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes]] = []
+
+    def send(self, subject: str, payload: bytes) -> None:
+        self.sent.append((subject, payload))
+
+    async def flush(self) -> None:
+        pass
 
     def new_inbox(self) -> str:
         return "_INBOX.x"
@@ -175,6 +187,72 @@ def test_a_refusal_does_not_repeat_what_was_to_be_kept() -> None:
     asyncio.run(writer._step())
     assert len(log.refused) == 4
     assert "hunter" not in repr((log.refused, relay.settlements))
+
+
+class Unstorable(Exception):
+    """Postgres will not have it."""
+
+
+class PickyLog(FakeLog):
+    """A log that does not take what a certain request led to."""
+
+    async def append(self, *words: Any) -> None:
+        if any(stored.record.causation == "poison" for stored in words[2]):
+            raise Unstorable
+        await super().append(*words)
+
+
+def delivered(command_id: str, times: int, sequence: int) -> Delivery:
+    command = SetVariable(id=command_id, namespace="default", key=command_id, sealed="fernet:0:x")
+    reply = f"$JS.ACK.INBOX.c.{times}.{sequence}.{sequence}.0.0"
+    return Delivery("ms.in.0.api.a", reply, encode_command(command), b"")
+
+
+class TestPoison:
+    """What Postgres will not store ends the process; that must not go on for ever."""
+
+    def test_who_came_for_the_first_time_is_not_suspected(self) -> None:
+        log, relay = PickyLog(epoch=1), FakeRelay()
+        writer = make_writer(log, relay)
+        writer._on_message(delivered("good", 1, 1))
+        writer._on_message(delivered("poison", 1, 2))
+        with pytest.raises(Unstorable):
+            asyncio.run(writer._step())
+        assert (log.appended, log.refused, relay.settlements) == ([], [], [])
+
+    def test_who_comes_again_and_again_is_decided_alone_and_refused(self) -> None:
+        log, relay = PickyLog(epoch=1), FakeRelay()
+        writer = make_writer(log, relay)
+        bus: Any = writer._bus
+        for sequence, name in enumerate(("good", "poison", "other"), 1):
+            writer._on_message(delivered(name, SUSPECT_AFTER, sequence))
+        asyncio.run(writer._step())
+        assert [stored.record.causation for stored in log.appended] == ["good"]
+        with pytest.raises(Unstorable):
+            asyncio.run(writer._step())
+        (refusal,) = log.refused
+        assert (refusal.command_id, refusal.reason) == ("poison", POISON)
+        (receipt_message, term) = bus.sent
+        (receipt,) = decode_receipts(receipt_message[1])
+        assert (receipt_message[0], receipt.id, receipt.reason) == (
+            "ms.rcpt.api.a",
+            "poison",
+            "INTERNAL",
+        )
+        assert term == ("$JS.ACK.INBOX.c.3.2.2.0.0", b"+TERM")
+
+    def test_neither_it_nor_our_own_commands_wait_for_ever(self) -> None:
+        log, relay = FakeLog(epoch=1), FakeRelay()
+        writer = make_writer(log, relay)
+        begins = [BeginEpoch(id=f"epoch/{number}", holder="s1") for number in (1, 2)]
+        writer.submit_own(begins[0])
+        writer._on_message(delivered("suspect", SUSPECT_AFTER, 1))
+        asyncio.run(writer._step())
+        writer.submit_own(begins[1])
+        asyncio.run(writer._step())
+        assert [stored.record.causation for stored in log.appended] == ["epoch/1", "suspect"]
+        asyncio.run(writer._step())
+        assert log.appended[-1].record.causation == "epoch/2"
 
 
 class TestBounds:
