@@ -7,7 +7,7 @@ ends: there is no way back, and none is needed.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,10 +19,8 @@ from millstream.adapters.bus import Bus
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.event_log import EventLog, Refusal, Stored
 from millstream.adapters.failpoints import reach
-from millstream.adapters.pull import Puller
 from millstream.adapters.secret_table import SecretRow
 from millstream.adapters.settings import Settings
-from millstream.adapters.subjects import INBOX, scheduler_consumer
 from millstream.core.commands import (
     AccessCommand,
     AdvanceBackfill,
@@ -52,10 +50,10 @@ from millstream.core.quarantine import quarantine_of, text_of, where_of
 from millstream.core.state import Run, RunKey, State, run_key
 from millstream.core.wire import canonical_bytes, chain_digest, published_bytes, to_event, to_record
 from millstream_scheduler.admission import UNKNOWN, Sender, actor_of, admit, id_of, read_sender
+from millstream_scheduler.intake import Intake
 from millstream_scheduler.leases import Leases
 from millstream_scheduler.past_runs import PastRuns
-from millstream_scheduler.poison import POISON, is_suspect, refuse_for_good
-from millstream_scheduler.reclaim import Reclaim
+from millstream_scheduler.poison import POISON, refuse_for_good
 from millstream_scheduler.relay import Relay, Settlement
 from millstream_scheduler.secrets import hashes_of, resealed_of, secret_of
 from millstream_scheduler.timers import Timers
@@ -63,20 +61,10 @@ from millstream_scheduler.used_names import UsedNames
 
 log = structlog.get_logger(__name__)
 
-MOST_PER_COMMIT = 512
-MOST_WAITING = 4096
-# Of what was pulled and is not decided yet, and of what is decided at once. A message may have
-# 8 MB, and there are thousands.
-MOST_WAITING_BYTES = 64 * 1024 * 1024
-MOST_BYTES_PER_COMMIT = 16 * 1024 * 1024
 # Receipts; what is older is looked up in the log.
 MOST_REMEMBERED = 50_000
 RETRY_AFTER_S = 0.1
 INTERNAL = "INTERNAL"
-LINGER_S = 0.0015
-# More than this many commands a commit, on average, is load; a mean that sinks to 1 never gets
-# there.
-CROWD = 1.5
 
 
 @dataclass(slots=True)
@@ -135,8 +123,6 @@ class Writer:
         self._used = UsedNames(event_log)
         self._past = PastRuns(event_log, state)
         self._me = f"scheduler/{settings.instance}"
-        self._inbox: deque[Delivery] = deque()
-        self._inbox_bytes = 0
         # By id: while Postgres is away the same is asked for again and again.
         self._own: OrderedDict[str, TimerCommand] = OrderedDict()
         begin = BeginEpoch(id=f"epoch/{state.epoch}", holder=settings.instance)
@@ -145,14 +131,8 @@ class Writer:
         self._arrived.set()
         # With what the request said, "" where nobody knows.
         self._remembered: OrderedDict[str, tuple[Receipt, str]] = OrderedDict()
-        self._usual_batch = 0.0
-        # A suspect waits for our own commands once, and then they for it.
-        self._suspect_waited = False
         self._last_now = datetime.min.replace(tzinfo=UTC)
-        self._puller = Puller(
-            bus, INBOX, scheduler_consumer(settings.shard), self._on_message, relay.disturb
-        )
-        self._reclaim = Reclaim(bus, settings.shard)
+        self._intake = Intake(bus, settings.shard, self._arrived, relay.disturb)
         leases.restore(state)
 
     def submit_own(self, command: TimerCommand) -> None:
@@ -162,8 +142,7 @@ class Writer:
 
     async def pull(self) -> None:
         """Keep INBOX messages coming, as many as there is room for."""
-        self._tune()
-        await asyncio.gather(self._puller.run(), self._reclaim.run())
+        await self._intake.run()
 
     async def run(self) -> None:
         """Decide and commit, forever. Raises Fenced when another writer took over."""
@@ -171,11 +150,11 @@ class Writer:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            while self._inbox or self._own:
-                await self._gather()
+            while self._intake or self._own:
+                await self._intake.gather()
                 await self._relay.room()
                 await self._step()
-                self._tune()
+                self._intake.tune(self._past.waiting)
 
     async def _remember_poison(self) -> None:
         """What ended a scheduler may have been sent more than once."""
@@ -189,29 +168,6 @@ class Writer:
         for command_id, message in found.items():
             receipt = Receipt(id=command_id, reason=INTERNAL, message=message)
             self._remembered[command_id] = (receipt, "")
-
-    async def _gather(self) -> None:
-        """Under load, wait a moment for company: a commit costs the same for one command and for
-        fifty. A lone command, as in a chain of tasks, is never kept waiting."""
-        waiting = len(self._inbox)
-        if self._usual_batch > CROWD and waiting < self._usual_batch * 2:
-            await asyncio.sleep(LINGER_S)
-        self._usual_batch += (len(self._inbox) - self._usual_batch) / 4
-
-    def _on_message(self, delivery: Delivery) -> None:
-        if self._reclaim.is_running:
-            self._reclaim.note(delivery)
-        self._inbox.append(delivery)
-        self._inbox_bytes += len(delivery.data)
-        self._arrived.set()
-
-    def _tune(self) -> None:
-        room = max(MOST_WAITING - len(self._inbox) - self._past.waiting, 0)
-        room_bytes = MOST_WAITING_BYTES - self._inbox_bytes
-        if room_bytes <= 0:
-            room = 0
-        # The largest message of all must fit, or it would never come.
-        self._puller.set_want(room, room // 2, max(room_bytes, 2 * self._most_bytes))
 
     async def _step(self) -> None:
         batch = self._take()
@@ -259,16 +215,9 @@ class Writer:
 
     def _take(self) -> _Batch:
         """The next messages, decoded; rubbish becomes a refusal."""
-        batch = _Batch()
-        size = 0
-        while self._inbox and len(batch.acks) < MOST_PER_COMMIT and size < MOST_BYTES_PER_COMMIT:
-            if is_suspect(self._inbox[0]):
-                if batch.acks or self._suspect_waits():
-                    break
-                batch.is_alone = True
-            delivery = self._inbox.popleft()
-            self._inbox_bytes -= len(delivery.data)
-            size += len(delivery.data)
+        taken = self._intake.take(bool(self._own))
+        batch = _Batch(is_alone=taken.is_alone)
+        for delivery in taken.deliveries:
             batch.acks.append(delivery.reply)
             sender = UNKNOWN
             try:
@@ -287,15 +236,9 @@ class Writer:
                 if named:  # or it would be sent again for ever
                     answer = Receipt(id=named, reason=error.reason, message=str(error)[:1000])
                     batch.answers.append((sender, answer))
-            else:
-                batch.asked.append(_Asked(delivery, sender, command, self._known(command)))
-            if batch.is_alone:
-                break
+                continue
+            batch.asked.append(_Asked(delivery, sender, command, self._known(command)))
         return batch
-
-    def _suspect_waits(self) -> bool:
-        self._suspect_waited = bool(self._own) and not self._suspect_waited
-        return self._suspect_waited
 
     async def _refuse_for_good(self, asked: _Asked, error: Exception) -> None:
         failed = _failed(error)
@@ -418,7 +361,7 @@ class Writer:
         if is_in_log and self._past.has(key, until):
             return False
         batch.acks.remove(asked.delivery.reply)
-        again = partial(self._on_message, asked.delivery)
+        again = partial(self._intake.put, asked.delivery)
         if is_in_log:
             self._past.fetch(key, again, until)
         else:

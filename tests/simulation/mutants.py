@@ -43,6 +43,7 @@ from millstream.core.trigger_rules import Verdict
 from millstream.core.wire import GENESIS, canonical_bytes, published_bytes
 from millstream.sdk.masking import Masker
 from millstream_projector.projector import Projector
+from millstream_scheduler.intake import Intake
 from millstream_scheduler.leases import Leases
 from millstream_scheduler.relay import Relay, Settlement
 from millstream_scheduler.timers import Timers
@@ -276,7 +277,7 @@ async def _ponder(self: Writer, refusals: Any) -> None:
     await asyncio.sleep(0.1 * len(refusals))
 
 
-def _want_more(self: Writer) -> None:
+def _want_more(self: Intake, elsewhere: int) -> None:
     self._puller.set_want(100_000, 50_000)
 
 
@@ -345,7 +346,7 @@ MUTANTS = (
     Mutant(23, "a look-up gives another value", ((lookups, "stored_xcom", _some_other),)),
     Mutant(24, "a run goes on after its end", ((Writer, "_handle", _go_on_after_the_end),)),
     Mutant(25, "refusals take time", ((Writer, "_keep_refusals", _ponder),), 11),
-    Mutant(26, "the writer asks for all that there is", ((Writer, "_tune", _want_more),)),
+    Mutant(26, "the writer asks for all that there is", ((Intake, "tune", _want_more),)),
     Mutant(27, "everybody may ask for everything", ((admission, "ALLOWED", _ANYBODY),)),
     Mutant(28, "logs are not masked", ((Masker, "mask_bytes", _show),)),
     Mutant(29, "leases go by the wall clock", ((Leases, "pass_time", _by_the_wall),), 46),

@@ -28,6 +28,7 @@ from millstream.core.event_parts import Where
 from millstream.core.handle import receipt
 from millstream.core.state import State
 from millstream.core.wire import GENESIS
+from millstream_scheduler import intake
 from millstream_scheduler import writer as writer_module
 from millstream_scheduler.leases import Leases
 from millstream_scheduler.poison import POISON, SUSPECT_AFTER
@@ -133,7 +134,7 @@ def test_a_writer_whose_log_is_not_as_it_left_it_refuses_nothing(
 ) -> None:
     log, relay = FakeLog(epoch, position), FakeRelay()
     writer = make_writer(log, relay)
-    writer._on_message(ask(payload))
+    writer._intake.put(ask(payload))
     with pytest.raises(Fenced):
         asyncio.run(writer._step())
     assert relay.settlements == []
@@ -144,7 +145,7 @@ def test_a_writer_whose_log_is_not_as_it_left_it_refuses_nothing(
 def test_the_right_one_does(payload: bytes, receipts: int) -> None:
     log, relay = FakeLog(epoch=1), FakeRelay()
     writer = make_writer(log, relay)
-    writer._on_message(ask(payload))
+    writer._intake.put(ask(payload))
     asyncio.run(writer._step())
     (settlement,) = relay.settlements
     assert len(settlement.receipts) == receipts
@@ -159,7 +160,7 @@ def test_the_value_of_a_variable_is_committed_with_its_event() -> None:
     connection = SetConnection(id="b", namespace="default", conn_id="c", sealed="fernet:0:y")
     gone = DeleteVariable(id="c", namespace="default", key="k")
     for command in (value, value, connection, gone, gone):
-        writer._on_message(ask(encode_command(command)))
+        writer._intake.put(ask(encode_command(command)))
     asyncio.run(writer._step())
     assert log.secrets == [
         SecretRow("default", "variable", "k", 1, 1, "fernet:0:x"),
@@ -183,7 +184,7 @@ def test_a_refusal_does_not_repeat_what_was_to_be_kept() -> None:
         b'{"type":"SetVariable","id":"a","namespace":"default","sealed":"hunter22"}',
         b'{"type":"SetVariable","id":"a","namespace":"default","key":"k","sealed":["hunter22"]}',
     ):
-        writer._on_message(ask(data))
+        writer._intake.put(ask(data))
     asyncio.run(writer._step())
     assert len(log.refused) == 4
     assert "hunter" not in repr((log.refused, relay.settlements))
@@ -214,8 +215,8 @@ class TestPoison:
     def test_who_came_for_the_first_time_is_not_suspected(self) -> None:
         log, relay = PickyLog(epoch=1), FakeRelay()
         writer = make_writer(log, relay)
-        writer._on_message(delivered("good", 1, 1))
-        writer._on_message(delivered("poison", 1, 2))
+        writer._intake.put(delivered("good", 1, 1))
+        writer._intake.put(delivered("poison", 1, 2))
         with pytest.raises(Unstorable):
             asyncio.run(writer._step())
         assert (log.appended, log.refused, relay.settlements) == ([], [], [])
@@ -225,7 +226,7 @@ class TestPoison:
         writer = make_writer(log, relay)
         bus: Any = writer._bus
         for sequence, name in enumerate(("good", "poison", "other"), 1):
-            writer._on_message(delivered(name, SUSPECT_AFTER, sequence))
+            writer._intake.put(delivered(name, SUSPECT_AFTER, sequence))
         asyncio.run(writer._step())
         assert [stored.record.causation for stored in log.appended] == ["good"]
         with pytest.raises(Unstorable):
@@ -246,7 +247,7 @@ class TestPoison:
         writer = make_writer(log, relay)
         begins = [BeginEpoch(id=f"epoch/{number}", holder="s1") for number in (1, 2)]
         writer.submit_own(begins[0])
-        writer._on_message(delivered("suspect", SUSPECT_AFTER, 1))
+        writer._intake.put(delivered("suspect", SUSPECT_AFTER, 1))
         asyncio.run(writer._step())
         writer.submit_own(begins[1])
         asyncio.run(writer._step())
@@ -266,20 +267,20 @@ class TestBounds:
     def test_few_large_messages_are_as_much_as_many_small_ones(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(writer_module, "MOST_WAITING_BYTES", 10_000)
-        monkeypatch.setattr(writer_module, "MOST_BYTES_PER_COMMIT", 5_000)
+        monkeypatch.setattr(intake, "MOST_WAITING_BYTES", 10_000)
+        monkeypatch.setattr(intake, "MOST_BYTES_PER_COMMIT", 5_000)
         relay = FakeRelay()
         writer = make_writer(FakeLog(epoch=1), relay)
-        writer._tune()
-        assert writer._puller._want == writer_module.MOST_WAITING
+        writer._intake.tune(0)
+        assert writer._intake._puller._want == intake.MOST_WAITING
         for _ in range(11):
-            writer._on_message(ask(b"x" * 1000))
-        writer._tune()
-        assert writer._puller._want == 0
+            writer._intake.put(ask(b"x" * 1000))
+        writer._intake.tune(0)
+        assert writer._intake._puller._want == 0
         asyncio.run(writer._step())
         assert len(relay.settlements[0].acks) == 5
-        writer._tune()
-        assert writer._puller._want == writer_module.MOST_WAITING - 6
+        writer._intake.tune(0)
+        assert writer._intake._puller._want == intake.MOST_WAITING - 6
 
 
 class TestFailuresOfOurs:
@@ -298,7 +299,7 @@ class TestFailuresOfOurs:
         monkeypatch.setattr(writer_module, "receipt", broken)
         for name in ("bad", "good"):
             command = SetVariable(id=name, namespace="default", key="k", sealed="fernet:0:x")
-            writer._on_message(ask(encode_command(command)))
+            writer._intake.put(ask(encode_command(command)))
         asyncio.run(writer._step())
         (settlement,) = relay.settlements
         reasons = {given.id: given.reason for _, given in settlement.receipts}
@@ -308,7 +309,7 @@ class TestFailuresOfOurs:
         log = FakeLog(epoch=1)
         writer = make_writer(log, FakeRelay())
         monkeypatch.setattr(writer_module, "admit", fail)
-        writer._on_message(ask(UNKNOWN_DAG))
+        writer._intake.put(ask(UNKNOWN_DAG))
         asyncio.run(writer._step())
         assert [refusal.reason for refusal in log.refused] == ["INTERNAL"]
 
