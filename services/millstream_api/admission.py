@@ -30,8 +30,38 @@ class Overloaded(MillstreamError):
     reason = "OVERLOADED"
 
 
+class _Places:
+    """Of one kind. When all are taken, who has less than their share still gets one: those who
+    come again at once would else keep out those who wait as long as they were asked to."""
+
+    def __init__(self, kind: str, most: int) -> None:
+        self._kind = kind
+        self._most = most
+        self._taken: dict[str, int] = {}
+        self._total = 0
+
+    @contextmanager
+    def place(self, who: str) -> Iterator[None]:
+        """Raises :class:`Overloaded`."""
+        held = self._taken.get(who, 0)
+        if self._total >= self._most:
+            share = max(self._most // (len(self._taken) + (held == 0)), 1)
+            if held >= share or self._total >= 2 * self._most:
+                raise Overloaded(f"{self._most} {self._kind} are open already; try again later.")
+        self._taken[who] = held + 1
+        self._total += 1
+        try:
+            yield
+        finally:
+            self._total -= 1
+            self._taken[who] -= 1
+            if not self._taken[who]:
+                del self._taken[who]
+
+
 class Admission:
-    """Counts what is under way. No waiting: there is a place, or there is none."""
+    """Counts what is under way. No waiting: there is a place, or there is none. ``who`` is
+    whoever the place is for: a user, or a connection where nobody logs in."""
 
     def __init__(
         self,
@@ -39,20 +69,20 @@ class Admission:
         most_streams: int = MOST_STREAMS,
         most_bytes: int = MOST_BYTES,
     ) -> None:
-        self._most = {"calls": most_calls, "streams": most_streams}
-        self._now = {"calls": 0, "streams": 0}
+        self._calls = _Places("calls", most_calls)
+        self._streams = _Places("streams", most_streams)
         self._most_bytes = most_bytes
         self._bytes = 0
 
     @contextmanager
-    def call(self, size: int) -> Iterator[None]:
+    def call(self, size: int, who: str = "") -> Iterator[None]:
         """A place for a call whose request has so many bytes. Raises :class:`Overloaded`."""
         # The largest request of all is taken when nothing else is there.
         if self._bytes and self._bytes + size > self._most_bytes:
             raise Overloaded(
                 f"Requests of {self._bytes // 1024} KiB are being worked on; try again later."
             )
-        with self._place("calls"):
+        with self._calls.place(who):
             self._bytes += size
             try:
                 yield
@@ -60,20 +90,10 @@ class Admission:
                 self._bytes -= size
 
     @contextmanager
-    def stream(self) -> Iterator[None]:
+    def stream(self, who: str = "") -> Iterator[None]:
         """A place for a stream of answers. Raises :class:`Overloaded`."""
-        with self._place("streams"):
+        with self._streams.place(who):
             yield
-
-    @contextmanager
-    def _place(self, kind: str) -> Iterator[None]:
-        if self._now[kind] >= self._most[kind]:
-            raise Overloaded(f"{self._most[kind]} {kind} are open already; try again later.")
-        self._now[kind] += 1
-        try:
-            yield
-        finally:
-            self._now[kind] -= 1
 
 
 def most_connections() -> int:

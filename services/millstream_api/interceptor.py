@@ -19,6 +19,7 @@ from millstream_api.admission import REQUEST_S, Admission
 from millstream_api.contents import calling
 from millstream_api.errors import to_status
 from millstream_api.gate import Gate, Stream
+from millstream_api.identity import NOBODY_LOGS_IN, Caller
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +100,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
                 request = await self._next(aiter(requests))
                 self._gate.allow(caller, method, request.message)
                 with (
-                    self._admission.call(request.size),
+                    self._admission.call(request.size, _who(caller, context)),
                     telemetry.span(method, _traceparent(context)),
                     calling(method, request.message),
                 ):
@@ -121,8 +122,10 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         async def guarded(requests: Requests, context: Context) -> Any:
             try:
                 # What an upload is about, nobody can say before it is whole.
-                self._gate.allow(await self._gate.identify(context), method, None)
-                with self._admission.call(0), telemetry.span(method, _traceparent(context)):
+                caller = await self._gate.identify(context)
+                self._gate.allow(caller, method, None)
+                who = _who(caller, context)
+                with self._admission.call(0, who), telemetry.span(method, _traceparent(context)):
                     return await _in_time(call(messages(requests), context))
             except Exception as error:
                 await _fail(method, context, error)
@@ -137,7 +140,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
                 request = await self._next(aiter(requests))
                 self._gate.allow(caller, method, request.message)
                 with (
-                    self._admission.stream(),
+                    self._admission.stream(_who(caller, context)),
                     self._gate.stream(caller, method, request.message) as stream,
                 ):
                     async with aclosing(call(request.message, context)) as answers:
@@ -169,6 +172,12 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         if request.message is None:
             raise InvalidArgument("The request is no message of this method, or nested too deeply.")
         return request
+
+
+def _who(caller: Caller, context: Context) -> str:
+    """With whom a caller shares places: their own calls, or those of their connection where nobody
+    logs in."""
+    return str(context.peer()) if caller is NOBODY_LOGS_IN else caller.name
 
 
 async def _in_time(call: Awaitable[Any]) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import grpc
@@ -22,6 +23,8 @@ DAGS = "/millstream.rpc.v1.DagService"
 
 class Waiting(dags_pb2_grpc.DagServiceServicer, events_pb2_grpc.EventServiceServicer):
     """Answers when it is told to."""
+
+    address = ""
 
     def __init__(self) -> None:
         self.arrived = asyncio.Semaphore(0)
@@ -55,7 +58,8 @@ def serve(
         health_pb2_grpc.add_HealthServicer_to_server(HealthServicer(), server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        service.address = f"127.0.0.1:{port}"
+        async with grpc.aio.insecure_channel(service.address) as channel:
             try:
                 await test(channel, service)
             finally:
@@ -167,6 +171,71 @@ def test_places_are_given_back_whatever_happens() -> None:
             raise ZeroDivisionError
     with admission.call(10), pytest.raises(Overloaded), admission.call(1):
         pass
+
+
+class TestShares:
+    """Four places."""
+
+    @pytest.fixture
+    def places(self) -> Iterator[tuple[Admission, ExitStack]]:
+        with ExitStack() as taken:
+            yield Admission(most_calls=4), taken
+
+    def take(self, places: tuple[Admission, ExitStack], who: str) -> None:
+        places[1].enter_context(places[0].call(0, who))
+
+    def test_one_alone_has_them_all(self, places: tuple[Admission, ExitStack]) -> None:
+        for _ in range(4):
+            self.take(places, "a")
+        with pytest.raises(Overloaded):
+            self.take(places, "a")
+
+    def test_who_comes_to_others_who_have_them_all_gets_a_share(
+        self, places: tuple[Admission, ExitStack]
+    ) -> None:
+        for _ in range(4):
+            self.take(places, "a")
+        self.take(places, "b")
+        self.take(places, "b")
+        with pytest.raises(Overloaded):
+            self.take(places, "b")
+        with pytest.raises(Overloaded):
+            self.take(places, "a")
+        self.take(places, "c")
+        self.take(places, "d")
+        with pytest.raises(Overloaded):
+            self.take(places, "e")  # twice as many as there are is the end
+
+    def test_who_gave_theirs_back_has_none(self, places: tuple[Admission, ExitStack]) -> None:
+        admission, _ = places
+        with admission.call(0, "b"):
+            pass
+        for _ in range(4):
+            self.take(places, "a")
+        with pytest.raises(Overloaded):
+            self.take(places, "a")
+
+
+def test_a_connection_that_takes_all_places_keeps_no_other_one_out() -> None:
+    async def test(channel: Any, service: Waiting) -> None:
+        stub = dags_pb2_grpc.DagServiceStub(channel)  # type: ignore[no-untyped-call]
+        request = dags_pb2.GetDagRequest(dag_id="etl")
+        waiting = [asyncio.ensure_future(stub.GetDag(request)) for _ in range(2)]
+        for _ in waiting:
+            await service.arrived.acquire()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.GetDag(request)
+        assert caught.value.code() is Code.RESOURCE_EXHAUSTED
+        own = (("grpc.use_local_subchannel_pool", 1),)
+        async with grpc.aio.insecure_channel(service.address, own) as another:
+            other: Any = dags_pb2_grpc.DagServiceStub(another)  # type: ignore[no-untyped-call]
+            asked = asyncio.ensure_future(other.GetDag(request))
+            await service.arrived.acquire()
+            service.go_on.set()
+            assert (await asked).dag.dag_id == "etl"
+        await asyncio.gather(*waiting)
+
+    serve(test, Admission(most_calls=2))
 
 
 def test_one_connection_too_many_is_closed() -> None:
