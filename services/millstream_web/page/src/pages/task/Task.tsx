@@ -1,10 +1,10 @@
-import { Empty } from "../../parts/Query";
+import { LogTab } from "./LogTab";
 
-export default function Task(_: { dagId: string; runId: string; taskId: string; tab: string | undefined }) {
+export default function Task(of: { dagId: string; runId: string; taskId: string; tab: string | undefined }) {
   return (
     <>
-      <h1>Task</h1>
-      <Empty>Nothing here yet.</Empty>
+      <h1>{of.taskId}</h1>
+      <LogTab dagId={of.dagId} runId={of.runId} taskId={of.taskId} />
     </>
   );
 }

@@ -1,0 +1,184 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useRef, useState } from "react";
+import { Link } from "wouter";
+import { useSettings } from "../../app/settings";
+import { useNow } from "../now";
+import { Empty } from "../Query";
+import { State } from "../State";
+import { duration } from "../time";
+import { panned, type Span, tickLabel, ticks, zoomed } from "./axis";
+import { BarsOfRow } from "./BarsOfRow";
+import type { GanttRow } from "./bars";
+import "./gantt.css";
+
+const ROW_PX = 26;
+
+/**
+ * What each task did when. The wheel scrolls; with Ctrl it zooms, with Shift it moves in time, and
+ * so do the keys + - 0 and the arrows. `until`: the moment as of which it is drawn; else now.
+ */
+export function Gantt({
+  rows,
+  until,
+  selected,
+}: {
+  rows: readonly GanttRow[];
+  until?: number;
+  selected?: string;
+}) {
+  const isMoving = until === undefined && rows.some((row) => row.bars.at(-1)?.to === undefined && row.bars.length > 0);
+  const now = useNow(isMoving);
+  const end = until ?? now;
+  const whole = extent(rows, end, isMoving);
+  const [chosen, setChosen] = useState<Span | null>(null);
+  const box = useRef<HTMLDivElement>(null);
+  const lane = useRef<HTMLDivElement>(null);
+  const width = useWidth(lane, rows.length > 0);
+  const span = chosen ?? whole;
+  const change = (next: Span) =>
+    setChosen(next.to - next.from >= whole.to - whole.from ? null : next);
+  useWheel(box, lane, span, (next) => change(next(span, whole)));
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW_PX,
+    overscan: 10,
+    initialRect: { width: 1000, height: 600 },
+  });
+  if (!rows.some((row) => row.bars.length)) return <Empty>No task has begun.</Empty>;
+  const middle = (span.from + span.to) / 2;
+  const keys: Record<string, () => Span> = {
+    "+": () => zoomed(span, 1.5, middle, whole),
+    "=": () => zoomed(span, 1.5, middle, whole),
+    "-": () => zoomed(span, 1 / 1.5, middle, whole),
+    "0": () => whole,
+    ArrowLeft: () => panned(span, -0.1, whole),
+    ArrowRight: () => panned(span, 0.1, whole),
+  };
+  return (
+    <div className="gantt">
+      <div className="gantt-bar">
+        <span className="faint number">{duration(span.to - span.from)}</span>
+        <button type="button" onClick={() => change(keys["+"]?.() ?? span)} aria-label="Zoom in">
+          +
+        </button>
+        <button type="button" onClick={() => change(keys["-"]?.() ?? span)} aria-label="Zoom out">
+          −
+        </button>
+        <button type="button" onClick={() => setChosen(null)} disabled={!chosen}>
+          All
+        </button>
+      </div>
+      <div
+        className="gantt-rows"
+        ref={box}
+        tabIndex={0}
+        role="region"
+        aria-label="Gantt"
+        onKeyDown={(event) => {
+          const press = keys[event.key];
+          if (!press || event.ctrlKey || event.metaKey) return;
+          event.preventDefault();
+          change(press());
+        }}
+      >
+        <div className="gantt-axis">
+          <span className="name" />
+          <Axis lane={lane} span={span} width={width} />
+        </div>
+        <div className="gantt-body" style={{ height: virtual.getTotalSize() }}>
+          {virtual.getVirtualItems().map((item) => {
+            const row = rows[item.index];
+            if (!row) return null;
+            return (
+              <div
+                key={row.key}
+                className={row.key === selected ? "gantt-row selected" : "gantt-row"}
+                style={{ transform: `translateY(${item.start}px)`, height: ROW_PX }}
+              >
+                <span className="name">
+                  {row.state && <State of={row.state} small />}
+                  {row.to ? <Link href={row.to} title={row.name}>{row.name}</Link> : <span title={row.name}>{row.name}</span>}
+                </span>
+                <BarsOfRow bars={row.bars} span={span} width={width} end={end} />
+              </div>
+            );
+          })}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function Axis({ lane, span, width }: { lane: React.RefObject<HTMLDivElement | null>; span: Span; width: number }) {
+  const { zone } = useSettings();
+  const most = Math.max(2, Math.floor(width / 90));
+  return (
+    <div className="lane" ref={lane}>
+      {ticks(span, most, zone).map((at) => (
+        <span key={at} className="tick" style={{ left: `${((at - span.from) / (span.to - span.from)) * 100}%` }}>
+          {tickLabel(at, span, zone)}
+        </span>
+      ))}
+    </div>
+  );
+}
+
+function extent(rows: readonly GanttRow[], end: number, isMoving: boolean): Span {
+  let from = Number.POSITIVE_INFINITY;
+  let to = 0;
+  for (const { bars } of rows) {
+    const [first, last] = [bars[0], bars.at(-1)];
+    if (!first || !last) continue;
+    from = Math.min(from, first.from);
+    to = Math.max(to, last.to ?? end);
+  }
+  if (!Number.isFinite(from)) return { from: end - 1000, to: end };
+  const length = Math.max(to - from, 100);
+  return { from: from - length * 0.01, to: to + length * (isMoving ? 0.06 : 0.02) };
+}
+
+function useWidth(lane: React.RefObject<HTMLDivElement | null>, isThere: boolean): number {
+  const [width, setWidth] = useState(800);
+  useEffect(() => {
+    const element = lane.current;
+    if (!element || typeof ResizeObserver === "undefined") return;
+    const observer = new ResizeObserver(() => setWidth(element.clientWidth || 800));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [lane, isThere]);
+  return width;
+}
+
+type Change = (span: Span, whole: Span) => Span;
+
+/** React listens to wheels passively, so that the page would scroll as well. */
+function useWheel(
+  box: React.RefObject<HTMLDivElement | null>,
+  lane: React.RefObject<HTMLDivElement | null>,
+  span: Span,
+  change: (next: Change) => void,
+): void {
+  const latest = useRef({ span, change });
+  latest.current = { span, change };
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const turn = (event: WheelEvent) => {
+      const rect = lane.current?.getBoundingClientRect();
+      const sideways = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
+      if (!rect || (!event.ctrlKey && !event.metaKey && !sideways)) return;
+      event.preventDefault();
+      const { span: at, change: apply } = latest.current;
+      if (event.ctrlKey || event.metaKey) {
+        const share = Math.min(1, Math.max(0, (event.clientX - rect.left) / rect.width));
+        const around = at.from + share * (at.to - at.from);
+        apply((before, whole) => zoomed(before, Math.exp(-event.deltaY / 300), around, whole));
+      } else {
+        apply((before, whole) => panned(before, sideways / rect.width, whole));
+      }
+    };
+    element.addEventListener("wheel", turn, { passive: false });
+    return () => element.removeEventListener("wheel", turn);
+  });
+}
