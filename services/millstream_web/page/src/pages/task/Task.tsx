@@ -1,10 +1,48 @@
-import { LogTab } from "./LogTab";
+import { Link } from "wouter";
+import { paths } from "../../app/paths";
+import { Empty, Query } from "../../parts/Query";
+import { useTaskAt } from "./at";
+import { Instances } from "./Instances";
+import "./task.css";
+import { TaskView } from "./TaskView";
+import { useInstances } from "./useTask";
 
-export default function Task(of: { dagId: string; runId: string; taskId: string; tab: string | undefined }) {
+/** A task of a run: one instance, or the list of them where it is mapped. */
+export default function Task({
+  dagId,
+  runId,
+  taskId,
+  tab,
+}: {
+  dagId: string;
+  runId: string;
+  taskId: string;
+  tab: string | undefined;
+}) {
+  const at = useTaskAt({ dagId, runId, taskId });
+  const found = useInstances(at);
   return (
     <>
-      <h1>{of.taskId}</h1>
-      <LogTab dagId={of.dagId} runId={of.runId} taskId={of.taskId} />
+      <nav aria-label="Where this is" className="trail">
+        <Link href={paths.dag(dagId)}>{dagId}</Link>
+        <span aria-hidden="true">/</span>
+        <Link href={paths.run(dagId, runId)}>{runId}</Link>
+        {at.mapIndex && (
+          <>
+            <span aria-hidden="true">/</span>
+            <Link href={paths.task({ dagId, runId, taskId, mapIndex: [] })}>{taskId}</Link>
+          </>
+        )}
+      </nav>
+      <Query of={found}>
+        {(tasks) => {
+          const [first] = tasks;
+          if (!first) return <Empty>The run has no such task.</Empty>;
+          const isMapped = !at.mapIndex && first.mapIndex.length > 0;
+          if (isMapped) return <Instances at={at} tasks={tasks} tab={tab} />;
+          return <TaskView key={JSON.stringify([at.runId, at.taskId, at.mapIndex])} at={at} task={first} tab={tab} />;
+        }}
+      </Query>
     </>
   );
 }
