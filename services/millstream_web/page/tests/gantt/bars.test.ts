@@ -22,7 +22,7 @@ const RETRIED = [
 
 describe("Bars", () => {
   test("waits and runs of each attempt", () => {
-    const found = barsOf(...RETRIED).of.get("a") ?? [];
+    const found = barsOf(...RETRIED).of.get("a")?.bars ?? [];
     expect(found.map(({ state, outcome, from, to }) => [state.slice(11), outcome?.slice(11), from / 1000, (to ?? 0) / 1000])).toEqual([
       ["SCHEDULED", undefined, 1, 2],
       ["QUEUED", undefined, 2, 3],
@@ -34,11 +34,11 @@ describe("Bars", () => {
   });
 
   test("what goes on has no end", () => {
-    expect(barsOf(...RETRIED.slice(0, 4)).of.get("a")?.at(-1)?.to).toBeUndefined();
+    expect(barsOf(...RETRIED.slice(0, 4)).of.get("a")?.bars.at(-1)?.to).toBeUndefined();
   });
 
   test("as of a past event the last bar is cut there, and how it ended is not known yet", () => {
-    const found = barsAt(barsOf(...RETRIED).of.get("a") ?? [], 4, 4000);
+    const found = barsAt(barsOf(...RETRIED).of.get("a")?.bars ?? [], 4, 4000);
     expect(found).toHaveLength(3);
     expect(found.at(-1)).toEqual({ state: "TASK_STATE_RUNNING", attempt: 1, from: 3000, to: 4000, first: 4, last: 5 });
   });
@@ -48,8 +48,8 @@ describe("Bars", () => {
       event(1, "TaskReady", 1, { mapIndex: [1], attempt: 1 }),
       event(2, "TaskScheduled", 2, { data: { length: 3 } }),
     );
-    expect(bars.of.get("a[0]")?.[0]?.state).toBe("TASK_STATE_SCHEDULED");
-    expect(bars.of.get("a[1]")).toHaveLength(1);
+    expect(bars.of.get("a[0]")?.bars[0]?.state).toBe("TASK_STATE_SCHEDULED");
+    expect(bars.of.get("a[1]")?.bars).toHaveLength(1);
     expect(bars.of.has("a")).toBe(false);
   });
 
@@ -62,7 +62,7 @@ describe("Bars", () => {
       event(5, "TriggerLost", 4, { attempt: 2 }),
       event(6, "TaskResumed", 9),
     );
-    const found = bars.of.get("a") ?? [];
+    const found = bars.of.get("a")?.bars ?? [];
     expect(found.map((bar) => [bar.state.slice(11), bar.from / 1000])).toEqual([["RUNNING", 1], ["DEFERRED", 2], ["SCHEDULED", 9]]);
     expect(found[0]?.outcome).toBeUndefined();
   });

@@ -1,10 +1,98 @@
-import { Empty } from "../../parts/Query";
+import { useMemo } from "react";
+import { Link, useLocation } from "wouter";
+import { paths, type RunTab } from "../../app/paths";
+import { useSettings } from "../../app/settings";
+import { useRead } from "../../api/queries";
+import type { Run as RunMessage } from "../../api/types";
+import { useRefreshed } from "../../live/hooks";
+import { Empty, Failure, Query } from "../../parts/Query";
+import { Tabs } from "../../parts/Tabs";
+import { useKeys } from "../task/useTaskKeys";
+import { Beside } from "./Beside";
+import { RunDetails } from "./RunDetails";
+import { RunEvents } from "./RunEvents";
+import { RunGantt } from "./RunGantt";
+import { RunGraph } from "./RunGraph";
+import { RunGrid } from "./RunGrid";
+import { RunHead } from "./RunHead";
+import { RunXComs } from "./RunXComs";
+import "./heading.css";
+import "./run.css";
+import { TimeBar } from "./TimeBar";
+import { useMoment } from "./useMoment";
+import { useRunHistory } from "./useRunHistory";
+import { useSpec } from "../task/useSpec";
 
-export default function Run(_: { dagId: string; runId: string; tab: string | undefined }) {
+const TABS: readonly { id: RunTab; name: string }[] = [
+  { id: "graph", name: "Graph" },
+  { id: "grid", name: "Grid" },
+  { id: "gantt", name: "Gantt" },
+  { id: "events", name: "Events" },
+  { id: "xcoms", name: "XComs" },
+  { id: "details", name: "Details" },
+];
+
+/** A run, as it is or as it stood at one of its events. */
+export default function Run({ dagId, runId, tab }: { dagId: string; runId: string; tab: string | undefined }) {
+  const { namespace } = useSettings();
+  const request = { namespace, dagId, runId };
+  const found = useRead("RunService/GetRun", request);
+  useRefreshed(["RunService/GetRun", request], (event) => event.runId === runId && event.dagId === dagId && !event.taskId);
   return (
     <>
-      <h1>Run</h1>
-      <Empty>Nothing here yet.</Empty>
+      <nav aria-label="Where this is" className="trail">
+        <Link href={paths.dag(dagId)}>{dagId}</Link>
+      </nav>
+      <Query of={found}>
+        {({ run }) => (run ? <RunView key={`${dagId} ${runId}`} run={run} tab={tab} /> : <Empty>There is no such run.</Empty>)}
+      </Query>
+    </>
+  );
+}
+
+function RunView({ run, tab }: { run: RunMessage; tab: string | undefined }) {
+  const { namespace } = useSettings();
+  const { dagId, runId } = run;
+  const [, go] = useLocation();
+  const [position, choose] = useMoment();
+  const of = useMemo(() => ({ namespace, dagId, runId }), [namespace, dagId, runId]);
+  const history = useRunHistory(of, position);
+  const spec = useSpec(dagId, run.dagVersion || undefined);
+  useKeys({ Escape: () => (position === undefined ? go(paths.dag(dagId)) : choose(undefined)) });
+  const now = (tab ?? "graph") as RunTab;
+  const { events, index, store } = history;
+  const chooseEvent = (at: number | undefined) => choose(at === undefined ? undefined : events[at]?.position);
+  const hasMoment = now !== "xcoms" && now !== "details";
+  const isBeside = position !== undefined && hasMoment && now !== "events";
+  return (
+    <>
+      <RunHead run={run} state={position === undefined ? run.state : history.snapshot.run} position={position} />
+      {store.error && <Failure error={store.error} again={history.again} />}
+      {hasMoment && (
+        <TimeBar events={events} index={index} isLive={position === undefined} choose={chooseEvent} />
+      )}
+      {hasMoment && store.state === "cut" && (
+        <p className="faint">
+          This run has more events than are loaded: the bar shows the first {events.length.toLocaleString("en")}.
+        </p>
+      )}
+      <Tabs
+        label="Parts of the run"
+        now={now}
+        tabs={TABS.map((each) => ({ ...each, to: paths.run(dagId, runId, each.id, position) }))}
+      />
+      <div className={isBeside ? "with-events" : undefined}>
+        <div className="part">
+          {now === "graph" && <RunGraph run={run} spec={spec} history={history} />}
+          {now === "grid" && <RunGrid run={run} spec={spec} history={history} />}
+          {now === "gantt" && <RunGantt run={run} spec={spec.data ?? null} history={history} isLive={position === undefined} />}
+          {now === "events" && <RunEvents history={history} isLive={position === undefined} choose={chooseEvent} />}
+          {now === "xcoms" && <RunXComs run={run} />}
+          {now === "details" && <RunDetails run={run} />}
+          {!TABS.some((each) => each.id === now) && <Empty>A run has no such part.</Empty>}
+        </div>
+        {isBeside && <Beside history={history} choose={chooseEvent} />}
+      </div>
     </>
   );
 }

@@ -3,6 +3,7 @@ import { paths } from "../../app/paths";
 import { Empty, Query } from "../../parts/Query";
 import { useTaskAt } from "./at";
 import { Instances } from "./Instances";
+import "../run/heading.css";
 import "./task.css";
 import { TaskView } from "./TaskView";
 import { useInstances } from "./useTask";

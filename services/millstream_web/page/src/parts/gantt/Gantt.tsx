@@ -1,6 +1,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { Link } from "wouter";
+import type { TaskState } from "../../api/types";
 import { useSettings } from "../../app/settings";
 import { useNow } from "../now";
 import { Empty } from "../Query";
@@ -8,28 +9,31 @@ import { State } from "../State";
 import { duration } from "../time";
 import { panned, type Span, tickLabel, ticks, zoomed } from "./axis";
 import { BarsOfRow } from "./BarsOfRow";
-import type { GanttRow } from "./bars";
+import { barsAt, type GanttRow } from "./bars";
 import "./gantt.css";
 
 const ROW_PX = 26;
 
 /**
  * What each task did when. The wheel scrolls; with Ctrl it zooms, with Shift it moves in time, and
- * so do the keys + - 0 and the arrows. `until`: the moment as of which it is drawn; else now.
+ * so do the keys + - 0 and the arrows. `cut`: the event as of which it is drawn; else as of now.
  */
 export function Gantt({
   rows,
-  until,
+  cut,
+  stateOf,
   selected,
 }: {
   rows: readonly GanttRow[];
-  until?: number;
+  cut?: { position: number; at: number } | undefined;
+  /** The state that is shown beside a name. */
+  stateOf?: ((key: string) => TaskState | undefined) | undefined;
   selected?: string;
 }) {
-  const isMoving = until === undefined && rows.some((row) => row.bars.at(-1)?.to === undefined && row.bars.length > 0);
-  const now = useNow(isMoving);
-  const end = until ?? now;
-  const whole = extent(rows, end, isMoving);
+  const isOpen = useMemo(() => rows.some(({ bars }) => bars.length > 0 && bars.at(-1)?.to === undefined), [rows]);
+  const now = useNow(isOpen);
+  const bounds = useMemo(() => boundsOf(rows), [rows]);
+  const whole = extent(bounds, now, isOpen);
   const [chosen, setChosen] = useState<Span | null>(null);
   const box = useRef<HTMLDivElement>(null);
   const lane = useRef<HTMLDivElement>(null);
@@ -84,7 +88,7 @@ export function Gantt({
       >
         <div className="gantt-axis">
           <span className="name" />
-          <Axis lane={lane} span={span} width={width} />
+          <Axis lane={lane} span={span} width={width} cut={cut?.at} />
         </div>
         <div className="gantt-body" style={{ height: virtual.getTotalSize() }}>
           {virtual.getVirtualItems().map((item) => {
@@ -97,10 +101,15 @@ export function Gantt({
                 style={{ transform: `translateY(${item.start}px)`, height: ROW_PX }}
               >
                 <span className="name">
-                  {row.state && <State of={row.state} small />}
+                  <StateBeside of={stateOf?.(row.key)} />
                   {row.to ? <Link href={row.to} title={row.name}>{row.name}</Link> : <span title={row.name}>{row.name}</span>}
                 </span>
-                <BarsOfRow bars={row.bars} span={span} width={width} end={end} />
+                <BarsOfRow
+                  bars={cut ? barsAt(row.bars, cut.position, cut.at) : row.bars}
+                  span={span}
+                  width={width}
+                  end={cut?.at ?? now}
+                />
               </div>
             );
           })}
@@ -110,9 +119,24 @@ export function Gantt({
   );
 }
 
-function Axis({ lane, span, width }: { lane: React.RefObject<HTMLDivElement | null>; span: Span; width: number }) {
+function StateBeside({ of }: { of: TaskState | undefined }) {
+  return of ? <State of={of} small /> : null;
+}
+
+function Axis({
+  lane,
+  span,
+  width,
+  cut,
+}: {
+  lane: React.RefObject<HTMLDivElement | null>;
+  span: Span;
+  width: number;
+  cut: number | undefined;
+}) {
   const { zone } = useSettings();
   const most = Math.max(2, Math.floor(width / 90));
+  const share = cut === undefined ? -1 : (cut - span.from) / (span.to - span.from);
   return (
     <div className="lane" ref={lane}>
       {ticks(span, most, zone).map((at) => (
@@ -120,22 +144,30 @@ function Axis({ lane, span, width }: { lane: React.RefObject<HTMLDivElement | nu
           {tickLabel(at, span, zone)}
         </span>
       ))}
+      {share >= 0 && share <= 1 && <span className="cut" style={{ left: `${share * 100}%` }} />}
     </div>
   );
 }
 
-function extent(rows: readonly GanttRow[], end: number, isMoving: boolean): Span {
+/** When the first bar begins and the last one that is over ends. */
+function boundsOf(rows: readonly GanttRow[]): Span {
   let from = Number.POSITIVE_INFINITY;
   let to = 0;
   for (const { bars } of rows) {
-    const [first, last] = [bars[0], bars.at(-1)];
-    if (!first || !last) continue;
-    from = Math.min(from, first.from);
-    to = Math.max(to, last.to ?? end);
+    for (const bar of [bars[0], bars.at(-1)]) {
+      if (!bar) continue;
+      from = Math.min(from, bar.from);
+      to = Math.max(to, bar.to ?? bar.from);
+    }
   }
-  if (!Number.isFinite(from)) return { from: end - 1000, to: end };
-  const length = Math.max(to - from, 100);
-  return { from: from - length * 0.01, to: to + length * (isMoving ? 0.06 : 0.02) };
+  return { from, to };
+}
+
+function extent({ from, to }: Span, now: number, isOpen: boolean): Span {
+  if (!Number.isFinite(from)) return { from: now - 1000, to: now };
+  const last = isOpen ? Math.max(now, to) : to;
+  const length = Math.max(last - from, 100);
+  return { from: from - length * 0.01, to: last + length * (isOpen ? 0.06 : 0.02) };
 }
 
 function useWidth(lane: React.RefObject<HTMLDivElement | null>, isThere: boolean): number {

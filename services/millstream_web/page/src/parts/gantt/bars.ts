@@ -21,7 +21,6 @@ export interface GanttRow {
   name: string;
   /** Where a click on the name leads. */
   to?: string;
-  state?: TaskState;
   bars: readonly Bar[];
 }
 
@@ -46,39 +45,47 @@ export function instanceKey(taskId: string, mapIndex: readonly number[]): string
   return mapIndex.length ? `${taskId}[${mapIndex.join(",")}]` : taskId;
 }
 
+/** What one instance did. Never changed: something new about it is a new one. */
+export interface Lane {
+  taskId: string;
+  mapIndex: readonly number[];
+  bars: readonly Bar[];
+}
+
 /** The bars of a run's instances, event by event. */
 export class Bars {
-  readonly of = new Map<string, Bar[]>();
+  readonly of = new Map<string, Lane>();
 
   apply(event: LiveEvent): void {
     const state = taskStateAfter(event);
     if (!event.taskId || state === undefined) return;
-    for (const key of this.keysOf(event)) this.step(key, event, state);
-  }
-
-  /** A mapped task is scheduled with one event: all of its instances that have not begun. */
-  private keysOf({ type, taskId, mapIndex, data }: LiveEvent): string[] {
-    const length = type === "TaskScheduled" ? Number(data.length ?? 0) : 0;
-    if (!length) return [instanceKey(taskId, mapIndex)];
-    const keys = Array.from({ length }, (_, at) => instanceKey(taskId, [...mapIndex, at]));
-    return keys.filter((key) => this.of.get(key)?.at(-1)?.to !== undefined || !this.of.has(key));
-  }
-
-  private step(key: string, event: LiveEvent, state: TaskState): void {
-    const at = event.recordedAt ? Date.parse(event.recordedAt) : 0;
-    let bars = this.of.get(key);
-    if (!bars) this.of.set(key, (bars = []));
-    const open = bars.at(-1);
-    if (open && open.to === undefined) {
-      // A trigger that begins, or begins anew, goes on waiting.
-      if (open.state === state && state === "TASK_STATE_DEFERRED") return;
-      open.to = Math.max(open.from, at);
-      open.last = event.position;
-      const outcome = open.state === "TASK_STATE_RUNNING" ? OUTCOMES[event.type] : undefined;
-      if (outcome) open.outcome = outcome;
+    const length = event.type === "TaskScheduled" ? Number(event.data.length ?? 0) : 0;
+    if (!length) return this.step(event.mapIndex, event, state);
+    // A mapped task is scheduled with one event: all of its instances that have not begun.
+    for (let at = 0; at < length; at++) {
+      const path = [...event.mapIndex, at];
+      const last = this.of.get(instanceKey(event.taskId, path))?.bars.at(-1);
+      if (!last || last.to !== undefined) this.step(path, event, state);
     }
-    if (OPEN.has(state)) bars.push({ state, attempt: event.attempt, from: at, first: event.position });
   }
+
+  private step(mapIndex: readonly number[], event: LiveEvent, state: TaskState): void {
+    const { taskId, attempt, position } = event;
+    const at = event.recordedAt ? Date.parse(event.recordedAt) : 0;
+    const key = instanceKey(taskId, mapIndex);
+    const before = this.of.get(key)?.bars ?? [];
+    const last = before.at(-1);
+    // A trigger that begins, or begins anew, goes on waiting.
+    if (last && last.to === undefined && last.state === state && state === "TASK_STATE_DEFERRED") return;
+    const bars = last && last.to === undefined ? [...before.slice(0, -1), ended(last, event, at)] : [...before];
+    if (OPEN.has(state)) bars.push({ state, attempt, from: at, first: position });
+    this.of.set(key, { taskId, mapIndex, bars });
+  }
+}
+
+function ended(bar: Bar, { type, position }: LiveEvent, at: number): Bar {
+  const outcome = bar.state === "TASK_STATE_RUNNING" ? OUTCOMES[type] : undefined;
+  return { ...bar, to: Math.max(bar.from, at), last: position, ...(outcome ? { outcome } : {}) };
 }
 
 /** The bars as they stood at a position of the log, the last of them cut at that instant. */

@@ -1,0 +1,51 @@
+/** The run's events, folded: as it stands, and as it stood. */
+import { useDeferredValue, useMemo, useState } from "react";
+import { Bars } from "../../parts/gantt/bars";
+import type { LiveEvent } from "../../live/fold";
+import type { EventStore, EventsOf } from "../../parts/events/store";
+import { useEventsOf } from "../../parts/events/useEventsOf";
+import { History, indexAt, type Snapshot } from "./history";
+
+/** Grows with the list of events; what it has folded it does not fold again. */
+class Folded {
+  readonly history = new History();
+  readonly bars = new Bars();
+  private count = 0;
+
+  extend(events: readonly LiveEvent[]): void {
+    this.history.extend(events);
+    for (; this.count < events.length; this.count++) {
+      const event = events[this.count];
+      if (event && !event.taskId.includes("@")) this.bars.apply(event);
+    }
+  }
+}
+
+export interface RunHistory {
+  store: EventStore;
+  again: () => void;
+  events: readonly LiveEvent[];
+  /** The place of the last event that has happened at the moment. */
+  index: number;
+  snapshot: Snapshot;
+  bars: Bars;
+}
+
+export function useRunHistory(of: EventsOf, position: number | undefined): RunHistory {
+  const { store, again } = useEventsOf(of);
+  const [held, setHeld] = useState(() => ({ store, folded: new Folded() }));
+  let { folded } = held;
+  if (held.store !== store) {
+    folded = new Folded();
+    setHeld({ store, folded });
+  }
+  const events = useDeferredValue(store.events);
+  const at = useDeferredValue(position);
+  return useMemo(() => {
+    // A value that is deferred may still be that of the run before.
+    const mine = store.events.length >= events.length ? events : store.events;
+    folded.extend(mine);
+    const index = at === undefined ? mine.length - 1 : indexAt(mine, at);
+    return { store, again, events: mine, index, snapshot: folded.history.at(index), bars: folded.bars };
+  }, [store, store.state, folded, events, at]);
+}
