@@ -1,5 +1,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { Router } from "wouter";
+import { useWrittenLocation } from "./app/address";
 import { App } from "./app/App";
 import { apply } from "./app/settings";
 import { feed } from "./live/feed";
@@ -9,6 +11,8 @@ apply();
 feed.start();
 createRoot(document.getElementById("page")!).render(
   <StrictMode>
-    <App />
+    <Router hook={useWrittenLocation}>
+      <App />
+    </Router>
   </StrictMode>,
 );

@@ -3,6 +3,7 @@ import { lazy, Suspense } from "react";
 import { Redirect, Route, Switch } from "wouter";
 import { client } from "../api/queries";
 import { Empty } from "../parts/Query";
+import { named } from "./address";
 import { Shell } from "./Shell";
 import { Guard } from "./Guard";
 
@@ -36,26 +37,26 @@ export function App() {
               <Route path="/" component={Home} />
               <Route path="/dags" component={Dags} />
               <Route path="/dags/:dagId/trigger">
-                {({ dagId }) => <Trigger dagId={dagId} />}
+                {({ dagId }) => <Trigger dagId={named(dagId)} />}
               </Route>
               <Route path="/dags/:dagId/backfill">
-                {({ dagId }) => <Backfill dagId={dagId} />}
+                {({ dagId }) => <Backfill dagId={named(dagId)} />}
               </Route>
               <Route path="/dags/:dagId/runs/:runId/compare/:other">
                 {({ dagId, runId, other }) => (
-                  <Compare dagId={dagId} runId={runId} other={other} />
+                  <Compare dagId={named(dagId)} runId={named(runId)} other={named(other)} />
                 )}
               </Route>
               <Route path="/dags/:dagId/runs/:runId/tasks/:taskId/:tab?">
                 {({ dagId, runId, taskId, tab }) => (
-                  <Task dagId={dagId} runId={runId} taskId={taskId} tab={tab} />
+                  <Task dagId={named(dagId)} runId={named(runId)} taskId={named(taskId)} tab={tab} />
                 )}
               </Route>
               <Route path="/dags/:dagId/runs/:runId/:tab?">
-                {({ dagId, runId, tab }) => <Run dagId={dagId} runId={runId} tab={tab} />}
+                {({ dagId, runId, tab }) => <Run dagId={named(dagId)} runId={named(runId)} tab={tab} />}
               </Route>
               <Route path="/dags/:dagId/:tab?">
-                {({ dagId, tab }) => <Dag dagId={dagId} tab={tab} />}
+                {({ dagId, tab }) => <Dag dagId={named(dagId)} tab={tab} />}
               </Route>
               <Route path="/assets" component={Assets} />
               <Route path="/approvals" component={Approvals} />

@@ -5,10 +5,17 @@ export interface Settings {
   theme: "system" | "light" | "dark";
   zone: "local" | "utc";
   namespace: string;
+  /** Which way the graph of a DAG goes. */
+  graphDirection: "right" | "down";
 }
 
 const KEY = "millstream.settings";
-const DEFAULTS: Settings = { theme: "system", zone: "local", namespace: "default" };
+const DEFAULTS: Settings = {
+  theme: "system",
+  zone: "local",
+  namespace: "default",
+  graphDirection: "right",
+};
 const listeners = new Set<() => void>();
 
 export let settings: Settings = load();

@@ -55,3 +55,28 @@ export const TASK_STATES: readonly TaskState[] = [
   "TASK_STATE_SKIPPED",
   "TASK_STATE_NONE",
 ];
+
+// What of several states says most: what went wrong, then what goes on, then what is over.
+const TELLING: readonly TaskState[] = [
+  "TASK_STATE_FAILED",
+  "TASK_STATE_UPSTREAM_FAILED",
+  "TASK_STATE_UP_FOR_RETRY",
+  "TASK_STATE_AWAITING_INPUT",
+  "TASK_STATE_RUNNING",
+  "TASK_STATE_UP_FOR_RESCHEDULE",
+  "TASK_STATE_DEFERRED",
+  "TASK_STATE_QUEUED",
+  "TASK_STATE_SCHEDULED",
+  "TASK_STATE_NONE",
+  "TASK_STATE_SUCCESS",
+  "TASK_STATE_SKIPPED",
+  "TASK_STATE_REMOVED",
+];
+const RANK = new Map(TELLING.map((state, rank) => [state, rank]));
+
+/** The one state that stands for several: of a group's tasks, or of a mapped task's instances. */
+export function stateOfAll(states: Iterable<TaskState>): TaskState {
+  let best = TELLING.length;
+  for (const state of states) best = Math.min(best, RANK.get(state) ?? TELLING.length);
+  return TELLING[best] ?? "TASK_STATE_NONE";
+}

@@ -1,10 +1,51 @@
-import { Empty } from "../../parts/Query";
+import "./dag.css";
+import { lazy, Suspense, type ComponentType } from "react";
+import { useRead } from "../../api/queries";
+import { type DagTab, paths } from "../../app/paths";
+import { useSettings } from "../../app/settings";
+import { useRefreshed } from "../../live/hooks";
+import { Empty, Query } from "../../parts/Query";
+import { Tabs } from "../../parts/Tabs";
+import { Head } from "./Head";
+import type { TabProps } from "./tab";
 
-export default function Dag(_: { dagId: string; tab: string | undefined }) {
+const TABS: Partial<Record<DagTab, { name: string; view: ComponentType<TabProps> }>> = {
+  graph: { name: "Graph", view: lazy(() => import("./GraphTab")) },
+};
+const FIRST: DagTab = "graph";
+// What changes a DAG itself, and not only its runs.
+const OF_THE_DAG = new Set(["DagSubmitted", "DagPaused", "DagUnpaused", "RunCreated"]);
+
+/** One DAG: its head, and the tab that the address names. */
+export default function Dag({ dagId, tab = FIRST }: { dagId: string; tab: string | undefined }) {
+  const { namespace } = useSettings();
+  const found = useRead("DagService/GetDag", { namespace, dagId });
+  useRefreshed(
+    ["DagService/GetDag"],
+    (event) => event.dagId === dagId && OF_THE_DAG.has(event.type),
+  );
+  const shown = Object.hasOwn(TABS, tab) ? TABS[tab as DagTab] : undefined;
   return (
-    <>
-      <h1>DAG</h1>
-      <Empty>Nothing here yet.</Empty>
-    </>
+    <Query of={found}>
+      {({ dag }) =>
+        dag && (
+          <>
+            <Head dag={dag} />
+            <Tabs
+              label="Views of the DAG"
+              now={tab}
+              tabs={Object.entries(TABS).map(([id, { name }]) => ({
+                id,
+                name,
+                to: paths.dag(dagId, id as DagTab),
+              }))}
+            />
+            <Suspense fallback={<p className="loading">Loading…</p>}>
+              {shown ? <shown.view dag={dag} /> : <Empty>A DAG has no such view.</Empty>}
+            </Suspense>
+          </>
+        )
+      }
+    </Query>
   );
 }

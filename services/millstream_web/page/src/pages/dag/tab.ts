@@ -1,0 +1,6 @@
+import type { Dag } from "../../api/types";
+
+/** What each tab gets. */
+export interface TabProps {
+  dag: Dag;
+}
