@@ -10,11 +10,12 @@ import { Head } from "./Head";
 import type { TabProps } from "./tab";
 
 const TABS: Partial<Record<DagTab, { name: string; view: ComponentType<TabProps> }>> = {
+  grid: { name: "Grid", view: lazy(() => import("./GridTab")) },
   graph: { name: "Graph", view: lazy(() => import("./GraphTab")) },
 };
-const FIRST: DagTab = "graph";
+const FIRST: DagTab = "grid";
 // What changes a DAG itself, and not only its runs.
-const OF_THE_DAG = new Set(["DagSubmitted", "DagPaused", "DagUnpaused", "RunCreated"]);
+const OF_THE_DAG = new Set(["DagVersionSubmitted", "DagPaused", "DagUnpaused", "NextRunPlanned"]);
 
 /** One DAG: its head, and the tab that the address names. */
 export default function Dag({ dagId, tab = FIRST }: { dagId: string; tab: string | undefined }) {
