@@ -208,6 +208,10 @@ class Calls:
                 by(ask.ListRuns, lambda: runs(states=[state.RUN_STATE_FAILED])),
             ),
             ("list 100 runs of a DAG", by(ask.ListRuns, lambda: runs(dag_id=self._dag()))),
+            (
+                "grid of 100 runs of a DAG",
+                by(ask.GetGrid, lambda: runs_pb2.GetGridRequest(dag_id=self._dag())),
+            ),
             ("list the tasks of a run", by(ask.ListTaskInstances, lambda: tasks(**self._run()))),
             (
                 "list a task in 100 runs",

@@ -94,6 +94,8 @@ RULES: dict[str, Rule] = {
     "RunService/TriggerRun": Rule(OPERATE, "dag"),
     "RunService/GetRun": Rule(VIEW, "dag"),
     "RunService/ListRuns": Rule(VIEW, "dag"),
+    "RunService/GetGrid": Rule(VIEW, "dag"),
+    "RunService/CountRuns": Rule(VIEW, "dag"),
     "RunService/ListTaskInstances": Rule(VIEW, "dag"),
     "RunService/WatchRun": Rule(VIEW, "dag"),
     "RunService/GetTaskInstance": Rule(VIEW, "dag"),

@@ -121,10 +121,12 @@ class Plan(NamedTuple):
         """The messages of the page and the token of the next one, "" for none."""
         query, arguments = self.query(where)
         page, last = await take_page(rows, query, arguments, self.most, convert)
-        if last is None:
-            return page, ""
+        return page, self.token_after(last) if last is not None else ""
+
+    def token_after(self, last: Row) -> str:
+        """Of the page that goes on after this row of the query."""
         keys = [last[f"_key{number}"] for number in range(len(self.keys))]
-        return page, encode_token(self.scope, keys)
+        return encode_token(self.scope, keys)
 
     def query(self, where: Conditions) -> tuple[str, list[object]]:
         """The statement and its arguments."""
@@ -178,13 +180,19 @@ def bounds(where: Conditions, request: Any, field: str, sql: str) -> None:
     """The conditions of ``field_from`` (inclusive) and ``field_until`` (exclusive). Raises
     :class:`FieldProblem`."""
     for end, sign in ((f"{field}_from", ">="), (f"{field}_until", "<")):
-        if request.HasField(end):
-            stamp = getattr(request, end)
-            try:
-                instant = stamp.ToDatetime(tzinfo=UTC)
-            except (ValueError, OverflowError):
-                raise FieldProblem(end, f"{end} is no instant of the years 1 to 9999.") from None
+        instant = instant_of(request, end)
+        if instant is not None:
             where.add(f"{sql} {sign} {{}}", instant)
+
+
+def instant_of(request: Any, field: str) -> datetime | None:
+    """None where it is not given. Raises :class:`FieldProblem`."""
+    if not request.HasField(field):
+        return None
+    try:
+        return getattr(request, field).ToDatetime(tzinfo=UTC)  # type: ignore[no-any-return]
+    except (ValueError, OverflowError):
+        raise FieldProblem(field, f"{field} is no instant of the years 1 to 9999.") from None
 
 
 def few(field: str, texts: Iterable[str]) -> list[str]:

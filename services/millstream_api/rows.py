@@ -13,11 +13,11 @@ from millstream.rpc.v1 import dags_pb2, runs_pb2
 from millstream_api.snapshot import Row
 
 RUN_STATES = {name.removeprefix("RUN_STATE_").lower(): n for name, n in runs_pb2.RunState.items()}
-_TASK_STATES = {
+TASK_STATES = {
     name.removeprefix("TASK_STATE_").lower(): n for name, n in runs_pb2.TaskState.items()
 }
 _RUN_NAMES = {number: name for name, number in RUN_STATES.items()}
-_TASK_NAMES = {number: name for name, number in _TASK_STATES.items()}
+_TASK_NAMES = {number: name for name, number in TASK_STATES.items()}
 
 
 def run_state_names(states: Any) -> list[str]:
@@ -109,7 +109,7 @@ def task_message(task: TaskSpec | None, row: Row) -> runs_pb2.TaskInstance:
         run_id=row["run_id"],
         task_id=row["task_id"],
         map_index=row["map_index"],
-        state=_TASK_STATES.get(row["state"], 0),  # type: ignore[arg-type]
+        state=TASK_STATES.get(row["state"], 0),  # type: ignore[arg-type]
         attempt=row["attempt"],
         operator=task.operator if task else "",
         queue=row["queue"] or (task.queue if task else ""),

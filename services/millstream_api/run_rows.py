@@ -114,11 +114,16 @@ def _check_one(scope: Scope, dag_ids: list[str]) -> None:
 
 def plan_runs(request: runs_pb2.ListRunsRequest) -> tuple[Plan, Conditions]:
     """Raises :class:`FieldProblem`."""
+    if not request.dag_id:
+        _check_without_dag(request)
+    return RUNS.plan(request), runs_where(request)
+
+
+def runs_where(request: runs_pb2.ListRunsRequest | runs_pb2.GetGridRequest) -> Conditions:
+    """What the filters of a request say. Raises :class:`FieldProblem`."""
     dag_id = look_up("dag_id", request.dag_id)
     where = Conditions().add("namespace = {}", namespace_of(request.namespace))
     where.add_if(dag_id, "dag_id = {}")
-    if not dag_id:
-        _check_without_dag(request)
     states = run_state_names(request.states)
     if len(states) == 1:
         where.add("state = {}", states[0])
@@ -130,7 +135,7 @@ def plan_runs(request: runs_pb2.ListRunsRequest) -> tuple[Plan, Conditions]:
     where.add_if(look_up("backfill_id", request.backfill_id), "backfill_id = {}")
     bounds(where, request, "created", "created_at")
     bounds(where, request, "logical", _DATE)
-    return RUNS.plan(request), where
+    return where
 
 
 def _check_without_dag(request: runs_pb2.ListRunsRequest) -> None:

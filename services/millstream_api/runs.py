@@ -29,10 +29,12 @@ from millstream_api.commands import Commands
 from millstream_api.control import Control
 from millstream_api.dags import reused
 from millstream_api.errors import FieldProblem
+from millstream_api.grid import Asked, read_grid
 from millstream_api.hub import Hub, Scope
 from millstream_api.interceptor import Context
 from millstream_api.params import check_conf
 from millstream_api.rows import attempt_message, run_message, xcom_message
+from millstream_api.run_counts import Days, count_runs
 from millstream_api.run_rows import (
     ATTEMPTS,
     XCOMS,
@@ -107,6 +109,20 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
         async with self._snapshots.read(request, context) as rows:
             page, token = await plan.fetch(rows, where, run_message)
         return runs_pb2.ListRunsResponse(runs=page, next_page_token=token)
+
+    async def GetGrid(  # noqa: N802
+        self, request: runs_pb2.GetGridRequest, context: Context
+    ) -> runs_pb2.GetGridResponse:
+        asked = Asked.of(request)
+        async with self._snapshots.read(request, context) as rows:
+            return await read_grid(rows, asked)
+
+    async def CountRuns(  # noqa: N802
+        self, request: runs_pb2.CountRunsRequest, context: Context
+    ) -> runs_pb2.CountRunsResponse:
+        days = Days.of(request)
+        async with self._snapshots.read(request, context) as rows:
+            return runs_pb2.CountRunsResponse(days=await count_runs(rows, days))
 
     async def GetTaskInstance(  # noqa: N802
         self, request: runs_pb2.GetTaskInstanceRequest, context: Context

@@ -13,6 +13,7 @@ from millstream.client.errors import (
     RunFailed,
     WaitTimeout,
 )
+from millstream.client.grid import DayOfRuns, Grid, GridCell, GridRun
 from millstream.client.history import (
     ChainHeads,
     DagAt,
@@ -52,9 +53,13 @@ __all__ = [
     "ControlledTask",
     "Dag",
     "DagAt",
+    "DayOfRuns",
     "Divergence",
     "Event",
     "Export",
+    "Grid",
+    "GridCell",
+    "GridRun",
     "Head",
     "Lineage",
     "LogLine",

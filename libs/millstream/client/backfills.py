@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from millstream.client.models import aware
 from millstream.client.modes import Calls, M, call, listing
 from millstream.core.timetables.run_times import RunTimes
 from millstream.rpc.convert import datetime_from, dict_from, struct_from, timestamp_from
@@ -78,8 +79,8 @@ class Backfills(Calls[M]):
             request_id=request_id or uuid.uuid4().hex,
             namespace=self._namespace,
             dag_id=dag_id,
-            from_date=timestamp_from(_aware(from_date)),
-            to_date=timestamp_from(_aware(to_date)),
+            from_date=timestamp_from(aware(from_date)),
+            to_date=timestamp_from(aware(to_date)),
             reprocess_behavior=reprocess_behavior,
             run_backwards=run_backwards,
             max_active_runs=max_active_runs,
@@ -106,8 +107,8 @@ class Backfills(Calls[M]):
         request = backfills_pb2.DryRunBackfillRequest(
             namespace=self._namespace,
             dag_id=dag_id,
-            from_date=timestamp_from(_aware(from_date)),
-            to_date=timestamp_from(_aware(to_date)),
+            from_date=timestamp_from(aware(from_date)),
+            to_date=timestamp_from(aware(to_date)),
             reprocess_behavior=reprocess_behavior,
             run_backwards=run_backwards,
             max_active_runs=max_active_runs,
@@ -152,10 +153,6 @@ class Backfills(Calls[M]):
             backfill_id=backfill_id,
         )
         return int((await self._ask(request)).position)
-
-
-def _aware(instant: datetime) -> datetime:
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
 
 
 def _backfill(message: backfills_pb2.Backfill) -> Backfill:

@@ -14,6 +14,7 @@ from millstream.client.channel import Channel
 from millstream.client.dags import DagCalls
 from millstream.client.events import EventCalls
 from millstream.client.explain import ExplainCalls
+from millstream.client.grid import GridCalls
 from millstream.client.history import History
 from millstream.client.import_errors import ImportErrors
 from millstream.client.logs import Logs
@@ -30,7 +31,7 @@ from millstream.rpc.v1 import system_pb2
 TIMEOUT_S = 30.0
 
 
-class _Api(DagCalls[M], RunCalls[M], EventCalls[M], ExplainCalls[M]):
+class _Api(DagCalls[M], RunCalls[M], GridCalls[M], EventCalls[M], ExplainCalls[M]):
     """What both clients know. A group of calls is one line in ``__init__``."""
 
     def __init__(self, channel: Channel, namespace: str) -> None:

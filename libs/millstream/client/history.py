@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from millstream.client.models import (
     Run,
     RunRef,
     TaskInstance,
+    aware,
     event_from,
     run_from,
     task_from,
@@ -291,7 +292,7 @@ class History(Calls[M]):
     ) -> AsyncIterator[Event]:
         """As :meth:`events`, and then what is committed, without an end. A lost connection is made
         again and nothing is missed or repeated. Raises :class:`WaitTimeout`."""
-        earliest = None if since is None else _aware(since)
+        earliest = None if since is None else aware(since)
         if earliest is not None:
             from_position = max(from_position, await self._position_at(earliest))
 
@@ -586,13 +587,9 @@ def instant_to_proto(name: str, instant: datetime | None) -> Timestamp | None:
     if instant is None:
         return None
     try:
-        return timestamp_from(_aware(instant))
+        return timestamp_from(aware(instant))
     except (ValueError, OverflowError) as error:
         raise InvalidArgument(f"{name} is {instant}, which is out of range: {error}") from error
-
-
-def _aware(instant: datetime) -> datetime:
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
 
 
 def _moment(at: At) -> history_pb2.Moment | None:

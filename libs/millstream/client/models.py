@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, overload
 
 import msgspec
 
+from millstream.core.errors import InvalidArgument
 from millstream.core.spec import DagSpec
-from millstream.core.statuses import RUN_ENDS
+from millstream.core.statuses import RUN_ENDS, RunStatus
 from millstream.core.timetables.run_times import RunTimes
 from millstream.rpc.convert import datetime_from, dict_from
 from millstream.rpc.schedules import times_from_proto
@@ -171,7 +172,7 @@ def run_from(run: runs_pb2.Run, position: int) -> Run:
         run_id=run.run_id,
         position=max(position, run.created_position),
         version=run.dag_version,
-        state=runs_pb2.RunState.Name(run.state).removeprefix("RUN_STATE_").lower(),
+        state=run_state_name(run.state),
         run_type=run.run_type,
         conf=dict_from(run.conf, "conf"),
         logical_date=datetime_from(run, "logical_date"),
@@ -195,7 +196,7 @@ def task_from(task: runs_pb2.TaskInstance) -> TaskInstance:
     return TaskInstance(
         task_id=task.task_id,
         map_index=tuple(task.map_index),
-        state=runs_pb2.TaskState.Name(task.state).removeprefix("TASK_STATE_").lower(),
+        state=task_state_name(task.state),
         attempt=task.attempt,
         operator=task.operator,
         queue=task.queue,
@@ -285,3 +286,29 @@ def status_from(status: system_pb2.GetStatusResponse) -> Status:
         ),
         nats_is_connected=status.nats_is_connected,
     )
+
+
+def run_state_name(state: int) -> str:
+    return runs_pb2.RunState.Name(state).removeprefix("RUN_STATE_").lower()
+
+
+def run_state_number(state: str) -> int:
+    """Raises :class:`InvalidArgument`."""
+    if state not in set(RunStatus):
+        raise InvalidArgument(
+            f"{state!r} is no state of a run; the states are {', '.join(RunStatus)}."
+        )
+    return runs_pb2.RunState.Value(f"RUN_STATE_{state.upper()}")
+
+
+def task_state_name(state: int) -> str:
+    return runs_pb2.TaskState.Name(state).removeprefix("TASK_STATE_").lower()
+
+
+@overload
+def aware(instant: datetime) -> datetime: ...
+@overload
+def aware(instant: datetime | None) -> datetime | None: ...
+def aware(instant: datetime | None) -> datetime | None:
+    """An instant without a time zone is taken as UTC."""
+    return instant.replace(tzinfo=UTC) if instant and instant.tzinfo is None else instant

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -18,17 +18,19 @@ from millstream.client.models import (
     RunRef,
     TaskInstance,
     XCom,
+    aware,
     dag_from,
     describe_xcom,
     event_from,
     run_from,
+    run_state_number,
     task_from,
     xcom_from,
 )
 from millstream.client.modes import M, call, listing
 from millstream.client.run_handle import RunHandle, Triggered
 from millstream.core.errors import InvalidArgument, MillstreamError, NotFound
-from millstream.core.statuses import RUN_ENDS, RunStatus
+from millstream.core.statuses import RUN_ENDS
 from millstream.rpc.convert import struct_from, timestamp_from
 from millstream.rpc.v1 import dags_pb2, runs_pb2
 from millstream.sdk.codecs import readable
@@ -65,9 +67,9 @@ class RunCalls(ControlCalls[M]):
                 dag_id=dag_id,
                 run_id=run_id or "",
                 conf=struct_from(conf or {}, "conf"),
-                logical_date=timestamp_from(_aware(logical_date)),
+                logical_date=timestamp_from(aware(logical_date)),
                 no_logical_date=not has_logical_date,
-                run_after=timestamp_from(_aware(run_after)),
+                run_after=timestamp_from(aware(run_after)),
                 unpause=unpause,
                 note=note,
             )
@@ -108,7 +110,7 @@ class RunCalls(ControlCalls[M]):
         request = runs_pb2.ListRunsRequest(
             namespace=self._namespace,
             dag_id=dag_id,
-            states=[_run_state(state) for state in states],  # type: ignore[misc]
+            states=[run_state_number(state) for state in states],  # type: ignore[misc]
         )
         async for one in self._items(request, "runs", limit):
             yield run_from(one, 0)
@@ -286,15 +288,3 @@ def plain_ref(ref: RunRef) -> RunRef:
     return RunRef(
         namespace=ref.namespace, dag_id=ref.dag_id, run_id=ref.run_id, position=ref.position
     )
-
-
-def _aware(instant: datetime | None) -> datetime | None:
-    return instant.replace(tzinfo=UTC) if instant and instant.tzinfo is None else instant
-
-
-def _run_state(state: str) -> int:
-    if state not in set(RunStatus):
-        raise InvalidArgument(
-            f"{state!r} is no state of a run; the states are {', '.join(RunStatus)}."
-        )
-    return runs_pb2.RunState.Value(f"RUN_STATE_{state.upper()}")

@@ -27,7 +27,7 @@ NAMESPACE, DAG = "default", "etl"
 # The least role for what a method is called; the longest beginning counts.
 LEAST_BY_NAME = {
     **dict.fromkeys(
-        ("Get", "List", "Watch", "Read", "DryRun", "Explain", "Diff", "Export", "WhatIf"),
+        ("Get", "List", "Watch", "Read", "DryRun", "Explain", "Diff", "Export", "WhatIf", "Count"),
         Role.VIEWER,
     ),
     **dict.fromkeys(("Trigger", "Clear", "Mark", "SetDagPaused", "SetPool"), Role.OPERATOR),

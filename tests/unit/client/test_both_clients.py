@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, date, datetime
 from typing import Any, assert_type
 
 import pytest
@@ -12,7 +13,9 @@ import pytest
 from millstream.client import (
     AsyncClient,
     Client,
+    DayOfRuns,
     Event,
+    GridCell,
     NotReached,
     Run,
     RunFailed,
@@ -75,6 +78,30 @@ class FakeRuns(runs_pb2_grpc.RunServiceServicer):
         return runs_pb2.ListRunsResponse(
             runs=runs, next_page_token=str(numbers.stop) if numbers.stop < 7 else ""
         )
+
+    async def GetGrid(self, request: Any, context: Any) -> Any:
+        """A run a page; the second one is of a version with another task."""
+        assert request.page_size in (1, 2)
+        task_ids, states, token = ["b", "a"], bytes([0, 6]), "more"
+        attempts, mapped = {1: 3}, {}
+        if request.page_token:
+            task_ids, states, token = ["b", "a", "c"], bytes([5, 1, 3]), ""
+            mapped = {2: runs_pb2.GridInstances(counts=[{"state": 3, "count": 2}])}
+            attempts = {}
+        run = runs_pb2.GridRun(
+            run_id=f"run {token}",
+            state="RUN_STATE_SUCCESS",
+            states=states,
+            attempts=attempts,
+            mapped=mapped,
+        )
+        run.created_at.FromSeconds(60)
+        return runs_pb2.GetGridResponse(task_ids=task_ids, runs=[run], next_page_token=token)
+
+    async def CountRuns(self, request: Any, context: Any) -> Any:
+        assert (request.logical_from.seconds, request.time_zone) == (0, "Europe/Berlin")
+        day = runs_pb2.RunDay(date="1970-01-02", counts=[{"state": 4, "count": 2}])
+        return runs_pb2.CountRunsResponse(days=[day])
 
     async def GetXCom(self, request: Any, context: Any) -> Any:
         self.min_positions.append(request.min_position)
@@ -205,6 +232,28 @@ def test_both_do_the_same_through_outages(api: Api, use: Callable[[Api], dict[st
     assert list(dict.fromkeys(api.runs.watched_from)) == [0, 4, 5]
     # What is read after the watch is at least as new as what was watched.
     assert min(api.runs.min_positions) == 5
+
+
+def test_a_grid_is_put_together_of_its_pages(api: Api) -> None:
+    with Client(api.address) as client:
+        grid = client.grid("d", limit=2)
+        assert grid.task_ids == ("b", "a", "c")
+        first, second = grid.runs
+        assert (first.run_id, first.state, first.created_at) == (
+            "run more",
+            "success",
+            datetime(1970, 1, 1, 0, 1, tzinfo=UTC),
+        )
+        assert first.cells == {"a": GridCell(state="failed", attempts=3)}
+        assert second.cells == {
+            "b": GridCell(state="success"),
+            "a": GridCell(state="none"),
+            "c": GridCell(state="running", instances={"running": 2}),
+        }
+        assert len(client.grid("d", limit=1).runs) == 1
+        since = datetime(1970, 1, 1)
+        (day,) = client.count_runs("d", since, datetime.now(UTC), time_zone="Europe/Berlin")
+        assert day == DayOfRuns(day=date(1970, 1, 2), counts={"failed": 2})
 
 
 def test_every_call_is_of_both_clients_and_says_what_it_does() -> None:

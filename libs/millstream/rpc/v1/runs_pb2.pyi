@@ -268,6 +268,148 @@ class ListRunsResponse(_message.Message):
     next_page_token: str
     def __init__(self, runs: _Optional[_Iterable[_Union[Run, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class GetGridRequest(_message.Message):
+    __slots__ = ("namespace", "dag_id", "page_size", "page_token", "min_position", "states", "order_by", "run_types", "run_id_prefix", "created_from", "created_until", "logical_from", "logical_until", "dag_version", "backfill_id")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DAG_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
+    RUN_TYPES_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    CREATED_FROM_FIELD_NUMBER: _ClassVar[int]
+    CREATED_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    LOGICAL_FROM_FIELD_NUMBER: _ClassVar[int]
+    LOGICAL_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    DAG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    BACKFILL_ID_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    dag_id: str
+    page_size: int
+    page_token: str
+    min_position: int
+    states: _containers.RepeatedScalarFieldContainer[RunState]
+    order_by: str
+    run_types: _containers.RepeatedScalarFieldContainer[str]
+    run_id_prefix: str
+    created_from: _timestamp_pb2.Timestamp
+    created_until: _timestamp_pb2.Timestamp
+    logical_from: _timestamp_pb2.Timestamp
+    logical_until: _timestamp_pb2.Timestamp
+    dag_version: int
+    backfill_id: str
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., min_position: _Optional[int] = ..., states: _Optional[_Iterable[_Union[RunState, str]]] = ..., order_by: _Optional[str] = ..., run_types: _Optional[_Iterable[str]] = ..., run_id_prefix: _Optional[str] = ..., created_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., logical_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., logical_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., dag_version: _Optional[int] = ..., backfill_id: _Optional[str] = ...) -> None: ...
+
+class GetGridResponse(_message.Message):
+    __slots__ = ("task_ids", "latest_tasks", "runs", "next_page_token")
+    TASK_IDS_FIELD_NUMBER: _ClassVar[int]
+    LATEST_TASKS_FIELD_NUMBER: _ClassVar[int]
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    task_ids: _containers.RepeatedScalarFieldContainer[str]
+    latest_tasks: int
+    runs: _containers.RepeatedCompositeFieldContainer[GridRun]
+    next_page_token: str
+    def __init__(self, task_ids: _Optional[_Iterable[str]] = ..., latest_tasks: _Optional[int] = ..., runs: _Optional[_Iterable[_Union[GridRun, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class GridRun(_message.Message):
+    __slots__ = ("run_id", "state", "run_type", "dag_version", "logical_date", "run_after", "created_at", "started_at", "ended_at", "created_position", "states", "attempts", "mapped")
+    class AttemptsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: int
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[int] = ...) -> None: ...
+    class MappedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: GridInstances
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[_Union[GridInstances, _Mapping]] = ...) -> None: ...
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    RUN_TYPE_FIELD_NUMBER: _ClassVar[int]
+    DAG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    LOGICAL_DATE_FIELD_NUMBER: _ClassVar[int]
+    RUN_AFTER_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    CREATED_POSITION_FIELD_NUMBER: _ClassVar[int]
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    MAPPED_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    state: RunState
+    run_type: str
+    dag_version: int
+    logical_date: _timestamp_pb2.Timestamp
+    run_after: _timestamp_pb2.Timestamp
+    created_at: _timestamp_pb2.Timestamp
+    started_at: _timestamp_pb2.Timestamp
+    ended_at: _timestamp_pb2.Timestamp
+    created_position: int
+    states: bytes
+    attempts: _containers.ScalarMap[int, int]
+    mapped: _containers.MessageMap[int, GridInstances]
+    def __init__(self, run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., run_type: _Optional[str] = ..., dag_version: _Optional[int] = ..., logical_date: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., run_after: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_position: _Optional[int] = ..., states: _Optional[bytes] = ..., attempts: _Optional[_Mapping[int, int]] = ..., mapped: _Optional[_Mapping[int, GridInstances]] = ...) -> None: ...
+
+class GridInstances(_message.Message):
+    __slots__ = ("counts",)
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    counts: _containers.RepeatedCompositeFieldContainer[TaskStateCount]
+    def __init__(self, counts: _Optional[_Iterable[_Union[TaskStateCount, _Mapping]]] = ...) -> None: ...
+
+class TaskStateCount(_message.Message):
+    __slots__ = ("state", "count")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    state: TaskState
+    count: int
+    def __init__(self, state: _Optional[_Union[TaskState, str]] = ..., count: _Optional[int] = ...) -> None: ...
+
+class CountRunsRequest(_message.Message):
+    __slots__ = ("namespace", "dag_id", "logical_from", "logical_until", "time_zone", "min_position")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DAG_ID_FIELD_NUMBER: _ClassVar[int]
+    LOGICAL_FROM_FIELD_NUMBER: _ClassVar[int]
+    LOGICAL_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    dag_id: str
+    logical_from: _timestamp_pb2.Timestamp
+    logical_until: _timestamp_pb2.Timestamp
+    time_zone: str
+    min_position: int
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., logical_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., logical_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., time_zone: _Optional[str] = ..., min_position: _Optional[int] = ...) -> None: ...
+
+class CountRunsResponse(_message.Message):
+    __slots__ = ("days",)
+    DAYS_FIELD_NUMBER: _ClassVar[int]
+    days: _containers.RepeatedCompositeFieldContainer[RunDay]
+    def __init__(self, days: _Optional[_Iterable[_Union[RunDay, _Mapping]]] = ...) -> None: ...
+
+class RunDay(_message.Message):
+    __slots__ = ("date", "counts")
+    DATE_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    date: str
+    counts: _containers.RepeatedCompositeFieldContainer[RunStateCount]
+    def __init__(self, date: _Optional[str] = ..., counts: _Optional[_Iterable[_Union[RunStateCount, _Mapping]]] = ...) -> None: ...
+
+class RunStateCount(_message.Message):
+    __slots__ = ("state", "count")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    state: RunState
+    count: int
+    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., count: _Optional[int] = ...) -> None: ...
+
 class GetTaskInstanceRequest(_message.Message):
     __slots__ = ("namespace", "dag_id", "run_id", "task_id", "map_index", "min_position")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]

@@ -50,6 +50,16 @@ class RunServiceStub:
                 request_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListRunsRequest.SerializeToString,
                 response_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListRunsResponse.FromString,
                 _registered_method=True)
+        self.GetGrid = channel.unary_unary(
+                '/millstream.rpc.v1.RunService/GetGrid',
+                request_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.GetGridRequest.SerializeToString,
+                response_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.GetGridResponse.FromString,
+                _registered_method=True)
+        self.CountRuns = channel.unary_unary(
+                '/millstream.rpc.v1.RunService/CountRuns',
+                request_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.CountRunsRequest.SerializeToString,
+                response_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.CountRunsResponse.FromString,
+                _registered_method=True)
         self.GetTaskInstance = channel.unary_unary(
                 '/millstream.rpc.v1.RunService/GetTaskInstance',
                 request_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.GetTaskInstanceRequest.SerializeToString,
@@ -115,6 +125,20 @@ class RunServiceServicer:
 
     def ListRuns(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetGrid(self, request, context):
+        """Runs of a DAG, and in one byte each what state their tasks are in.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CountRuns(self, request, context):
+        """How many runs of a DAG are in which state, day by day.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -195,6 +219,16 @@ def add_RunServiceServicer_to_server(servicer, server):
                     servicer.ListRuns,
                     request_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListRunsRequest.FromString,
                     response_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListRunsResponse.SerializeToString,
+            ),
+            'GetGrid': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGrid,
+                    request_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.GetGridRequest.FromString,
+                    response_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.GetGridResponse.SerializeToString,
+            ),
+            'CountRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountRuns,
+                    request_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.CountRunsRequest.FromString,
+                    response_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.CountRunsResponse.SerializeToString,
             ),
             'GetTaskInstance': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTaskInstance,
@@ -324,6 +358,60 @@ class RunService:
             '/millstream.rpc.v1.RunService/ListRuns',
             millstream_dot_rpc_dot_v1_dot_runs__pb2.ListRunsRequest.SerializeToString,
             millstream_dot_rpc_dot_v1_dot_runs__pb2.ListRunsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGrid(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/millstream.rpc.v1.RunService/GetGrid',
+            millstream_dot_rpc_dot_v1_dot_runs__pb2.GetGridRequest.SerializeToString,
+            millstream_dot_rpc_dot_v1_dot_runs__pb2.GetGridResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/millstream.rpc.v1.RunService/CountRuns',
+            millstream_dot_rpc_dot_v1_dot_runs__pb2.CountRunsRequest.SerializeToString,
+            millstream_dot_rpc_dot_v1_dot_runs__pb2.CountRunsResponse.FromString,
             options,
             channel_credentials,
             insecure,

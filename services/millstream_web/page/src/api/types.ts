@@ -220,6 +220,19 @@ export interface ControlledTask {
   dagId: string;
 }
 
+export interface CountRunsRequest {
+  namespace: string;
+  dagId: string;
+  logicalFrom?: string;
+  logicalUntil?: string;
+  timeZone: string;
+  minPosition: Long;
+}
+
+export interface CountRunsResponse {
+  days: RunDay[];
+}
+
 export interface CreateBackfillRequest {
   requestId: string;
   namespace: string;
@@ -573,6 +586,31 @@ export interface GetDagVersionResponse {
   source: string;
 }
 
+export interface GetGridRequest {
+  namespace: string;
+  dagId: string;
+  pageSize: number;
+  pageToken: string;
+  minPosition: Long;
+  states: RunState[];
+  orderBy: string;
+  runTypes: string[];
+  runIdPrefix: string;
+  createdFrom?: string;
+  createdUntil?: string;
+  logicalFrom?: string;
+  logicalUntil?: string;
+  dagVersion: number;
+  backfillId: string;
+}
+
+export interface GetGridResponse {
+  taskIds: string[];
+  latestTasks: number;
+  runs: GridRun[];
+  nextPageToken: string;
+}
+
 export interface GetHeadRequest {
   position: Long;
   at?: string;
@@ -753,6 +791,26 @@ export interface GrantRoleRequest {
 
 export interface GrantRoleResponse {
   position: Long;
+}
+
+export interface GridInstances {
+  counts: TaskStateCount[];
+}
+
+export interface GridRun {
+  runId: string;
+  state: RunState;
+  runType: string;
+  dagVersion: number;
+  logicalDate?: string;
+  runAfter?: string;
+  createdAt?: string;
+  startedAt?: string;
+  endedAt?: string;
+  createdPosition: Long;
+  states: string;
+  attempts: Record<string, number>;
+  mapped: Record<string, GridInstances>;
 }
 
 export interface GroupSpec {
@@ -1413,6 +1471,11 @@ export interface RunCount {
   count: Long;
 }
 
+export interface RunDay {
+  date: string;
+  counts: RunStateCount[];
+}
+
 export type RunState =
   | "RUN_STATE_UNSPECIFIED"
   | "RUN_STATE_QUEUED"
@@ -1420,6 +1483,11 @@ export type RunState =
   | "RUN_STATE_SUCCESS"
   | "RUN_STATE_FAILED"
 ;
+
+export interface RunStateCount {
+  state: RunState;
+  count: number;
+}
 
 export interface RunSummary {
   runId: string;
@@ -1649,6 +1717,11 @@ export type TaskState =
   | "TASK_STATE_REMOVED"
 ;
 
+export interface TaskStateCount {
+  state: TaskState;
+  count: number;
+}
+
 export interface Token {
   tokenId: string;
   user: string;
@@ -1870,6 +1943,8 @@ export interface Methods {
   "PoolService/ListPools": [ListPoolsRequest, ListPoolsResponse];
   "PoolService/SetPool": [SetPoolRequest, SetPoolResponse];
   "RunService/ClearTasks": [ClearTasksRequest, ClearTasksResponse];
+  "RunService/CountRuns": [CountRunsRequest, CountRunsResponse];
+  "RunService/GetGrid": [GetGridRequest, GetGridResponse];
   "RunService/GetRun": [GetRunRequest, GetRunResponse];
   "RunService/GetTaskInstance": [GetTaskInstanceRequest, GetTaskInstanceResponse];
   "RunService/GetXCom": [GetXComRequest, GetXComResponse];
