@@ -172,6 +172,7 @@ class Calls:
     def __init__(self, channel: grpc.aio.Channel, sizes: Sizes, random: Random) -> None:
         self._dags: Any = dags_pb2_grpc.DagServiceStub(channel)  # type: ignore[no-untyped-call]
         self._runs: Any = runs_pb2_grpc.RunServiceStub(channel)  # type: ignore[no-untyped-call]
+        self._system: Any = system_pb2_grpc.SystemServiceStub(channel)  # type: ignore[no-untyped-call]
         self._sizes = sizes
         self._random = random
 
@@ -212,6 +213,7 @@ class Calls:
                 "grid of 100 runs of a DAG",
                 by(ask.GetGrid, lambda: runs_pb2.GetGridRequest(dag_id=self._dag())),
             ),
+            ("overview", by(self._system.GetOverview, system_pb2.GetOverviewRequest)),
             ("list the tasks of a run", by(ask.ListTaskInstances, lambda: tasks(**self._run()))),
             (
                 "list a task in 100 runs",

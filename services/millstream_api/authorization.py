@@ -107,6 +107,7 @@ RULES: dict[str, Rule] = {
     "RunService/MarkRun": Rule(OPERATE, "dag"),
     "SecretService/GetSecretKeys": Rule(ADMINISTER, "everything"),
     "SecretService/RotateSecrets": Rule(ADMINISTER, "everything"),
+    "SystemService/GetOverview": Rule(VIEW, "dag"),
     "SystemService/GetHealth": Rule(KNOW, "nothing"),
     "SystemService/GetStatus": Rule(KNOW, "nothing"),
     # Workers run tasks of all namespaces, and say which.

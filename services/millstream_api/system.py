@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 from millstream.adapters.bus import Bus
 from millstream.adapters.event_log import EventLog
@@ -14,6 +15,7 @@ from millstream_api.callers import position_of
 from millstream_api.health import Probes
 from millstream_api.heartbeats import Heard, Workers
 from millstream_api.interceptor import Context
+from millstream_api.overview import Overview, add_workers
 from millstream_api.snapshot import Snapshots
 
 
@@ -66,6 +68,15 @@ class SystemService(system_pb2_grpc.SystemServiceServicer):
             log_position=log_position,
             projected_position=projected,
         )
+
+    async def GetOverview(  # noqa: N802
+        self, request: system_pb2.GetOverviewRequest, context: Context
+    ) -> system_pb2.GetOverviewResponse:
+        asked = Overview.of(request, datetime.now(UTC))
+        async with self._snapshots.read(request, context) as rows:
+            answer = await asked.read(rows)
+        add_workers(answer, self._workers.alive(time.monotonic()))
+        return answer
 
 
 def _worker(heard: Heard) -> system_pb2.WorkerStatus:

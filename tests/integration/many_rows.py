@@ -75,6 +75,17 @@ SELECT 'default', dag_id, run_id, 't1', '{}', 1,
     '{"subject": "s", "options": ["a"]}', created_at, created_position, created_position
 FROM dag_run
 """
+_OPEN = """
+INSERT INTO open_tasks (namespace, dag_id, queue, state, number)
+SELECT namespace, dag_id, queue, t.state, count(*)
+FROM dag_run r JOIN task_instance t USING (namespace, dag_id, run_id)
+WHERE r.state = 'running' GROUP BY namespace, dag_id, queue, t.state
+"""
+_MISSED = """
+INSERT INTO missed_deadline (namespace, dag_id, run_id, name, due_at, missed_at, position)
+SELECT namespace, dag_id, run_id, 'late', created_at, created_at, position FROM dag_run
+WHERE state = 'failed'
+"""
 _ASSETS = """
 INSERT INTO asset (namespace, name, uri, asset_group, position)
 SELECT DISTINCT 'default', name, 'x-' || name, 'g', 1 FROM asset_event
@@ -122,6 +133,6 @@ async def fill_runs(connection: Any, dags: int, runs: int, tasks: int, versions:
     have so many ``versions``."""
     await connection.execute(_RUNS, dags, runs, versions, timeout=1800)
     await connection.execute(_TASKS, dags, runs, tasks, timeout=1800)
-    for statement in (_ATTEMPTS, _XCOMS, _UPDATES, _INPUTS, _ASSETS):
+    for statement in (_ATTEMPTS, _XCOMS, _UPDATES, _INPUTS, _OPEN, _MISSED, _ASSETS):
         await connection.execute(statement, timeout=1800)
     await connection.execute("ANALYZE", timeout=600)

@@ -40,6 +40,7 @@ from millstream.client.models import (
     XCom,
     describe_xcom,
 )
+from millstream.client.overview import Overview
 from millstream.client.run_handle import RunHandle, Triggered
 from millstream.client.secrets import ConnectionInfo, VariableInfo
 from millstream.client.target import Target
@@ -68,6 +69,7 @@ __all__ = [
     "NotPermitted",
     "NotReached",
     "Overloaded",
+    "Overview",
     "Rerun",
     "Run",
     "RunAt",

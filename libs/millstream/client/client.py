@@ -20,6 +20,7 @@ from millstream.client.import_errors import ImportErrors
 from millstream.client.logs import Logs
 from millstream.client.models import Status, status_from
 from millstream.client.modes import Async, M, Sync, call, run_now
+from millstream.client.overview import OverviewCalls
 from millstream.client.pools import Pools
 from millstream.client.runs import RunCalls
 from millstream.client.secret_keys import SecretKeys
@@ -31,7 +32,9 @@ from millstream.rpc.v1 import system_pb2
 TIMEOUT_S = 30.0
 
 
-class _Api(DagCalls[M], RunCalls[M], GridCalls[M], EventCalls[M], ExplainCalls[M]):
+class _Api(
+    DagCalls[M], RunCalls[M], GridCalls[M], EventCalls[M], ExplainCalls[M], OverviewCalls[M]
+):
     """What both clients know. A group of calls is one line in ``__init__``."""
 
     def __init__(self, channel: Channel, namespace: str) -> None:

@@ -75,6 +75,7 @@ from millstream.projection.changes import Changes
 from millstream.projection.changes import text_of as _text
 from millstream.projection.dag_rows import DagRows
 from millstream.projection.kept_xcoms import KeptXComs
+from millstream.projection.open_tasks import OpenTasks
 from millstream.projection.rows import (
     AssetEventRow,
     AssetRow,
@@ -84,6 +85,7 @@ from millstream.projection.rows import (
     DagRow,
     DagVersionRow,
     InputRow,
+    MissedDeadlineRow,
     PoolRow,
     Row,
     RunRow,
@@ -125,6 +127,7 @@ class Projection:
         self._keeps_xcoms = keeps_xcoms
         self._dags = DagRows()
         self._backfills = BackfillRows()
+        self._open_tasks = OpenTasks()
         self._changes = Changes()
         # Runs that new ones take results over from, as they stood then, by the new one's key.
         self._lent: dict[RunKey, KeptRun] = {}
@@ -153,6 +156,7 @@ class Projection:
             match row:
                 case TaskRow():
                     kept.tasks[key] = row
+                    self._open_tasks.note((row,))
                 case AttemptRow():
                     known = kept.attempts.get(key)
                     if known is None or known.attempt < row.attempt:
@@ -186,8 +190,11 @@ class Projection:
 
     def take_changes(self) -> Changes:
         changes, self._changes = self._changes, Changes()
+        self._open_tasks.note(changes.rows.get(TaskRow, {}).values())  # type: ignore[arg-type]
         for key in self._over:
             self.runs.pop(key, None)
+            self._open_tasks.forget(key)
+        self._open_tasks.put_changes(changes)
         self._over = []
         self._lent = {}
         return changes
@@ -256,8 +263,10 @@ class Projection:
                 self._end(kept, event, "failed", _text(event.data.reason) or failed)
             case RunQuarantined():
                 self._end(kept, event, "failed", _text(f"quarantined: {event.data.error}"))
-            case DeadlineSet() | DeadlineMissed():
-                return  # the callback that a missed one leads to has a row of its own
+            case DeadlineSet():
+                return
+            case DeadlineMissed():
+                self._miss(event, event.data)
             case TaskExpanded():
                 return  # the instances get rows of their own when something happens to them
             case TaskResized():
@@ -404,6 +413,20 @@ class Projection:
             self._close_input(kept, key, event)
         self._put_run(kept, event)
         self._over.append(run_key(event.where))
+
+    def _miss(self, event: Event, data: DeadlineMissed) -> None:
+        """The callback that it leads to has a row of its own."""
+        self._changes.put(
+            MissedDeadlineRow(
+                namespace=event.where.namespace,
+                dag_id=event.where.dag_id,
+                run_id=event.where.run_id,
+                name=_text(data.name),
+                due_at=data.due_at,
+                missed_at=event.recorded_at,
+                position=event.position,
+            )
+        )
 
     # --- callbacks
 

@@ -316,6 +316,35 @@ class CallbackRow(Row, kw_only=True):
     position: int = 0
 
 
+class OpenTasksRow(Row, kw_only=True):
+    """How many task instances of runs that go on are in a queue and a state; there is no row for
+    none. ``state`` is none in which a task is over."""
+
+    TABLE: ClassVar[str] = "open_tasks"
+    KEY: ClassVar[tuple[str, ...]] = ("namespace", "dag_id", "queue", "state")
+
+    namespace: str
+    dag_id: str
+    queue: str
+    state: str
+    number: int
+
+
+class MissedDeadlineRow(Row, kw_only=True):
+    """A run was not over when its DAG's deadline of that name was due."""
+
+    TABLE: ClassVar[str] = "missed_deadline"
+    KEY: ClassVar[tuple[str, ...]] = ("namespace", "dag_id", "run_id", "name")
+
+    namespace: str
+    dag_id: str
+    run_id: str
+    name: str
+    due_at: datetime
+    missed_at: datetime
+    position: int
+
+
 class UserRow(Row, kw_only=True):
     TABLE: ClassVar[str] = "app_user"
     KEY: ClassVar[tuple[str, ...]] = ("name",)
@@ -362,6 +391,8 @@ ROW_TYPES: tuple[type[Row], ...] = (
     DagVersionRow,
     *RUN_ROW_TYPES,
     CallbackRow,
+    OpenTasksRow,
+    MissedDeadlineRow,
     AssetRow,
     AssetEventRow,
     VariableRow,

@@ -57,7 +57,7 @@ OF_ALL_NAMESPACES = (
     *("ExportEvents", "GetWorker", "ListWorkers"),
 )
 # Without a DAG, those of the namespace that the caller may.
-OF_DAGS = ("ListDags", "ListDagsAt")
+OF_DAGS = ("ListDags", "ListDagsAt", "GetOverview")
 
 
 class Method(NamedTuple):

@@ -35,6 +35,8 @@ from millstream.rpc.v1 import (
     pools_pb2,
     runs_pb2,
     runs_pb2_grpc,
+    system_pb2,
+    system_pb2_grpc,
     variables_pb2,
     variables_pb2_grpc,
 )
@@ -153,6 +155,23 @@ class FakeVariables(variables_pb2_grpc.VariableServiceServicer):
         return variables_pb2.GetVariableResponse(variable=variable)
 
 
+class FakeSystem(system_pb2_grpc.SystemServiceServicer):
+    async def GetOverview(self, request: Any, context: Any) -> Any:
+        assert (request.namespace, request.late_after_s) == ("default", 60)
+        return system_pb2.GetOverviewResponse(
+            dags=3,
+            open_tasks=[{"state": "TASK_STATE_DEFERRED", "count": 2}],
+            recent_runs=[{"state": "RUN_STATE_FAILED", "count": 1}],
+            failed=1,
+            failed_runs=[{"dag_id": "d", "run_id": "r", "reason": "failed tasks: a"}],
+            late=1,
+            late_runs=[{"dag_id": "late"}],
+            missed=1,
+            missed_deadlines=[{"dag_id": "d", "name": "soon", "state": "RUN_STATE_RUNNING"}],
+            queues=[{"queue": "gpu", "waiting": 4, "slots": 8, "busy": 2, "workers": 1}],
+        )
+
+
 class Api:
     def __init__(self, address: str, runs: FakeRuns, dags: FakeDags) -> None:
         self.address, self.runs, self.dags = address, runs, dags
@@ -166,6 +185,7 @@ def api() -> Iterator[Api]:
         runs_pb2_grpc.add_RunServiceServicer_to_server(runs, server)  # type: ignore[no-untyped-call]
         dags_pb2_grpc.add_DagServiceServicer_to_server(dags, server)  # type: ignore[no-untyped-call]
 
+        system_pb2_grpc.add_SystemServiceServicer_to_server(FakeSystem(), server)  # type: ignore[no-untyped-call]
         variables_pb2_grpc.add_VariableServiceServicer_to_server(FakeVariables(), server)  # type: ignore[no-untyped-call]
 
     with served(register) as address:
@@ -254,6 +274,17 @@ def test_a_grid_is_put_together_of_its_pages(api: Api) -> None:
         since = datetime(1970, 1, 1)
         (day,) = client.count_runs("d", since, datetime.now(UTC), time_zone="Europe/Berlin")
         assert day == DayOfRuns(day=date(1970, 1, 2), counts={"failed": 2})
+
+
+def test_an_overview(api: Api) -> None:
+    with Client(api.address) as client:
+        found = client.overview()
+    assert (found.open_tasks, found.recent_runs) == ({"deferred": 2}, {"failed": 1})
+    assert [run.reason for run in found.failed_runs] == ["failed tasks: a"]
+    assert [(run.dag_id, run.run_id, run.due_at) for run in found.late_runs] == [("late", "", None)]
+    assert [(one.name, one.state) for one in found.missed_deadlines] == [("soon", "running")]
+    (queue,) = found.queues
+    assert (queue.name, queue.waiting, queue.slots, queue.busy) == ("gpu", 4, 8, 2)
 
 
 def test_every_call_is_of_both_clients_and_says_what_it_does() -> None:

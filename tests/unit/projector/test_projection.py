@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -31,6 +32,7 @@ from millstream.core.commands import (
 from millstream.core.event_parts import AssetEmission, XCom
 from millstream.core.events import Event
 from millstream.core.spec import DagSpec, DeadlineSpec
+from millstream.core.statuses import BEGUN_TASK
 from millstream.projection.projection import Projection, reopened
 from millstream.projection.rows import (
     ROW_TYPES,
@@ -43,6 +45,8 @@ from millstream.projection.rows import (
     ConnectionRow,
     DagRow,
     Key,
+    MissedDeadlineRow,
+    OpenTasksRow,
     Row,
     RunRow,
     TaskRow,
@@ -73,6 +77,22 @@ class Tables:
         for kind, rows in changes.rows.items():
             for row in rows.values():
                 self.rows[kind][key_of(row)] = msgspec.structs.asdict(row)
+        assert self.counted_tasks() == self.open_tasks()
+
+    def counted_tasks(self) -> dict[Key, int]:
+        """As the projection counted them while it folded."""
+        return {key: row["number"] for key, row in self.rows[OpenTasksRow].items()}
+
+    def open_tasks(self) -> dict[Key, int]:
+        """The same of the rows of tasks."""
+        going_on = {key for key, run in self.rows[RunRow].items() if run["state"] in OPEN}
+        return dict(
+            Counter(
+                (row["namespace"], row["dag_id"], row["queue"], row["state"])
+                for key, row in self.rows[TaskRow].items()
+                if key[:3] in going_on and row["state"] in BEGUN_TASK
+            )
+        )
 
     def open_rows(self) -> list[Row]:
         """What a projector reads when it starts."""
@@ -317,6 +337,25 @@ def test_callbacks_have_rows_of_their_own_and_a_missed_deadline_is_one() -> None
     shard._report(SucceedAttempt, "a@on_failure_callback.1", 1, "cb")
     key = ("default", "etl", "r1", "a@on_failure_callback.1", ())
     assert fold(shard.log).rows[CallbackRow][key]["state"] == "success"
+    (missed,) = rows[MissedDeadlineRow].values()
+    assert (missed["run_id"], missed["name"]) == ("r1", "soon")
+
+
+def test_tasks_that_wait_and_run_are_counted() -> None:
+    def counted(shard: Shard) -> dict[str, int]:
+        return {str(key[3]): number for key, number in fold(shard.log).counted_tasks().items()}
+
+    shard = Shard()
+    shard.begin(dag(task("a"), task("b", retries=1), task("c", "a")))
+    assert counted(shard) == {"queued": 2}
+    shard.start("a")
+    assert counted(shard) == {"queued": 1, "running": 1}
+    shard.fail("b")
+    assert counted(shard) == {"up_for_retry": 1, "running": 1}
+    shard.succeed("a")
+    assert counted(shard) == {"up_for_retry": 1, "queued": 1}
+    shard.mark_run("failed")
+    assert counted(shard) == {}
 
 
 def test_variables_and_connections_come_and_go() -> None:

@@ -76,6 +76,7 @@ CREATE INDEX dag_run_state ON dag_run (namespace, state, created_at DESC, create
 CREATE INDEX dag_run_of_dag ON dag_run (namespace, dag_id, created_at DESC, created_position DESC);
 CREATE INDEX dag_run_id ON dag_run (namespace, run_id);
 CREATE INDEX dag_run_date ON dag_run (namespace, dag_id, (coalesce(logical_date, run_after)) DESC, created_position DESC);
+CREATE INDEX dag_run_failed ON dag_run (namespace, ended_at DESC) WHERE state = 'failed';
 CREATE INDEX dag_run_open ON dag_run (namespace, dag_id, run_id) WHERE state IN ('queued', 'running');
 
 -- A row from the first event of a task on; a task without a row has the state "none".
@@ -161,6 +162,28 @@ CREATE TABLE callback (
     PRIMARY KEY (namespace, dag_id, run_id, callback_id, map_index)
 );
 CREATE INDEX callback_open ON callback (namespace) WHERE ended_at IS NULL;
+
+-- Of runs that go on: so many task instances are in a queue and a state. Small, and often written.
+CREATE TABLE open_tasks (
+    namespace text   NOT NULL,
+    dag_id    text   NOT NULL,
+    queue     text   NOT NULL,
+    state     text   NOT NULL,
+    number    bigint NOT NULL,
+    PRIMARY KEY (namespace, dag_id, queue, state)
+) WITH (fillfactor = 50);
+
+CREATE TABLE missed_deadline (
+    namespace text        NOT NULL,
+    dag_id    text        NOT NULL,
+    run_id    text        NOT NULL,
+    name      text        NOT NULL,
+    due_at    timestamptz NOT NULL,
+    missed_at timestamptz NOT NULL,
+    position  bigint      NOT NULL,
+    PRIMARY KEY (namespace, dag_id, run_id, name)
+);
+CREATE INDEX missed_deadline_newest ON missed_deadline (namespace, missed_at DESC);
 
 -- What tasks ask people: the texts of an InputRequest and of an Answer as JSON.
 CREATE TABLE human_input (

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from millstream.rpc.v1 import runs_pb2 as millstream_dot_rpc_dot_v1_dot_runs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emillstream/rpc/v1/system.proto\x12\x11millstream.rpc.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x01\n\x0f\x43omponentHealth\x12\x0c\n\x04name\x18\x01 \x01(\t\x12-\n\x05state\x18\x02 \x01(\x0e\x32\x1e.millstream.rpc.v1.HealthState\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tive\x18\x04 \x01(\t\x12\x13\n\x0bstanding_by\x18\x05 \x01(\x05\x12\x0b\n\x03lag\x18\x06 \x01(\x03\"(\n\x10GetHealthRequest\x12\x14\n\x0cmin_position\x18\x01 \x01(\x03\"\xbd\x01\n\x11GetHealthResponse\x12-\n\x05state\x18\x01 \x01(\x0e\x32\x1e.millstream.rpc.v1.HealthState\x12\x36\n\ncomponents\x18\x02 \x03(\x0b\x32\".millstream.rpc.v1.ComponentHealth\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x14\n\x0clog_position\x18\x04 \x01(\x03\x12\x1a\n\x12projected_position\x18\x05 \x01(\x03\"(\n\x10GetStatusRequest\x12\x14\n\x0cmin_position\x18\x01 \x01(\x03\"\xf7\x01\n\x0cWorkerStatus\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0e\n\x06queues\x18\x02 \x03(\t\x12\r\n\x05slots\x18\x03 \x01(\x05\x12\x0c\n\x04\x62usy\x18\x04 \x01(\x05\x12\x32\n\x0elast_heartbeat\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x41\n\tresources\x18\x06 \x03(\x0b\x32..millstream.rpc.v1.WorkerStatus.ResourcesEntry\x1a\x30\n\x0eResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"\xb2\x01\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x14\n\x0clog_position\x18\x02 \x01(\x03\x12\r\n\x05\x65poch\x18\x03 \x01(\x03\x12\x1a\n\x12projected_position\x18\x04 \x01(\x03\x12\x30\n\x07workers\x18\x05 \x03(\x0b\x32\x1f.millstream.rpc.v1.WorkerStatus\x12\x19\n\x11nats_is_connected\x18\x06 \x01(\x08*|\n\x0bHealthState\x12\x1c\n\x18HEALTH_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14HEALTH_STATE_HEALTHY\x10\x01\x12\x19\n\x15HEALTH_STATE_DEGRADED\x10\x02\x12\x1a\n\x16HEALTH_STATE_UNHEALTHY\x10\x03\x32\xbf\x01\n\rSystemService\x12V\n\tGetStatus\x12#.millstream.rpc.v1.GetStatusRequest\x1a$.millstream.rpc.v1.GetStatusResponse\x12V\n\tGetHealth\x12#.millstream.rpc.v1.GetHealthRequest\x1a$.millstream.rpc.v1.GetHealthResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emillstream/rpc/v1/system.proto\x12\x11millstream.rpc.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cmillstream/rpc/v1/runs.proto\"\x90\x01\n\x0f\x43omponentHealth\x12\x0c\n\x04name\x18\x01 \x01(\t\x12-\n\x05state\x18\x02 \x01(\x0e\x32\x1e.millstream.rpc.v1.HealthState\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tive\x18\x04 \x01(\t\x12\x13\n\x0bstanding_by\x18\x05 \x01(\x05\x12\x0b\n\x03lag\x18\x06 \x01(\x03\"(\n\x10GetHealthRequest\x12\x14\n\x0cmin_position\x18\x01 \x01(\x03\"\xbd\x01\n\x11GetHealthResponse\x12-\n\x05state\x18\x01 \x01(\x0e\x32\x1e.millstream.rpc.v1.HealthState\x12\x36\n\ncomponents\x18\x02 \x03(\x0b\x32\".millstream.rpc.v1.ComponentHealth\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x14\n\x0clog_position\x18\x04 \x01(\x03\x12\x1a\n\x12projected_position\x18\x05 \x01(\x03\"(\n\x10GetStatusRequest\x12\x14\n\x0cmin_position\x18\x01 \x01(\x03\"\xf7\x01\n\x0cWorkerStatus\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0e\n\x06queues\x18\x02 \x03(\t\x12\r\n\x05slots\x18\x03 \x01(\x05\x12\x0c\n\x04\x62usy\x18\x04 \x01(\x05\x12\x32\n\x0elast_heartbeat\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x41\n\tresources\x18\x06 \x03(\x0b\x32..millstream.rpc.v1.WorkerStatus.ResourcesEntry\x1a\x30\n\x0eResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"\xb2\x01\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x14\n\x0clog_position\x18\x02 \x01(\x03\x12\r\n\x05\x65poch\x18\x03 \x01(\x03\x12\x1a\n\x12projected_position\x18\x04 \x01(\x03\x12\x30\n\x07workers\x18\x05 \x03(\x0b\x32\x1f.millstream.rpc.v1.WorkerStatus\x12\x19\n\x11nats_is_connected\x18\x06 \x01(\x08\"~\n\x12GetOverviewRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x14\n\x0cmin_position\x18\x02 \x01(\x03\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0clate_after_s\x18\x04 \x01(\x05\"\x85\x04\n\x13GetOverviewResponse\x12\x0c\n\x04\x64\x61gs\x18\x01 \x01(\x05\x12\x13\n\x0bpaused_dags\x18\x02 \x01(\x05\x12\x33\n\topen_runs\x18\x03 \x03(\x0b\x32 .millstream.rpc.v1.RunStateCount\x12\x35\n\nopen_tasks\x18\x04 \x03(\x0b\x32!.millstream.rpc.v1.TaskStateCount\x12\x35\n\x0brecent_runs\x18\x05 \x03(\x0b\x32 .millstream.rpc.v1.RunStateCount\x12\x0e\n\x06\x66\x61iled\x18\x06 \x01(\x05\x12\x33\n\x0b\x66\x61iled_runs\x18\x07 \x03(\x0b\x32\x1e.millstream.rpc.v1.OverviewRun\x12\x0c\n\x04late\x18\x08 \x01(\x05\x12-\n\tlate_runs\x18\t \x03(\x0b\x32\x1a.millstream.rpc.v1.LateRun\x12\x0e\n\x06missed\x18\n \x01(\x05\x12;\n\x10missed_deadlines\x18\x0b \x03(\x0b\x32!.millstream.rpc.v1.MissedDeadline\x12.\n\x06queues\x18\x0c \x03(\x0b\x32\x1e.millstream.rpc.v1.QueueStatus\x12)\n\x05since\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8b\x02\n\x0bOverviewRun\x12\x0e\n\x06\x64\x61g_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12*\n\x05state\x18\x03 \x01(\x0e\x32\x1b.millstream.rpc.v1.RunState\x12\x10\n\x08run_type\x18\x04 \x01(\t\x12\x30\n\x0clogical_date\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x08 \x01(\t\"\x87\x01\n\x07LateRun\x12\x0e\n\x06\x64\x61g_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x30\n\x0clogical_date\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x64ue_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc5\x01\n\x0eMissedDeadline\x12\x0e\n\x06\x64\x61g_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12*\n\x06\x64ue_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tmissed_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x05state\x18\x06 \x01(\x0e\x32\x1b.millstream.rpc.v1.RunState\"l\n\x0bQueueStatus\x12\r\n\x05queue\x18\x01 \x01(\t\x12\x0f\n\x07waiting\x18\x02 \x01(\x05\x12\x0f\n\x07running\x18\x03 \x01(\x05\x12\x0f\n\x07workers\x18\x04 \x01(\x05\x12\r\n\x05slots\x18\x05 \x01(\x05\x12\x0c\n\x04\x62usy\x18\x06 \x01(\x05*|\n\x0bHealthState\x12\x1c\n\x18HEALTH_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14HEALTH_STATE_HEALTHY\x10\x01\x12\x19\n\x15HEALTH_STATE_DEGRADED\x10\x02\x12\x1a\n\x16HEALTH_STATE_UNHEALTHY\x10\x03\x32\x9d\x02\n\rSystemService\x12V\n\tGetStatus\x12#.millstream.rpc.v1.GetStatusRequest\x1a$.millstream.rpc.v1.GetStatusResponse\x12V\n\tGetHealth\x12#.millstream.rpc.v1.GetHealthRequest\x1a$.millstream.rpc.v1.GetHealthResponse\x12\\\n\x0bGetOverview\x12%.millstream.rpc.v1.GetOverviewRequest\x1a&.millstream.rpc.v1.GetOverviewResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,22 +35,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_WORKERSTATUS_RESOURCESENTRY']._loaded_options = None
   _globals['_WORKERSTATUS_RESOURCESENTRY']._serialized_options = b'8\001'
-  _globals['_HEALTHSTATE']._serialized_start=940
-  _globals['_HEALTHSTATE']._serialized_end=1064
-  _globals['_COMPONENTHEALTH']._serialized_start=87
-  _globals['_COMPONENTHEALTH']._serialized_end=231
-  _globals['_GETHEALTHREQUEST']._serialized_start=233
-  _globals['_GETHEALTHREQUEST']._serialized_end=273
-  _globals['_GETHEALTHRESPONSE']._serialized_start=276
-  _globals['_GETHEALTHRESPONSE']._serialized_end=465
-  _globals['_GETSTATUSREQUEST']._serialized_start=467
-  _globals['_GETSTATUSREQUEST']._serialized_end=507
-  _globals['_WORKERSTATUS']._serialized_start=510
-  _globals['_WORKERSTATUS']._serialized_end=757
-  _globals['_WORKERSTATUS_RESOURCESENTRY']._serialized_start=709
-  _globals['_WORKERSTATUS_RESOURCESENTRY']._serialized_end=757
-  _globals['_GETSTATUSRESPONSE']._serialized_start=760
-  _globals['_GETSTATUSRESPONSE']._serialized_end=938
-  _globals['_SYSTEMSERVICE']._serialized_start=1067
-  _globals['_SYSTEMSERVICE']._serialized_end=1258
+  _globals['_HEALTHSTATE']._serialized_start=2336
+  _globals['_HEALTHSTATE']._serialized_end=2460
+  _globals['_COMPONENTHEALTH']._serialized_start=117
+  _globals['_COMPONENTHEALTH']._serialized_end=261
+  _globals['_GETHEALTHREQUEST']._serialized_start=263
+  _globals['_GETHEALTHREQUEST']._serialized_end=303
+  _globals['_GETHEALTHRESPONSE']._serialized_start=306
+  _globals['_GETHEALTHRESPONSE']._serialized_end=495
+  _globals['_GETSTATUSREQUEST']._serialized_start=497
+  _globals['_GETSTATUSREQUEST']._serialized_end=537
+  _globals['_WORKERSTATUS']._serialized_start=540
+  _globals['_WORKERSTATUS']._serialized_end=787
+  _globals['_WORKERSTATUS_RESOURCESENTRY']._serialized_start=739
+  _globals['_WORKERSTATUS_RESOURCESENTRY']._serialized_end=787
+  _globals['_GETSTATUSRESPONSE']._serialized_start=790
+  _globals['_GETSTATUSRESPONSE']._serialized_end=968
+  _globals['_GETOVERVIEWREQUEST']._serialized_start=970
+  _globals['_GETOVERVIEWREQUEST']._serialized_end=1096
+  _globals['_GETOVERVIEWRESPONSE']._serialized_start=1099
+  _globals['_GETOVERVIEWRESPONSE']._serialized_end=1616
+  _globals['_OVERVIEWRUN']._serialized_start=1619
+  _globals['_OVERVIEWRUN']._serialized_end=1886
+  _globals['_LATERUN']._serialized_start=1889
+  _globals['_LATERUN']._serialized_end=2024
+  _globals['_MISSEDDEADLINE']._serialized_start=2027
+  _globals['_MISSEDDEADLINE']._serialized_end=2224
+  _globals['_QUEUESTATUS']._serialized_start=2226
+  _globals['_QUEUESTATUS']._serialized_end=2334
+  _globals['_SYSTEMSERVICE']._serialized_start=2463
+  _globals['_SYSTEMSERVICE']._serialized_end=2748
 # @@protoc_insertion_point(module_scope)

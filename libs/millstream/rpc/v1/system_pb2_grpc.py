@@ -45,6 +45,11 @@ class SystemServiceStub:
                 request_serializer=millstream_dot_rpc_dot_v1_dot_system__pb2.GetHealthRequest.SerializeToString,
                 response_deserializer=millstream_dot_rpc_dot_v1_dot_system__pb2.GetHealthResponse.FromString,
                 _registered_method=True)
+        self.GetOverview = channel.unary_unary(
+                '/millstream.rpc.v1.SystemService/GetOverview',
+                request_serializer=millstream_dot_rpc_dot_v1_dot_system__pb2.GetOverviewRequest.SerializeToString,
+                response_deserializer=millstream_dot_rpc_dot_v1_dot_system__pb2.GetOverviewResponse.FromString,
+                _registered_method=True)
 
 
 class SystemServiceServicer:
@@ -64,6 +69,13 @@ class SystemServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetOverview(self, request, context):
+        """What goes on in a namespace, what failed and what is late; of the DAGs that the caller may see.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SystemServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -76,6 +88,11 @@ def add_SystemServiceServicer_to_server(servicer, server):
                     servicer.GetHealth,
                     request_deserializer=millstream_dot_rpc_dot_v1_dot_system__pb2.GetHealthRequest.FromString,
                     response_serializer=millstream_dot_rpc_dot_v1_dot_system__pb2.GetHealthResponse.SerializeToString,
+            ),
+            'GetOverview': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOverview,
+                    request_deserializer=millstream_dot_rpc_dot_v1_dot_system__pb2.GetOverviewRequest.FromString,
+                    response_serializer=millstream_dot_rpc_dot_v1_dot_system__pb2.GetOverviewResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -133,6 +150,33 @@ class SystemService:
             '/millstream.rpc.v1.SystemService/GetHealth',
             millstream_dot_rpc_dot_v1_dot_system__pb2.GetHealthRequest.SerializeToString,
             millstream_dot_rpc_dot_v1_dot_system__pb2.GetHealthResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOverview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/millstream.rpc.v1.SystemService/GetOverview',
+            millstream_dot_rpc_dot_v1_dot_system__pb2.GetOverviewRequest.SerializeToString,
+            millstream_dot_rpc_dot_v1_dot_system__pb2.GetOverviewResponse.FromString,
             options,
             channel_credentials,
             insecure,

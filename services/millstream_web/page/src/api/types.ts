@@ -662,6 +662,29 @@ export interface GetLineageResponse {
   reruns: Run[];
 }
 
+export interface GetOverviewRequest {
+  namespace: string;
+  minPosition: Long;
+  since?: string;
+  lateAfterS: number;
+}
+
+export interface GetOverviewResponse {
+  dags: number;
+  pausedDags: number;
+  openRuns: RunStateCount[];
+  openTasks: TaskStateCount[];
+  recentRuns: RunStateCount[];
+  failed: number;
+  failedRuns: OverviewRun[];
+  late: number;
+  lateRuns: LateRun[];
+  missed: number;
+  missedDeadlines: MissedDeadline[];
+  queues: QueueStatus[];
+  since?: string;
+}
+
 export interface GetPoolRequest {
   namespace: string;
   name: string;
@@ -881,6 +904,13 @@ export type InputState =
 export interface InputUser {
   id: string;
   name: string;
+}
+
+export interface LateRun {
+  dagId: string;
+  runId: string;
+  logicalDate?: string;
+  dueAt?: string;
 }
 
 export interface ListAssetEventsRequest {
@@ -1289,6 +1319,15 @@ export interface MarkedTask {
   recursionDepth: number;
 }
 
+export interface MissedDeadline {
+  dagId: string;
+  runId: string;
+  name: string;
+  dueAt?: string;
+  missedAt?: string;
+  state: RunState;
+}
+
 export interface Moment {
   position?: Long;
   instant?: string;
@@ -1303,6 +1342,17 @@ export interface NoSchedule {
 }
 
 export interface OnceSchedule {
+}
+
+export interface OverviewRun {
+  dagId: string;
+  runId: string;
+  state: RunState;
+  runType: string;
+  logicalDate?: string;
+  startedAt?: string;
+  endedAt?: string;
+  reason: string;
 }
 
 export interface Pool {
@@ -1325,6 +1375,15 @@ export interface PoolAt {
 }
 
 export interface PythonAction {
+}
+
+export interface QueueStatus {
+  queue: string;
+  waiting: number;
+  running: number;
+  workers: number;
+  slots: number;
+  busy: number;
 }
 
 export interface ReadLogRequest {
@@ -1959,6 +2018,7 @@ export interface Methods {
   "SecretService/GetSecretKeys": [GetSecretKeysRequest, GetSecretKeysResponse];
   "SecretService/RotateSecrets": [RotateSecretsRequest, RotateSecretsResponse];
   "SystemService/GetHealth": [GetHealthRequest, GetHealthResponse];
+  "SystemService/GetOverview": [GetOverviewRequest, GetOverviewResponse];
   "SystemService/GetStatus": [GetStatusRequest, GetStatusResponse];
   "VariableService/DeleteVariable": [DeleteVariableRequest, DeleteVariableResponse];
   "VariableService/GetVariable": [GetVariableRequest, GetVariableResponse];
