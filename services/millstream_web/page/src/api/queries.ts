@@ -17,8 +17,11 @@ export const client = new QueryClient({
       // What changes is announced by events; nothing is asked for again by the clock.
       staleTime: Number.POSITIVE_INFINITY,
       refetchOnWindowFocus: false,
+      // What a browser calls offline may well reach a Millstream on the same machine.
+      networkMode: "always",
       retry: (count, error) => count < 4 && error instanceof ApiError && error.isPassing,
     },
+    mutations: { networkMode: "always" },
   },
 });
 

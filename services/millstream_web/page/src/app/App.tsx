@@ -1,6 +1,6 @@
 import { QueryClientProvider } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
-import { Redirect, Route, Switch } from "wouter";
+import { Redirect, Route, Switch, useLocation } from "wouter";
 import { client } from "../api/queries";
 import { Empty } from "../parts/Query";
 import { named } from "./address";
@@ -28,10 +28,11 @@ const ImportErrors = lazy(() => import("../pages/importerrors/ImportErrors"));
 
 /** Everything, and which page belongs to which address. See `paths.ts` for the other way round. */
 export function App() {
+  const [location] = useLocation();
   return (
     <QueryClientProvider client={client}>
       <Shell>
-        <Guard>
+        <Guard location={location}>
           <Suspense fallback={<p className="loading">Loading…</p>}>
             <Switch>
               <Route path="/" component={Home} />

@@ -1,24 +1,32 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { Link, useLocation } from "wouter";
-import { useFeedState } from "../live/hooks";
+import { Toasts } from "../parts/Toast";
+import { Choices } from "./Choices";
+import { CutOff } from "./CutOff";
+import { useCounts } from "./counts";
+import { KeysHelp } from "./KeysHelp";
+import { listenForKeys, useKeys } from "./keys";
+import { Nav } from "./Nav";
+import { Palette } from "./Palette";
+import { PLACES } from "./place";
 import { paths } from "./paths";
-import { choose, useSettings } from "./settings";
+import { useRecovery } from "./recovery";
+import { useSettings } from "./settings";
+import { usePlace } from "./usePlace";
+import "./shell.css";
 
-const PLACES: readonly { name: string; to: string; parts?: readonly string[] }[] = [
-  { name: "Home", to: paths.home() },
-  { name: "DAGs", to: paths.dags() },
-  { name: "Assets", to: paths.assets() },
-  { name: "Approvals", to: paths.approvals() },
-  { name: "Pools", to: paths.pools() },
-  { name: "Variables", to: paths.variables() },
-  { name: "Connections", to: paths.connections() },
-  { name: "Workers", to: paths.workers() },
-  { name: "Audit log", to: paths.audit() },
-];
+type Window = "keys" | "palette" | undefined;
 
 /** What is around every page. */
 export function Shell({ children }: { children: ReactNode }) {
-  const [location] = useLocation();
+  const [open, setOpen] = useState<Window>();
+  const { namespace } = useSettings();
+  usePlace();
+  useRecovery();
+  useShellKeys(setOpen);
+  useEffect(listenForKeys, []);
+  const counts = useCounts();
+  const close = () => setOpen(undefined);
   return (
     <>
       <a className="skip" href="#main">
@@ -29,44 +37,35 @@ export function Shell({ children }: { children: ReactNode }) {
           <img src="/millstream.svg" alt="" width="24" height="24" />
           Millstream
         </Link>
-        <nav aria-label="Places">
-          {PLACES.map(({ name, to }) => (
-            <Link key={to} href={to} aria-current={isIn(location, to) ? "page" : undefined}>
-              {name}
-            </Link>
-          ))}
-        </nav>
-        <Choices />
+        <Nav counts={counts} />
+        <Choices onSearch={() => setOpen("palette")} onKeys={() => setOpen("keys")} />
       </header>
-      <main id="main">{children}</main>
+      <CutOff />
+      <main id="main" tabIndex={-1} key={namespace}>
+        {children}
+      </main>
+      {open === "palette" && <Palette onClose={close} />}
+      {open === "keys" && <KeysHelp onClose={close} />}
+      <Toasts />
     </>
   );
 }
 
-function isIn(location: string, place: string): boolean {
-  return location === place || (place !== "/" && location.startsWith(`${place}/`));
+function useShellKeys(open: (window: Window) => void): void {
+  const [, go] = useLocation();
+  useKeys([
+    { keys: "?", what: "Show the keys", act: () => open("keys") },
+    { keys: "ctrl+k", what: "Go to a DAG, a run or a page", act: () => open("palette") },
+    { keys: "k", what: "Go to a DAG, a run or a page", act: () => open("palette") },
+    { keys: "/", what: "Search", act: () => search(() => open("palette")) },
+    ...PLACES.map(({ name, to, key }) => ({ keys: key, what: name, act: () => go(to) })),
+  ]);
 }
 
-function Choices() {
-  const { theme, zone } = useSettings();
-  const state = useFeedState();
-  return (
-    <div className="choices">
-      <span className={`feed ${state === "live" ? "is-live" : "is-cut"}`} role="status">
-        {state}
-      </span>
-      <button type="button" className="plain" onClick={() => choose({ zone: zone === "utc" ? "local" : "utc" })}>
-        {zone === "utc" ? "UTC" : "local time"}
-      </button>
-      <button
-        type="button"
-        className="plain"
-        onClick={() =>
-          choose({ theme: theme === "system" ? "dark" : theme === "dark" ? "light" : "system" })
-        }
-      >
-        {theme} theme
-      </button>
-    </div>
-  );
+/** The search field of the page, if it has one. */
+function search(otherwise: () => void): void {
+  const field = document.querySelector<HTMLInputElement>("main input[type=search]");
+  if (field) field.select();
+  else otherwise();
+  field?.focus();
 }

@@ -1,6 +1,9 @@
 import { type ReactNode, useEffect, useId, useRef } from "react";
 
-/** A window over the page; Escape and a click beside it close it. */
+/**
+ * A window over the page; Escape and a click beside it close it. What has `data-focus` in it has
+ * the focus first.
+ */
 export function Dialog({
   title,
   onClose,
@@ -15,6 +18,7 @@ export function Dialog({
   useEffect(() => {
     const element = dialog.current;
     element?.showModal();
+    element?.querySelector<HTMLElement>("[data-focus]")?.focus();
     return () => element?.close();
   }, []);
   return (

@@ -12,7 +12,8 @@ export function Query<T>({
 }) {
   if (of.data !== undefined) return <>{children(of.data)}</>;
   if (of.error) return <Failure error={of.error} again={() => void of.refetch()} />;
-  return <p className="loading">Loading…</p>;
+  const why = of.failureReason ? `${of.failureReason.message} Trying again…` : "Loading…";
+  return <p className="loading">{why}</p>;
 }
 
 /** Why something did not work, in the words of the API. */
