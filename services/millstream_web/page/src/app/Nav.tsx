@@ -2,11 +2,12 @@ import { useEffect, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { shown } from "./counts";
 import { isIn, PLACES } from "./place";
+import { paths } from "./paths";
 
 /** What a count stands for, for those who hear it. */
 const COUNTED: Record<string, string> = {
   "/approvals": "waiting",
-  "/import-errors": "files that cannot be read",
+  "/dags": "files that cannot be read",
 };
 
 /** The places, each with what waits there. Where there is no room for them they are behind a button. */
@@ -31,7 +32,7 @@ export function Nav({ counts }: { counts: Record<string, number | undefined> }) 
         Menu{waits && <span className="dot" title="Something waits" />}
       </button>
       <ul id="places">
-        {PLACES.filter(({ to }) => to !== "/import-errors" || counts[to] || location === to).map(
+        {PLACES.filter(({ to }) => to !== paths.importErrors() || location === to).map(
           ({ name, to }) => (
             <li key={to}>
               <Link href={to} aria-current={isIn(location, to) ? "page" : undefined}>

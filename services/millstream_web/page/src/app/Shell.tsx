@@ -35,7 +35,7 @@ export function Shell({ children }: { children: ReactNode }) {
       <header className="top">
         <Link href={paths.home()} className="brand">
           <img src="/millstream.svg" alt="" width="24" height="24" />
-          Millstream
+          <span>Millstream</span>
         </Link>
         <Nav counts={counts} />
         <Choices onSearch={() => setOpen("palette")} onKeys={() => setOpen("keys")} />

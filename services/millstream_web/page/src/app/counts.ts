@@ -32,6 +32,6 @@ export function useCounts(): Record<string, number | undefined> {
   );
   return {
     "/approvals": inputs.data?.requests.length,
-    "/import-errors": errors.data?.errors.length,
+    "/dags": errors.data?.errors.length,
   };
 }

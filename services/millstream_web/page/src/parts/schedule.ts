@@ -4,7 +4,7 @@ const PRESETS: Record<string, string> = {
   "@hourly": "hourly",
   "@daily": "daily at 00:00",
   "@midnight": "daily at 00:00",
-  "@weekly": "Sundays at 00:00",
+  "@weekly": "Sun at 00:00",
   "@monthly": "monthly on day 1 at 00:00",
   "@quarterly": "each quarter",
   "@yearly": "yearly on 1 January",
@@ -12,7 +12,7 @@ const PRESETS: Record<string, string> = {
   "@once": "once",
   "@continuous": "one run after the other",
 };
-const DAYS = ["Sundays", "Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays"];
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const NAMES = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 const CRON = /^(data intervals of )?(.*?)(?: \(([^()]+)\))?$/;
 
@@ -62,7 +62,7 @@ function timeOf(minute: string, hour: string): string | undefined {
 }
 
 function daysOf(weekday: string): string | undefined {
-  if (["1-5", "mon-fri"].includes(weekday.toLowerCase())) return "Mondays to Fridays";
+  if (["1-5", "mon-fri"].includes(weekday.toLowerCase())) return "Mon to Fri";
   const named = weekday.split(",").map((each) => {
     const index = isNumber(each) ? Number(each) % 7 : NAMES.indexOf(each.toLowerCase());
     return DAYS[index];

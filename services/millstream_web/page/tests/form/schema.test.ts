@@ -51,7 +51,7 @@ it("knows what may be nothing", () => {
   ]);
 });
 
-it("makes a field of each param, with and without a schema, sections together", () => {
+it("makes a field of each param, what is needed first, sections together", () => {
   const fields = fieldsOf(
     { plain: "x", b: 1 },
     {
@@ -60,8 +60,8 @@ it("makes a field of each param, with and without a schema, sections together", 
       c: { type: "string", section: "Size" },
     },
   );
-  expect(fields.map((field) => field.name)).toEqual(["b", "plain", "a", "c"]);
-  expect(fields[2]).toMatchObject({ title: "How many", description: "Rows", hasDefault: false, kind: "integer" });
+  expect(fields.map((field) => field.name)).toEqual(["b", "plain", "c", "a"]);
+  expect(fields[3]).toMatchObject({ title: "How many", description: "Rows", hasDefault: false, kind: "integer" });
   expect(fields[1]).toMatchObject({ title: "plain", hasDefault: true, default: "x", kind: "text" });
   expect(fieldsOf()).toEqual([]);
 });
@@ -73,9 +73,9 @@ it("reads the form of a question to people", () => {
     old: 5,
   });
   expect(fields.map(({ name, hasDefault, description }) => [name, hasDefault, description])).toEqual([
-    ["why", true, "Say why"],
     ["many", false, ""],
     ["old", true, ""],
+    ["why", true, "Say why"],
   ]);
 });
 

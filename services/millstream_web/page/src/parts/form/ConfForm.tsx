@@ -123,7 +123,10 @@ const KINDS: Partial<Record<Field["kind"], string>> = {
 
 function Hint({ field }: { field: Field }) {
   const named = field.title === field.name ? "" : field.name;
-  const words = [field.description, KINDS[field.kind], field.isNullable && "May be empty."].filter(Boolean).join(" ");
+  const words = [field.description, KINDS[field.kind], field.isNullable && "May be empty."]
+    .filter(Boolean)
+    .map((each) => String(each).replace(/(?<![.!?])$/, "."))
+    .join(" ");
   return (
     <>
       {named && <code>{named}</code>} {words}

@@ -67,7 +67,8 @@ export function fieldsOf(
 ): Field[] {
   const names = [...new Set([...Object.keys(schemas), ...Object.keys(params)])];
   const fields = names.map((name) => fieldOf(name, asSchema(schemas[name]), params[name], name in params));
-  // Those of a section stay together; those without one come first.
+  // The API keeps no order of them. Those of a section stay together; those without one come first.
+  fields.sort((a, b) => Number(a.hasDefault) - Number(b.hasDefault) || a.title.localeCompare(b.title));
   const sections = [...new Set(["", ...fields.map((field) => field.section)])];
   return sections.flatMap((section) => fields.filter((field) => field.section === section));
 }

@@ -21,8 +21,8 @@ export function refusalOf(error: ApiError | null, known: readonly string[]): Ref
   for (const { field, description } of error.violations) {
     const param = PARAM.exec(description);
     const missing = MISSING.exec(description);
-    if (param?.[1] !== undefined) refusal.params[param[1]] = param[2]?.replace(/\.$/, "") ?? description;
-    else if (missing?.[1] !== undefined) refusal.params[missing[1]] = "must have a value";
+    if (missing?.[1] !== undefined) refusal.params[missing[1]] = "must have a value";
+    else if (param?.[1] !== undefined) refusal.params[param[1]] = param[2]?.replace(/\.$/, "") ?? description;
     else if (known.includes(field)) refusal.fields[field] = description;
     else refusal.rest.push(`${field}: ${description}`);
   }
