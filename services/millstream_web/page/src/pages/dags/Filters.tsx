@@ -1,6 +1,5 @@
-import { useEffect, useState } from "react";
 import type { Dag } from "../../api/types";
-import { useDebounced } from "../../parts/useDebounced";
+import { useSearchParam } from "../../parts/useSearchParam";
 import { SORTS, STATES } from "./search";
 
 type Set = (name: string, values: string[]) => void;
@@ -9,7 +8,7 @@ type Set = (name: string, values: string[]) => void;
 export function Filters({ params, set, dags }: { params: URLSearchParams; set: Set; dags: Dag[] }) {
   return (
     <search className="filters">
-      <Search params={params} set={set} />
+      <Search />
       <Select label="Last run" name="state" options={STATES} params={params} set={set} />
       <Select
         label="Paused"
@@ -30,14 +29,8 @@ export function Filters({ params, set, dags }: { params: URLSearchParams; set: S
   );
 }
 
-function Search({ params, set }: { params: URLSearchParams; set: Set }) {
-  const inAddress = params.get("search") ?? "";
-  const [typed, type] = useState(inAddress);
-  const settled = useDebounced(typed, 250);
-  useEffect(() => {
-    if (settled === typed && settled.trim() !== inAddress) set("search", [settled.trim()]);
-  }, [settled]);
-  useEffect(() => type((now) => (now.trim() === inAddress ? now : inAddress)), [inAddress]);
+function Search() {
+  const { typed, type } = useSearchParam("search");
   return (
     <input
       type="search"
