@@ -4,10 +4,15 @@ import { fromInput, toInput } from "../../src/parts/form/instants";
 import { type Field, fieldsOf } from "../../src/parts/form/schema";
 import { understood, written } from "../../src/parts/form/texts";
 
-const [rows, name, day] = fieldsOf(
+const FIELDS = fieldsOf(
   { rows: 10, day: null },
   { rows: { type: "integer", maximum: 100 }, name: { type: "string" }, day: { type: ["null", "string"], format: "date" } },
-) as [Field, Field, Field];
+);
+const [rows, name, day] = ["rows", "name", "day"].map((each) => FIELDS.find((field) => field.name === each)) as [
+  Field,
+  Field,
+  Field,
+];
 
 describe("conf", () => {
   it("holds what differs from the defaults, and shows them", () => {
