@@ -1,9 +1,13 @@
-"""What comes from INBOX: as much as there is room for, and what of it is decided next."""
+"""What comes from INBOX: as much as there is room for, and what of it is decided next.
+
+Each sender's messages stay in their order; between senders it goes round, so that one who floods
+INBOX keeps nobody else waiting.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -43,7 +47,9 @@ class Intake:
     ) -> None:
         self._arrived = arrived
         self._most_bytes = bus.largest_command
-        self._waiting: deque[Delivery] = deque()
+        # By subject, which is one sender's own; whose turn it is comes first.
+        self._waiting: OrderedDict[str, deque[Delivery]] = OrderedDict()
+        self._count = 0
         self._waiting_bytes = 0
         self._usual_batch = 0.0
         # A suspect waits for our own commands once, and then they for it.
@@ -52,7 +58,7 @@ class Intake:
         self._reclaim = Reclaim(bus, shard)
 
     def __bool__(self) -> bool:
-        return bool(self._waiting)
+        return self._count > 0
 
     async def run(self) -> None:
         """Keep messages coming."""
@@ -63,13 +69,17 @@ class Intake:
         """One came, or is to be decided once more."""
         if self._reclaim.is_running:
             self._reclaim.note(delivery)
-        self._waiting.append(delivery)
+        theirs = self._waiting.get(delivery.subject)
+        if theirs is None:
+            self._waiting[delivery.subject] = theirs = deque()
+        theirs.append(delivery)
+        self._count += 1
         self._waiting_bytes += len(delivery.data)
         self._arrived.set()
 
     def tune(self, elsewhere: int) -> None:
         """Ask for as many as there is room for; so many more were taken and put aside."""
-        room = max(MOST_WAITING - len(self._waiting) - elsewhere, 0)
+        room = max(MOST_WAITING - self._count - elsewhere, 0)
         room_bytes = MOST_WAITING_BYTES - self._waiting_bytes
         if room_bytes <= 0:
             room = 0
@@ -79,17 +89,16 @@ class Intake:
     async def gather(self) -> None:
         """Under load, wait a moment for company: a commit costs the same for one command and for
         fifty. A lone command, as in a chain of tasks, is never kept waiting."""
-        waiting = len(self._waiting)
-        if self._usual_batch > CROWD and waiting < self._usual_batch * 2:
+        if self._usual_batch > CROWD and self._count < self._usual_batch * 2:
             await asyncio.sleep(LINGER_S)
-        self._usual_batch += (len(self._waiting) - self._usual_batch) / 4
+        self._usual_batch += (self._count - self._usual_batch) / 4
 
     def take(self, has_own: bool) -> Taken:
-        """The next messages, in their order. ``has_own``: commands of our own wait as well."""
+        """The next messages. ``has_own``: commands of our own wait as well."""
         taken: list[Delivery] = []
         size = 0
-        while self._waiting and len(taken) < MOST_PER_COMMIT and size < MOST_BYTES_PER_COMMIT:
-            if is_suspect(self._waiting[0]):
+        while self._count and len(taken) < MOST_PER_COMMIT and size < MOST_BYTES_PER_COMMIT:
+            if is_suspect(next(iter(self._waiting.values()))[0]):
                 if taken or self._suspect_waits(has_own):
                     break
                 return Taken([self._next()], is_alone=True)
@@ -98,7 +107,13 @@ class Intake:
         return Taken(taken)
 
     def _next(self) -> Delivery:
-        delivery = self._waiting.popleft()
+        sender, theirs = next(iter(self._waiting.items()))
+        delivery = theirs.popleft()
+        if theirs:
+            self._waiting.move_to_end(sender)
+        else:
+            del self._waiting[sender]
+        self._count -= 1
         self._waiting_bytes -= len(delivery.data)
         return delivery
 
