@@ -97,6 +97,7 @@ RULES: dict[str, Rule] = {
     "RunService/GetGrid": Rule(VIEW, "dag"),
     "RunService/CountRuns": Rule(VIEW, "dag"),
     "RunService/ListTaskInstances": Rule(VIEW, "dag"),
+    "RunService/GetRenderedFields": Rule(VIEW, "dag"),
     "RunService/WatchRun": Rule(VIEW, "dag"),
     "RunService/GetTaskInstance": Rule(VIEW, "dag"),
     "RunService/ListAttempts": Rule(VIEW, "dag"),

@@ -47,7 +47,7 @@ from millstream_api.run_rows import (
     read_xcom,
 )
 from millstream_api.snapshot import Snapshots
-from millstream_api.task_rows import Wanted, get_task, list_tasks
+from millstream_api.task_rows import Wanted, get_task, list_tasks, read_rendered
 from millstream_api.watch import watch
 
 LONGEST_NOTE = 10_000
@@ -145,6 +145,15 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
             page, token = await plan.fetch(rows, where, attempt_message)
         return runs_pb2.ListAttemptsResponse(attempts=page, next_page_token=token)
 
+    async def GetRenderedFields(  # noqa: N802
+        self, request: runs_pb2.GetRenderedFieldsRequest, context: Context
+    ) -> runs_pb2.GetRenderedFieldsResponse:
+        scope, task_id, path = _instance_of(request)
+        async with self._snapshots.read(request, context) as rows:
+            run = await find_run(rows, scope)
+            instance = await get_task(rows, run, task_id, path)
+            return await read_rendered(rows, run, instance, request.attempt)
+
     async def ListTaskInstances(  # noqa: N802
         self, request: runs_pb2.ListTaskInstancesRequest, context: Context
     ) -> runs_pb2.ListTaskInstancesResponse:
@@ -229,6 +238,7 @@ _RunRequest = (
     runs_pb2.GetRunRequest
     | runs_pb2.GetTaskInstanceRequest
     | runs_pb2.ListAttemptsRequest
+    | runs_pb2.GetRenderedFieldsRequest
     | runs_pb2.WatchRunRequest
     | runs_pb2.GetXComRequest
     | runs_pb2.ListXComsRequest
@@ -244,7 +254,9 @@ def _run_scope(request: _RunRequest) -> Scope:
 
 
 def _instance_of(
-    request: runs_pb2.GetTaskInstanceRequest | runs_pb2.ListAttemptsRequest,
+    request: runs_pb2.GetTaskInstanceRequest
+    | runs_pb2.ListAttemptsRequest
+    | runs_pb2.GetRenderedFieldsRequest,
 ) -> tuple[Scope, str, list[int]]:
     if any(index < 0 for index in request.map_index):
         raise FieldProblem("map_index", "an index is 0 or more.")

@@ -57,6 +57,11 @@ _ONE = """
 SELECT * FROM task_instance
 WHERE namespace = $1 AND dag_id = $2 AND run_id = $3 AND task_id = $4 AND map_index = $5
 """
+_RENDERED = """
+SELECT attempt, fields FROM rendered_fields
+WHERE namespace = $1 AND dag_id = $2 AND run_id = $3 AND task_id = $4 AND map_index = $5
+AND ($6::integer = 0 OR attempt = $6) ORDER BY attempt DESC LIMIT 1
+"""
 _LATEST_SPEC = """
 SELECT v.spec FROM dag d JOIN dag_version v
 ON v.namespace = d.namespace AND v.dag_id = d.dag_id AND v.version = d.latest_version
@@ -196,6 +201,24 @@ async def get_task(rows: Rows, run: Row, task_id: str, path: list[int]) -> runs_
     if path:
         raise NotFound(f"Task {task_id!r} of run {run['run_id']!r} has no instance {path}.")
     return task_message(task, untouched(run, task))
+
+
+async def read_rendered(
+    rows: Rows, run: Row, task: runs_pb2.TaskInstance, attempt: int
+) -> runs_pb2.GetRenderedFieldsResponse:
+    """What the template fields of an attempt became, 0 for the latest; where the result was taken
+    over, that of the attempt which had it."""
+    run_id = task.taken_from or run["run_id"]
+    instance = (run["namespace"], run["dag_id"], run_id, task.task_id, list(task.map_index))
+    row = await rows.fetchrow(_RENDERED, *instance, attempt)
+    if row is None:
+        return runs_pb2.GetRenderedFieldsResponse()
+    fields = msgspec.json.decode(row["fields"], type=dict[str, str])
+    return runs_pb2.GetRenderedFieldsResponse(
+        fields=[runs_pb2.RenderedField(name=name, value=text) for name, text in fields.items()],
+        attempt=row["attempt"],
+        taken_from=task.taken_from,
+    )
 
 
 def _key(run: Row) -> tuple[str, str, str]:

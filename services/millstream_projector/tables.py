@@ -39,6 +39,7 @@ _JSON_COLUMNS = {
     "asset_events",
     "tags",
     "owners",
+    "fields",
 }
 
 

@@ -27,7 +27,7 @@ from millstream_worker.code import Code
 from millstream_worker.frames import Done, Run
 from millstream_worker.heartbeats import now_s
 from millstream_worker.hosts import GivenBack, Seat
-from millstream_worker.results import Results, closing_words
+from millstream_worker.results import Results, closing_words, without_rendered
 from millstream_worker.tools import Tools
 
 log = structlog.get_logger(__name__)
@@ -189,7 +189,10 @@ class Running:
 
     def _send(self, report: FinishReport) -> None:
         try:
-            receipt = self._tools.reports.send(report)
+            try:
+                receipt = self._tools.reports.send(report)
+            except TooLarge:  # what is only shown to people keeps no result away
+                receipt = self._tools.reports.send(without_rendered(report))
         except TooLarge as error:
             receipt = self._tools.reports.send(self._failed("ResultTooLarge", str(error)))
         receipt.add_done_callback(self._reported)

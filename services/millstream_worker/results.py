@@ -12,6 +12,7 @@ from millstream.core.commands import (
     FailAttempt,
     RescheduleAttempt,
     SkipAttempt,
+    SucceedAttempt,
 )
 from millstream.core.event_parts import Where, XCom
 from millstream.core.events import TaskReady
@@ -40,6 +41,13 @@ def closing_words(report: FinishReport | None, stopped_because: str) -> tuple[st
         case DeferAttempt():
             return f"Deferred after {_duration(report)}", "INFO"
     return f"Succeeded after {_duration(report)}", "INFO"
+
+
+def without_rendered(report: FinishReport) -> FinishReport:
+    """The same, without what the template fields became."""
+    if isinstance(report, SucceedAttempt | SkipAttempt | FailAttempt):
+        return msgspec.structs.replace(report, rendered={})
+    return report
 
 
 def _duration(report: FinishReport) -> str:

@@ -13,7 +13,7 @@ from google.protobuf.message_factory import GetMessageClass
 from millstream_api.server import SERVICES
 
 CHUNK = 8 * 1024 * 1024
-READS = ("Get", "List", "Read", "WhoAmI", "Explain", "DryRun", "Diff", "Export")
+READS = ("Get", "List", "Read", "WhoAmI", "Explain", "DryRun", "Diff", "Export", "Count")
 # Reads that have no end.
 ENDLESS = ("WatchEvents", "WatchRun")
 # The requests of all reads, as far as they have these fields.
@@ -35,7 +35,7 @@ IN_THE_OPEN = "told in the open: 5d1c77ab"
 DAG_FILE = """
 from millstream import DAG, PythonOperator, Variable, BaseHook
 
-def tell():
+def tell(*rendered):
     connection = BaseHook.get_connection("warehouse")
     secret = Variable.get("db_password")
     print("told in the open: 5d1c77ab")
@@ -43,7 +43,11 @@ def tell():
     raise ValueError(f"cannot go on with {secret} and {connection.password}")
 
 with DAG("planted", schedule=None):
-    PythonOperator(task_id="tell", python_callable=tell)
+    PythonOperator(
+        task_id="tell",
+        python_callable=tell,
+        op_args=["{{ var.value.db_password }}", "{{ conn.warehouse.get_uri() }}", "{{ run_id }}"],
+    )
 """
 
 

@@ -481,6 +481,7 @@ def test_planted_secrets_appear_nowhere(
     answered = dict(answers_to_reads(locked.address, admin_token))
     assert answered["GetVariable"].startswith(b"\n")  # it is answered, without its value
     assert answered["GetConnection"].startswith(b"\n")
+    assert b'"***", "postgres://' in answered["GetRenderedFields"]
     shown = {name for name, data in answered.items() if any(s.encode() in data for s in planted)}
     assert shown == set()
     own = (locked.data_dir / "secret.key").read_text().strip()

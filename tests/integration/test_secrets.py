@@ -134,6 +134,11 @@ def test_planted_secrets_reach_tasks_and_nothing_else(stack: RunningStack, tmp_p
     assert client.xcom(run, "change") == [{"a": 1}, 1, 0, "no"]
     assert client.variables.get("made").value == '{\n  "a": 1\n}'
     assert client.variables.get("made").description == "by a task"
+    rendered = client.rendered_fields(run, "template")
+    assert rendered == {"bash_command": "echo reader $P ***", "env": '{"P": "***"}'}
+    assert client.rendered_fields(run, "use") == {}
+    with pytest.raises(NotFound):
+        client.rendered_fields(run, "ghost")
     failed = client.wait(client.trigger("fails"))
     assert failed.state == "failed"
     (task,) = client.list_task_instances(failed)

@@ -312,6 +312,7 @@ FIELDS = RUN_FIELDS | {
     "until": INSTANTS,
     "wake_at": st.none() | INSTANTS,
     "reason": TEXT,
+    "rendered": st.dictionaries(TEXT, TEXT, max_size=2),
     "retry_at": st.none() | INSTANTS,
     "run": st.builds(RunInfo, **RUN_FIELDS),
     "state": st.sampled_from(["success", "failed"]),

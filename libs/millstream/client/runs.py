@@ -199,6 +199,31 @@ class RunCalls(ControlCalls[M]):
         )
         return [xcom_from(one) async for one in self._items(request, "xcoms")]
 
+    @call
+    async def rendered_fields(
+        self,
+        run: RunRef | str,
+        task_id: str,
+        *,
+        dag_id: str = "",
+        map_index: tuple[int, ...] = (),
+        attempt: int = 0,
+    ) -> dict[str, str]:
+        """What the template fields of an attempt became (0: of the latest that has any), masked
+        and cut; what was no text is JSON. Empty where there was nothing to render, and until the
+        attempt ends."""
+        ref = self._ref(run, dag_id)
+        request = runs_pb2.GetRenderedFieldsRequest(
+            namespace=ref.namespace,
+            dag_id=ref.dag_id,
+            run_id=ref.run_id,
+            task_id=task_id,
+            map_index=map_index,
+            attempt=attempt,
+            min_position=ref.position,
+        )
+        return {field.name: field.value for field in (await self._ask(request)).fields}
+
     # --- what the calls share, also with those of a RunHandle
 
     async def _get_run(self, ref: RunRef) -> Run:

@@ -19,6 +19,8 @@ from millstream.core.spec import DagSpec
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 # Without NUL, which a column of type text cannot hold.
 Label = Annotated[str, msgspec.Meta(max_length=2048, pattern=r"^[^\x00]*$")]
+# Template fields with what they became, masked.
+Rendered = dict[Label, Annotated[str, msgspec.Meta(max_length=4096)]]
 # An encrypted value: printable ASCII, bounded.
 SealedText = Annotated[str, msgspec.Meta(max_length=256 * 1024, pattern=r"\A[!-~]+\Z")]
 
@@ -275,12 +277,14 @@ class SucceedAttempt(FinishAttempt, frozen=True, kw_only=True):
     choice: Choice | None = None
     assets: tuple[AssetEmission, ...] = ()
     runs: tuple[RunRequest, ...] = ()
+    rendered: Rendered = {}
 
 
 class SkipAttempt(FinishAttempt, frozen=True, kw_only=True):
     """The attempt asked to be skipped."""
 
     reason: str
+    rendered: Rendered = {}
 
 
 class FailAttempt(FinishAttempt, frozen=True, kw_only=True):
@@ -292,6 +296,7 @@ class FailAttempt(FinishAttempt, frozen=True, kw_only=True):
     traceback: str = ""
     may_retry: bool = True
     retry_delay_s: Annotated[float, msgspec.Meta(ge=0, le=366 * 86400)] | None = None
+    rendered: Rendered = {}
 
 
 class RescheduleAttempt(FinishAttempt, frozen=True, kw_only=True):

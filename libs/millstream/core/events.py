@@ -267,7 +267,8 @@ class TaskStarted(EventData, frozen=True, kw_only=True):
 
 class TaskSucceeded(EventData, frozen=True, kw_only=True):
     """The attempt's one committed result. ``attempt`` is 0 for a task that needed no worker.
-    ``map_name`` is what the author wants an instance of a mapped task to be called."""
+    ``map_name`` is what the author wants an instance of a mapped task to be called. ``rendered``:
+    its template fields with what they became, masked and cut, if there was anything to render."""
 
     started_at: datetime
     ended_at: datetime
@@ -276,6 +277,7 @@ class TaskSucceeded(EventData, frozen=True, kw_only=True):
     choice: Choice | None = None
     assets: tuple[AssetEmission, ...] = ()
     map_name: str = ""
+    rendered: dict[str, str] = {}
 
 
 class TaskFailed(EventData, frozen=True, kw_only=True):
@@ -291,6 +293,7 @@ class TaskFailed(EventData, frozen=True, kw_only=True):
     traceback: str = ""
     xcoms: dict[str, XCom] = {}
     map_name: str = ""
+    rendered: dict[str, str] = {}
 
 
 class TaskLost(EventData, frozen=True, kw_only=True):
@@ -313,6 +316,7 @@ class TaskSkipped(EventData, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     xcoms: dict[str, XCom] = {}
     map_name: str = ""
+    rendered: dict[str, str] = {}
 
 
 class TaskUpstreamFailed(EventData, frozen=True, kw_only=True):

@@ -87,6 +87,7 @@ from millstream.projection.rows import (
     InputRow,
     MissedDeadlineRow,
     PoolRow,
+    RenderedRow,
     Row,
     RunRow,
     TaskRow,
@@ -533,6 +534,23 @@ class Projection:
                 self._wait(kept, key, row, event)
         self._changes.put(row)
         self._copy_to_attempt(kept, key, row, event)
+        match event.data:
+            case (
+                TaskSucceeded(rendered=fields)
+                | TaskFailed(rendered=fields)
+                | TaskSkipped(rendered=fields)
+            ) if fields:
+                self._render(event, fields)
+
+    def _render(self, event: Event, fields: dict[str, str]) -> None:
+        self._changes.put(
+            RenderedRow(
+                **_task_names(event.where),
+                attempt=event.where.attempt,
+                fields=msgspec.json.encode(fields).decode(),
+                position=event.position,
+            )
+        )
 
     def _resize(self, kept: KeptRun, event: Event, data: TaskResized) -> None:
         """The instances beyond the new length are gone; their attempts stay."""

@@ -141,6 +141,29 @@ class AttemptRow(Row, kw_only=True):
     position: int = 0
 
 
+class RenderedRow(Row, kw_only=True):
+    """What the template fields of an attempt became. ``fields`` is a JSON object of texts."""
+
+    TABLE: ClassVar[str] = "rendered_fields"
+    KEY: ClassVar[tuple[str, ...]] = (
+        "namespace",
+        "dag_id",
+        "run_id",
+        "task_id",
+        "map_index",
+        "attempt",
+    )
+
+    namespace: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: tuple[int, ...]
+    attempt: int
+    fields: str
+    position: int
+
+
 class PoolRow(Row, kw_only=True):
     TABLE: ClassVar[str] = "pool"
     KEY: ClassVar[tuple[str, ...]] = ("namespace", "name")
@@ -393,6 +416,7 @@ ROW_TYPES: tuple[type[Row], ...] = (
     CallbackRow,
     OpenTasksRow,
     MissedDeadlineRow,
+    RenderedRow,
     AssetRow,
     AssetEventRow,
     VariableRow,

@@ -131,6 +131,8 @@ class TaskInstance:
         self._prefetched: dict[XComQuery, tuple[Pulled, int]] = {}
         self.choice: Choice | None = None
         self.map_name = ""
+        # What became of the template fields, if anything did.
+        self.rendered: dict[str, str] = {}
         self.assets: tuple[AssetEmission, ...] = ()
         self.runs: tuple[RunRequest, ...] = ()
         self.state = "running"

@@ -52,6 +52,7 @@ from millstream.sdk.operators.bash import BashOperator
 from millstream.sdk.operators.empty import EmptyOperator
 from millstream.sdk.params import resolve_params
 from millstream.sdk.pulling import TaskChannel
+from millstream.sdk.rendered import shown_fields, take_fields
 from millstream.sdk.retry_policy import RetryAction, ask_policy
 from millstream.sdk.stores import asking
 from millstream.sdk.templates import render_fields
@@ -77,8 +78,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     values that are more than that or are in the blob store. ``message`` is the reason of a skip or
     the error's text; ``may_retry`` is False where a retry cannot help;
     ``retry_delay_s`` replaces the task's own delay; ``choice`` is what a branch or a short circuit
-    decided. ``until``: a rescheduled attempt is looked after again at this instant; ``pause``: what
-    a deferred one waits for."""
+    decided. ``rendered``: the template fields, where there was anything to render. ``until``: a
+    rescheduled attempt is looked after again at this instant; ``pause``: what a deferred one waits
+    for."""
 
     kind: Literal["success", "skipped", "failed", "rescheduled", "deferred"]
     xcoms: dict[str, bytes] = {}
@@ -93,6 +95,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     choice: Choice | None = None
     assets: tuple[AssetEmission, ...] = ()
     map_name: str = ""
+    rendered: dict[str, str] = {}
     until: datetime | None = None
     pause: Pause | None = None
 
@@ -101,10 +104,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         match self.kind:
             case "success":
                 return SucceedAttempt(
-                    **about, choice=self.choice, assets=self.assets, runs=self.runs
+                    **about,
+                    choice=self.choice,
+                    assets=self.assets,
+                    runs=self.runs,
+                    rendered=self.rendered,
                 )
             case "skipped":
-                return SkipAttempt(**about, reason=self.message)
+                return SkipAttempt(**about, reason=self.message, rendered=self.rendered)
             case "rescheduled":
                 assert self.until is not None
                 return RescheduleAttempt(**about, until=self.until)
@@ -119,6 +126,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
                     traceback=self.traceback,
                     may_retry=self.may_retry,
                     retry_delay_s=self.retry_delay_s,
+                    rendered=self.rendered,
                 )
 
 
@@ -148,11 +156,10 @@ def ended_with(error: BaseException, attempt: Attempt, context: Context) -> Outc
         case AirflowSkipException():
             return Outcome(
                 kind="skipped",
-                **_pushed(context),
+                **_said(context),
                 message=_shown(_text(error), MAX_MESSAGE_BYTES),
-                map_name=_map_name(context),
             )
-    outcome = _failed(error, _pushed(context), _map_name(context))
+    outcome = _failed(error, context)
     return _judged(outcome, error, context)
 
 
@@ -160,11 +167,10 @@ def succeeded(context: Context) -> Outcome:
     """The outcome of an attempt that ended well."""
     return Outcome(
         kind="success",
-        **_pushed(context),
+        **_said(context),
         choice=context["ti"].choice,
         runs=context["ti"].runs,
         assets=context["ti"].assets,
-        map_name=_map_name(context),
     )
 
 
@@ -181,10 +187,6 @@ def stop_task() -> None:
         traceback.print_exc()
 
 
-def _map_name(context: Context) -> str:
-    return bounded_text(context["ti"].map_name, MAX_MAP_NAME_BYTES) if "ti" in context else ""
-
-
 def places(dag: DAG | None) -> tuple[str, str]:
     """The DAG file, and the directory of its bundle."""
     return (dag.fileloc, dag.bundle_dir) if dag else ("", "")
@@ -194,7 +196,7 @@ def _rescheduled(error: AirflowRescheduleException, context: Context) -> Outcome
     try:
         until = stdlib_utc(instant("reschedule_date", error.reschedule_date))
     except (TypeError, ValueError, OverflowError) as problem:
-        return _failed(problem, _pushed(context), _map_name(context))
+        return _failed(problem, context)
     return Outcome(kind="rescheduled", **_pushed(context), until=until)
 
 
@@ -204,7 +206,7 @@ def _deferred(
     try:
         pause = pause_of(deferred, attempt.task_id)
     except Exception as problem:
-        return _failed(problem, _pushed(context), _map_name(context))
+        return _failed(problem, context)
     return Outcome(kind="deferred", **_pushed(context), pause=pause, runs=context["ti"].runs)
 
 
@@ -212,6 +214,18 @@ def _pushed(context: Context) -> dict[str, Any]:
     if "ti" not in context:
         return {}
     return {"xcoms": dict(context["ti"].pushed), "coded": dict(context["ti"].coded)}
+
+
+def _said(context: Context) -> dict[str, Any]:
+    """What an attempt that is over leaves behind, however it ended."""
+    if "ti" not in context:
+        return {}
+    instance = context["ti"]
+    return {
+        **_pushed(context),
+        "map_name": bounded_text(instance.map_name, MAX_MAP_NAME_BYTES),
+        "rendered": shown_fields(instance.rendered) if instance.rendered else {},
+    }
 
 
 def _run(attempt: Attempt, dag: DAG | None, context: Context, channel: TaskChannel) -> None:
@@ -246,7 +260,8 @@ def make_ready(dag: DAG | None, context: Context) -> BaseOperator:
     instance.prefetch(_queries(task, context))
     task, as_they_are = _of_instance(task, context)
     instance.name_instance(context, is_done=False)
-    render_fields(task, dag, context, as_they_are)
+    if render_fields(task, dag, context, as_they_are):
+        instance.rendered = take_fields(task)
     if task.pre_execute_hook is not None:
         task.pre_execute_hook(context)
     task.pre_execute(context)
@@ -345,18 +360,17 @@ def _task(attempt: Attempt, dag: DAG | None) -> BaseOperator:
         raise AirflowFailException(str(error)) from None
 
 
-def _failed(error: BaseException, pushed: dict[str, Any], map_name: str) -> Outcome:
+def _failed(error: BaseException, context: Context) -> Outcome:
     message = _text(error)
     if isinstance(error, SystemExit):
         message = f"the task ended the process with exit code {error.code!r}"
     return Outcome(
         kind="failed",
-        **pushed,
+        **_said(context),
         error_type=type(error).__name__,
         message=_shown(message, MAX_MESSAGE_BYTES),
         traceback=_shown(user_traceback(error), MAX_TRACEBACK_BYTES),
         may_retry=not isinstance(error, AirflowFailException | AirflowSensorTimeout),
-        map_name=map_name,
     )
 
 

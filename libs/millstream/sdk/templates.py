@@ -105,6 +105,8 @@ class Renderer:
         self._extensions = tuple(extensions)
         self._context = context
         self._jinja = jinja
+        # Whether anything came out otherwise than it went in.
+        self.has_rendered = bool(self._as_they_are)
         # Other delimiters than Jinja's own may be anything.
         self._is_plain = not (dag and dag.jinja_environment_kwargs) and jinja is None
 
@@ -123,6 +125,7 @@ class Renderer:
         if isinstance(value, str):
             return self._text(value, field)
         if isinstance(value, Reference):
+            self.has_rendered = self.has_rendered or not isinstance(value, Literal)
             return value.resolve(self._context)
         if type(value) in (list, tuple, set):
             return type(value)(self.render(item, field) for item in value)
@@ -146,7 +149,9 @@ class Renderer:
             return text
         try:
             template = self.jinja.get_template(text) if is_file else self.jinja.from_string(text)
-            return template.render(self._context)
+            rendered = template.render(self._context)
+            self.has_rendered = self.has_rendered or is_file or rendered != text
+            return rendered
         except jinja2.TemplateNotFound as error:
             raise _not_found(field, error) from None
         except jinja2.TemplateSyntaxError as error:
@@ -163,23 +168,26 @@ class Renderer:
 
 def render_fields(
     task: BaseOperator, dag: DAG | None, context: Context, as_they_are: Sequence[Any] = ()
-) -> None:
-    """Replaces the task's template fields by their values. Pass a copy: the DAG serves many
-    attempts. In the values ``as_they_are``, which came from other tasks, no template is looked for.
-    Raises :class:`TemplateError`."""
+) -> bool:
+    """Replaces the task's template fields by their values, and says whether these are others. Pass
+    a copy: the DAG serves many attempts. In the values ``as_they_are``, which came from other
+    tasks, no template is looked for. Raises :class:`TemplateError`."""
     renderer = Renderer(dag, task.template_ext, context, as_they_are=as_they_are)
     try:
         if type(task).prepares_template:
             _read_files(task, renderer.jinja)
             task.prepare_template()
+            renderer.has_rendered = True
         for field in task.template_fields:
             value = _field(task, field)
             if callable(value) and not isinstance(value, Reference):
                 setattr(task, field, value(context=context, jinja_env=renderer.jinja))
+                renderer.has_rendered = True
             elif _is_worth_it(value):
                 setattr(task, field, renderer.render(value, field))
     except TemplateError as error:
         raise _of_task(error, task.task_id) from error.__cause__
+    return renderer.has_rendered
 
 
 def render_value(

@@ -47,6 +47,7 @@ from millstream.projection.rows import (
     Key,
     MissedDeadlineRow,
     OpenTasksRow,
+    RenderedRow,
     Row,
     RunRow,
     TaskRow,
@@ -339,6 +340,27 @@ def test_callbacks_have_rows_of_their_own_and_a_missed_deadline_is_one() -> None
     assert fold(shard.log).rows[CallbackRow][key]["state"] == "success"
     (missed,) = rows[MissedDeadlineRow].values()
     assert (missed["run_id"], missed["name"]) == ("r1", "soon")
+
+
+def test_what_templates_became_is_kept_by_attempt() -> None:
+    shard = Shard()
+    shard.begin(dag(task("a", retries=1), task("b"), task("c")))
+    shard.fail("a", rendered={"bash_command": "exit 1"})
+    shard.retry("a")
+    shard.succeed("a", 2, rendered={"bash_command": "exit 0"})
+    shard.skip("b", rendered={"op_args": "[1]"})
+    shard.succeed("c")
+    whole = fold(shard.log)
+    found = {key[3:]: row["fields"] for key, row in whole.rows[RenderedRow].items()}
+    assert found == {
+        ("a", (), 1): '{"bash_command":"exit 1"}',
+        ("a", (), 2): '{"bash_command":"exit 0"}',
+        ("b", (), 1): '{"op_args":"[1]"}',
+    }
+    shard.clear("a")
+    assert fold(shard.log).rows[RenderedRow] == whole.rows[RenderedRow]
+    (plain,) = [event.data for event in shard.log if event.where.task_id == "c"][-1:]
+    assert b"rendered" not in msgspec.json.encode(plain)
 
 
 def test_tasks_that_wait_and_run_are_counted() -> None:

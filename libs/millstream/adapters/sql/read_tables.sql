@@ -123,6 +123,19 @@ CREATE TABLE task_attempt (
     PRIMARY KEY (namespace, dag_id, run_id, task_id, map_index, attempt)
 );
 
+-- What the template fields of an attempt became: a JSON object of texts.
+CREATE TABLE rendered_fields (
+    namespace text      NOT NULL,
+    dag_id    text      NOT NULL,
+    run_id    text      NOT NULL,
+    task_id   text      NOT NULL,
+    map_index integer[] NOT NULL,
+    attempt   integer   NOT NULL,
+    fields    json      NOT NULL,
+    position  bigint    NOT NULL,
+    PRIMARY KEY (namespace, dag_id, run_id, task_id, map_index, attempt)
+);
+
 -- `value` is the JSON text; empty with `blob` set, which is the key of the bytes in the blob store.
 -- `codec` is empty where the JSON text is the value itself.
 CREATE TABLE xcom (

@@ -125,6 +125,7 @@ def finish(
                     choice=command.choice,
                     assets=command.assets,
                     map_name=command.map_name,
+                    rendered=command.rendered,
                 ),
             )
         case SkipAttempt():
@@ -137,6 +138,7 @@ def finish(
                     ended_at=command.ended_at,
                     xcoms=command.xcoms,
                     map_name=command.map_name,
+                    rendered=command.rendered,
                 ),
             )
         case FailAttempt():
@@ -173,6 +175,7 @@ def _failed(run: Run, instance: Instance, command: FailAttempt, now: datetime) -
             retry_at=retry_at,
             xcoms=command.xcoms,
             map_name=command.map_name,
+            rendered=command.rendered,
         ),
     )
 

@@ -161,6 +161,7 @@ def not_triggered(command: SucceedAttempt | DeferAttempt, error: NotTriggered) -
         xcoms=command.xcoms,
         error_type=error.error_type,
         message=str(error),
+        rendered=_rendered(command),
     )
 
 
@@ -173,8 +174,13 @@ def skipped(command: SucceedAttempt | DeferAttempt, error: AlreadyThere) -> Iter
             started_at=command.started_at,
             ended_at=command.ended_at,
             xcoms=command.xcoms,
+            rendered=_rendered(command),
         ),
     )
+
+
+def _rendered(command: SucceedAttempt | DeferAttempt) -> dict[str, str]:
+    return command.rendered if isinstance(command, SucceedAttempt) else {}
 
 
 def with_run_id(xcoms: dict[str, XCom], asked: list[Requested]) -> dict[str, XCom]:

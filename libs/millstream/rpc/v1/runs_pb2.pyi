@@ -496,6 +496,42 @@ class ListAttemptsResponse(_message.Message):
     next_page_token: str
     def __init__(self, attempts: _Optional[_Iterable[_Union[TaskAttempt, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class GetRenderedFieldsRequest(_message.Message):
+    __slots__ = ("namespace", "dag_id", "run_id", "task_id", "map_index", "attempt", "min_position")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DAG_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    MAP_INDEX_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    MIN_POSITION_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: _containers.RepeatedScalarFieldContainer[int]
+    attempt: int
+    min_position: int
+    def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., task_id: _Optional[str] = ..., map_index: _Optional[_Iterable[int]] = ..., attempt: _Optional[int] = ..., min_position: _Optional[int] = ...) -> None: ...
+
+class GetRenderedFieldsResponse(_message.Message):
+    __slots__ = ("fields", "attempt", "taken_from")
+    FIELDS_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_FROM_FIELD_NUMBER: _ClassVar[int]
+    fields: _containers.RepeatedCompositeFieldContainer[RenderedField]
+    attempt: int
+    taken_from: str
+    def __init__(self, fields: _Optional[_Iterable[_Union[RenderedField, _Mapping]]] = ..., attempt: _Optional[int] = ..., taken_from: _Optional[str] = ...) -> None: ...
+
+class RenderedField(_message.Message):
+    __slots__ = ("name", "value")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: str
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+
 class WatchRunRequest(_message.Message):
     __slots__ = ("namespace", "dag_id", "run_id", "from_position", "types")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]

@@ -75,6 +75,11 @@ class RunServiceStub:
                 request_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListAttemptsRequest.SerializeToString,
                 response_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListAttemptsResponse.FromString,
                 _registered_method=True)
+        self.GetRenderedFields = channel.unary_unary(
+                '/millstream.rpc.v1.RunService/GetRenderedFields',
+                request_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.GetRenderedFieldsRequest.SerializeToString,
+                response_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.GetRenderedFieldsResponse.FromString,
+                _registered_method=True)
         self.WatchRun = channel.unary_stream(
                 '/millstream.rpc.v1.RunService/WatchRun',
                 request_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.WatchRunRequest.SerializeToString,
@@ -162,6 +167,13 @@ class RunServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetRenderedFields(self, request, context):
+        """What the template fields of an attempt became, as far as it may be shown.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchRun(self, request, context):
         """The events of one run from a position on, as they are committed. Ends after the run's last event.
         """
@@ -244,6 +256,11 @@ def add_RunServiceServicer_to_server(servicer, server):
                     servicer.ListAttempts,
                     request_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListAttemptsRequest.FromString,
                     response_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.ListAttemptsResponse.SerializeToString,
+            ),
+            'GetRenderedFields': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRenderedFields,
+                    request_deserializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.GetRenderedFieldsRequest.FromString,
+                    response_serializer=millstream_dot_rpc_dot_v1_dot_runs__pb2.GetRenderedFieldsResponse.SerializeToString,
             ),
             'WatchRun': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchRun,
@@ -493,6 +510,33 @@ class RunService:
             '/millstream.rpc.v1.RunService/ListAttempts',
             millstream_dot_rpc_dot_v1_dot_runs__pb2.ListAttemptsRequest.SerializeToString,
             millstream_dot_rpc_dot_v1_dot_runs__pb2.ListAttemptsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRenderedFields(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/millstream.rpc.v1.RunService/GetRenderedFields',
+            millstream_dot_rpc_dot_v1_dot_runs__pb2.GetRenderedFieldsRequest.SerializeToString,
+            millstream_dot_rpc_dot_v1_dot_runs__pb2.GetRenderedFieldsResponse.FromString,
             options,
             channel_credentials,
             insecure,

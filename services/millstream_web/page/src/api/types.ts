@@ -695,6 +695,22 @@ export interface GetPoolResponse {
   pool?: Pool;
 }
 
+export interface GetRenderedFieldsRequest {
+  namespace: string;
+  dagId: string;
+  runId: string;
+  taskId: string;
+  mapIndex: number[];
+  attempt: number;
+  minPosition: Long;
+}
+
+export interface GetRenderedFieldsResponse {
+  fields: RenderedField[];
+  attempt: number;
+  takenFrom: string;
+}
+
 export interface GetRunAtRequest {
   namespace: string;
   dagId: string;
@@ -1410,6 +1426,11 @@ export interface ReadLogResponse {
   reason: string;
 }
 
+export interface RenderedField {
+  name: string;
+  value: string;
+}
+
 export interface ReportImportErrorsRequest {
   requestId: string;
   namespace: string;
@@ -2004,6 +2025,7 @@ export interface Methods {
   "RunService/ClearTasks": [ClearTasksRequest, ClearTasksResponse];
   "RunService/CountRuns": [CountRunsRequest, CountRunsResponse];
   "RunService/GetGrid": [GetGridRequest, GetGridResponse];
+  "RunService/GetRenderedFields": [GetRenderedFieldsRequest, GetRenderedFieldsResponse];
   "RunService/GetRun": [GetRunRequest, GetRunResponse];
   "RunService/GetTaskInstance": [GetTaskInstanceRequest, GetTaskInstanceResponse];
   "RunService/GetXCom": [GetXComRequest, GetXComResponse];

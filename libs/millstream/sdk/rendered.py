@@ -1,0 +1,111 @@
+"""What the template fields of a task became, as text that may be shown: bounded and masked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from millstream.sdk.masking import MASK, is_sensitive, masker
+
+if TYPE_CHECKING:
+    from millstream.sdk.operator import BaseOperator
+
+# Characters of a field, as in Airflow's `max_templated_field_length`.
+LONGEST_FIELD = 4096
+# Of all fields of an attempt and their names.
+MOST_BYTES = 16 * 1024
+LONGEST_NAME = 200
+CUT = "... (cut)"
+# Of a value no more is looked at: what other tasks handed on may be of any size.
+MOST_LOOKED_AT = 64 * 1024
+_EMPTY = ("", "null", "[]", "{}")
+
+
+def take_fields(task: BaseOperator) -> dict[str, str]:
+    """The fields that hold something, as they are before the task runs, which may change them.
+    They are not masked yet: the task may still learn what is secret."""
+    found = {}
+    for field in task.template_fields:
+        if not field.isprintable() or len(field) > LONGEST_NAME:
+            continue
+        text = _text(field, getattr(task, field, None))
+        if text not in _EMPTY:
+            found[field] = text
+    return found
+
+
+def shown_fields(fields: Mapping[str, str]) -> dict[str, str]:
+    """What :func:`take_fields` gave, as it may enter the log."""
+    shown = {}
+    left = MOST_BYTES
+    for field, text in fields.items():
+        left -= len(field)
+        if left < len(CUT):
+            break
+        shown[field] = _shown(text, left)
+        left -= len(shown[field].encode())
+    return shown
+
+
+def _shown(text: str, most_bytes: int) -> str:
+    data = text.replace("\0", "\ufffd").encode("utf-8", "replace")
+    is_cut = len(text) > MOST_LOOKED_AT
+    if is_cut:  # its end may be the beginning of a secret
+        data = data[: masker.safe_length(data)]
+    masked = masker.mask_bytes(data).decode("utf-8", "replace")
+    if not is_cut and len(masked) <= LONGEST_FIELD and len(masked.encode()) <= most_bytes:
+        return masked
+    kept = masked[: LONGEST_FIELD - len(CUT)].encode()[: most_bytes - len(CUT)]
+    return kept.decode("utf-8", "ignore") + CUT
+
+
+def _text(field: str, value: Any) -> str:
+    """At most one character more than is looked at."""
+    if value is not None and is_sensitive(field):
+        return MASK
+    if isinstance(value, str):
+        return value[: MOST_LOOKED_AT + 1]
+    try:
+        return _first(_pieces(value))
+    except Exception:  # the author's own classes may do anything
+        return f"<{type(value).__name__}>"
+
+
+def _first(pieces: Iterable[str]) -> str:
+    parts: list[str] = []
+    size = 0
+    for piece in pieces:
+        parts.append(piece)
+        size += len(piece)
+        if size > MOST_LOOKED_AT:
+            break
+    return "".join(parts)[: MOST_LOOKED_AT + 1]
+
+
+def _pieces(value: Any) -> Iterator[str]:
+    """``value`` as JSON; what JSON does not know as its ``str``, and ``***`` for what stands under
+    the name of a secret."""
+    match value:
+        case None | bool() | int() | float():
+            yield json.dumps(value)
+        case dict():
+            yield "{"
+            for number, (key, inner) in enumerate(value.items()):
+                name = str(key)
+                yield f"{', ' if number else ''}{_quoted(name)}: "
+                yield from _pieces(MASK if is_sensitive(name) else inner)
+            yield "}"
+        case list() | tuple():
+            yield "["
+            for number, inner in enumerate(value):
+                if number:
+                    yield ", "
+                yield from _pieces(inner)
+            yield "]"
+        case _:
+            yield _quoted(str(value))
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text[: MOST_LOOKED_AT + 1], ensure_ascii=False)
