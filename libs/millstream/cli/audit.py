@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from millstream.cli.instants import SAYS, parse_instant
-from millstream.cli.options import Address, DataDir, Json, connect
+from millstream.cli.options import Json, asks_of_all
 
 if TYPE_CHECKING:
     from millstream.cli.audit_file import Heads
@@ -23,7 +23,9 @@ _ANCHOR = re.compile(r"([1-9][0-9]*):([0-9a-f]{64})")
 
 
 @app.command("export")
+@asks_of_all
 def export(
+    client: Client,
     file: Annotated[
         Path,
         typer.Argument(
@@ -39,8 +41,6 @@ def export(
         Literal["jsonl", "parquet"] | None, typer.Option(help="Instead of what the name says.")
     ] = None,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Write the log, or a piece of it, to FILE, and the ends of its chain to FILE.heads.json.
 
@@ -51,17 +51,16 @@ def export(
 
     first_instant = parse_instant(since, "--since")
     last_instant = parse_instant(until, "--until")
-    with connect(address, data_dir, "default") as client:
-        history = client.history
-        if first_instant is not None:
-            start = max(start, history.position_at(first_instant) + 1)
-        if last_instant is not None:
-            at = history.position_at(last_instant)
-            if not at:
-                raise typer.BadParameter("nothing had been recorded by then", param_hint="--until")
-            end = min(end or at, at)
-        is_wanted = format == "parquet" if format else is_parquet(file)
-        heads = write_export(history.export(start, end), file, is_parquet=is_wanted)
+    history = client.history
+    if first_instant is not None:
+        start = max(start, history.position_at(first_instant) + 1)
+    if last_instant is not None:
+        at = history.position_at(last_instant)
+        if not at:
+            raise typer.BadParameter("nothing had been recorded by then", param_hint="--until")
+        end = min(end or at, at)
+    is_wanted = format == "parquet" if format else is_parquet(file)
+    heads = write_export(history.export(start, end), file, is_parquet=is_wanted)
     if json:
         print_json(heads)
         return
@@ -71,7 +70,9 @@ def export(
 
 
 @app.command("verify")
+@asks_of_all
 def verify(
+    client: Client,
     file: Annotated[Path, typer.Argument(help="What `audit export` wrote.", dir_okay=False)],
     heads: Annotated[
         Path | None,
@@ -85,8 +86,6 @@ def verify(
         bool, typer.Option("--offline", help="Do not ask the api what its log holds there.")
     ] = False,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Is an export what the log held? Exit codes: 0 yes, 1 no, 2 it cannot be read."""
     from millstream.cli.audit_file import NotAuthentic, UnusableFile, verify_export
@@ -96,8 +95,7 @@ def verify(
     try:
         found = verify_export(file, heads, anchors)
         if not offline:
-            with connect(address, data_dir, "default") as client:
-                _check_live(client, found)
+            _check_live(client, found)
     except (NotAuthentic, UnusableFile) as error:
         typer.secho(str(error), fg=typer.colors.RED, err=True)
         is_wrong = isinstance(error, NotAuthentic)
@@ -110,18 +108,17 @@ def verify(
 
 
 @app.command("head")
+@asks_of_all
 def show_head(
+    client: Client,
     position: Annotated[int, typer.Argument(min=0, help="0: the end of the log.")] = 0,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Print POSITION:DIGEST of the end of the log. Who keeps it elsewhere can tell later that
     nothing before it was changed or cut off."""
     from millstream.cli.output import print_json
 
-    with connect(address, data_dir, "default") as client:
-        found = client.history.head(position)
+    found = client.history.head(position)
     if json:
         print_json(found)
     else:

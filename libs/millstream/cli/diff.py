@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import Address, DataDir, Json, Namespace, OfDag, connect
+from millstream.cli.options import Json, OfDag, asks
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from millstream.client import Divergence, RunDiff
+    from millstream.client import Client, Divergence, RunDiff
 
 EXIT_DIFFERENT = 1
 MOST_SHOWN = 20
 
 
+@asks
 def diff(
+    client: Client,
     one: Annotated[str, typer.Argument(metavar="RUN", help="The id of a run.")],
     other: Annotated[str, typer.Argument(metavar="RUN", help="The id of another run.")],
     dag: OfDag = "",
@@ -25,9 +27,6 @@ def diff(
         str, typer.Option(help="The DAG of the other run.", show_default="the same, if named")
     ] = "",
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Show where two runs part: the first divergence, and what they were made with.
 
@@ -35,8 +34,7 @@ def diff(
     """
     from millstream.cli.output import make_console, print_json
 
-    with connect(address, data_dir, namespace) as client:
-        found = client.history.diff(one, other, dag_id=dag, other_dag_id=other_dag)
+    found = client.history.diff(one, other, dag_id=dag, other_dag_id=other_dag)
     if json:
         print_json(found)
     else:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from millstream.cli.instants import SAYS, parse_instant
-from millstream.cli.options import Address, DataDir, Json, connect
+from millstream.cli.options import Json, asks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from millstream.client import Event
+    from millstream.client import Client, Event
 
 app = typer.Typer(help="The event log.", invoke_without_command=True)
 
@@ -29,28 +29,27 @@ OfNamespace = Annotated[
 
 
 @app.callback()
+@asks
 def events(
-    context: typer.Context,
+    client: Client,
     run: OfRun = "",
     dag: OfDag = "",
     start: Start = 0,
     follow: Follow = False,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
     namespace: OfNamespace = "",
 ) -> None:
     """Show the event log; `events list` has more filters."""
-    if context.invoked_subcommand is None:
-        with connect(address, data_dir, namespace or "default") as client:
-            _show(
-                client.events(run, dag, from_position=start, follow=follow, namespace=namespace),
-                json,
-            )
+    _show(
+        client.events(run, dag, from_position=start, follow=follow, namespace=namespace),
+        json,
+    )
 
 
 @app.command("list")
+@asks
 def list_events(
+    client: Client,
     run: OfRun = "",
     dag: OfDag = "",
     task: Annotated[str, typer.Option(help="Only of this task.")] = "",
@@ -68,8 +67,6 @@ def list_events(
     newest_first: Annotated[bool, typer.Option("--newest-first", help="Backwards.")] = False,
     follow: Follow = False,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
     namespace: OfNamespace = "",
 ) -> None:
     """List events by who, what, where and when."""
@@ -79,34 +76,33 @@ def list_events(
             "it has no end, so it goes with none of --newest-first, --until and --limit",
             param_hint="--follow",
         )
-    with connect(address, data_dir, namespace or "default") as client:
-        history = client.history
-        if follow:
-            found = history.follow(
-                run,
-                dag,
-                namespace=namespace,
-                task_id=task,
-                types=kind or (),
-                actor=actor,
-                since=first,
-                from_position=start,
-            )
-        else:
-            found = history.events(
-                run,
-                dag,
-                namespace=namespace,
-                task_id=task,
-                types=kind or (),
-                actor=actor,
-                since=first,
-                until=last,
-                from_position=start,
-                newest_first=newest_first,
-                limit=limit or None,
-            )
-        _show(found, json, with_actor=True)
+    history = client.history
+    if follow:
+        found = history.follow(
+            run,
+            dag,
+            namespace=namespace,
+            task_id=task,
+            types=kind or (),
+            actor=actor,
+            since=first,
+            from_position=start,
+        )
+    else:
+        found = history.events(
+            run,
+            dag,
+            namespace=namespace,
+            task_id=task,
+            types=kind or (),
+            actor=actor,
+            since=first,
+            until=last,
+            from_position=start,
+            newest_first=newest_first,
+            limit=limit or None,
+        )
+    _show(found, json, with_actor=True)
 
 
 def _show(found: Iterable[Event], json: bool, *, with_actor: bool = False) -> None:

@@ -71,15 +71,31 @@ MapIndex = Annotated[
 _INSTANCE = re.compile(r"([^\[\]]+)((?:\[\d+\])+)")
 
 
+# What says which server, and in which namespace.
+_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "address": (None, Address),
+    "data_dir": (None, DataDir),
+    "namespace": ("default", Namespace),
+    "context": (None, ContextName),
+}
+
+
 def asks(command: Callable[Concatenate[Client, P], None]) -> Callable[P, None]:
     """A command that asks a server: it is handed a client as its first argument, and gets the
-    options that say of which server (docs/guide/cli.md)."""
-    options: dict[str, tuple[Any, Any]] = {
-        "address": (None, Address),
-        "data_dir": (None, DataDir),
-        "namespace": ("default", Namespace),
-        "context": (None, ContextName),
-    }
+    options that say of which server (docs/guide/cli.md). One with commands of its own is not called
+    where one of these is."""
+    return _asking(command, _OPTIONS)
+
+
+def asks_of_all(command: Callable[Concatenate[Client, P], None]) -> Callable[P, None]:
+    """The same for what knows no namespaces."""
+    options = {name: option for name, option in _OPTIONS.items() if name != "namespace"}
+    return _asking(command, options)
+
+
+def _asking(
+    command: Callable[Concatenate[Client, P], None], options: dict[str, tuple[Any, Any]]
+) -> Callable[P, None]:
     plain = inspect.signature(command)
     first, *own = plain.parameters.values()
     command.__annotations__.pop(first.name, None)
@@ -98,6 +114,8 @@ def asks(command: Callable[Concatenate[Client, P], None]) -> Callable[P, None]:
 
     @functools.wraps(command)
     def asking(ctx: typer.Context, **given: Any) -> None:
+        if ctx.invoked_subcommand is not None:
+            return
         server = {name: given.pop(name) for name in options if name not in known}
         server |= {name: given[name] for name in options if name in known}
         typed, is_chosen = _typed(ctx), _is_given(ctx, "namespace")
@@ -135,7 +153,7 @@ def named_instance(task: str, map_index: str = "") -> tuple[str, tuple[int, ...]
 def connect(
     address: str | None,
     data_dir: Path | None,
-    namespace: str,
+    namespace: str = "default",
     context: str | None = None,
     *,
     typed: frozenset[str] = frozenset(),

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from millstream.cli.instants import SAYS, parse_place
-from millstream.cli.options import Address, DataDir, Json, Namespace, OfDag, connect
+from millstream.cli.options import Json, OfDag, asks
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from millstream.client import Run
+    from millstream.client import Client, Run
 
 
+@asks
 def rerun(
+    client: Client,
     run: Annotated[str, typer.Argument(help="The id of the run to take results from.")],
     tasks: Annotated[
         list[str] | None,
@@ -44,9 +46,6 @@ def rerun(
     note: Annotated[str, typer.Option(help="Why.")] = "",
     dag: OfDag = "",
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Make a new run from an old one: what succeeded stands, the rest runs again.
 
@@ -59,18 +58,17 @@ def rerun(
     if tasks and at:
         raise typer.BadParameter("it goes not with --task", param_hint="--from")
     parsed = parse_conf(conf) if conf else None
-    with connect(address, data_dir, namespace) as client:
-        found = client.history.rerun(
-            run,
-            tasks or (),
-            dag_id=dag,
-            at=instant if instant is not None else position or None,
-            conf=parsed,
-            version=version,
-            latest_version=latest,
-            run_id=run_id,
-            note=note,
-        )
+    found = client.history.rerun(
+        run,
+        tasks or (),
+        dag_id=dag,
+        at=instant if instant is not None else position or None,
+        conf=parsed,
+        version=version,
+        latest_version=latest,
+        run_id=run_id,
+        note=note,
+    )
     if json:
         print_json(found)
         return
@@ -78,19 +76,17 @@ def rerun(
     typer.echo(f"Follow it: millstream runs watch {found.run_id} --dag {found.dag_id}")
 
 
+@asks
 def lineage(
+    client: Client,
     run: Annotated[str, typer.Argument(help="The id of the run.")],
     dag: OfDag = "",
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Show which run a run was made from, and which were made from it."""
     from millstream.cli.output import make_console, print_json
 
-    with connect(address, data_dir, namespace) as client:
-        found = client.history.lineage(run, dag_id=dag)
+    found = client.history.lineage(run, dag_id=dag)
     if json:
         print_json(found)
         return

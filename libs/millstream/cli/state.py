@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from millstream.cli.instants import SAYS, parse_place
-from millstream.cli.options import Address, DataDir, Json, Namespace, OfDag, connect
+from millstream.cli.options import Json, OfDag, asks
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from millstream.client import Client, Run, RunAt, StateAt
 
 
+@asks
 def state(
+    client: Client,
     run: Annotated[str, typer.Argument(help="The id of a run.", show_default="everything")] = "",
     at: Annotated[
         str,
@@ -31,9 +33,6 @@ def state(
     ] = None,
     limit: Annotated[int, typer.Option(min=0, help="How many runs at most; 0: all.")] = 20,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Show a run, or everything, as it stood at a position of the log or at an instant."""
     from millstream.cli.output import make_console, print_json
@@ -42,17 +41,16 @@ def state(
     moment: int | datetime | None = instant if instant is not None else position or None
     if at.strip() == "0":
         raise typer.BadParameter("positions count from 1", param_hint="--at")
-    with connect(address, data_dir, namespace) as client:
-        if run:
-            found = client.history.run(run, moment, dag_id=dag)
-            if json:
-                print_json(found)
-            else:
-                _show_run(make_console(), found)
-            return
-        everything = client.history.state(moment)
-        runs = _runs(client, everything, dag, states or [], limit)
-        dags = list(client.history.dags(everything.position)) if everything.position else []
+    if run:
+        found = client.history.run(run, moment, dag_id=dag)
+        if json:
+            print_json(found)
+        else:
+            _show_run(make_console(), found)
+        return
+    everything = client.history.state(moment)
+    runs = _runs(client, everything, dag, states or [], limit)
+    dags = list(client.history.dags(everything.position)) if everything.position else []
     if json:
         print_json({"state": everything, "dags": dags, "runs": runs})
         return

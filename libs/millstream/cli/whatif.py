@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import Address, DataDir, Json, Namespace, connect
+from millstream.cli.options import Json, asks
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +19,9 @@ EXIT_DIFFERENT = 1
 MOST_SHOWN = 40
 
 
+@asks
 def whatif(
+    client: Client,
     run: Annotated[str, typer.Argument(help="The id of the run.")],
     dag: Annotated[
         Path | None,
@@ -36,9 +38,6 @@ def whatif(
     dag_id: Annotated[str, typer.Option(help="The DAG, where the run id is not unique.")] = "",
     version: Annotated[int, typer.Option(min=0, help="Instead of a file: this version.")] = 0,
     json: Json = False,
-    address: Address = None,
-    data_dir: DataDir = None,
-    namespace: Namespace = "default",
 ) -> None:
     """Show what a run would have done with another version of its DAG. Nothing runs.
 
@@ -48,9 +47,8 @@ def whatif(
 
     if dag is not None and version:
         raise typer.BadParameter("it goes not with --dag", param_hint="--version")
-    with connect(address, data_dir, namespace) as client:
-        spec = None if dag is None else _read(client, dag, root, run, dag_id)
-        found = client.history.whatif(run, spec, version=version, dag_id=dag_id)
+    spec = None if dag is None else _read(client, dag, root, run, dag_id)
+    found = client.history.whatif(run, spec, version=version, dag_id=dag_id)
     if json:
         print_json(found)
     else:
