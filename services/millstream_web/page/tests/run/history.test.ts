@@ -58,6 +58,19 @@ test("what a rerun takes over stands from the beginning", () => {
   expect(said(history, 1)).toEqual({ "m[0]": "SUCCESS", b: "SKIPPED" });
 });
 
+test("a mapped task has its instances as soon as it is expanded, and again when it grows", () => {
+  const history = new History();
+  history.extend([
+    event(1, "TaskExpanded", 1, { taskId: "m", data: { length: 2 } }),
+    event(2, "TaskSucceeded", 2, { taskId: "m", mapIndex: [0] }),
+    event(3, "TaskResized", 3, { taskId: "m", data: { length: 1 } }),
+    event(4, "TaskResized", 4, { taskId: "m", data: { length: 3 } }),
+  ]);
+  expect(said(history, 0)).toEqual({ "m[0]": "NONE", "m[1]": "NONE" });
+  expect(said(history, 2)).toEqual({ "m[0]": "SUCCESS", "m[1]": "REMOVED" });
+  expect(said(history, 3)).toEqual({ "m[0]": "SUCCESS", "m[1]": "NONE", "m[2]": "NONE" });
+});
+
 test("a cleared task begins anew, and a reopened run is queued", () => {
   const history = new History();
   history.extend([...EVENTS, event(30, "RunReopened", 20), event(31, "TaskCleared", 20)]);

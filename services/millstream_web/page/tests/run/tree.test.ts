@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { DagSpec, TaskState } from "../../src/api/types";
 import type { Cell } from "../../src/pages/run/history";
-import { byTask, treeRows, worst } from "../../src/pages/run/tree";
+import { treeOf } from "../../src/parts/groups";
+import { byTask, treeRows } from "../../src/pages/run/tree";
 
 const SPEC = {
   groups: [
@@ -9,11 +10,11 @@ const SPEC = {
     { groupId: "g.inner", parent: "g", label: "Inner" },
   ],
   tasks: [
-    { taskId: "first", group: "" },
-    { taskId: "g.a", group: "g" },
-    { taskId: "g.inner.b", group: "g.inner" },
-    { taskId: "last", group: "" },
-    { taskId: "g.c", group: "g" },
+    { taskId: "first", group: "", displayName: "" },
+    { taskId: "g.a", group: "g", displayName: "" },
+    { taskId: "g.inner.b", group: "g.inner", displayName: "" },
+    { taskId: "last", group: "", displayName: "" },
+    { taskId: "g.c", group: "g", displayName: "" },
   ],
 } as DagSpec;
 
@@ -25,7 +26,7 @@ const cell = (taskId: string, state: string, ...mapIndex: number[]): Cell => ({
 });
 
 const said = (cells: Cell[], turned: string[] = []) =>
-  treeRows(SPEC, byTask(cells), new Set(turned)).map((row) => `${" ".repeat(row.depth)}${row.name} ${row.state.slice(11)}`);
+  treeRows(treeOf(SPEC), byTask(cells), new Set(turned)).map((row) => `${" ".repeat(row.depth)}${row.name} ${row.state.slice(11)}`);
 
 test("groups hold their tasks, with the worst of their states", () => {
   expect(said([cell("g.inner.b", "FAILED"), cell("first", "SUCCESS")])).toEqual([
@@ -44,10 +45,5 @@ test("a mapped task unfolds into its instances, in the order of their indices", 
   const cells = [cell("last", "SCHEDULED"), cell("last", "SUCCESS", 10), cell("last", "RUNNING", 2)];
   expect(said(cells).at(-1)).toBe("last RUNNING");
   expect(said(cells, ["last"]).slice(-3)).toEqual(["last RUNNING", " [2] RUNNING", " [10] SUCCESS"]);
-  expect(treeRows(SPEC, byTask(cells), new Set()).at(-1)?.counts?.get("TASK_STATE_SUCCESS")).toBe(1);
-});
-
-test("worst", () => {
-  expect(worst(new Map([["TASK_STATE_SUCCESS", 2], ["TASK_STATE_NONE", 1]]))).toBe("TASK_STATE_NONE");
-  expect(worst(new Map())).toBe("TASK_STATE_NONE");
+  expect(treeRows(treeOf(SPEC), byTask(cells), new Set()).at(-1)?.counts?.get("TASK_STATE_SUCCESS")).toBe(1);
 });

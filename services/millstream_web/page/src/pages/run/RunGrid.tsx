@@ -4,6 +4,7 @@ import { Link } from "wouter";
 import { paths } from "../../app/paths";
 import type { DagSpec, Run } from "../../api/types";
 import { type Bar, barsAt } from "../../parts/gantt/bars";
+import { treeOf } from "../../parts/groups";
 import { Query } from "../../parts/Query";
 import { State } from "../../parts/State";
 import { lookOf, TASK_STATES } from "../../parts/states";
@@ -30,7 +31,8 @@ function Tree({ run, spec, history }: { run: Run; spec: DagSpec; history: RunHis
   const [turned, setTurned] = useState<ReadonlySet<string>>(new Set());
   const { snapshot, bars, events, index } = history;
   const cells = useMemo(() => byTask(snapshot.cells.values()), [snapshot]);
-  const rows = useMemo(() => treeRows(spec, cells, turned), [spec, cells, turned]);
+  const tree = useMemo(() => treeOf(spec), [spec]);
+  const rows = useMemo(() => treeRows(tree, cells, turned), [tree, cells, turned]);
   const isOver = run.state === "RUN_STATE_SUCCESS" || run.state === "RUN_STATE_FAILED";
   const now = useNow(!isOver);
   const event = events[index];
@@ -55,7 +57,7 @@ function Tree({ run, spec, history }: { run: Run; spec: DagSpec; history: RunHis
       name: "Started",
       cell: (row) => {
         const bar = latest(row);
-        return bar && instant(bar.from);
+        return bar && <span className="number">{instant(bar.from)}</span>;
       },
       isExtra: true,
       width: "12rem",

@@ -34,7 +34,7 @@ export function RunHead({ run, state, position }: { run: Run; state: RunState; p
         </Fact>
         <Fact name="Note">{run.note}</Fact>
       </dl>
-      {run.reason && <p className="reason is-bad">{run.reason}</p>}
+      {run.reason && position === undefined && <p className="reason is-bad">{run.reason}</p>}
     </>
   );
 }

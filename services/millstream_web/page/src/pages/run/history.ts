@@ -15,7 +15,7 @@ export interface Cell {
 
 export interface Snapshot {
   run: RunState;
-  /** The instances to which something has happened, by `instanceKey`. */
+  /** The instances of which the events say something, by `instanceKey`. */
   cells: ReadonlyMap<string, Cell>;
 }
 
@@ -93,6 +93,7 @@ function step(frame: Frame, event: LiveEvent): void {
   // The callbacks of a task have events of their own, as `task@on_failure_callback`.
   if (event.taskId.includes("@")) return;
   if (event.type === "TaskResized") resize(frame.cells, event);
+  if (event.type === "TaskExpanded" || event.type === "TaskResized") expand(frame.cells, event);
   const state = taskStateAfter(event);
   if (state === undefined) return;
   if (event.type === "TaskScheduled" && Number(event.data.length ?? 0) > 0) schedule(frame.cells, event);
@@ -116,6 +117,15 @@ function schedule(cells: Map<string, Cell>, { taskId, mapIndex, data }: LiveEven
     const path = [...mapIndex, at];
     const known = cells.get(instanceKey(taskId, path));
     if (!known || known.state === "TASK_STATE_NONE") put(cells, taskId, path, "TASK_STATE_SCHEDULED", 0);
+  }
+}
+
+/** The instances that there are now, to which nothing has happened yet. */
+function expand(cells: Map<string, Cell>, { taskId, mapIndex, data }: LiveEvent): void {
+  for (let at = 0; at < Number(data.length); at++) {
+    const path = [...mapIndex, at];
+    const known = cells.get(instanceKey(taskId, path));
+    if (!known || known.state === "TASK_STATE_REMOVED") put(cells, taskId, path, "TASK_STATE_NONE", 0);
   }
 }
 

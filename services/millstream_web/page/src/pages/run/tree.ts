@@ -1,6 +1,9 @@
-/** The tasks of a run as a tree: groups, tasks, and the instances of mapped ones. */
-import type { DagSpec, TaskState } from "../../api/types";
+/** The tasks of a run as rows: groups, tasks, and the instances of mapped ones. */
+import type { TaskState } from "../../api/types";
 import { instanceKey } from "../../parts/gantt/bars";
+import type { Child, GroupTree } from "../../parts/groups";
+import { compareIndices } from "../../parts/instances";
+import { stateOfAll } from "../../parts/states";
 import type { Cell } from "./history";
 
 export interface TreeRow {
@@ -11,34 +14,13 @@ export interface TreeRow {
   depth: number;
   taskId: string;
   mapIndex: readonly number[];
-  /** Of a group or a mapped task: that of the worst. */
+  /** Of a group or a mapped task: what stands for all of it. */
   state: TaskState;
   attempt: number;
   /** How many instances are in which state; of one instance none. */
   counts: ReadonlyMap<TaskState, number> | undefined;
   /** Whether it can unfold, and does. */
   isOpen: boolean | undefined;
-}
-
-/** The state that a group of instances is shown in: the first of these that one of them has. */
-const ORDER: readonly TaskState[] = [
-  "TASK_STATE_FAILED",
-  "TASK_STATE_UPSTREAM_FAILED",
-  "TASK_STATE_AWAITING_INPUT",
-  "TASK_STATE_UP_FOR_RETRY",
-  "TASK_STATE_RUNNING",
-  "TASK_STATE_UP_FOR_RESCHEDULE",
-  "TASK_STATE_DEFERRED",
-  "TASK_STATE_QUEUED",
-  "TASK_STATE_SCHEDULED",
-  "TASK_STATE_NONE",
-  "TASK_STATE_SUCCESS",
-  "TASK_STATE_SKIPPED",
-  "TASK_STATE_REMOVED",
-];
-
-export function worst(counts: ReadonlyMap<TaskState, number>): TaskState {
-  return ORDER.find((state) => counts.has(state)) ?? "TASK_STATE_NONE";
 }
 
 export type TaskCells = ReadonlyMap<string, readonly Cell[]>;
@@ -53,20 +35,13 @@ export function byTask<T extends Placed>(cells: Iterable<T>): Map<string, T[]> {
     else found.set(cell.taskId, [cell]);
   }
   for (const list of found.values()) {
+    if (list.length < 2) continue;
     const real = list.filter((cell) => cell.mapIndex.length > 0);
     // What is said of a mapped task as a whole is said before it has instances.
-    if (real.length && real.length < list.length) list.splice(0, list.length, ...real);
-    if (list.length > 1) list.sort((one, other) => compare(one.mapIndex, other.mapIndex));
+    if (real.length < list.length) list.splice(0, list.length, ...real);
+    list.sort((one, other) => compareIndices(one.mapIndex, other.mapIndex));
   }
   return found;
-}
-
-function compare(one: readonly number[], other: readonly number[]): number {
-  for (let at = 0; at < Math.max(one.length, other.length); at++) {
-    const by = (one[at] ?? -1) - (other[at] ?? -1);
-    if (by) return by;
-  }
-  return 0;
 }
 
 export function countsOf(cells: readonly Cell[]): Map<TaskState, number> {
@@ -75,65 +50,55 @@ export function countsOf(cells: readonly Cell[]): Map<TaskState, number> {
   return counts;
 }
 
+/** Whether a task has instances rather than being one. */
+export function isMapped(cells: readonly Cell[]): boolean {
+  return cells.length > 1 || Boolean(cells[0]?.mapIndex.length);
+}
+
 /** `turned`: groups that are closed and mapped tasks that are open. */
-export function treeRows(spec: DagSpec, cells: TaskCells, turned: ReadonlySet<string>): TreeRow[] {
+export function treeRows(tree: GroupTree, cells: TaskCells, turned: ReadonlySet<string>): TreeRow[] {
   const rows: TreeRow[] = [];
-  const groups = new Map(spec.groups.map((group) => [group.groupId, group]));
-  const parentOf = (group: string) => (groups.has(group) ? group : "");
-  addLevel("", 0);
-  return rows;
-
-  function addLevel(group: string, depth: number): void {
-    // Where the first task of a group is, there the group is.
-    const done = new Set<string>();
-    for (const task of spec.tasks) {
-      const inner = childOf(group, parentOf(task.group));
-      if (inner === undefined) continue;
-      if (inner === "") addTask(task.taskId, group, depth);
-      else if (!done.has(inner)) {
-        done.add(inner);
-        addGroup(inner, depth);
-      }
+  const add = (child: Child): void => {
+    if (child.kind === "task") {
+      rows.push(...taskRows(child.id, child.label, child.depth, cells.get(child.id) ?? [], turned));
+      return;
     }
-  }
-
-  /** Empty: the task is in the group itself; undefined: it is not below it. */
-  function childOf(group: string, of: string): string | undefined {
-    if (of === group) return "";
-    let at = of;
-    while (at) {
-      const parent = parentOf(groups.get(at)?.parent ?? "");
-      if (parent === group) return at;
-      at = parent;
-    }
-    return undefined;
-  }
-
-  function addGroup(groupId: string, depth: number): void {
-    const inside = spec.tasks.filter((task) => childOf(groupId, parentOf(task.group)) !== undefined);
-    const all = inside.flatMap((task) => cells.get(task.taskId) ?? [none(task.taskId)]);
-    const counts = countsOf(all);
-    const key = `group:${groupId}`;
+    const inside = child.tasks.flatMap((taskId) => cells.get(taskId) ?? [none(taskId)]);
+    const key = `group:${child.id}`;
     const isOpen = !turned.has(key);
-    const label = groups.get(groupId)?.label || groupId;
-    rows.push({ key, kind: "group", name: label, depth, taskId: groupId, mapIndex: [], state: worst(counts), attempt: 0, counts, isOpen });
-    if (isOpen) addLevel(groupId, depth + 1);
-  }
+    rows.push({
+      ...{ key, kind: "group", name: child.label, depth: child.depth, isOpen },
+      ...{ taskId: child.id, mapIndex: [], attempt: 0 },
+      state: stateOfAll(inside.map((cell) => cell.state)),
+      counts: countsOf(inside),
+    });
+    if (isOpen) child.children.forEach(add);
+  };
+  tree.roots.forEach(add);
+  return rows;
+}
 
-  function addTask(taskId: string, group: string, depth: number): void {
-    const own = cells.get(taskId) ?? [none(taskId)];
-    const [first] = own;
-    const name = group && taskId.startsWith(`${group}.`) ? taskId.slice(group.length + 1) : taskId;
-    const isMapped = own.length > 1 || Boolean(first?.mapIndex.length);
-    const counts = isMapped ? countsOf(own) : undefined;
-    const isOpen = isMapped ? turned.has(taskId) : undefined;
-    const state = counts ? worst(counts) : (first?.state ?? "TASK_STATE_NONE");
-    rows.push({ key: taskId, kind: "task", name, depth, taskId, mapIndex: [], state, attempt: isMapped ? 0 : (first?.attempt ?? 0), counts, isOpen });
-    if (!isOpen) return;
-    for (const cell of own) {
-      const key = instanceKey(taskId, cell.mapIndex);
-      rows.push({ ...cell, key, kind: "instance", name: `[${cell.mapIndex.join(", ")}]`, depth: depth + 1, counts: undefined, isOpen: undefined });
-    }
+function* taskRows(
+  taskId: string,
+  name: string,
+  depth: number,
+  cells: readonly Cell[],
+  turned: ReadonlySet<string>,
+): Generator<TreeRow> {
+  const hasMany = isMapped(cells);
+  const isOpen = hasMany ? turned.has(taskId) : undefined;
+  const [only = none(taskId)] = cells;
+  yield {
+    ...{ key: taskId, kind: "task", name, depth, taskId, mapIndex: [], isOpen },
+    state: hasMany ? stateOfAll(cells.map((cell) => cell.state)) : only.state,
+    attempt: hasMany ? 0 : only.attempt,
+    counts: hasMany ? countsOf(cells) : undefined,
+  };
+  if (!isOpen) return;
+  for (const cell of cells) {
+    const key = instanceKey(taskId, cell.mapIndex);
+    const own = `[${cell.mapIndex.join(", ")}]`;
+    yield { ...cell, key, kind: "instance", name: own, depth: depth + 1, counts: undefined, isOpen: undefined };
   }
 }
 

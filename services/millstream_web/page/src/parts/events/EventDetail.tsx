@@ -10,9 +10,9 @@ export function EventDetail({ event }: { event: LiveEvent }) {
   const { dagId, runId, taskId, mapIndex } = event;
   return (
     <section className="event-detail" aria-label={`Event ${event.position}`}>
-      <h3>
+      <h2>
         {event.type} <span className="faint number">{event.position}</span>
-      </h3>
+      </h2>
       <dl className="facts">
         <dt>Recorded</dt>
         <dd>
