@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
@@ -10,10 +11,16 @@ import grpc
 import uvicorn
 
 from millstream.adapters.service import Service, run_service
-from millstream.client.target import from_environment
-from millstream_web.app import LOOPBACK_NAMES, build_app
-from millstream_web.calls import Calls
-from millstream_web.system import System
+from millstream.adapters.settings import Settings, secret_text
+from millstream.client.target import Target, from_environment
+from millstream.client.transport import OPTIONS
+from millstream_web.app import build_app
+from millstream_web.guards import LOOPBACK_NAMES
+from millstream_web.live import Streams
+from millstream_web.sessions import Sessions
+
+# Streams and all else together; beyond them connections are answered with 503.
+MOST_AT_ONCE = 2000
 
 
 class Server(uvicorn.Server):
@@ -42,30 +49,57 @@ class Server(uvicorn.Server):
 async def serve(service: Service) -> None:
     """Serves until the service is stopped."""
     settings = service.settings
-    target = from_environment(settings.api_address)
-    credentials = target.credentials()
-    opened = (
-        grpc.aio.insecure_channel(target.host)
-        if credentials is None
-        else grpc.aio.secure_channel(target.host, credentials)
-    )
-    async with opened as channel:
+    streams = Streams()
+    async with _open(from_environment(settings.api_address)) as channel:
+        app = build_app(
+            channel,
+            _sessions(settings),
+            hosts=settings.http_hosts,
+            streams=streams,
+            is_exposed=settings.http_host not in LOOPBACK_NAMES,
+        )
         config = uvicorn.Config(
-            build_app(
-                System(channel, target.metadata()),
-                Calls(channel, target.metadata()),
-                is_local=settings.http_host in LOOPBACK_NAMES,
-            ),
+            app,
             host=settings.http_host,
             port=settings.http_port,
             log_config=None,
             access_log=False,
             server_header=False,
             lifespan="off",
+            limit_concurrency=MOST_AT_ONCE,
+            proxy_headers=bool(settings.http_proxies),
+            forwarded_allow_ips=list(settings.http_proxies),
             timeout_graceful_shutdown=5,
         )
-        await Server(config, service).serve()
+        ending = asyncio.create_task(_end_streams(service, streams))
+        try:
+            await Server(config, service).serve()
+        finally:
+            ending.cancel()
+
+
+def _open(target: Target) -> grpc.aio.Channel:
+    """Without the target's token: whoever has one shows it."""
+    credentials = target.credentials()
+    if credentials is None:
+        return grpc.aio.insecure_channel(target.host, options=OPTIONS)
+    return grpc.aio.secure_channel(target.host, credentials, options=OPTIONS)
+
+
+def _sessions(settings: Settings) -> Sessions:
+    """Raises :class:`InvalidSettings`."""
+    return Sessions(secret_text(settings, "session_key"), settings.session_s)
+
+
+def check(settings: Settings) -> None:
+    """Raises :class:`InvalidSettings`."""
+    _sessions(settings)
+
+
+async def _end_streams(service: Service, streams: Streams) -> None:
+    await service.stopping.wait()
+    streams.stop()
 
 
 if __name__ == "__main__":
-    run_service("web", serve, needs=("api_address",))
+    run_service("web", serve, needs=("api_address",), check=check)

@@ -1,101 +1,57 @@
-"""The routes: two probes, the API as JSON, and the page."""
+"""The routes: two probes, the API as JSON, logins, and the page."""
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from collections.abc import Sequence
 
+import grpc
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from millstream.core.errors import Unavailable
 from millstream.version import __version__
+from millstream_web.callers import Callers
 from millstream_web.calls import Calls
+from millstream_web.failures import Failures, not_found
+from millstream_web.guards import Hosts, SameOrigin, SecurityHeaders
+from millstream_web.live import Streams
+from millstream_web.login import Login
+from millstream_web.openapi import document
 from millstream_web.page_files import PageFiles
+from millstream_web.sessions import Sessions
 from millstream_web.system import System
 
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
-SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
-        "worker-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; "
-        "frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 
-
-class SecurityHeaders:
-    """Adds the headers to every answer, errors too; what a route set itself stays."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
-
-
-class LoopbackNames:
-    """Refuses requests for another host than this machine: a page whose name was bound to
-    127.0.0.1 after it was loaded (DNS rebinding) asks under its own name."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            host = Headers(scope=scope).get("host", "")
-            if _name_of(host) not in LOOPBACK_NAMES:
-                answer = PlainTextResponse("This host is not served here.\n", status_code=421)
-                await answer(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
-
-
-def _name_of(host: str) -> str | None:
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None
-
-
-def build_app(system: System, calls: Calls, *, is_local: bool = False) -> Starlette:
-    """The web application. It holds no state of its own. ``is_local``: it listens on the loopback
-    interface alone."""
+def build_app(
+    channel: grpc.aio.Channel,
+    sessions: Sessions | None = None,
+    *,
+    hosts: Sequence[str] = (),
+    streams: Streams | None = None,
+    is_exposed: bool = False,
+) -> Starlette:
+    """The web application: a client of the api behind ``channel``, which somebody else closes.
+    ``hosts``: the names under which it answers, beside those of this machine; ``is_exposed``:
+    others than this machine can reach it."""
+    system = System(channel)
+    sessions = sessions or Sessions()
+    callers = Callers(channel, sessions, is_exposed=is_exposed)
 
     async def livez(request: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def readyz(request: Request) -> Response:
         try:
-            await system.status()
+            await system.check()
         except Unavailable as error:
             return PlainTextResponse(f"{error}\n", status_code=503)
         return PlainTextResponse("ok\n")
 
     async def version(request: Request) -> Response:
-        try:
-            status = await system.status()
-        except Unavailable as error:
-            body: dict[str, object] = {"version": __version__, "api": None, "error": str(error)}
-            return JSONResponse(body, status_code=503)
+        status = await system.status(await callers.metadata(request))
         return JSONResponse(
             {
                 "version": __version__,
@@ -108,16 +64,39 @@ def build_app(system: System, calls: Calls, *, is_local: bool = False) -> Starle
             }
         )
 
+    async def openapi(request: Request) -> Response:
+        return Response(document(), media_type="application/json")
+
     return Starlette(
         routes=[
             Route("/livez", livez),
             Route("/readyz", readyz),
             Route("/api/v1/version", version),
-            *calls.routes(),
+            Route("/api/v1/openapi.json", openapi),
+            *Calls(channel, callers, streams).routes(),
+            Route("/api/{rest:path}", not_found),
+            *Login(callers, sessions).routes(),
             *PageFiles().routes(),
         ],
         middleware=[
             Middleware(SecurityHeaders),
-            *([Middleware(LoopbackNames)] if is_local else []),
+            Middleware(Failures),
+            Middleware(Hosts, names=hosts),
+            Middleware(SameOrigin),
         ],
+        exception_handlers={405: _not_allowed},
+    )
+
+
+async def _not_allowed(request: Request, error: Exception) -> Response:
+    return JSONResponse(
+        {
+            "error": {
+                "code": "INVALID_ARGUMENT",
+                "reason": "METHOD_NOT_ALLOWED",
+                "message": f"{request.method} is not allowed here.",
+            }
+        },
+        status_code=405,
+        headers=dict(getattr(error, "headers", None) or {}),
     )

@@ -1,171 +1,151 @@
 """The methods of the API over HTTP: ``POST /api/v1/RunService/ListRuns`` with JSON.
 
 What only reads can be asked with GET as well, its fields in the query. A stream comes as JSON
-lines, or as server-sent events where ``text/event-stream`` is accepted.
+lines, or as server-sent events where ``text/event-stream`` is accepted. An upload takes raw bytes.
+Each call is made with what its caller shows, and never with anything of our own.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
-from millstream.core.errors import InvalidArgument, NotFound
-from millstream_web import failures
-from millstream_web.live import EVENT_STREAM, resume, server_sent
-from millstream_web.messages import from_json, to_json
+from millstream.core.errors import MillstreamError, NotFound
+from millstream_web.bodies import Bodies, pieces
+from millstream_web.callers import Callers, Metadata
+from millstream_web.decode import from_body, from_query
+from millstream_web.encode import to_bytes
+from millstream_web.failures import Problem
+from millstream_web.live import EVENT_STREAM, StreamAnswer, Streams, gone, resume
 from millstream_web.methods import Method, methods
 
 CALL_S = 60.0
-LARGEST_BODY = 4 << 20
+# Of an upload, in one message.
 CHUNK = 256 << 10
-Metadata = Sequence[tuple[str, str]]
+_ALLOWED = ("GET", "POST")
 
 
 class Calls:
-    """Passes calls on over a channel that somebody else opens and closes. ``metadata`` goes with
-    those whose caller has none of their own."""
+    """Passes calls on over a channel that somebody else opens and closes."""
 
-    def __init__(self, channel: grpc.aio.Channel, metadata: Metadata = ()) -> None:
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        callers: Callers,
+        streams: Streams | None = None,
+        bodies: Bodies | None = None,
+    ) -> None:
         self._channel = channel
-        self._metadata = tuple(metadata)
+        self._callers = callers
+        self._streams = Streams() if streams is None else streams
+        self._bodies = Bodies() if bodies is None else bodies
         self._methods = methods()
 
     def routes(self) -> list[Route]:
-        return [
-            Route("/api/v1/{service}/{method}", self.call, methods=["GET", "POST"]),
-        ]
+        # Without `methods`: what is not allowed gets an answer of ours.
+        return [Route("/api/v1/{service}/{method}", _Any(self.call))]
 
     async def call(self, request: Request) -> Response:
-        """One call, as it came over HTTP."""
-        try:
-            method = self._find(request)
-            if method.takes_stream:
-                return await self._upload(method, request)
-            message = from_json(method.request, await _fields_of(method, request))
-        except NotFound as error:
-            return failures.answer(failures.of_request(error, "NOT_FOUND"))
-        except InvalidArgument as error:
-            return failures.answer(failures.of_request(error))
-        if method.gives_stream:
-            return await self._stream(method, message, request)
-        try:
-            answer = await self.unary(method, message, self._metadata_of(request))
-        except grpc.aio.AioRpcError as error:
-            return failures.answer(failures.of_call(error))
-        return _json(to_json(answer))
-
-    async def unary(self, method: Method, message: Message, metadata: Metadata) -> Message:
-        """Raises gRPC's own error."""
-        call: Any = self._channel.unary_unary(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=method.response.FromString,
-        )
-        answer: Message = await call(message, timeout=CALL_S, metadata=metadata)
-        return answer
+        """One call, as it came over HTTP. Raises :class:`MillstreamError` and gRPC's errors."""
+        method = self._find(request)
+        metadata = await self._callers.metadata(request)
+        if method.takes_stream:
+            return await self._upload(method, request, metadata)
+        with self._bodies.hold() as body:
+            if request.method == "GET":
+                message = from_query(method.request, request.query_params.multi_items())
+            else:
+                message = from_body(method.request, await body.whole(request))
+            if method.gives_stream:
+                return await self._stream(method, message, request, metadata)
+            call = method.on(self._channel)(message, timeout=CALL_S, metadata=metadata)
+            answer = await _while_there(call, request) if method.is_read else await call
+        return _json(answer)
 
     def _find(self, request: Request) -> Method:
         names = (request.path_params["service"], request.path_params["method"])
         method = self._methods.get(names)
         if method is None:
-            raise NotFound(f"There is no method {'/'.join(names)}.")
-        if request.method == "GET" and not method.is_read:
-            raise InvalidArgument(f"{'/'.join(names)} changes something; send it with POST.")
+            raise NotFound(f"There is no method {'/'.join(names)[:200]}.")
+        if request.method not in _ALLOWED or (request.method == "GET" and not method.is_read):
+            raise Problem(
+                "INVALID_ARGUMENT",
+                "METHOD_NOT_ALLOWED",
+                f"{'/'.join(names)} is called with {'GET or ' if method.is_read else ''}POST.",
+                status=405,
+            )
         return method
 
-    def _metadata_of(self, request: Request) -> Metadata:
-        given = request.headers.get("authorization")
-        return (("authorization", given),) if given else self._metadata
+    async def _upload(self, method: Method, request: Request, metadata: Metadata) -> Response:
+        broken: list[MillstreamError] = []
 
-    async def _upload(self, method: Method, request: Request) -> Response:
         async def chunks() -> AsyncIterator[Message]:
-            async for data in request.stream():
-                for start in range(0, len(data), CHUNK):
-                    yield method.request(chunk=data[start : start + CHUNK])
+            try:
+                async for data in pieces(request):
+                    for start in range(0, len(data), CHUNK):
+                        yield method.request(chunk=data[start : start + CHUNK])
+            except MillstreamError as error:  # gRPC would only say that there was one
+                broken.append(error)
+                call.cancel()
 
-        call: Any = self._channel.stream_unary(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=method.response.FromString,
-        )
+        call: Any = method.on(self._channel)(chunks(), timeout=CALL_S, metadata=metadata)
         try:
-            answer = await call(chunks(), timeout=CALL_S, metadata=self._metadata_of(request))
-        except grpc.aio.AioRpcError as error:
-            return failures.answer(failures.of_call(error))
-        return _json(to_json(answer))
+            return _json(await call)
+        except (grpc.aio.AioRpcError, asyncio.CancelledError):
+            if broken:
+                raise broken[0] from None
+            raise
 
-    async def _stream(self, method: Method, message: Message, request: Request) -> Response:
+    async def _stream(
+        self, method: Method, message: Message, request: Request, metadata: Metadata
+    ) -> Response:
         is_live = EVENT_STREAM in request.headers.get("accept", "")
         if is_live:
             resume(message, request.headers.get("last-event-id", ""))
-        start: Any = self._channel.unary_stream(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=method.response.FromString,
-        )
-        call = start(message, metadata=self._metadata_of(request))
-        body = server_sent(call) if is_live else _lines(call)
-        return StreamingResponse(
-            body, media_type=EVENT_STREAM if is_live else "application/x-ndjson"
-        )
+        self._streams.check()
+        stream = await self._streams.open(method.on(self._channel)(message, metadata=metadata))
+        return StreamAnswer(stream, self._streams, is_live=is_live)
 
 
-async def _lines(call: Any) -> AsyncIterator[bytes]:
+class _Any:
+    """An endpoint for all methods; Starlette takes a function to mean GET."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+
+async def _while_there(call: Any, request: Request) -> Message:
+    """The answer, as long as somebody waits for it."""
+    leaving = asyncio.create_task(gone(request.receive))
+    answering = asyncio.ensure_future(_answer(call))
     try:
-        async for message in call:
-            yield _dump(to_json(message)) + b"\n"
-    except grpc.aio.AioRpcError as error:
-        yield _dump({"error": failures.of_call(error)}) + b"\n"
+        await asyncio.wait([leaving, answering], return_when=asyncio.FIRST_COMPLETED)
+        if answering.done():
+            return answering.result()
+        raise Problem("CANCELLED", "CLIENT_LEFT", "The client left.")
     finally:
-        call.cancel()
+        for task in (leaving, answering):
+            task.cancel()
+        with contextlib.suppress(Exception):
+            call.cancel()
 
 
-async def _fields_of(method: Method, request: Request) -> object:
-    if request.method == "GET":
-        return _from_query(method, request.query_params.multi_items())
-    body = await _body(request)
-    try:
-        return json.loads(body or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise InvalidArgument(f"The body is no JSON: {error}") from None
+async def _answer(call: Any) -> Message:
+    answer: Message = await call
+    return answer
 
 
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for data in request.stream():
-        body += data
-        if len(body) > LARGEST_BODY:
-            raise InvalidArgument(f"The body is larger than {LARGEST_BODY} bytes.")
-    return bytes(body)
-
-
-def _from_query(method: Method, items: Sequence[tuple[str, str]]) -> Mapping[str, object]:
-    found: dict[str, Any] = {}
-    fields = {each.camelcase_name: each for each in method.request.DESCRIPTOR.fields}
-    fields |= method.request.DESCRIPTOR.fields_by_name
-    for name, text in items:
-        field = fields.get(name)
-        if field is None:
-            raise InvalidArgument(f"{method.name} has no field {name!r}.")
-        value: object = text == "true" if field.type == FieldDescriptor.TYPE_BOOL else text
-        if field.is_repeated:
-            found.setdefault(field.camelcase_name, []).append(value)
-        else:
-            found[field.camelcase_name] = value
-    return found
-
-
-def _json(value: object) -> Response:
-    return Response(_dump(value), media_type="application/json")
-
-
-def _dump(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+def _json(answer: Message) -> Response:
+    return Response(to_bytes(answer), media_type="application/json")

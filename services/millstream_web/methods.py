@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+import grpc
+from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
@@ -21,6 +23,8 @@ class Method(NamedTuple):
     name: str
     path: str
     descriptor: MethodDescriptor
+    takes: Descriptor
+    gives: Descriptor
     request: type[Message]
     response: type[Message]
     takes_stream: bool
@@ -29,7 +33,20 @@ class Method(NamedTuple):
     @property
     def is_read(self) -> bool:
         """It changes nothing: what changes something takes a ``request_id``, or a stream."""
-        return not self.takes_stream and "request_id" not in self.request.DESCRIPTOR.fields_by_name
+        return not self.takes_stream and "request_id" not in self.takes.fields_by_name
+
+    def on(self, channel: grpc.aio.Channel) -> Any:
+        """What calls it over a channel."""
+        kinds: dict[tuple[bool, bool], Any] = {
+            (False, False): channel.unary_unary,
+            (False, True): channel.unary_stream,
+            (True, False): channel.stream_unary,
+        }
+        return kinds[self.takes_stream, self.gives_stream](
+            self.path,
+            request_serializer=self.request.SerializeToString,
+            response_deserializer=self.response.FromString,
+        )
 
 
 def services() -> Iterator[ServiceDescriptor]:
@@ -40,6 +57,7 @@ def services() -> Iterator[ServiceDescriptor]:
             yield from file.services_by_name.values()
 
 
+@cache
 def methods() -> dict[tuple[str, str], Method]:
     """By the names of the service and the method."""
     return {
@@ -48,6 +66,8 @@ def methods() -> dict[tuple[str, str], Method]:
             name=each.name,
             path=f"/{service.full_name}/{each.name}",
             descriptor=each,
+            takes=each.input_type,
+            gives=each.output_type,
             request=GetMessageClass(each.input_type),
             response=GetMessageClass(each.output_type),
             takes_stream=each.client_streaming,

@@ -40,6 +40,11 @@ def requests(draw: st.DrawFn) -> Drawn:
     return Drawn(method, draw(_messages(method.descriptor.input_type, 0)))
 
 
+def any_message(descriptor: Descriptor) -> st.SearchStrategy[Any]:
+    """Any message of a type."""
+    return _messages(descriptor, 0)
+
+
 @cache
 def _messages(descriptor: Descriptor, depth: int) -> st.SearchStrategy[Any]:
     """Any message of a type; below a depth none has messages in it."""

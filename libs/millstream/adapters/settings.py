@@ -24,7 +24,7 @@ from millstream.core.validate import MAX_MAP_LENGTH
 
 PREFIX = "MILLSTREAM_"
 _COUNTS = ("resources", "queue_slots")
-_LISTS = ("queues", "xcom_classes", "oidc_algorithms")
+_LISTS = ("queues", "xcom_classes", "oidc_algorithms", "http_hosts", "http_proxies")
 _OBJECTS = ("blob_options",)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
@@ -73,7 +73,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``oidc_algorithms``; its keys are at ``oidc_jwks_url`` or where its discovery says;
     ``oidc_user_claim`` and ``oidc_groups_claim`` say who somebody is. ``api_token`` (or a file with
     it), ``api_ca_file``, ``api_cert_file`` and ``api_key_file`` are what a client of the api shows:
-    the web page, the command line.
+    the command line, and but for the token the web service, which asks in nobody's name but its
+    users'.
+    ``http_hosts``: the names under which the web service answers besides those of this machine
+    ("*": any); ``http_proxies``: addresses of proxies whose word on who asked, and how, is taken.
+    ``session_key`` (or a file with it): keys that seal the cookies of people who logged in, the one
+    in use first; without it they log in again when the service starts. ``session_s``: how long a
+    login lasts.
     ``api_processes``: how many processes of the api share its port; ``api_process`` is the number
     of one of them, 0 for the process that starts them.
     ``failpoints``: for tests only, see ``millstream.adapters.failpoints``.
@@ -92,6 +98,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_process: int = 0
     http_host: str = "127.0.0.1"
     http_port: int = 27880
+    http_hosts: tuple[str, ...] = ()
+    http_proxies: tuple[str, ...] = ()
+    session_key: str = ""
+    session_key_file: str = ""
+    session_s: Annotated[float, msgspec.Meta(gt=0)] = 43_200.0
     api_address: str = ""
     queues: tuple[str, ...] = ("default",)
     slots: int = 0

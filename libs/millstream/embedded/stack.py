@@ -26,6 +26,7 @@ DEFAULT_GRPC_PORT = 27800
 DEFAULT_HTTP_PORT = 27880
 KEY_FILE = "secret.key"
 ADMIN_TOKEN_FILE = "admin.token"  # noqa: S105 - a name
+SESSION_KEY_FILE = "session.key"
 # The process of `up --dags`.
 DAGS = "dags"
 # What a worker may need after its grace, and all the others together.
@@ -38,6 +39,7 @@ DECIDED = (
     *("NATS_URL", "DATABASE_URL", "BLOB_URL", "STATE_DIR", "INSTANCE", "GRPC_HOST", "GRPC_PORT"),
     *("HTTP_HOST", "HTTP_PORT", "API_ADDRESS", "SLOTS", "READY_FD", "PARENT_PID"),
     *("SECRET_KEY", "SECRET_KEY_FILE", "ADMIN_TOKEN", "ADMIN_TOKEN_FILE"),
+    *("SESSION_KEY", "SESSION_KEY_FILE"),
     *("API_TOKEN", "API_TOKEN_FILE", "API_CA_FILE", "API_CERT_FILE", "API_KEY_FILE"),
     *("GRPC_TLS_CERT", "GRPC_TLS_KEY", "GRPC_TLS_CLIENT_CA"),
     "API_PROCESS",
@@ -140,13 +142,12 @@ def build_stack(
     secret = secret_key(data_dir, environ)
     admin = admin_token(data_dir, environ)
     token = {f"API_{name.removeprefix('ADMIN_')}": text for name, text in admin.items()}
-    web |= token
     slots = {"SLOTS": str(options.slots)} if options.slots else {}
     wanted: list[tuple[str, Role | Literal["web"], int, dict[str, str]]] = [
         ("scheduler", "scheduler", 1, scheduler),
         ("projector", "projector", 1, store),
         *_apis(store | api | secret | admin, read_settings(environ).api_processes),
-        ("web", "web", 3, web | api_address),
+        ("web", "web", 3, web | api_address | session_key(data_dir, environ)),
     ]
     patience_s = read_settings(environ).drain_grace_s + AFTER_GRACE_S
     wanted += [(name, "worker", 2, blobs | slots | secret) for name in workers]
@@ -212,35 +213,35 @@ def dags_spec(folder: Path, address: str, env: Mapping[str, str]) -> ProcessSpec
 def secret_key(data_dir: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The settings that give the key for variables and connections: those that are there, or a
     file of the data directory, made if it is missing."""
-    given = {
-        name: environ[f"MILLSTREAM_{name}"]
-        for name in ("SECRET_KEY", "SECRET_KEY_FILE")
-        if environ.get(f"MILLSTREAM_{name}")
-    }
-    if given:
-        return given
-    file = make_private_dir(data_dir) / KEY_FILE
-    if not file.exists():
-        write_private(file, base64.urlsafe_b64encode(os.urandom(32)) + b"\n")
-    return {"SECRET_KEY_FILE": str(file.absolute())}
+    return _kept(data_dir, "SECRET_KEY", KEY_FILE, environ)
 
 
 def admin_token(data_dir: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The settings that give the token of the first administrator, where people must log in: those
-    that are there, or a file of the data directory, made if it is missing."""
+    """The same for the token of the first administrator, where people must log in."""
     if environ.get("MILLSTREAM_AUTH", "local") == "local":
         return {}
+    return _kept(data_dir, "ADMIN_TOKEN", ADMIN_TOKEN_FILE, environ)
+
+
+def session_key(data_dir: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The same for the key that seals logins, where people must log in."""
+    if environ.get("MILLSTREAM_AUTH", "local") == "local":
+        return {}
+    return _kept(data_dir, "SESSION_KEY", SESSION_KEY_FILE, environ)
+
+
+def _kept(data_dir: Path, setting: str, name: str, environ: Mapping[str, str]) -> dict[str, str]:
     given = {
-        name: environ[f"MILLSTREAM_{name}"]
-        for name in ("ADMIN_TOKEN", "ADMIN_TOKEN_FILE")
-        if environ.get(f"MILLSTREAM_{name}")
+        each: environ[f"MILLSTREAM_{each}"]
+        for each in (setting, f"{setting}_FILE")
+        if environ.get(f"MILLSTREAM_{each}")
     }
     if given:
         return given
-    file = make_private_dir(data_dir) / ADMIN_TOKEN_FILE
+    file = make_private_dir(data_dir) / name
     if not file.exists():
         write_private(file, base64.urlsafe_b64encode(os.urandom(32)) + b"\n")
-    return {"ADMIN_TOKEN_FILE": str(file.absolute())}
+    return {f"{setting}_FILE": str(file.absolute())}
 
 
 def stream_sizes(free_bytes: int, environ: Mapping[str, str]) -> dict[str, str]:

@@ -56,6 +56,20 @@ def test_the_web_service_finds_the_api(tmp_path: Path) -> None:
     assert env["web"]["MILLSTREAM_HTTP_PORT"] == str(whole.http_port)
 
 
+def test_the_web_service_is_lent_nobodys_name(tmp_path: Path) -> None:
+    asked = {"MILLSTREAM_AUTH": "required", "MILLSTREAM_API_TOKEN": "planted"}
+    env = {each.name: each.env for each in built(Options(data_dir=tmp_path), asked).specs}
+    assert not [name for name in env["web"] if "TOKEN" in name]
+    assert not [name for name in env["api"] if "SESSION" in name]
+    file = Path(env["web"]["MILLSTREAM_SESSION_KEY_FILE"])
+    assert file.stat().st_mode & 0o777 == 0o600
+    key = file.read_text()
+    env = {each.name: each.env for each in built(Options(data_dir=tmp_path), asked).specs}
+    assert Path(env["web"]["MILLSTREAM_SESSION_KEY_FILE"]).read_text() == key
+    local = {each.name: each.env for each in built(Options(data_dir=tmp_path), {}).specs}
+    assert not [name for name in local["web"] if "SESSION" in name]
+
+
 def test_workers_stop_before_those_who_take_their_results(tmp_path: Path) -> None:
     stages = {spec.name: spec.stage for spec in built(Options(data_dir=tmp_path), {}).specs}
     assert stages["api"] > stages["worker-1"] > stages["scheduler"] > stages["postgres"]
