@@ -19,9 +19,12 @@ DEFAULT_NAMESPACE = "default"
 #               somewhere else than the database, which would show them no others
 #   spec        `namespace` and `spec.dag_id`
 #   log         as `dag`, but an empty namespace is all of them, and without a DAG it is all of it
+#   feed        as `dag`, but an empty namespace is all of them
 #   place       `namespace` and `dag_id` as they stand in a role: `*` is all namespaces
 #   everything  the whole installation
-Place = Literal["nothing", "namespace", "dag", "one dag", "spec", "log", "place", "everything"]
+Place = Literal[
+    "nothing", "namespace", "dag", "one dag", "spec", "log", "feed", "place", "everything"
+]
 
 
 class Rule(NamedTuple):
@@ -66,7 +69,7 @@ RULES: dict[str, Rule] = {
     "DagService/ListDagVersions": Rule(VIEW, "dag"),
     "DagService/SetDagPaused": Rule(OPERATE, "dag"),
     "EventService/ListEvents": Rule(VIEW, "log"),
-    "EventService/WatchEvents": Rule(VIEW, "log"),
+    "EventService/WatchEvents": Rule(VIEW, "feed"),
     "EventService/ExportEvents": Rule(VIEW, "everything"),
     # A position and a digest, and of no use without the events.
     "EventService/GetHead": Rule(KNOW, "nothing"),
@@ -147,6 +150,8 @@ def _judge(principal: Principal, rule: Rule, request: Any) -> Visibility:
         case "place":
             namespace = request.namespace or DEFAULT_NAMESPACE
             return _all(may(principal, action, namespace, request.dag_id), rule, namespace)
+        case "feed" if not request.namespace:
+            return _all(may(principal, action, ALL), rule, ALL)
         case "log":
             namespace = request.namespace or ALL
             return _all(may(principal, action, namespace, request.dag_id), rule, namespace)
@@ -156,7 +161,7 @@ def _judge(principal: Principal, rule: Rule, request: Any) -> Visibility:
         case "spec":
             namespace = request.namespace or DEFAULT_NAMESPACE
             return _all(may(principal, action, namespace, request.spec.dag_id), rule, namespace)
-        case "dag" | "one dag":
+        case "dag" | "one dag" | "feed":
             namespace = request.namespace or DEFAULT_NAMESPACE
             dags = dags_for(principal, action, namespace)
             if dags is None:

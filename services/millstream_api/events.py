@@ -9,6 +9,7 @@ from typing import Any
 
 from millstream.adapters.event_log import EventLog, Stored
 from millstream.adapters.event_search import EventFilter, EventSearch, is_caused_by
+from millstream.adapters.visibility import current_visibility
 from millstream.core.errors import NotFound
 from millstream.core.wire import GENESIS, canonical_bytes, exported_line
 from millstream.rpc.convert import datetime_from, event_to_proto, timestamp_from
@@ -59,8 +60,12 @@ class EventService(events_pb2_grpc.EventServiceServicer):
         scope, first = _scope(request)
         actor, task_id = look_up("actor", request.actor), look_up("task_id", request.task_id)
         events = watch(self._hub, self._log, scope, first, frozenset(request.types))
+        # What comes live has passed no view of the database.
+        visible = current_visibility()
         async with aclosing(events):
             async for event in events:
+                if not visible.shows(event.namespace, event.dag_id):
+                    continue
                 if task_id in ("", event.task_id) and is_caused_by(event.actor, actor):
                     yield events_pb2.WatchEventsResponse(event=event)
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import structlog
 
-from millstream.adapters.visibility import show
-from millstream.core.errors import MillstreamError
+from millstream.adapters.visibility import Visibility, current_visibility, show
+from millstream.core.errors import MillstreamError, Unavailable
 from millstream_api import identity
 from millstream_api.authentication import Authenticator, Local
 from millstream_api.authorization import authorize
@@ -30,12 +30,14 @@ TICK_S = 1.0
 
 @dataclass(slots=True, eq=False)
 class Stream:
-    """A stream that is open. ``answer``: the latest; ``ended``: why it may not go on."""
+    """A stream that is open. ``visible``: what it shows; ``answer``: the latest; ``ended``: why it
+    may not go on."""
 
     caller: Caller
     method: str
     request: Any
     task: asyncio.Task[Any]
+    visible: Visibility
     answer: Any = None
     ended: MillstreamError | None = None
     _waits: bool = False
@@ -94,7 +96,7 @@ class Gate:
         """A stream that is judged again as long as it is open."""
         task = asyncio.current_task()
         assert task is not None, "a stream is answered by a task"
-        stream = Stream(caller, method, request, task)
+        stream = Stream(caller, method, request, task, current_visibility())
         self._streams.add(stream)
         try:
             yield stream
@@ -118,6 +120,9 @@ class Gate:
             return
         try:
             principal = self._authenticator.principal(stream.caller)
-            authorize(principal, stream.method, stream.request)
+            visible = authorize(principal, stream.method, stream.request)
         except MillstreamError as error:
             stream.end(error)
+            return
+        if visible != stream.visible:
+            stream.end(Unavailable("What you may see has changed; ask again to go on."))

@@ -27,6 +27,10 @@ class Visibility(msgspec.Struct, frozen=True):
     namespace: str = ""
     dags: tuple[str, ...] | None = None
 
+    def shows(self, namespace: str, dag_id: str) -> bool:
+        """What belongs to no DAG is shown to those who see everything."""
+        return self.dags is None or (namespace == self.namespace and dag_id in self.dags)
+
 
 ALL_VISIBLE = Visibility()
 

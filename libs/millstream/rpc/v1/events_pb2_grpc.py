@@ -69,7 +69,8 @@ class EventServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchEvents(self, request, context):
-        """Events from a position on, as they are committed; never ends by itself.
+        """Events from a position on, as they are committed; never ends by itself. Of a namespace without a
+        DAG those that the caller may see: who may see some of its DAGs is shown these.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -50,13 +50,21 @@ export function ownHeaders(): Record<string, string> {
   return { "Content-Type": "application/json", "X-Millstream-CSRF": token };
 }
 
+const strangers = new Set<() => void>();
+
+/** Hear when the API does not know any more who asks. Returns how to stop. */
+export function onUnauthenticated(listener: () => void): () => void {
+  strangers.add(listener);
+  return () => strangers.delete(listener);
+}
+
 /** Ask for something, or change something. Throws ApiError. */
 export async function call<M extends MethodName>(
   method: M,
   request: Request<M>,
   signal?: AbortSignal,
 ): Promise<Answer<M>> {
-  const response = await send(`/api/v1/${method}`, request, signal);
+  const response = await send(`/api/v1/${method}`, request, { signal });
   return (await response.json()) as Answer<M>;
 }
 
@@ -66,7 +74,7 @@ export async function* stream<M extends MethodName>(
   request: Request<M>,
   signal?: AbortSignal,
 ): AsyncGenerator<Answer<M>[]> {
-  const response = await send(`/api/v1/${method}`, request, signal);
+  const response = await send(`/api/v1/${method}`, request, { signal });
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
@@ -82,21 +90,34 @@ export async function* stream<M extends MethodName>(
   }
 }
 
-async function send(path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
+interface Options {
+  signal?: AbortSignal | undefined;
+  method?: "GET" | "POST" | "DELETE";
+  accept?: string;
+}
+
+/** The answer of the web service, if it is a good one. Throws ApiError. */
+export async function send(
+  path: string,
+  body?: unknown,
+  { signal, method = "POST", accept }: Options = {},
+): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(path, {
-      method: "POST",
-      headers: ownHeaders(),
-      body: JSON.stringify(body),
+      method,
+      headers: { ...ownHeaders(), ...(accept ? { Accept: accept } : {}) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: signal ?? null,
     });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError({ code: "UNAVAILABLE", message: "Millstream does not answer." });
   }
-  if (!response.ok) throw await failureOf(response);
-  return response;
+  if (response.ok) return response;
+  const failure = await failureOf(response);
+  if (failure.code === "UNAUTHENTICATED") for (const listener of strangers) listener();
+  throw failure;
 }
 
 async function failureOf(response: Response): Promise<ApiError> {

@@ -4,6 +4,7 @@ import { Redirect, Route, Switch, useLocation } from "wouter";
 import { client } from "../api/queries";
 import { Empty } from "../parts/Query";
 import { named } from "./address";
+import { Gate } from "./Gate";
 import { Shell } from "./Shell";
 import { Guard } from "./Guard";
 
@@ -31,53 +32,55 @@ export function App() {
   const [location] = useLocation();
   return (
     <QueryClientProvider client={client}>
-      <Shell>
-        <Guard location={location}>
-          <Suspense fallback={<p className="loading">Loading…</p>}>
-            <Switch>
-              <Route path="/" component={Home} />
-              <Route path="/dags" component={Dags} />
-              <Route path="/dags/:dagId/trigger">
-                {({ dagId }) => <Trigger dagId={named(dagId)} />}
-              </Route>
-              <Route path="/dags/:dagId/backfill">
-                {({ dagId }) => <Backfill dagId={named(dagId)} />}
-              </Route>
-              <Route path="/dags/:dagId/runs/:runId/compare/:other">
-                {({ dagId, runId, other }) => (
-                  <Compare dagId={named(dagId)} runId={named(runId)} other={named(other)} />
-                )}
-              </Route>
-              <Route path="/dags/:dagId/runs/:runId/tasks/:taskId/:tab?">
-                {({ dagId, runId, taskId, tab }) => (
-                  <Task dagId={named(dagId)} runId={named(runId)} taskId={named(taskId)} tab={tab} />
-                )}
-              </Route>
-              <Route path="/dags/:dagId/runs/:runId/:tab?">
-                {({ dagId, runId, tab }) => <Run dagId={named(dagId)} runId={named(runId)} tab={tab} />}
-              </Route>
-              <Route path="/dags/:dagId/:tab?">
-                {({ dagId, tab }) => <Dag dagId={named(dagId)} tab={tab} />}
-              </Route>
-              <Route path="/assets" component={Assets} />
-              <Route path="/approvals" component={Approvals} />
-              <Route path="/pools" component={Pools} />
-              <Route path="/variables" component={Variables} />
-              <Route path="/connections" component={Connections} />
-              <Route path="/workers" component={Workers} />
-              <Route path="/audit" component={Audit} />
-              <Route path="/access" component={Access} />
-              <Route path="/import-errors" component={ImportErrors} />
-              <Route path="/home">
-                <Redirect to="/" />
-              </Route>
-              <Route>
-                <Empty>There is no such page.</Empty>
-              </Route>
-            </Switch>
-          </Suspense>
-        </Guard>
-      </Shell>
+      <Gate>
+        <Shell>
+          <Guard location={location}>
+            <Suspense fallback={<p className="loading">Loading…</p>}>
+              <Switch>
+                <Route path="/" component={Home} />
+                <Route path="/dags" component={Dags} />
+                <Route path="/dags/:dagId/trigger">
+                  {({ dagId }) => <Trigger dagId={named(dagId)} />}
+                </Route>
+                <Route path="/dags/:dagId/backfill">
+                  {({ dagId }) => <Backfill dagId={named(dagId)} />}
+                </Route>
+                <Route path="/dags/:dagId/runs/:runId/compare/:other">
+                  {({ dagId, runId, other }) => (
+                    <Compare dagId={named(dagId)} runId={named(runId)} other={named(other)} />
+                  )}
+                </Route>
+                <Route path="/dags/:dagId/runs/:runId/tasks/:taskId/:tab?">
+                  {({ dagId, runId, taskId, tab }) => (
+                    <Task dagId={named(dagId)} runId={named(runId)} taskId={named(taskId)} tab={tab} />
+                  )}
+                </Route>
+                <Route path="/dags/:dagId/runs/:runId/:tab?">
+                  {({ dagId, runId, tab }) => <Run dagId={named(dagId)} runId={named(runId)} tab={tab} />}
+                </Route>
+                <Route path="/dags/:dagId/:tab?">
+                  {({ dagId, tab }) => <Dag dagId={named(dagId)} tab={tab} />}
+                </Route>
+                <Route path="/assets" component={Assets} />
+                <Route path="/approvals" component={Approvals} />
+                <Route path="/pools" component={Pools} />
+                <Route path="/variables" component={Variables} />
+                <Route path="/connections" component={Connections} />
+                <Route path="/workers" component={Workers} />
+                <Route path="/audit" component={Audit} />
+                <Route path="/access" component={Access} />
+                <Route path="/import-errors" component={ImportErrors} />
+                <Route path="/home">
+                  <Redirect to="/" />
+                </Route>
+                <Route>
+                  <Empty>There is no such page.</Empty>
+                </Route>
+              </Switch>
+            </Suspense>
+          </Guard>
+        </Shell>
+      </Gate>
     </QueryClientProvider>
   );
 }

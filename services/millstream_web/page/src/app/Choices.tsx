@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { useFeedState } from "../live/hooks";
 import { Namespace } from "./Namespace";
+import { Who } from "./Who";
 import { choose, type Settings, useSettings } from "./settings";
 
 const SAID = {
@@ -55,6 +56,7 @@ export function Choices({ onSearch, onKeys }: { onSearch: () => void; onKeys: ()
       <span className={`feed ${state === "live" ? "is-live" : "is-cut"}`} role="status" title={SAID[state]}>
         {state}
       </span>
+      <Who />
       {isChoosing && <Namespace onClose={() => setChoosing(false)} />}
     </div>
   );

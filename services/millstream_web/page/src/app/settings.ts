@@ -47,13 +47,16 @@ export function apply(): void {
   else root.dataset.theme = settings.theme;
 }
 
+/** Hear when some of it changes. Returns how to stop. */
+export function onSettings(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
 /** The settings; the component is drawn again when they change. */
 export function useSettings(): Settings {
   return useSyncExternalStore(
-    (changed) => {
-      listeners.add(changed);
-      return () => listeners.delete(changed);
-    },
+    onSettings,
     () => settings,
   );
 }

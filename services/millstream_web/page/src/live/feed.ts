@@ -3,10 +3,12 @@
  *
  * Each event's position is where the stream goes on after it, so a new connection loses and repeats
  * nothing. A page that nobody sees gives its connection back (browsers allow six to a host) and
- * takes up the thread when it is looked at again.
+ * takes up the thread when it is looked at again. Who may not see the whole log is shown what they may
+ * see of the namespace that the page shows.
  */
-import { call, ownHeaders } from "../api/call";
+import { ApiError, call, send } from "../api/call";
 import type { WatchEventsResponse } from "../api/types";
+import { onSettings, settings } from "../app/settings";
 import { type LiveEvent, read } from "./fold";
 
 export type FeedState = "connecting" | "live" | "cut off";
@@ -17,20 +19,40 @@ const LONGEST_WAIT_MS = 5000;
 // The service says something every ten seconds; what is silent for longer is dead.
 const SILENCE_MS = 25_000;
 
-class Feed {
+export class Feed {
   private listeners = new Set<Listener>();
   private watchers = new Set<() => void>();
   private connection: AbortController | null = null;
   private next = 0;
   private wait = FIRST_WAIT_MS;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private isNarrow = false;
+  private namespace = "";
+  private leave: (() => void) | null = null;
   state: FeedState = "connecting";
   /** The last position that was seen; what is read with it as min_position is as new. */
   position = 0;
 
   start(): void {
-    document.addEventListener("visibilitychange", () => this.look());
+    if (this.leave) return;
+    const look = () => this.look();
+    document.addEventListener("visibilitychange", look);
+    const forget = onSettings(() => {
+      if (this.isNarrow && settings.namespace !== this.namespace) this.again();
+    });
+    this.leave = () => {
+      document.removeEventListener("visibilitychange", look);
+      forget();
+    };
     this.look();
+  }
+
+  /** Until it is started again. */
+  stop(): void {
+    this.leave?.();
+    this.leave = null;
+    this.drop();
+    this.become("cut off");
   }
 
   /** Hear of all events from now on, in lists as they come. Returns how to stop. */
@@ -45,11 +67,20 @@ class Feed {
     return () => this.watchers.delete(watcher);
   }
 
+  private again(): void {
+    this.drop();
+    this.look();
+  }
+
+  private drop(): void {
+    this.connection?.abort();
+    this.connection = null;
+    clearTimeout(this.timer);
+  }
+
   private look(): void {
     if (document.hidden) {
-      this.connection?.abort();
-      this.connection = null;
-      clearTimeout(this.timer);
+      this.drop();
     } else if (!this.connection) {
       void this.run();
     }
@@ -61,8 +92,9 @@ class Feed {
     try {
       if (!this.next) await this.begin(connection.signal);
       await this.read(connection);
-    } catch {
+    } catch (error) {
       // Said by `state`; what was missed comes with the next connection.
+      if (this.connection === connection && this.narrow(error)) return this.again();
     }
     if (this.connection !== connection) return;
     this.connection = null;
@@ -72,6 +104,17 @@ class Feed {
     this.wait = Math.min(this.wait * 2, LONGEST_WAIT_MS);
   }
 
+  /** Whether it is worth to ask for less. */
+  private narrow(error: unknown): boolean {
+    if (!(error instanceof ApiError) || error.code !== "PERMISSION_DENIED") return false;
+    if (this.isNarrow) {
+      this.wait = LONGEST_WAIT_MS;
+      return false;
+    }
+    this.isNarrow = true;
+    return true;
+  }
+
   private async begin(signal: AbortSignal): Promise<void> {
     const head = await call("EventService/GetHead", {}, signal);
     this.position = Number(head.position);
@@ -79,13 +122,12 @@ class Feed {
   }
 
   private async read(connection: AbortController): Promise<void> {
-    const response = await fetch("/api/v1/EventService/WatchEvents", {
-      method: "POST",
-      headers: { ...ownHeaders(), Accept: "text/event-stream" },
-      body: JSON.stringify({ fromPosition: this.next }),
-      signal: connection.signal,
-    });
-    if (!response.ok) throw new Error(String(response.status));
+    this.namespace = this.isNarrow ? settings.namespace : "";
+    const response = await send(
+      "/api/v1/EventService/WatchEvents",
+      { fromPosition: this.next, namespace: this.namespace },
+      { signal: connection.signal, accept: "text/event-stream" },
+    );
     const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     for (;;) {
