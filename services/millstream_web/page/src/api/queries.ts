@@ -21,7 +21,8 @@ export const client = new QueryClient({
       networkMode: "always",
       retry: (count, error) => count < 4 && error instanceof ApiError && error.isPassing,
     },
-    mutations: { networkMode: "always" },
+    // What was sent, a password perhaps, is not kept once it is done.
+    mutations: { networkMode: "always", gcTime: 0 },
   },
 });
 
@@ -30,6 +31,8 @@ interface Options {
   /** Show the last answer while another one is asked for. */
   keep?: boolean;
   staleTime?: number;
+  /** For how long the answer is kept when nobody shows it any more; 0: not at all. */
+  gcTime?: number;
 }
 
 /**
@@ -39,7 +42,7 @@ interface Options {
 export function useRead<M extends MethodName>(
   method: M,
   request: Request<M>,
-  { enabled = true, keep = false, staleTime }: Options = {},
+  { enabled = true, keep = false, staleTime, gcTime }: Options = {},
 ): UseQueryResult<Answer<M>, ApiError> {
   return useQuery<Answer<M>, ApiError>({
     queryKey: [method, request],
@@ -47,6 +50,7 @@ export function useRead<M extends MethodName>(
     enabled,
     ...(keep ? { placeholderData: keepPreviousData } : {}),
     ...(staleTime === undefined ? {} : { staleTime }),
+    ...(gcTime === undefined ? {} : { gcTime }),
   });
 }
 

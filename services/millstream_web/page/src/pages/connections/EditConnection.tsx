@@ -18,7 +18,7 @@ interface Props {
 export function EditConnection({ namespace, connection, onClose }: Props) {
   const isNew = connection === "new";
   const connId = isNew ? "" : connection.connId;
-  const read = useRead("ConnectionService/GetConnection", { namespace, connId }, { enabled: !isNew, staleTime: 0 });
+  const read = useRead("ConnectionService/GetConnection", { namespace, connId }, { enabled: !isNew, staleTime: 0, gcTime: 0 });
   if (isNew) return <Form namespace={namespace} before={undefined} onClose={onClose} />;
   // What was read before may be old: the form begins with what is true now.
   if (read.data?.connection && !read.isFetching) {

@@ -6,8 +6,12 @@ import type { Variable } from "../../api/types";
 export function Value({ variable }: { variable: Variable }) {
   const [isShown, show] = useState(false);
   const { namespace, key, version } = variable;
-  // Nothing of it stays with the browser once it is hidden again, and another version is another value.
-  const read = useRead("VariableService/GetVariable", { namespace, key }, { enabled: isShown, staleTime: 0 });
+  // Nothing of it stays with the page once it is hidden again.
+  const read = useRead(
+    "VariableService/GetVariable",
+    { namespace, key },
+    { enabled: isShown, staleTime: 0, gcTime: 0 },
+  );
   if (variable.isSecret) {
     return (
       <span title="The key is the name of a secret: only tasks can read the value.">
