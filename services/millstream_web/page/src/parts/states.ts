@@ -18,7 +18,7 @@ const TASK: Record<TaskState, Look> = {
   TASK_STATE_RUNNING: { word: "running", name: "running", sign: "▶" },
   TASK_STATE_UP_FOR_RETRY: { word: "up for retry", name: "retry", sign: "↻" },
   TASK_STATE_UP_FOR_RESCHEDULE: { word: "up for reschedule", name: "retry", sign: "↷" },
-  TASK_STATE_DEFERRED: { word: "deferred", name: "deferred", sign: "⏾" },
+  TASK_STATE_DEFERRED: { word: "deferred", name: "deferred", sign: "☾" },
   TASK_STATE_AWAITING_INPUT: { word: "awaiting input", name: "input", sign: "?" },
   TASK_STATE_SUCCESS: { word: "success", name: "success", sign: "✓" },
   TASK_STATE_FAILED: { word: "failed", name: "failed", sign: "✕" },
