@@ -123,7 +123,7 @@ export function Grid({ label, rows, columns, cells, onFold, onOpen }: Props) {
 }
 
 function sizeOf(rows: number, columns: number): { height: number; width: string } {
-  return { height: rows * ROW, width: `calc(${nameWidth} + ${columns * COLUMN}px)` };
+  return { height: rows * ROW, width: `max(100%, calc(${nameWidth} + ${columns * COLUMN}px))` };
 }
 
 /** What is seen, anew when it is scrolled so far that something else is. */

@@ -25,7 +25,7 @@ export const GridHead = memo(function GridHead({
     <div
       role="rowgroup"
       className="grid-head"
-      style={{ height: HEAD, width: `calc(${nameWidth} + ${columns.length * COLUMN}px)` }}
+      style={{ height: HEAD, width: `max(100%, calc(${nameWidth} + ${columns.length * COLUMN}px))` }}
     >
       <div role="row" aria-rowindex={1} className="grid-heads">
         <div

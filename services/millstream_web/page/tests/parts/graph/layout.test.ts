@@ -1,5 +1,5 @@
 import ELK from "elkjs/lib/elk.bundled.js";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   type Direction,
   elkInput,
@@ -14,6 +14,8 @@ import { visibleGraph } from "../../../src/parts/graph/visible";
 import { treeOf } from "../../../src/parts/groups";
 import { group, spec, task } from "../../specs";
 
+// ELK is compiled when it is used first, which takes its time on a machine with other work.
+vi.setConfig({ testTimeout: 60_000 });
 const elk = new ELK();
 
 async function laidOut(folded: string[] = [], direction: Direction = "right"): Promise<Layout> {
