@@ -1,6 +1,8 @@
 import "./dag.css";
-import { lazy, Suspense, type ComponentType } from "react";
+import { type ComponentType, lazy, Suspense } from "react";
+import { useLocation } from "wouter";
 import { useRead } from "../../api/queries";
+import { useKeys } from "../../app/keys";
 import { type DagTab, paths } from "../../app/paths";
 import { useSettings } from "../../app/settings";
 import { useRefreshed } from "../../live/hooks";
@@ -9,10 +11,17 @@ import { Tabs } from "../../parts/Tabs";
 import { Head } from "./Head";
 import type { TabProps } from "./tab";
 
-const TABS: Partial<Record<DagTab, { name: string; view: ComponentType<TabProps> }>> = {
-  grid: { name: "Grid", view: lazy(() => import("./GridTab")) },
-  graph: { name: "Graph", view: lazy(() => import("./GraphTab")) },
+const TABS: Record<DagTab, { name: string; key: string; view: ComponentType<TabProps> }> = {
+  grid: { name: "Grid", key: "v g", view: lazy(() => import("./GridTab")) },
+  graph: { name: "Graph", key: "v r", view: lazy(() => import("./GraphTab")) },
+  gantt: { name: "Gantt", key: "v t", view: lazy(() => import("./GanttTab")) },
+  calendar: { name: "Calendar", key: "v c", view: lazy(() => import("./CalendarTab")) },
+  runs: { name: "Runs", key: "v u", view: lazy(() => import("./RunsTab")) },
+  code: { name: "Code", key: "v o", view: lazy(() => import("./CodeTab")) },
+  versions: { name: "Versions", key: "v v", view: lazy(() => import("./VersionsTab")) },
+  details: { name: "Details", key: "v d", view: lazy(() => import("./DetailsTab")) },
 };
+const TAB_IDS = Object.keys(TABS) as DagTab[];
 const FIRST: DagTab = "grid";
 // What changes a DAG itself, and not only its runs.
 const OF_THE_DAG = new Set(["DagVersionSubmitted", "DagPaused", "DagUnpaused", "NextRunPlanned"]);
@@ -25,7 +34,18 @@ export default function Dag({ dagId, tab = FIRST }: { dagId: string; tab: string
     ["DagService/GetDag"],
     (event) => event.dagId === dagId && OF_THE_DAG.has(event.type),
   );
-  const shown = Object.hasOwn(TABS, tab) ? TABS[tab as DagTab] : undefined;
+  const shown = TAB_IDS.find((id) => id === tab);
+  const View = shown && TABS[shown].view;
+  const [, navigate] = useLocation();
+  useKeys([
+    ...TAB_IDS.map((id) => ({
+      keys: TABS[id].key,
+      what: `${TABS[id].name} of the DAG`,
+      act: () => navigate(paths.dag(dagId, id)),
+    })),
+    { keys: "t", what: "Trigger the DAG", act: () => navigate(paths.trigger(dagId)) },
+    { keys: "b", what: "Backfill the DAG", act: () => navigate(paths.backfill(dagId)) },
+  ]);
   return (
     <Query of={found}>
       {({ dag }) =>
@@ -35,14 +55,10 @@ export default function Dag({ dagId, tab = FIRST }: { dagId: string; tab: string
             <Tabs
               label="Views of the DAG"
               now={tab}
-              tabs={Object.entries(TABS).map(([id, { name }]) => ({
-                id,
-                name,
-                to: paths.dag(dagId, id as DagTab),
-              }))}
+              tabs={TAB_IDS.map((id) => ({ id, name: TABS[id].name, to: paths.dag(dagId, id) }))}
             />
             <Suspense fallback={<p className="loading">Loading…</p>}>
-              {shown ? <shown.view dag={dag} /> : <Empty>A DAG has no such view.</Empty>}
+              {View ? <View dag={dag} /> : <Empty>A DAG has no such view.</Empty>}
             </Suspense>
           </>
         )
