@@ -9,6 +9,7 @@ export function ListPage<M extends PagedMethod, T>({
   title,
   search,
   actions,
+  tabs,
   intro,
   pages,
   rowsOf,
@@ -20,6 +21,8 @@ export function ListPage<M extends PagedMethod, T>({
   title: string;
   search?: { typed: string; type: (text: string) => void };
   actions?: ReactNode;
+  /** Below the heading. */
+  tabs?: ReactNode;
   intro?: ReactNode;
   pages: Pages<M>;
   rowsOf: (answer: Answer<M>) => T[];
@@ -34,6 +37,7 @@ export function ListPage<M extends PagedMethod, T>({
         <h1>{title}</h1>
         <div className="actions">{actions}</div>
       </div>
+      {tabs}
       {intro && <p className="faint">{intro}</p>}
       {search && (
         <search className="filters">

@@ -24,7 +24,7 @@ export function columns(set: Set): Column<LiveEvent>[] {
         </button>
       ),
     },
-    { name: "When", isExtra: true, width: "11.5rem", cell: (event) => <Time at={event.recordedAt} /> },
+    { name: "When", isExtra: true, width: "11.5rem", cell: (event) => <span className="when"><Time at={event.recordedAt} /></span> },
     { name: "What", cell: (event) => <What event={event} /> },
     { name: "Type", isExtra: true, width: "12rem", cell: (event) => event.type },
     {

@@ -33,26 +33,28 @@ export default function Home() {
   return (
     <>
       <h1>Home</h1>
-      <Query of={overview}>
-        {(now) => (
-          <>
-            <Tiles now={now} />
-            <div className="columns home">
-              <RunningRuns namespace={namespace} />
-              <Failed runs={now.failedRuns} count={now.failed} since={now.since} />
-              {(now.late > 0 || now.missed > 0) && (
-                <section className="sheet">
-                  <Late runs={now.lateRuns} count={now.late} />
-                  <Missed deadlines={now.missedDeadlines} count={now.missed} />
-                </section>
-              )}
-              <Queues queues={now.queues} />
-              <Health />
-              <Ticker />
-            </div>
-          </>
-        )}
-      </Query>
+      <Query of={overview}>{(now) => <Tiles now={now} />}</Query>
+      <div className="columns home">
+        <RunningRuns namespace={namespace} />
+        {overview.data && <Judged now={overview.data} />}
+        <Health />
+        <Ticker />
+      </div>
+    </>
+  );
+}
+
+function Judged({ now }: { now: GetOverviewResponse }) {
+  return (
+    <>
+      <Failed runs={now.failedRuns} count={now.failed} />
+      {(now.late > 0 || now.missed > 0) && (
+        <section className="sheet">
+          <Late runs={now.lateRuns} count={now.late} />
+          <Missed deadlines={now.missedDeadlines} count={now.missed} />
+        </section>
+      )}
+      <Queues queues={now.queues} />
     </>
   );
 }

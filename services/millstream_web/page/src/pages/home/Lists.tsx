@@ -46,14 +46,11 @@ export function RunningRuns({ namespace }: { namespace: string }) {
 }
 
 /** The runs that failed, those that failed last first. */
-export function Failed({ runs, count, since }: { runs: OverviewRun[]; count: number; since: string | undefined }) {
+export function Failed({ runs, count }: { runs: OverviewRun[]; count: number }) {
   return (
     <section className="sheet" id="failed">
       <h2>
-        Failed{" "}
-        <span className="faint">
-          {count || "none"} since <Ago at={since} />
-        </span>
+        Failed <span className="faint">{count || "none"} in the last 24 hours</span>
       </h2>
       <Rows nothing="No run failed.">
         {runs.slice(0, SHOWN).map((run) => (
