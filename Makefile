@@ -30,7 +30,7 @@ venv: .venv/.stamp ## Make .venv with the locked versions of everything
 demo: venv ## Start everything on this machine, run example DAGs, stop again
 	$(BIN)/python examples/demo.py
 
-test: venv ## All tests but the long ones
+test: venv browser ## All tests but the long ones
 	$(BIN)/python -m pytest
 
 soak: venv ## The long tests
@@ -45,7 +45,7 @@ crash: venv ## Every failpoint, every action, first, middle and last time: a qua
 sim: venv ## Simulate the whole system with faults: SEEDS=2000, or SEED=7 for one again
 	PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
-lint: venv proto-check ## Format, style, imports, types, generated code
+lint: venv proto-check page-check ## Format, style, imports, types, generated code
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/lint-imports --no-logo
@@ -66,6 +66,48 @@ proto-check: venv ## Fail if the committed gRPC code is not what proto/ gives
 	@for file in build/proto/millstream/rpc/v1/*; do \
 		cmp "$$file" "$(RPC)/$$(basename "$$file")" || { echo "Run: make proto" >&2; exit 1; }; \
 	done
+
+# --- the web page, which only those who change it need Node for
+
+PAGE := services/millstream_web/page
+STATIC := services/millstream_web/static
+E2E := tests/e2e/web
+# A `npm ci` that is done is not done again before the lock file says something else.
+MODULES = cmp -s $(1)/package-lock.json $(1)/node_modules/.locked || \
+	{ (cd $(1) && npm ci --no-audit --no-fund) && cp $(1)/package-lock.json $(1)/node_modules/.locked; }
+HAS_NODE := $(shell node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && echo yes)
+
+.PHONY: page page-check page-test browser screenshots
+
+page: ## Build the web page into the Python package (Node 20 or newer)
+	$(call MODULES,$(PAGE))
+	cd $(PAGE) && npm run --silent build
+
+page-check: ## Fail if the built page that is committed is not what its sources give
+ifeq ($(HAS_NODE),yes)
+	@if $(call MODULES,$(PAGE)); then \
+		(cd $(PAGE) && npm run --silent build -- --outDir ../../../build/static --logLevel warn) && \
+			diff -rq build/static $(STATIC) || { echo "Run: make page" >&2; exit 1; }; \
+	else echo "NOT CHECKED: $(STATIC), since npm cannot install what builds it" >&2; fi
+else
+	@echo "NOT CHECKED: whether $(STATIC) is what $(PAGE) gives, for want of Node 20 or newer" >&2
+endif
+
+page-test: ## The tests of the page's parts
+	@$(call MODULES,$(PAGE))
+	cd $(PAGE) && npm run --silent test
+
+browser: ## What the tests in a browser need: Chromium and playwright-core, as far as they can be had
+ifeq ($(HAS_NODE),yes)
+	@$(E2E)/get_chromium.sh
+	@{ $(call MODULES,$(PAGE)); } && { $(call MODULES,$(E2E)); } || \
+		echo "NOT TESTED: the page, since npm cannot install its packages" >&2
+else
+	@echo "NOT TESTED: the page, for want of Node 20 or newer" >&2
+endif
+
+screenshots: venv browser ## Draw every page into docs/img
+	MILLSTREAM_SCREENSHOTS=docs/img $(BIN)/python -m pytest -n 0 $(E2E)/test_screenshots.py
 
 bench: venv ## The benchmarks
 	$(BIN)/python -m bench
