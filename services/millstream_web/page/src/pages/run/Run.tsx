@@ -1,5 +1,6 @@
 import { useMemo } from "react";
 import { Link, useLocation } from "wouter";
+import { useKeys } from "../../app/keys";
 import { paths, type RunTab } from "../../app/paths";
 import { useSettings } from "../../app/settings";
 import { useRead } from "../../api/queries";
@@ -7,8 +8,9 @@ import type { Run as RunMessage } from "../../api/types";
 import { useRefreshed } from "../../live/hooks";
 import { Empty, Failure, Query } from "../../parts/Query";
 import { Tabs } from "../../parts/Tabs";
-import { useKeys } from "../task/useTaskKeys";
 import { Beside } from "./Beside";
+import { useLater } from "./later";
+import { LaterBar } from "./LaterBar";
 import { RunDetails } from "./RunDetails";
 import { RunEvents } from "./RunEvents";
 import { RunGantt } from "./RunGantt";
@@ -56,9 +58,19 @@ function RunView({ run, tab }: { run: RunMessage; tab: string | undefined }) {
   const [, go] = useLocation();
   const [position, choose] = useMoment();
   const of = useMemo(() => ({ namespace, dagId, runId }), [namespace, dagId, runId]);
-  const history = useRunHistory(of, position);
+  const folded = useRunHistory(of, position);
+  const end = folded.events.at(-1)?.position ?? 0;
+  const isLater = folded.store.state === "cut" && (position === undefined || position > end);
+  const later = useLater(run, position, isLater);
+  const history = isLater && later ? { ...folded, snapshot: later } : folded;
   const spec = useSpec(dagId, run.dagVersion || undefined);
-  useKeys({ Escape: () => (position === undefined ? go(paths.dag(dagId)) : choose(undefined)) });
+  useKeys([
+    {
+      keys: "Escape",
+      what: "Back to now, or to the DAG",
+      act: () => (position === undefined ? go(paths.dag(dagId)) : choose(undefined)),
+    },
+  ]);
   const now = (tab ?? "graph") as RunTab;
   const { events, index, store } = history;
   const chooseEvent = (at: number | undefined) => choose(at === undefined ? undefined : events[at]?.position);
@@ -72,9 +84,7 @@ function RunView({ run, tab }: { run: RunMessage; tab: string | undefined }) {
         <TimeBar events={events} index={index} isLive={position === undefined} choose={chooseEvent} />
       )}
       {hasMoment && store.state === "cut" && (
-        <p className="faint">
-          This run has more events than are loaded: the bar shows the first {events.length.toLocaleString("en")}.
-        </p>
+        <LaterBar run={run} from={end} loaded={events.length} position={position} choose={choose} />
       )}
       <Tabs
         label="Parts of the run"

@@ -1,21 +1,26 @@
+import { lazy, Suspense } from "react";
 import { type TaskTab, paths } from "../../app/paths";
 import type { TaskInstance } from "../../api/types";
 import { Empty } from "../../parts/Query";
 import { Tabs } from "../../parts/Tabs";
-import { Answer } from "./Answer";
 import { AttemptBar } from "./AttemptBar";
 import type { TaskAt } from "./at";
 import { DetailsTab } from "./DetailsTab";
 import { EventsTab } from "./EventsTab";
 import { LogTab } from "./LogTab";
+import { RenderedTab } from "./RenderedTab";
 import { TaskHead } from "./TaskHead";
 import { useTaskKeys } from "./useTaskKeys";
 import { WhyTab } from "./WhyTab";
 import { XComsTab } from "./XComsTab";
 
+// Forms are large, and few tasks ask.
+const Answer = lazy(() => import("./Answer"));
+
 const TABS: readonly { id: TaskTab; name: string }[] = [
   { id: "log", name: "Log" },
   { id: "xcoms", name: "XComs" },
+  { id: "rendered", name: "Rendered" },
   { id: "why", name: "Why" },
   { id: "events", name: "Events" },
   { id: "details", name: "Details" },
@@ -28,7 +33,11 @@ export function TaskView({ at, task, tab }: { at: TaskAt; task: TaskInstance; ta
   return (
     <>
       <TaskHead at={at} task={task} />
-      {task.state === "TASK_STATE_AWAITING_INPUT" && <Answer at={at} task={task} />}
+      {task.state === "TASK_STATE_AWAITING_INPUT" && (
+        <Suspense fallback={<p className="loading">Loading…</p>}>
+          <Answer at={at} task={task} />
+        </Suspense>
+      )}
       <AttemptBar at={at} task={task} tab={now as TaskTab} />
       <Tabs
         label="Parts of the task"
@@ -46,6 +55,8 @@ function Part({ at, task, tab }: { at: TaskAt; task: TaskInstance; tab: string }
       return <LogTab at={at} task={task} />;
     case "xcoms":
       return <XComsTab task={task} />;
+    case "rendered":
+      return <RenderedTab task={task} attempt={at.attempt} />;
     case "why":
       return <WhyTab task={task} />;
     case "events":

@@ -1,6 +1,6 @@
 /** j and k between the tasks of the run, Escape back to it. */
-import { useEffect, useRef } from "react";
 import { useLocation } from "wouter";
+import { useKeys } from "../../app/keys";
 import { paths, type TaskTab } from "../../app/paths";
 import { useRead } from "../../api/queries";
 import type { TaskAt } from "./at";
@@ -16,24 +16,9 @@ export function useTaskKeys(at: TaskAt, tab: TaskTab | undefined): void {
     const next = ids[ids.indexOf(taskId) + by];
     if (next && ids.includes(taskId)) go(paths.task({ dagId, runId, taskId: next, mapIndex: [] }, tab));
   };
-  useKeys({ j: () => step(1), k: () => step(-1), Escape: () => go(paths.run(dagId, runId)) });
-}
-
-/** Keys that do something unless one is writing, or a dialog is open. */
-export function useKeys(keys: Record<string, () => void>): void {
-  const latest = useRef(keys);
-  latest.current = keys;
-  useEffect(() => {
-    const press = (event: KeyboardEvent) => {
-      const target = event.target instanceof Element ? event.target : null;
-      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-      if (target?.closest("input, textarea, select, dialog")) return;
-      const act = latest.current[event.key];
-      if (!act) return;
-      event.preventDefault();
-      act();
-    };
-    document.addEventListener("keydown", press);
-    return () => document.removeEventListener("keydown", press);
-  }, []);
+  useKeys([
+    { keys: "j", what: "The next task of the run", act: () => step(1) },
+    { keys: "k", what: "The task before", act: () => step(-1) },
+    { keys: "Escape", what: "Back to the run", act: () => go(paths.run(dagId, runId)) },
+  ]);
 }

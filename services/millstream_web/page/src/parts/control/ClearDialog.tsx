@@ -1,11 +1,12 @@
 import { useState } from "react";
-import { useChange, useRead } from "../../api/queries";
+import { useRead } from "../../api/queries";
 import type { TaskSelector } from "../../api/types";
 import { Dialog } from "../Dialog";
 import { Failure } from "../Query";
+import { useAct } from "../useAct";
 import { Check } from "./Check";
 import "./control.css";
-import { Selected } from "./Selected";
+import { counted, Selected } from "./Selected";
 
 export interface RunOf {
   namespace: string;
@@ -35,7 +36,10 @@ export function ClearDialog({
   });
   const request = { ...of, tasks, ...options };
   const preview = useRead("RunService/ClearTasks", { ...request, dryRun: true }, { keep: true, staleTime: 0 });
-  const clear = useChange("RunService/ClearTasks");
+  const clear = useAct("RunService/ClearTasks", {
+    words: (_, answer) => `Cleared ${counted(answer.tasks.length)}`,
+    isQuiet: true,
+  });
   const set = (part: Partial<typeof options>) => setOptions({ ...options, ...part });
   const go = () => clear.mutate({ ...request, dryRun: false }, { onSuccess: onClose });
   return (

@@ -1,13 +1,14 @@
 import { useState } from "react";
-import { useChange, useRead } from "../../api/queries";
+import { useRead } from "../../api/queries";
 import type { TaskSelector, TaskState } from "../../api/types";
 import { Dialog } from "../Dialog";
 import { Failure } from "../Query";
 import { lookOf } from "../states";
+import { useAct } from "../useAct";
 import { Check } from "./Check";
 import type { RunOf } from "./ClearDialog";
 import "./control.css";
-import { Selected } from "./Selected";
+import { counted, Selected } from "./Selected";
 
 const STATES: readonly TaskState[] = ["TASK_STATE_SUCCESS", "TASK_STATE_FAILED", "TASK_STATE_SKIPPED"];
 
@@ -23,9 +24,12 @@ export function MarkDialog({ of, tasks, onClose }: { of: RunOf; tasks: TaskSelec
   });
   const request = { ...of, tasks, state, ...options };
   const preview = useRead("RunService/MarkTasks", { ...request, dryRun: true }, { keep: true, staleTime: 0 });
-  const mark = useChange("RunService/MarkTasks");
   const set = (part: Partial<typeof options>) => setOptions({ ...options, ...part });
   const word = lookOf(state).word;
+  const mark = useAct("RunService/MarkTasks", {
+    words: (_, answer) => `Marked ${counted(answer.tasks.length)} ${word}`,
+    isQuiet: true,
+  });
   return (
     <Dialog title="Mark: say how it ended" onClose={onClose}>
       <div className="form">

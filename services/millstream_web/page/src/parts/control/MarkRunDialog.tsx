@@ -1,16 +1,19 @@
 import { useState } from "react";
-import { useChange } from "../../api/queries";
 import type { Run, RunState } from "../../api/types";
 import { Dialog } from "../Dialog";
 import { Failure } from "../Query";
+import { useAct } from "../useAct";
 import "./control.css";
 
 /** Say how a run ends; one that goes on and is marked failed is cancelled. */
 export function MarkRunDialog({ run, state, onClose }: { run: Run; state: RunState; onClose: () => void }) {
   const [note, setNote] = useState("");
-  const mark = useChange("RunService/MarkRun");
   const { namespace, dagId, runId } = run;
   const isCancel = state === "RUN_STATE_FAILED" && run.state !== "RUN_STATE_SUCCESS";
+  const mark = useAct("RunService/MarkRun", {
+    words: () => (isCancel ? `Cancelled ${runId}` : `Marked ${runId} ${word}`),
+    isQuiet: true,
+  });
   const word = state === "RUN_STATE_SUCCESS" ? "success" : "failed";
   return (
     <Dialog title={isCancel ? "Cancel the run" : `Mark the run ${word}`} onClose={onClose}>

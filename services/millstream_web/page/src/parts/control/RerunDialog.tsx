@@ -2,11 +2,11 @@ import { useState } from "react";
 import { useLocation } from "wouter";
 import { paths } from "../../app/paths";
 import type { Request } from "../../api/call";
-import { useChange } from "../../api/queries";
 import type { Run, TaskSelector } from "../../api/types";
 import { Dialog } from "../Dialog";
 import { instanceKey } from "../gantt/bars";
 import { Failure } from "../Query";
+import { useAct } from "../useAct";
 import { Check } from "./Check";
 import { useConf } from "./conf";
 import "./control.css";
@@ -32,7 +32,12 @@ export function RerunDialog({
   const conf = useConf(run.conf);
   const [note, setNote] = useState("");
   const [latestVersion, setLatest] = useState(false);
-  const rerun = useChange("HistoryService/RerunRun", ["RunService/ListRuns", "HistoryService/GetLineage"]);
+  const rerun = useAct("HistoryService/RerunRun", {
+    refreshed: ["RunService/ListRuns", "HistoryService/GetLineage"],
+    words: (_, made) => `Made ${made.runId}; ${Number(made.takenOver)} results were taken over`,
+    to: (_, made) => paths.run(made.dagId, made.runId),
+    isQuiet: true,
+  });
   const { namespace, dagId, runId } = run;
   const send = () => {
     const request: Request<"HistoryService/RerunRun"> = {

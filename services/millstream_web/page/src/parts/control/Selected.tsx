@@ -6,6 +6,10 @@ import { instanceKey } from "../gantt/bars";
 import { Failure } from "../Query";
 import { Table } from "../Table";
 
+export function counted(tasks: number): string {
+  return `${tasks.toLocaleString("en")} task ${tasks === 1 ? "instance" : "instances"}`;
+}
+
 /** What a clear or a mark would change, before it is done. */
 export function Selected({
   of,
@@ -20,7 +24,7 @@ export function Selected({
   return (
     <div className={of.isFetching ? "selected-tasks is-old" : "selected-tasks"}>
       <p role="status">
-        {of.data ? `${tasks.length.toLocaleString("en")} task ${tasks.length === 1 ? "instance" : "instances"} would be ${what}.` : "Looking…"}
+        {of.data ? `${counted(tasks.length)} would be ${what}.` : "Looking…"}
       </p>
       {tasks.length > 0 && (
         <Table

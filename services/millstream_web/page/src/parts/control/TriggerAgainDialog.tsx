@@ -1,10 +1,10 @@
 import { useState } from "react";
 import { useLocation } from "wouter";
 import { paths } from "../../app/paths";
-import { useChange } from "../../api/queries";
 import type { Run } from "../../api/types";
 import { Dialog } from "../Dialog";
 import { Failure } from "../Query";
+import { useAct } from "../useAct";
 import { useConf } from "./conf";
 import "./control.css";
 
@@ -13,7 +13,12 @@ export function TriggerAgainDialog({ run, onClose }: { run: Run; onClose: () => 
   const [, go] = useLocation();
   const conf = useConf(run.conf);
   const [note, setNote] = useState("");
-  const trigger = useChange("RunService/TriggerRun", ["RunService/ListRuns"]);
+  const trigger = useAct("RunService/TriggerRun", {
+    refreshed: ["RunService/ListRuns"],
+    words: (_, made) => `Triggered ${made.runId}`,
+    to: (_, made) => paths.run(made.dagId, made.runId),
+    isQuiet: true,
+  });
   const { namespace, dagId } = run;
   const send = () =>
     trigger.mutate(

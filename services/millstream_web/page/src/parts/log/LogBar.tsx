@@ -1,4 +1,5 @@
-import { useEffect, useRef, useState } from "react";
+import { useRef, useState } from "react";
+import { useKeys } from "../../app/keys";
 import { LEVELS } from "./lines";
 import type { Look } from "./LogLine";
 import type { LogModel } from "./model";
@@ -92,16 +93,7 @@ function Finder({
   const input = useRef<HTMLInputElement>(null);
   const count = model.search?.found.length ?? 0;
   const isDone = !model.search || model.search.seen >= model.view.length;
-  useEffect(() => {
-    const press = (event: KeyboardEvent) => {
-      const isTyping = event.target instanceof HTMLElement && event.target.closest("input, textarea, select");
-      if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey) return;
-      event.preventDefault();
-      input.current?.focus();
-    };
-    document.addEventListener("keydown", press);
-    return () => document.removeEventListener("keydown", press);
-  }, []);
+  useKeys([{ keys: "/", what: "Search the log", act: () => input.current?.focus() }]);
   return (
     <span className="finder">
       <input
