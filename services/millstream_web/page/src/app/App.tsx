@@ -1,31 +1,32 @@
 import { QueryClientProvider } from "@tanstack/react-query";
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import { Redirect, Route, Switch, useLocation } from "wouter";
 import { client } from "../api/queries";
 import { Empty } from "../parts/Query";
 import { named } from "./address";
 import { Gate } from "./Gate";
+import { late } from "./late";
 import { Shell } from "./Shell";
 import { Guard } from "./Guard";
 
 // Each page comes when it is looked at, so that the first one comes quickly.
-const Home = lazy(() => import("../pages/home/Home"));
-const Dags = lazy(() => import("../pages/dags/Dags"));
-const Dag = lazy(() => import("../pages/dag/Dag"));
-const Run = lazy(() => import("../pages/run/Run"));
-const Compare = lazy(() => import("../pages/run/Compare"));
-const Task = lazy(() => import("../pages/task/Task"));
-const Trigger = lazy(() => import("../pages/trigger/Trigger"));
-const Backfill = lazy(() => import("../pages/backfill/Backfill"));
-const Assets = lazy(() => import("../pages/assets/Assets"));
-const Approvals = lazy(() => import("../pages/approvals/Approvals"));
-const Pools = lazy(() => import("../pages/pools/Pools"));
-const Variables = lazy(() => import("../pages/variables/Variables"));
-const Connections = lazy(() => import("../pages/connections/Connections"));
-const Workers = lazy(() => import("../pages/workers/Workers"));
-const Audit = lazy(() => import("../pages/audit/Audit"));
-const Access = lazy(() => import("../pages/access/Access"));
-const ImportErrors = lazy(() => import("../pages/importerrors/ImportErrors"));
+const Home = late(() => import("../pages/home/Home"));
+const Dags = late(() => import("../pages/dags/Dags"));
+const Dag = late(() => import("../pages/dag/Dag"));
+const Run = late(() => import("../pages/run/Run"));
+const Compare = late(() => import("../pages/run/Compare"));
+const Task = late(() => import("../pages/task/Task"));
+const Trigger = late(() => import("../pages/trigger/Trigger"));
+const Backfill = late(() => import("../pages/backfill/Backfill"));
+const Assets = late(() => import("../pages/assets/Assets"));
+const Approvals = late(() => import("../pages/approvals/Approvals"));
+const Pools = late(() => import("../pages/pools/Pools"));
+const Variables = late(() => import("../pages/variables/Variables"));
+const Connections = late(() => import("../pages/connections/Connections"));
+const Workers = late(() => import("../pages/workers/Workers"));
+const Audit = late(() => import("../pages/audit/Audit"));
+const Access = late(() => import("../pages/access/Access"));
+const ImportErrors = late(() => import("../pages/importerrors/ImportErrors"));
 
 /** Everything, and which page belongs to which address. See `paths.ts` for the other way round. */
 export function App() {

@@ -1,8 +1,9 @@
 import "./dag.css";
-import { type ComponentType, lazy, Suspense } from "react";
+import { useEffect } from "react";
 import { useLocation } from "wouter";
 import { useRead } from "../../api/queries";
 import { useKeys } from "../../app/keys";
+import { type Late, late } from "../../app/late";
 import { type DagTab, paths } from "../../app/paths";
 import { useSettings } from "../../app/settings";
 import { useRefreshed } from "../../live/hooks";
@@ -11,15 +12,15 @@ import { Tabs } from "../../parts/Tabs";
 import { Head } from "./Head";
 import type { TabProps } from "./tab";
 
-const TABS: Record<DagTab, { name: string; key: string; view: ComponentType<TabProps> }> = {
-  grid: { name: "Grid", key: "v g", view: lazy(() => import("./GridTab")) },
-  graph: { name: "Graph", key: "v r", view: lazy(() => import("./GraphTab")) },
-  gantt: { name: "Gantt", key: "v t", view: lazy(() => import("./GanttTab")) },
-  calendar: { name: "Calendar", key: "v c", view: lazy(() => import("./CalendarTab")) },
-  runs: { name: "Runs", key: "v u", view: lazy(() => import("./RunsTab")) },
-  code: { name: "Code", key: "v o", view: lazy(() => import("./CodeTab")) },
-  versions: { name: "Versions", key: "v v", view: lazy(() => import("./VersionsTab")) },
-  details: { name: "Details", key: "v d", view: lazy(() => import("./DetailsTab")) },
+const TABS: Record<DagTab, { name: string; key: string; view: Late<TabProps> }> = {
+  grid: { name: "Grid", key: "v g", view: late(() => import("./GridTab")) },
+  graph: { name: "Graph", key: "v r", view: late(() => import("./GraphTab")) },
+  gantt: { name: "Gantt", key: "v t", view: late(() => import("./GanttTab")) },
+  calendar: { name: "Calendar", key: "v c", view: late(() => import("./CalendarTab")) },
+  runs: { name: "Runs", key: "v u", view: late(() => import("./RunsTab")) },
+  code: { name: "Code", key: "v o", view: late(() => import("./CodeTab")) },
+  versions: { name: "Versions", key: "v v", view: late(() => import("./VersionsTab")) },
+  details: { name: "Details", key: "v d", view: late(() => import("./DetailsTab")) },
 };
 const TAB_IDS = Object.keys(TABS) as DagTab[];
 const FIRST: DagTab = "grid";
@@ -36,6 +37,8 @@ export default function Dag({ dagId, tab = FIRST }: { dagId: string; tab: string
   );
   const shown = TAB_IDS.find((id) => id === tab);
   const View = shown && TABS[shown].view;
+  // Not only when it is known that there is such a DAG.
+  useEffect(() => View?.begin(), [View]);
   const [, navigate] = useLocation();
   useKeys([
     ...TAB_IDS.map((id) => ({
@@ -57,9 +60,7 @@ export default function Dag({ dagId, tab = FIRST }: { dagId: string; tab: string
               now={tab}
               tabs={TAB_IDS.map((id) => ({ id, name: TABS[id].name, to: paths.dag(dagId, id) }))}
             />
-            <Suspense fallback={<p className="loading">Loading…</p>}>
-              {View ? <View dag={dag} /> : <Empty>A DAG has no such view.</Empty>}
-            </Suspense>
+            {View ? <View dag={dag} /> : <Empty>A DAG has no such view.</Empty>}
           </>
         )
       }

@@ -1,14 +1,14 @@
-import { lazy } from "react";
 import { useLocation } from "wouter";
 import { useRead } from "../../api/queries";
 import { useSearchParam } from "../../app/address";
+import { late } from "../../app/late";
 import { paths } from "../../app/paths";
 import { Query } from "../../parts/Query";
 import { RunPicker, useChosenRun } from "./RunPicker";
 import type { TabProps } from "./tab";
 import { useTaskStates } from "./useTaskStates";
 
-const Graph = lazy(() => import("../../parts/graph/Graph"));
+const Graph = late(() => import("../../parts/graph/Graph"));
 
 /** The graph of the version that the chosen run, or else the next one, is of. */
 export default function GraphTab({ dag }: TabProps) {
