@@ -10,6 +10,9 @@ export interface TaskSum {
   total?: number;
 }
 
+/** Whether an instance in this state has done what it will do. */
+export const isOver = (state: TaskState): boolean => OVER.has(state);
+
 const OVER: ReadonlySet<TaskState> = new Set<TaskState>([
   "TASK_STATE_SUCCESS",
   "TASK_STATE_FAILED",
@@ -61,7 +64,7 @@ export class Instances {
     let done = 0;
     for (const each of own.values()) {
       if (each !== "TASK_STATE_REMOVED") total += 1;
-      if (OVER.has(each)) done += 1;
+      if (isOver(each)) done += 1;
     }
     return { state, done, total };
   }

@@ -1,17 +1,17 @@
-import { useEffect, useMemo } from "react";
+import { useMemo } from "react";
+import { useRead } from "../../api/queries";
+import type { RunDay } from "../../api/types";
 import { useSearchParam } from "../../app/address";
 import { useSettings } from "../../app/settings";
+import { useRefreshed } from "../../live/hooks";
 import { Failure } from "../../parts/Query";
 import { Time } from "../../parts/Time";
 import { instant } from "../../parts/time";
-import { byDay } from "./calendar";
+import { dayBounds, yearBounds, zoneName } from "./calendar";
 import { RunTable } from "./RunTable";
 import type { TabProps } from "./tab";
 import { useRuns } from "./useRuns";
 import { Year } from "./Year";
-
-const PAGE = 1000;
-const DAY_MS = 86_400_000;
 
 /** A year of days, each with what became of its runs. */
 export default function CalendarTab({ dag }: TabProps) {
@@ -20,22 +20,17 @@ export default function CalendarTab({ dag }: TabProps) {
   const [yearText = "", setYear] = useSearchParam("year");
   const [day, setDay] = useSearchParam("day");
   const year = Number(yearText) || new Date().getFullYear();
-  const request = useMemo(
-    () => ({
-      namespace,
-      dagId,
-      pageSize: PAGE,
-      // A day more on both sides: the year of the reader is not that of UTC.
-      logicalFrom: new Date(Date.UTC(year, 0, 1) - DAY_MS).toISOString(),
-      logicalUntil: new Date(Date.UTC(year + 1, 0, 1) + DAY_MS).toISOString(),
-    }),
-    [namespace, dagId, year],
+  const counted = useRead(
+    "RunService/CountRuns",
+    { namespace, dagId, ...yearBounds(year, zone), timeZone: zoneName(zone) },
+    { keep: true },
   );
-  const { runs, error, hasMore, more, again } = useRuns(request);
-  useEffect(more);
-  const days = useMemo(() => byDay(runs, zone), [runs, zone]);
+  useRefreshed(
+    ["RunService/CountRuns"],
+    (event) => event.dagId === dagId && event.type.startsWith("Run"),
+  );
+  const days = useMemo(() => byDate(counted.data?.days ?? []), [counted.data]);
   const next = nextRun?.logicalDate ?? nextRun?.runAfter;
-  const shown = day === undefined ? undefined : (days.get(day) ?? []);
   return (
     <>
       <div className="filters">
@@ -46,16 +41,13 @@ export default function CalendarTab({ dag }: TabProps) {
         <button type="button" onClick={() => setYear(String(year + 1))}>
           {year + 1} →
         </button>
-        <span className="faint" role="status">
-          {hasMore ? `${runs.length} runs so far…` : `${runs.length} runs`}
-        </span>
         {nextRun && (
           <span>
             Next run <Time at={next} />
           </span>
         )}
       </div>
-      {error && <Failure error={error} again={again} />}
+      {counted.error && <Failure error={counted.error} again={() => void counted.refetch()} />}
       <Year
         year={year}
         days={days}
@@ -63,16 +55,31 @@ export default function CalendarTab({ dag }: TabProps) {
         chosen={day}
         onChoose={setDay}
       />
-      {shown && (
-        <section aria-label={`Runs of ${day}`}>
-          <h2>{day}</h2>
-          {shown.length ? (
-            <RunTable label={`Runs of ${day}`} runs={shown} />
-          ) : (
-            <p className="faint">There are no runs of this day.</p>
-          )}
-        </section>
-      )}
+      {day && <OfDay key={day} namespace={namespace} dagId={dagId} day={day} />}
     </>
   );
+}
+
+function OfDay({ namespace, dagId, day }: { namespace: string; dagId: string; day: string }) {
+  const { zone } = useSettings();
+  const { runs, error, isLoading, more, again } = useRuns({
+    namespace,
+    dagId,
+    pageSize: 200,
+    ...dayBounds(day, zone),
+  });
+  return (
+    <section aria-label={`Runs of ${day}`}>
+      <h2>{day}</h2>
+      {error && <Failure error={error} again={again} />}
+      {!isLoading && !error && !runs.length && (
+        <p className="faint">There are no runs of this day.</p>
+      )}
+      {runs.length > 0 && <RunTable label={`Runs of ${day}`} runs={runs} onEnd={more} />}
+    </section>
+  );
+}
+
+function byDate(days: readonly RunDay[]): ReadonlyMap<string, RunDay["counts"]> {
+  return new Map(days.map(({ date, counts }) => [date, counts]));
 }

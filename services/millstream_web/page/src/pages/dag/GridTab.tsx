@@ -1,6 +1,5 @@
 import { useMemo, useState } from "react";
 import { useLocation } from "wouter";
-import type { Run } from "../../api/types";
 import { useSearchParam } from "../../app/address";
 import { paths } from "../../app/paths";
 import { foldedAtFirst } from "../../parts/graph/visible";
@@ -12,6 +11,7 @@ import { Empty, Query } from "../../parts/Query";
 import { instant } from "../../parts/time";
 import { GridFilters, useGridFilter } from "./GridFilters";
 import type { GridModel } from "./gridModel";
+import type { ShownRun } from "./gridSource";
 import type { TabProps } from "./tab";
 import { useGrid } from "./useGrid";
 
@@ -86,7 +86,7 @@ function Filled({
   );
 }
 
-function columnOf(run: Run): GridColumn {
+function columnOf(run: ShownRun): GridColumn {
   const at = run.logicalDate ?? run.createdAt;
   return {
     id: run.runId,

@@ -1,5 +1,5 @@
 import { type KeyboardEvent, memo, useEffect, useMemo, useRef, useState } from "react";
-import type { Run } from "../../api/types";
+import type { RunStateCount } from "../../api/types";
 import { lookOf } from "../../parts/states";
 import { type Day, daysOf, monthsOf, sumOfDay } from "./calendar";
 
@@ -15,7 +15,7 @@ export function Year({
   onChoose,
 }: {
   year: number;
-  days: ReadonlyMap<string, readonly Run[]>;
+  days: ReadonlyMap<string, readonly RunStateCount[]>;
   /** The day of the next run. */
   next: string | undefined;
   chosen: string | undefined;
@@ -65,7 +65,7 @@ export function Year({
               <DayCell
                 key={day.date}
                 day={day}
-                runs={days.get(day.date)}
+                counts={days.get(day.date)}
                 isNext={day.date === next}
                 isChosen={day.date === chosen}
                 isActive={day.date === active}
@@ -92,25 +92,23 @@ function bringIntoView(box: HTMLElement | null, date: string): void {
 
 const DayCell = memo(function DayCell({
   day: { date, week },
-  runs,
+  counts,
   isNext,
   isChosen,
   isActive,
   onChoose,
 }: {
   day: Day;
-  runs: readonly Run[] | undefined;
+  counts: readonly RunStateCount[] | undefined;
   isNext: boolean;
   isChosen: boolean;
   isActive: boolean;
   onChoose: (date: string) => void;
 }) {
-  const sum = runs && sumOfDay(runs);
+  const sum = counts && sumOfDay(counts);
   const look = sum && lookOf(sum.state);
-  const told = sum
-    ? [...sum.counts].map(([state, count]) => `${count} ${lookOf(state).word}`).join(", ")
-    : "no runs";
-  const words = `${date}: ${told}${isNext ? ", the next run" : ""}`;
+  const told = counts?.map(({ state, count }) => `${count} ${lookOf(state).word}`).join(", ");
+  const words = `${date}: ${told ?? "no runs"}${isNext ? ", the next run" : ""}`;
   const marks = [look && `state-${look.name}`, isNext && "is-next", isActive && "is-active"];
   return (
     <span

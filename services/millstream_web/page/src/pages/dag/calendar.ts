@@ -1,7 +1,6 @@
-/** Days of a year in weeks, and the runs of each day. */
-import type { Run, RunState } from "../../api/types";
+/** Days of a year in weeks, and which instants are in them. */
+import type { RunState, RunStateCount } from "../../api/types";
 import type { Settings } from "../../app/settings";
-import { instant } from "../../parts/time";
 
 export interface Day {
   /** `2026-11-23`. */
@@ -35,23 +34,35 @@ export function monthsOf(days: readonly Day[]): { name: string; week: number }[]
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** The instant that a run is of: its logical date, or when it was to begin. */
-export function instantOf(run: Run): string | undefined {
-  return run.logicalDate ?? run.runAfter ?? run.createdAt;
+type Zone = Settings["zone"];
+
+/** The zone's name, for whoever counts days in it. */
+export function zoneName(zone: Zone): string {
+  return zone === "utc" ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
-/** The runs by their day in a zone. */
-export function byDay(runs: readonly Run[], zone: Settings["zone"]): Map<string, Run[]> {
-  const days = new Map<string, Run[]>();
-  for (const run of runs) {
-    const at = instantOf(run);
-    if (!at) continue;
-    const date = instant(at, zone).slice(0, 10);
-    const own = days.get(date);
-    if (own) own.push(run);
-    else days.set(date, [run]);
-  }
-  return days;
+interface Bounds {
+  logicalFrom: string;
+  logicalUntil: string;
+}
+
+/** From the first instant of a year in a zone up to that of the next one. */
+export function yearBounds(year: number, zone: Zone): Bounds {
+  return { logicalFrom: midnight(year, 0, 1, zone), logicalUntil: midnight(year + 1, 0, 1, zone) };
+}
+
+/** The same of a day such as `2026-11-23`, which may have 23 or 25 hours. */
+export function dayBounds(date: string, zone: Zone): Bounds {
+  const [year = 0, month = 1, day = 1] = date.split("-").map(Number);
+  return {
+    logicalFrom: midnight(year, month - 1, day, zone),
+    logicalUntil: midnight(year, month - 1, day + 1, zone),
+  };
+}
+
+function midnight(year: number, month: number, day: number, zone: Zone): string {
+  const at = zone === "utc" ? new Date(Date.UTC(year, month, day)) : new Date(year, month, day);
+  return at.toISOString();
 }
 
 const TELLING: readonly RunState[] = [
@@ -65,12 +76,10 @@ export interface DaySum {
   /** What says most of the day. */
   state: RunState;
   count: number;
-  counts: ReadonlyMap<RunState, number>;
 }
 
-export function sumOfDay(runs: readonly Run[]): DaySum {
-  const counts = new Map<RunState, number>();
-  for (const { state } of runs) counts.set(state, (counts.get(state) ?? 0) + 1);
-  const state = TELLING.find((each) => counts.has(each)) ?? "RUN_STATE_UNSPECIFIED";
-  return { state, count: runs.length, counts };
+export function sumOfDay(counts: readonly RunStateCount[]): DaySum {
+  const there = new Set(counts.map(({ state }) => state));
+  const state = TELLING.find((each) => there.has(each)) ?? "RUN_STATE_UNSPECIFIED";
+  return { state, count: counts.reduce((sum, each) => sum + each.count, 0) };
 }

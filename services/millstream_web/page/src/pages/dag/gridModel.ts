@@ -1,10 +1,9 @@
 /** The runs of a grid and their cells, as they were asked for and as events change them. */
-import type { Run } from "../../api/types";
 import { type LiveEvent, runStateAfter } from "../../live/fold";
 import { GridCells } from "../../parts/grid/cells";
 import type { GroupTree } from "../../parts/groups";
 import type { TaskSum } from "../../parts/instances";
-import type { GridAnswer, Sums } from "./gridSource";
+import type { GridAnswer, ShownRun, Sums } from "./gridSource";
 
 /** What somebody has to do after events. */
 export interface After {
@@ -15,30 +14,29 @@ export interface After {
 
 export class GridModel {
   readonly cells: GridCells;
-  private readonly runs: Map<string, Run>;
-  private shown: Run[] | undefined;
+  private readonly runs: Map<string, ShownRun>;
+  private shown: ShownRun[] | undefined;
 
   constructor(
     private readonly tree: GroupTree,
-    private readonly latestVersion: number,
     { runs, sums }: GridAnswer,
   ) {
     this.cells = new GridCells(tree);
     this.runs = new Map(runs.map((run) => [run.runId, run]));
-    for (const run of runs) this.setRun(run.runId, sums.get(run.runId) ?? new Map());
+    for (const [runId, own] of sums) this.cells.setRun(runId, own);
   }
 
   /** The oldest first. The same list until a run comes or changes. */
-  get columns(): readonly Run[] {
+  get columns(): readonly ShownRun[] {
     this.shown ??= [...this.runs.values()].sort(
-      (one, other) => Number(one.createdPosition) - Number(other.createdPosition),
+      (one, other) => one.createdPosition - other.createdPosition,
     );
     return this.shown;
   }
 
+  /** A run anew, as it was asked for. */
   setRun(runId: string, sums: Sums): void {
-    const run = this.runs.get(runId);
-    if (run) this.cells.setRun(runId, this.completed(run, sums));
+    if (this.runs.has(runId)) this.cells.setRun(runId, sums);
   }
 
   take(events: readonly LiveEvent[]): After {
@@ -52,13 +50,6 @@ export class GridModel {
       if (!drawn.isWhole) askAgain.add(event.runId);
     }
     return { hasChanged, askAgain };
-  }
-
-  /** A task of this version to which nothing has happened has no status; of another, who knows. */
-  private completed(run: Run, sums: Sums): Sums {
-    if (run.dagVersion !== this.latestVersion) return sums;
-    const none: TaskSum = { state: "TASK_STATE_NONE" };
-    return new Map([...this.tree.tasks.keys()].map((id) => [id, sums.get(id) ?? none]));
   }
 
   private takeRun(event: LiveEvent): boolean {
@@ -76,31 +67,27 @@ export class GridModel {
     }
     this.runs.set(event.runId, next);
     this.shown = undefined;
-    if (!before) this.setRun(event.runId, new Map());
+    if (!before) this.cells.setRun(event.runId, this.begun());
     return true;
+  }
+
+  /** The tasks of a run that was just made. */
+  private begun(): Sums {
+    const none: TaskSum = { state: "TASK_STATE_NONE" };
+    return new Map([...this.tree.tasks.keys()].map((id) => [id, none]));
   }
 }
 
 /** A run as the event of its creation tells it. */
-function runOf({ namespace, dagId, runId, recordedAt, position, data }: LiveEvent): Run {
+function runOf({ runId, recordedAt, position, data }: LiveEvent): ShownRun {
   const text = (name: string): string => (typeof data[name] === "string" ? data[name] : "");
-  const logicalDate = text("logical_date");
+  const logicalDate = text("logical_date") || text("run_after");
   return {
-    namespace,
-    dagId,
     runId,
-    dagVersion: Number(data.version ?? 0),
     state: "RUN_STATE_QUEUED",
     runType: text("run_type"),
+    createdPosition: position,
     ...(logicalDate ? { logicalDate } : {}),
     ...(recordedAt ? { createdAt: recordedAt } : {}),
-    note: text("note"),
-    reason: "",
-    createdPosition: String(position),
-    triggeredBy: text("triggered_by"),
-    backfillId: text("backfill_id"),
-    rerunOf: "",
-    rerunPosition: "0",
-    rerunStart: "",
   };
 }

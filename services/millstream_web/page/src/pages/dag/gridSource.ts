@@ -1,7 +1,7 @@
-/** What a grid is made of, asked for. Nothing else knows which methods that takes. */
+/** What a grid is made of, asked for and unpacked. Nothing else knows which methods that takes. */
 import { read } from "../../api/queries";
-import type { Run, RunState, TaskInstance } from "../../api/types";
-import { Instances, type TaskSum } from "../../parts/instances";
+import type { GridInstances, GridRun, RunState, TaskInstance, TaskState } from "../../api/types";
+import { isOver, type TaskSum } from "../../parts/instances";
 
 export interface GridFilter {
   runTypes: readonly string[];
@@ -9,12 +9,18 @@ export interface GridFilter {
   most: number;
 }
 
-export type Sums = Map<string, TaskSum>;
+/** What a grid shows of a run besides its tasks. */
+export type ShownRun = Pick<
+  GridRun,
+  "runId" | "state" | "runType" | "logicalDate" | "createdAt" | "startedAt" | "endedAt"
+> & { createdPosition: number };
+
+export type Sums = ReadonlyMap<string, TaskSum>;
 
 export interface GridAnswer {
-  /** The newest first. */
-  runs: Run[];
-  sums: Map<string, Sums>;
+  runs: readonly ShownRun[];
+  /** By run. A task that is not there is none of its version. */
+  sums: ReadonlyMap<string, Sums>;
 }
 
 interface Of {
@@ -24,68 +30,116 @@ interface Of {
 
 const PAGE = 1000;
 
+/** The newest runs, as many as are wanted. */
 export async function askGrid(of: Of, filter: GridFilter, signal: AbortSignal): Promise<GridAnswer> {
-  const { runs } = await read(
-    "RunService/ListRuns",
-    { ...of, runTypes: [...filter.runTypes], states: [...filter.states], pageSize: filter.most },
-    signal,
-  );
-  const wanted = new Set(runs.map((run) => run.runId));
-  const found = await instancesOf({ ...of }, wanted, signal);
-  return { runs, sums: new Map([...found].map(([runId, own]) => [runId, sumsOf(own)])) };
+  const runs: ShownRun[] = [];
+  const sums = new Map<string, Sums>();
+  for (let pageToken = ""; ; ) {
+    const page = await read(
+      "RunService/GetGrid",
+      {
+        ...of,
+        runTypes: [...filter.runTypes],
+        states: [...filter.states],
+        pageSize: filter.most - runs.length,
+        pageToken,
+      },
+      signal,
+    );
+    for (const run of page.runs) {
+      runs.push(shownOf(run));
+      sums.set(run.runId, unpacked(run, page.taskIds));
+    }
+    pageToken = page.nextPageToken;
+    // A page ends early where its runs have very many instances.
+    if (!pageToken || runs.length >= filter.most) return { runs, sums };
+  }
 }
 
-/** One run of it, anew. */
-export async function askRun(of: Of, runId: string, signal?: AbortSignal): Promise<Sums> {
-  const found = await instancesOf({ ...of, runId }, new Set([runId]), signal);
-  return sumsOf(found.get(runId) ?? []);
+/** One run of it, anew; undefined if it is not there any more. */
+export async function askRun(of: Of, runId: string): Promise<Sums | undefined> {
+  const found = await read("RunService/GetGrid", { ...of, runIdPrefix: runId, pageSize: 10 });
+  const run = found.runs.find((each) => each.runId === runId);
+  return run && unpacked(run, found.taskIds);
 }
 
-/** The instances of a mapped task in the runs of a grid. */
-export function askInstances(
+/** The instances of a mapped task in the runs of a grid, by run. */
+export async function askInstances(
   of: Of,
   taskId: string,
   wanted: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<Map<string, TaskInstance[]>> {
-  return instancesOf({ ...of, taskIds: [taskId] }, wanted, signal);
-}
-
-/** By run. The latest runs come first: the list is read until all that are wanted are passed. */
-async function instancesOf(
-  request: Of & { runId?: string; taskIds?: string[] },
-  wanted: ReadonlySet<string>,
-  signal?: AbortSignal,
-): Promise<Map<string, TaskInstance[]>> {
   const found = new Map<string, TaskInstance[]>();
-  if (!wanted.size) return found;
   for (let pageToken = ""; ; ) {
     const page = await read(
       "RunService/ListTaskInstances",
-      { ...request, pageSize: PAGE, pageToken },
+      { ...of, taskIds: [taskId], pageSize: PAGE, pageToken },
       signal,
     );
     for (const each of page.taskInstances) {
-      // Of one run they do not say which one it is.
-      const runId = each.runId || request.runId || "";
-      if (!wanted.has(runId)) continue;
-      const own = found.get(runId);
+      if (!wanted.has(each.runId)) continue;
+      const own = found.get(each.runId);
       if (own) own.push(each);
-      else found.set(runId, [each]);
+      else found.set(each.runId, [each]);
     }
     pageToken = page.nextPageToken;
-    const last = page.taskInstances.at(-1)?.runId ?? "";
-    const isPast = found.size === wanted.size && !request.runId && !wanted.has(last);
+    // The latest runs come first: behind those that are shown there are only older ones.
+    const isPast = found.size === wanted.size && !wanted.has(page.taskInstances.at(-1)?.runId ?? "");
     if (!pageToken || isPast) return found;
   }
 }
 
-function sumsOf(found: readonly TaskInstance[]): Sums {
-  const own = new Instances(found);
-  const sums: Sums = new Map();
-  for (const taskId of own.known) {
-    const sum = own.sum(taskId);
-    if (sum) sums.set(taskId, sum);
+function shownOf(run: GridRun): ShownRun {
+  const { runId, state, runType, createdPosition } = run;
+  const { logicalDate = run.runAfter, createdAt, startedAt, endedAt } = run;
+  return {
+    runId,
+    state,
+    runType,
+    createdPosition: Number(createdPosition),
+    ...(logicalDate ? { logicalDate } : {}),
+    ...(createdAt ? { createdAt } : {}),
+    ...(startedAt ? { startedAt } : {}),
+    ...(endedAt ? { endedAt } : {}),
+  };
+}
+
+// By their numbers in the proto.
+const STATES: readonly (TaskState | undefined)[] = [
+  undefined,
+  "TASK_STATE_NONE",
+  "TASK_STATE_QUEUED",
+  "TASK_STATE_RUNNING",
+  "TASK_STATE_UP_FOR_RETRY",
+  "TASK_STATE_SUCCESS",
+  "TASK_STATE_FAILED",
+  "TASK_STATE_SKIPPED",
+  "TASK_STATE_UPSTREAM_FAILED",
+  "TASK_STATE_SCHEDULED",
+  "TASK_STATE_UP_FOR_RESCHEDULE",
+  "TASK_STATE_DEFERRED",
+  "TASK_STATE_AWAITING_INPUT",
+  "TASK_STATE_REMOVED",
+];
+
+/** The tasks of a run: a byte each, in base64. */
+export function unpacked(run: Pick<GridRun, "states" | "mapped">, taskIds: readonly string[]): Sums {
+  const bytes = atob(run.states);
+  const sums = new Map<string, TaskSum>();
+  for (const [place, taskId] of taskIds.entries()) {
+    const state = STATES[bytes.charCodeAt(place)];
+    if (state) sums.set(taskId, { state, ...countsOf(run.mapped[place]) });
   }
   return sums;
+}
+
+function countsOf(instances: GridInstances | undefined): { done?: number; total?: number } {
+  if (!instances) return {};
+  let [done, total] = [0, 0];
+  for (const { state, count } of instances.counts) {
+    if (state !== "TASK_STATE_REMOVED") total += count;
+    if (isOver(state)) done += count;
+  }
+  return { done, total };
 }

@@ -15,7 +15,7 @@
  * name it folds. `--grid-height` sets how high it is.
  */
 import "./grid.css";
-import { type KeyboardEvent, type MouseEvent, useLayoutEffect, useRef, useState } from "react";
+import { type KeyboardEvent, type MouseEvent, useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { RunState } from "../../api/types";
 import type { GridCells } from "./cells";
 import { GridHead } from "./GridHead";
@@ -57,6 +57,7 @@ export function Grid({ label, rows, columns, cells, onFold, onOpen }: Props) {
   const [spans, look] = useSpans(box, rows.length, columns.length);
   const [active, setActive] = useState<Place>({ row: 0, column: columns.length - 1 });
   useNewestFirst(box, columns, look);
+  useEffect(() => void performance.mark("millstream.grid"), []);
 
   const go = (place: Place): void => {
     setActive(place);

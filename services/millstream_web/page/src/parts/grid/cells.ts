@@ -71,9 +71,12 @@ export class GridCells {
     const { runId, taskId } = event;
     const sums = this.sums.get(runId);
     if (!sums || !taskId) return false;
+    // The instances of a task that is unfolded are followed from the first on.
+    if (event.type === "TaskExpanded" && this.known.has(taskId)) this.putInstances(runId, []);
     const known = this.instances.get(runId);
     const state = taskStateAfter(event);
-    if (known?.sum(taskId)?.total !== undefined) {
+    const now = sums.get(taskId);
+    if (known?.sum(taskId)?.total !== undefined || (known && event.type === "TaskExpanded")) {
       if (!known.take(event)) return false;
       if (event.type === "TaskExpanded")
         for (const index of known.indices(taskId)) this.noteIndex(taskId, index);
@@ -81,8 +84,7 @@ export class GridCells {
       if (sum) sums.set(taskId, sum);
     } else if (!state) {
       return event.type === "TaskExpanded" ? { isWhole: false } : false;
-    } else if (event.mapIndex.length) {
-      const now = sums.get(taskId);
+    } else if (event.mapIndex.length || now?.total !== undefined) {
       sums.set(taskId, { ...now, state: stateOfAll(now ? [now.state, state] : [state]) });
       this.touch(taskId);
       return { isWhole: false };

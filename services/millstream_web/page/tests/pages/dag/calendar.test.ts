@@ -1,9 +1,12 @@
 import { expect, it } from "vitest";
-import type { Run, RunState } from "../../../src/api/types";
-import { byDay, daysOf, instantOf, monthsOf, sumOfDay } from "../../../src/pages/dag/calendar";
-
-const run = (logicalDate: string | undefined, state: RunState = "RUN_STATE_SUCCESS"): Run =>
-  ({ runId: logicalDate ?? "none", ...(logicalDate ? { logicalDate } : {}), state }) as Run;
+import {
+  dayBounds,
+  daysOf,
+  monthsOf,
+  sumOfDay,
+  yearBounds,
+  zoneName,
+} from "../../../src/pages/dag/calendar";
 
 it("has every day of a year, leap days too", () => {
   expect(daysOf(2026)).toHaveLength(365);
@@ -29,22 +32,27 @@ it("names the week in which a month begins", () => {
   expect(monthsOf(daysOf(2026))).toHaveLength(12);
 });
 
-it("gathers the runs of a day of the reader", () => {
-  const runs = [run("2026-03-01T23:30:00Z"), run("2026-03-01T00:10:00Z"), run(undefined)];
-  const days = byDay(runs, "utc");
-  expect([...days.keys()]).toEqual(["2026-03-01"]);
-  expect(days.get("2026-03-01")).toHaveLength(2);
+it("knows when a day begins and ends for the reader, summer time or not", () => {
+  expect(dayBounds("2026-12-31", "utc")).toEqual({
+    logicalFrom: "2026-12-31T00:00:00.000Z",
+    logicalUntil: "2027-01-01T00:00:00.000Z",
+  });
+  const { logicalFrom, logicalUntil } = dayBounds("2026-03-29", "local");
+  expect(new Date(logicalFrom).getHours()).toBe(0);
+  expect(new Date(logicalUntil).getDate()).toBe(30);
 });
 
-it("takes for a run without a logical date when it was to begin", () => {
-  expect(instantOf({ runAfter: "2026-01-02T00:00:00Z", createdAt: "x" } as Run)).toBe(
-    "2026-01-02T00:00:00Z",
-  );
+it("knows the bounds of a year, and whose days they are", () => {
+  expect(yearBounds(2026, "utc").logicalUntil).toBe("2027-01-01T00:00:00.000Z");
+  expect(zoneName("utc")).toBe("UTC");
+  expect(zoneName("local")).not.toBe("");
 });
 
 it("says of a day what says most", () => {
-  const sum = sumOfDay([run("a"), run("b", "RUN_STATE_FAILED"), run("c", "RUN_STATE_RUNNING")]);
-  expect(sum.state).toBe("RUN_STATE_FAILED");
-  expect(sum.count).toBe(3);
-  expect(sum.counts.get("RUN_STATE_SUCCESS")).toBe(1);
+  const sum = sumOfDay([
+    { state: "RUN_STATE_SUCCESS", count: 20 },
+    { state: "RUN_STATE_FAILED", count: 1 },
+    { state: "RUN_STATE_RUNNING", count: 2 },
+  ]);
+  expect(sum).toEqual({ state: "RUN_STATE_FAILED", count: 23 });
 });

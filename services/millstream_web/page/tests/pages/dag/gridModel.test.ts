@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import type { Run } from "../../../src/api/types";
 import { GridModel } from "../../../src/pages/dag/gridModel";
+import { type ShownRun, unpacked } from "../../../src/pages/dag/gridSource";
 import { gridRows } from "../../../src/parts/grid/rows";
 import { treeOf } from "../../../src/parts/groups";
 import { event } from "../../events";
@@ -9,27 +9,42 @@ import { spec, task } from "../../specs";
 const tree = treeOf(spec([task("a"), task("b")]));
 const [a] = gridRows(tree, { folded: new Set(), instances: new Map() });
 
-function run(runId: string, position: number, dagVersion = 2): Run {
-  return {
-    namespace: "default",
-    dagId: "d",
-    runId,
-    dagVersion,
-    state: "RUN_STATE_RUNNING",
-    createdPosition: String(position),
-  } as Run;
+function run(runId: string, createdPosition: number): ShownRun {
+  return { runId, state: "RUN_STATE_RUNNING", runType: "manual", createdPosition };
 }
 
+const none = { state: "TASK_STATE_NONE" as const };
 const model = () =>
-  new GridModel(tree, 2, { runs: [run("r2", 9), run("r1", 7), run("old", 3, 1)], sums: new Map() });
+  new GridModel(tree, {
+    runs: [run("r2", 9), run("r1", 7), run("old", 3)],
+    sums: new Map([
+      ["r2", new Map([["a", none]])],
+      ["r1", new Map([["a", none]])],
+      ["old", new Map()],
+    ]),
+  });
 
 it("has the newest run at the right", () => {
   expect(model().columns.map(({ runId }) => runId)).toEqual(["old", "r1", "r2"]);
 });
 
-it("knows that nothing happened to a task of this version, and not of another one", () => {
-  expect(model().cells.at("r1", a!)).toEqual({ state: "TASK_STATE_NONE" });
+it("shows nothing of a task that the version of the run does not have", () => {
+  expect(model().cells.at("r1", a!)).toEqual(none);
   expect(model().cells.at("old", a!)).toBeUndefined();
+});
+
+it("unpacks the states of a run, a byte a task", () => {
+  const states = btoa(String.fromCharCode(5, 0, 6));
+  const counts = [
+    { state: "TASK_STATE_FAILED" as const, count: 1 },
+    { state: "TASK_STATE_RUNNING" as const, count: 2 },
+    { state: "TASK_STATE_REMOVED" as const, count: 9 },
+  ];
+  const found = unpacked({ states, mapped: { "2": { counts } } }, ["a", "b", "c"]);
+  expect([...found]).toEqual([
+    ["a", { state: "TASK_STATE_SUCCESS" }],
+    ["c", { state: "TASK_STATE_FAILED", done: 1, total: 3 }],
+  ]);
 });
 
 it("shows a new run, and a run that is over, at once", () => {

@@ -102,6 +102,23 @@ describe("cells", () => {
     expect(cells.at("r1", instance!)).toEqual({ state: "TASK_STATE_SUCCESS" });
   });
 
+  it("follow the instances of an unfolded task in a run that comes later", () => {
+    const cells = filled();
+    cells.putInstances("r1", [{ taskId: "m", mapIndex: [0], state: "TASK_STATE_SUCCESS" }]);
+    cells.setRun("r2", new Map([["m", { state: "TASK_STATE_NONE" as const }]]));
+    cells.take(event("TaskExpanded", { runId: "r2", taskId: "m", data: { length: 2 } }));
+    cells.take(event("TaskStarted", { runId: "r2", taskId: "m", mapIndex: [1] }));
+    expect(cells.at("r2", m!)).toEqual({ state: "TASK_STATE_RUNNING", done: 0, total: 2 });
+    expect(cells.indices("m")).toEqual([[0], [1]]);
+  });
+
+  it("keep their count when something is said of all instances", () => {
+    const cells = filled();
+    const scheduled = event("TaskScheduled", { taskId: "m", data: { length: 1 } });
+    expect(cells.take(scheduled)).toEqual({ isWhole: false });
+    expect(cells.at("r1", m!)).toEqual({ state: "TASK_STATE_RUNNING", done: 1, total: 2 });
+  });
+
   it("are none of runs that are not shown, and of events about no task", () => {
     expect(filled().take(event("TaskFailed", { runId: "r9", taskId: "m" }))).toBe(false);
     expect(filled().take(event("RunFailed"))).toBe(false);
