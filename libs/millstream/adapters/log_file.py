@@ -1,9 +1,11 @@
-"""A log in a file: one event a line, as it is on the stream EVENTS. A name that ends in .gz is
-compressed."""
+"""A log in a file: one event a line, as it is on the stream EVENTS, or in Base64 where its bytes
+have line breaks in them, as in an export. A name that ends in .gz is compressed."""
 
 from __future__ import annotations
 
+import base64
 import gzip
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +14,12 @@ from typing import BinaryIO, cast
 import msgspec
 
 from millstream.core.errors import MillstreamError
-from millstream.verify.rows import Row, decode, message
+from millstream.core.wire import exported_line
+from millstream.verify.rows import Row, canonical, decode, message
 
 # So many bytes at once, so that a line costs no system call.
 _BUFFER = 1 << 20
+_PACKED = re.compile(rb'\{"position":[1-9][0-9]*,"base64":')
 
 
 class UnreadableLog(MillstreamError):
@@ -31,7 +35,7 @@ def read_log(path: Path) -> Iterator[Row]:
         with _open(path, "rb") as file:
             for line in file:
                 number += 1
-                yield decode(line)
+                yield _row(line)
     except (OSError, EOFError, gzip.BadGzipFile) as error:
         after = f" after line {number}" if number else ""
         raise UnreadableLog(f"{path} cannot be read{after}: {error}") from error
@@ -44,6 +48,25 @@ def read_log(path: Path) -> Iterator[Row]:
         raise UnreadableLog(f"{path} is empty.")
 
 
+class _Packed(msgspec.Struct):
+    """A line for bytes that would be several."""
+
+    base64: str
+    digest: str = ""
+
+
+_packed_decoder = msgspec.json.Decoder(_Packed)
+
+
+def _row(line: bytes) -> Row:
+    """Raises ``msgspec.MsgspecError`` and ``ValueError``."""
+    if not _PACKED.match(line):
+        return decode(line)
+    packed = _packed_decoder.decode(line)
+    row = decode(base64.b64decode(packed.base64, validate=True))
+    return msgspec.structs.replace(row, digest=packed.digest)
+
+
 class LogWriter:
     """Writes rows to a file."""
 
@@ -51,7 +74,10 @@ class LogWriter:
         self._file = file
 
     def add(self, row: Row) -> None:
-        self._file.write(message(row) + b"\n")
+        text = message(row)
+        if b"\n" in text or b"\r" in text:
+            text = exported_line(row.position, canonical(row), bytes.fromhex(row.digest))
+        self._file.write(text + b"\n")
 
 
 @contextmanager

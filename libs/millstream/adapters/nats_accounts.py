@@ -47,12 +47,21 @@ class NatsUser(msgspec.Struct, frozen=True, kw_only=True):
     """A process: ``name`` is its ``MILLSTREAM_INSTANCE``, a user's name has its role before that.
 
     ``lanes``: from which a worker may take tasks, such as its queues; empty for all.
+    ``processes``: how many an api has behind its port: NAME-1, NAME-2, .., which log in alike.
     """
 
     role: Role
     name: str
     password: str
     lanes: tuple[str, ...] = ()
+    processes: int = 1
+
+    @property
+    def instances(self) -> list[str]:
+        """The names under which it speaks."""
+        if self.processes == 1:
+            return [self.name]
+        return [f"{self.name}-{number}" for number in range(1, self.processes + 1)]
 
     @property
     def login(self) -> str:
@@ -164,7 +173,7 @@ def _projector(user: NatsUser, shard: int) -> tuple[list[str], list[str]]:
 def _api(user: NatsUser, shard: int) -> tuple[list[str], list[str]]:
     publish = [
         *_reading(shard),
-        inbox_subject(shard, "api", user.name),
+        *(inbox_subject(shard, "api", name) for name in user.instances),
         lookup_subject(shard, ">"),
         f"$JS.API.STREAM.INFO.{LOGS}",
         f"$JS.API.DIRECT.GET.{LOGS}",
@@ -172,7 +181,8 @@ def _api(user: NatsUser, shard: int) -> tuple[list[str], list[str]]:
         explain_subject(shard),
         import_errors_subject(),
     ]
-    hears = [receipt_subject("api", user.name), projected_subject(shard), heartbeat_subject("*")]
+    hears = [receipt_subject("api", name) for name in user.instances]
+    hears += [projected_subject(shard), heartbeat_subject("*")]
     hears += [event_subject(shard, kind) for kind in ACCESS_TYPES]
     return publish, [*hears, import_errors_subject(), f"ms.log.{shard}.>"]
 

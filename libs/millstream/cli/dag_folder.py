@@ -13,19 +13,22 @@ import typer
 
 if TYPE_CHECKING:
     from millstream.client import Client
+    from millstream.client.dag_file import ReadLimits
 
 READY = "MILLSTREAM_READY_FD"
 
 
-def sync_folder(client: Client, folder: Path, *, is_once: bool, timeout_s: float) -> int:
+def sync_folder(
+    client: Client, folder: Path, *, is_once: bool, limits: ReadLimits, state_file: Path | None
+) -> int:
     """Until a signal, or with ``is_once`` until everything is submitted. Returns the exit code."""
     from millstream.client.dag_folder import DagFolder
 
-    with closing(DagFolder(client, folder, tell, load_timeout_s=timeout_s)) as watched:
+    with closing(DagFolder(client, folder, tell, limits=limits, state_file=state_file)) as watched:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: watched.stop())
         say_ready()
-        watched.run(until=lambda: is_once and watched.is_idle)
+        watched.run(until=lambda: is_once and watched.is_settled)
         return 1 if is_once and watched.faults else 0
 
 

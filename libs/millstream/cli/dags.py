@@ -78,11 +78,31 @@ def sync(
     timeout: Annotated[
         float, typer.Option(min=1, help="Seconds that importing one file may take.")
     ] = 30.0,
+    memory_mb: Annotated[
+        int,
+        typer.Option(
+            "--memory",
+            min=0,
+            envvar="MILLSTREAM_DAG_FILE_MEMORY_MB",
+            help="MB of data that importing one file may take; 0: any.",
+        ),
+    ] = 4096,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            help="Keep here what the files make, so that what is deleted while nobody watches is "
+            "noticed at the next start.",
+        ),
+    ] = None,
 ) -> None:
     """Submit the DAGs of a folder whenever its files change, as `millstream up --dags` does."""
     from millstream.cli.dag_folder import sync_folder
+    from millstream.client.dag_file import ReadLimits
 
-    raise typer.Exit(sync_folder(client, folder, is_once=once, timeout_s=timeout))
+    limits = ReadLimits(timeout_s=timeout, memory_mb=memory_mb)
+    code = sync_folder(client, folder, is_once=once, limits=limits, state_file=state)
+    raise typer.Exit(code)
 
 
 @dags.command()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from millstream.adapters.nats_accounts import NatsUser, Role
 
 CONFIG = "accounts.conf"
+MOST_PROCESSES = 64
 Names = list[str] | None
 
 
@@ -27,7 +28,10 @@ def nats_accounts(
     ],
     scheduler: Annotated[Names, typer.Option(help="MILLSTREAM_INSTANCE of a scheduler.")] = None,
     projector: Annotated[Names, typer.Option(help="MILLSTREAM_INSTANCE of a projector.")] = None,
-    api: Annotated[Names, typer.Option(help="MILLSTREAM_INSTANCE of an api.")] = None,
+    api: Annotated[
+        Names,
+        typer.Option(help="MILLSTREAM_INSTANCE of an api, or NAME=4 for one of four processes."),
+    ] = None,
     worker: Annotated[
         Names,
         typer.Option(help="MILLSTREAM_INSTANCE of a worker, or NAME=QUEUE,QUEUE to hold it to."),
@@ -52,6 +56,7 @@ def nats_accounts(
         hosts = ",".join(server)
         lines = [f"MILLSTREAM_NATS_URL=nats://{user.login}:{user.password}@{hosts}"]
         lines += [] if user.role == "admin" else [f"MILLSTREAM_INSTANCE={user.name}"]
+        lines += [f"MILLSTREAM_API_PROCESSES={user.processes}"] if user.processes > 1 else []
         write_private(_file(folder, user), "".join(f"{line}\n" for line in lines).encode())
     write_private(folder / CONFIG, accounts_text(users, shard).encode())
     typer.echo(f"{folder / CONFIG}: include it in the server's configuration, and reload that.")
@@ -60,20 +65,31 @@ def nats_accounts(
 
 
 def _user(folder: Path, role: Role, text: str) -> NatsUser:
+    import msgspec
+
     from millstream.adapters.nats_accounts import NatsUser
     from millstream.adapters.settings import check_name
 
-    name, _, queues = text.partition("=")
-    lanes = tuple(queue for queue in queues.split(",") if queue)
+    name, _, more = text.partition("=")
+    lanes = tuple(queue for queue in more.split(",") if queue) if role != "api" else ()
+    processes = _count(more) if role == "api" and more else 1
     for part in (name, *lanes):
         check_name(part)
-    user = NatsUser(role=role, name=name, password="", lanes=lanes)
+    user = NatsUser(role=role, name=name, password="", lanes=lanes, processes=processes)
     try:
         before = _file(folder, user).read_text()
         password = before.split("://", 1)[1].split("@", 1)[0].rpartition(":")[2]
     except (OSError, IndexError):
         password = secrets.token_urlsafe(24)
-    return NatsUser(role=role, name=name, password=password, lanes=lanes)
+    return msgspec.structs.replace(user, password=password)
+
+
+def _count(text: str) -> int:
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_PROCESSES:
+        return int(text)
+    raise typer.BadParameter(
+        f"{text!r} is no number of processes; it must be 1 to {MOST_PROCESSES}", param_hint="--api"
+    )
 
 
 def _file(folder: Path, user: NatsUser) -> Path:

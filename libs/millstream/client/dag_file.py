@@ -18,7 +18,6 @@ from millstream.core.errors import MillstreamError
 from millstream.core.spec import DagSpec
 from millstream.sdk.errors import DagFileError
 
-LOAD_TIMEOUT_S = 120.0
 # Of what a file prints, so much is kept for the error.
 KEPT_OUTPUT = 2000
 MOST_ANSWER = 256 * 1024 * 1024
@@ -65,6 +64,17 @@ class Loaded(msgspec.Struct, frozen=True):
     is_stuck: bool = False
 
 
+class ReadLimits(msgspec.Struct, frozen=True):
+    """Of a process that reads a DAG file: how long it may take, and how much memory it may have for
+    data (0: as the system lets it)."""
+
+    timeout_s: float = 120.0
+    memory_mb: int = 0
+
+
+NO_HURRY = ReadLimits()
+
+
 class Stopped(MillstreamError):
     """Reading was given up because the caller stops."""
 
@@ -88,7 +98,7 @@ def load_dag_file(
     root: Path | None,
     find: Find,
     *,
-    timeout_s: float = LOAD_TIMEOUT_S,
+    limits: ReadLimits = NO_HURRY,
     is_quiet: bool = False,
     is_stopping: Callable[[], bool] = lambda: False,
 ) -> Loaded:
@@ -99,6 +109,8 @@ def load_dag_file(
     command += [str(file), "--ask", "--parent", str(os.getpid())]
     if root is not None:
         command += ["--root", str(root)]
+    if limits.memory_mb:
+        command += ["--memory-mb", str(limits.memory_mb)]
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -109,14 +121,14 @@ def load_dag_file(
     ) as process:
         reading = _Conversation(process, find, is_stopping)
         try:
-            answer = reading.run(timeout_s)
+            answer = reading.run(limits.timeout_s)
         finally:
             # Before it is reaped, so that its group cannot be somebody else's.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             reading.close()
     if reading.is_late:
-        text = f"reading it takes longer than {timeout_s:g} s; move work into tasks"
+        text = f"reading it takes longer than {limits.timeout_s:g} s; move work into tasks"
         return Loaded(fault=DagFileError(str(file), 0, text), is_stuck=True)
     if answer is None:
         text = f"reading it ended with {_ending(reading.exit_code)} and without a result"

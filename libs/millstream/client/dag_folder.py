@@ -22,7 +22,8 @@ from pathlib import Path
 import msgspec
 
 from millstream.client.client import Client
-from millstream.client.dag_file import Loaded, Stopped, load_dag_file
+from millstream.client.dag_file import Loaded, ReadLimits, Stopped, load_dag_file
+from millstream.client.folder_state import FolderState
 from millstream.client.import_errors import ImportFault
 from millstream.client.project import Project, Stamp
 from millstream.core.errors import MillstreamError, Unavailable
@@ -31,7 +32,7 @@ from millstream.sdk.bundle import build_bundle
 from millstream.sdk.errors import BundleError, DagFileError
 from millstream.sdk.load import NO_DAG
 
-LOAD_TIMEOUT_S = 30.0
+LIMITS = ReadLimits(timeout_s=30.0, memory_mb=4096)
 AT_ONCE = 4
 # Changes are noticed at once where the system tells of them; this is for where it does not.
 RESCAN_S = 5.0
@@ -62,6 +63,11 @@ class Source(msgspec.Struct):
     fault: ImportFault | None = None
     clashes: list[ImportFault] = []
 
+    @property
+    def is_module(self) -> bool:
+        """Whether it names DAGs and was seen to make none."""
+        return self.is_known and not self.specs and not self.fault
+
 
 class Read(msgspec.Struct):
     """What came of reading a file."""
@@ -73,7 +79,9 @@ class Read(msgspec.Struct):
 
 class DagFolder:
     """Keeps the DAGs of an api as the files of a folder make them. ``only``: these files alone, by
-    their paths in the folder. ``tell`` is handed a line for people at each change."""
+    their paths in the folder. ``tell`` is handed a line for people at each change. ``state_file``:
+    what the files made is kept there, so that the next one who watches the folder notices what was
+    deleted meanwhile. ``limits`` are those of each process that reads a file."""
 
     def __init__(
         self,
@@ -83,24 +91,28 @@ class DagFolder:
         *,
         only: Iterable[str] = (),
         on_sent: Callable[[list[str]], None] = lambda dag_ids: None,
-        load_timeout_s: float = LOAD_TIMEOUT_S,
+        limits: ReadLimits = LIMITS,
+        state_file: Path | None = None,
     ) -> None:
         self.root = root.resolve()
         self.sources: dict[str, Source] = {}
         self._client = client
         self._tell = tell
         self._on_sent = on_sent
-        self._load_timeout_s = load_timeout_s
+        self._limits = limits
         self._only = frozenset(only)
         self._project = Project(self.root, self._only)
         self._files: dict[str, Stamp] = {}
-        self._owners: dict[str, str] = {}
+        self._state = FolderState(state_file, self.root)
+        made = self._state.read()
+        self._owners = {dag_id: path for dag_id, path in made.owners.items() if path}
         # What the api has of each DAG, and of which bundles it has the bytes.
         self._sent: dict[str, tuple[bytes, str]] = {}
         self._uploaded: set[str] = set()
         self._unsent: set[str] = set()
-        self._gone: dict[str, float] = {}
-        self._paused: set[str] = set()
+        self._gone = {dag_id: _gone_at() for dag_id, path in made.owners.items() if not path}
+        self._paused = set(made.paused)
+        self._has_seen_files = False
         self._inbox: queue.SimpleQueue[Read | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._readers = ThreadPoolExecutor(AT_ONCE, "dag-file")
@@ -127,6 +139,11 @@ class DagFolder:
         return not self._unsent and not any(
             source.is_dirty or source.is_reading for source in self.sources.values()
         )
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is idle, and all DAGs that no file makes any more are paused."""
+        return self.is_idle and not self._gone
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Until :meth:`stop` or ``until``, which is asked after each step."""
@@ -170,9 +187,16 @@ class DagFolder:
         if not changed:
             return
         wanted = {path for path in files if self._project.is_dag_file(path, files[path])}
+        if wanted and not self._has_seen_files:
+            # A folder without any may be one that is not mounted yet.
+            self._has_seen_files = True
+            for path in sorted(set(self._owners.values()) - wanted):
+                self._release(path, set())
         # A module, or data: any file may depend on it, and all bundles hold it.
         is_shared = any(
-            path not in wanted | self.sources.keys() or self._is_module(path) for path in changed
+            path not in wanted | self.sources.keys()
+            or (path in self.sources and self.sources[path].is_module)
+            for path in changed
         )
         for path in sorted(self.sources.keys() - wanted):
             self._forget(path)
@@ -185,11 +209,6 @@ class DagFolder:
         if is_shared:
             for source in self.sources.values():
                 source.is_dirty = True
-
-    def _is_module(self, path: str) -> bool:
-        """Whether a file that names DAGs was seen to make none."""
-        source = self.sources.get(path)
-        return source is not None and source.is_known and not source.specs and not source.fault
 
     def _forget(self, path: str) -> None:
         """A file that is no DAG file any more."""
@@ -212,6 +231,7 @@ class DagFolder:
         self._begin_reading()
         self._send_all()
         self._pause_gone()
+        self._keep_state()
         self._report_if_due()
 
     def _wait(self) -> None:
@@ -241,7 +261,7 @@ class DagFolder:
                 self.root / path,
                 self.root,
                 self._client.look_up,
-                timeout_s=self._load_timeout_s,
+                limits=self._limits,
                 is_quiet=True,
                 is_stopping=self._stopping.is_set,
             )
@@ -259,7 +279,7 @@ class DagFolder:
         source.is_reading = False
         if source.is_dirty:
             return  # it has changed since and is read again
-        source.is_known = True
+        was_module, source.is_known = source.is_module, True
         loaded = read.loaded
         source.is_suspect = loaded.is_stuck
         if not loaded.is_stuck:
@@ -270,6 +290,10 @@ class DagFolder:
         if fault is None:
             source.specs, source.fault = loaded.specs, None
             self._unsent.add(read.path)
+            if source.is_module and not was_module:  # the bundles of all others lack it
+                self._unsent.update(
+                    path for path, each in self.sources.items() if each.specs and not each.fault
+                )
         else:
             # What it made before goes on.
             source.fault = self._fault(read.path, fault)
@@ -310,11 +334,11 @@ class DagFolder:
     def _send(self, path: str, source: Source) -> None:
         """Submit what a file makes. Raises :class:`MillstreamError` and :class:`OSError`."""
         # Other DAG files are of no concern, unless this one imports them: else each change of one
-        # would be a new version of all.
+        # would be a new version of all. Those that are not read yet count as such.
         others = {
             other
             for other, each in self.sources.items()
-            if other != path and (each.specs or each.fault) and other not in source.imported
+            if other != path and not each.is_module and other not in source.imported
         }
         bundle = build_bundle(self.root / path, self.root, leave_out=others)
         source.clashes = []
@@ -362,12 +386,14 @@ class DagFolder:
             if dag_id in kept:
                 continue
             del self._owners[dag_id]
-            self._gone[dag_id] = time.monotonic() + GONE_S
+            self._gone[dag_id] = _gone_at()
             for source in self.sources.values():
                 if any(spec.dag_id == dag_id for spec in source.specs):
                     source.is_dirty = True  # it may have it now
 
     def _pause_gone(self) -> None:
+        if not all(source.is_known for source in self.sources.values()):
+            return  # one of these may make it
         now = time.monotonic()
         for dag_id in [dag_id for dag_id, at in self._gone.items() if at <= now]:
             try:
@@ -382,6 +408,14 @@ class DagFolder:
                 self._sent.pop(dag_id, None)
                 self._tell(f"DAG {dag_id} is made by no file any more: it is paused")
             del self._gone[dag_id]
+
+    def _keep_state(self) -> None:
+        try:
+            self._state.keep(self._owners | dict.fromkeys(self._gone, ""), self._paused)
+        except OSError as error:
+            self._say("state", f"What the files made cannot be kept: {error}")
+        else:
+            self._say("state", "")
 
     # --- what people see
 
@@ -412,3 +446,8 @@ class DagFolder:
         if text and self._said.get(about) != text:
             self._tell(text)
         self._said[about] = text
+
+
+def _gone_at() -> float:
+    """When a DAG is paused that no file makes from now on."""
+    return time.monotonic() + GONE_S

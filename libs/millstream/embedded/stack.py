@@ -29,6 +29,7 @@ ADMIN_TOKEN_FILE = "admin.token"  # noqa: S105 - a name
 SESSION_KEY_FILE = "session.key"
 # The process of `up --dags`.
 DAGS = "dags"
+DAGS_STATE = "dag-folder.json"
 # What a worker may need after its grace, and all the others together.
 AFTER_GRACE_S = 6.0
 OTHERS_STOP_S = 60.0
@@ -170,7 +171,7 @@ def build_stack(
         )
     if options.dags is not None:
         env = base | {f"MILLSTREAM_{name}": text for name, text in token.items()}
-        specs.append(dags_spec(options.dags, f"{LOOPBACK}:{grpc_port}", env))
+        specs.append(dags_spec(options.dags, f"{LOOPBACK}:{grpc_port}", env, data_dir))
     return Stack(
         specs=tuple(specs),
         nats_url=found.nats,
@@ -195,7 +196,7 @@ def _apis(
     return found
 
 
-def dags_spec(folder: Path, address: str, env: Mapping[str, str]) -> ProcessSpec:
+def dags_spec(folder: Path, address: str, env: Mapping[str, str], data_dir: Path) -> ProcessSpec:
     """The process that submits what changes in a folder: an ordinary client of the api. Raises
     :class:`MillstreamError` for what is no folder."""
     if not folder.is_dir():
@@ -203,7 +204,10 @@ def dags_spec(folder: Path, address: str, env: Mapping[str, str]) -> ProcessSpec
     command = (sys.executable, "-P", "-m", "millstream.cli", "dags", "sync")
     return ProcessSpec(
         name=DAGS,
-        argv=(*command, str(folder.resolve()), "--address", address),
+        argv=(
+            *(*command, str(folder.resolve()), "--address", address),
+            *("--state", str((data_dir / DAGS_STATE).absolute())),
+        ),
         env=env,
         stage=3,
         stop_steps=(StopStep(15, 10.0),),

@@ -13,6 +13,7 @@ import ctypes
 import hashlib
 import os
 import re
+import resource
 import signal
 import sys
 import traceback
@@ -174,9 +175,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--root", type=Path, default=None)
     parser.add_argument("--ask", action="store_true", help="answers come on standard input")
     parser.add_argument("--parent", type=int, default=0, help="end when this process does")
+    parser.add_argument("--memory-mb", type=int, default=0, help="for data, at most")
     parsed = parser.parse_args(arguments)
     if parsed.parent:
         _end_with(parsed.parent)
+    if parsed.memory_mb:
+        _limit_memory(parsed.memory_mb * 1024 * 1024)
     sys.stdout.flush()
     result = os.dup(1)
     os.dup2(2, 1)
@@ -193,6 +197,14 @@ def _end_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def _limit_memory(size: int) -> None:
+    """More is a ``MemoryError`` where it is asked for. What is counted are writable private pages
+    alone: libraries reserve far more of the address space than they use."""
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    size = size if most == resource.RLIM_INFINITY else min(size, most)
+    resource.setrlimit(resource.RLIMIT_DATA, (size, size))
 
 
 def _answers() -> BinaryIO:

@@ -61,6 +61,30 @@ def test_a_worker_is_held_to_its_queues(folder: Path) -> None:
     assert pulls == {"worker-gpu", "trigger-gpu", "worker-large", "trigger-large"}
 
 
+def test_an_api_of_several_processes_speaks_under_their_names(folder: Path) -> None:
+    done = write(folder, "--api", "a=2", "--api", "b")
+    assert done.exit_code == 0, done.output
+    text = (folder / "accounts.conf").read_text()
+    users = {
+        user["user"]: user["permissions"]
+        for user in json.loads(text.removeprefix("accounts: "))["CORE"]["users"]
+        if "permissions" in user
+    }
+
+    def names(login: str) -> tuple[list[str], list[str]]:
+        sent = [name for name in users[login]["publish"] if ".api." in name]
+        heard = [name for name in users[login]["subscribe"] if ".api." in name]
+        last = [[name.rpartition(".")[2] for name in found] for found in (sent, heard)]
+        return last[0], last[1]
+
+    assert names("api-a") == (["a-1", "a-2"], ["a-1", "a-2"])
+    assert names("api-b") == (["b"], ["b"])
+    assert "MILLSTREAM_API_PROCESSES=2" in (folder / "api-a.env").read_text()
+    assert "MILLSTREAM_API_PROCESSES" not in (folder / "api-b.env").read_text()
+    for wrong in ("a=0", "a=x", "a=65"):
+        assert write(folder, "--api", wrong).exit_code == 2
+
+
 @pytest.mark.parametrize("name", ["", "w 1", "w.1", "w*", "w>", "ü", "w1=a b", "x" * 101])
 def test_a_name_that_nats_could_take_for_more_is_refused(folder: Path, name: str) -> None:
     done = write(folder, "--worker", name)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from millstream.client.dag_file import Loaded, Stopped, load_dag_file
+from millstream.client.dag_file import Loaded, ReadLimits, Stopped, load_dag_file
 from millstream.embedded.pids import command_lines
 
 GOOD = """from millstream import DAG, EmptyOperator
@@ -22,7 +22,12 @@ def load(folder: Path, text: str, timeout_s: float = 30.0, **options: Any) -> Lo
     file = folder / "a file.py"
     file.write_text(text)
     return load_dag_file(
-        file, folder, lambda what, name: None, timeout_s=timeout_s, is_quiet=True, **options
+        file,
+        folder,
+        lambda what, name: None,
+        limits=ReadLimits(timeout_s),
+        is_quiet=True,
+        **options,
     )
 
 

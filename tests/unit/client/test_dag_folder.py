@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from millstream.client import Client, dag_folder
+from millstream.client.dag_file import ReadLimits
 from millstream.client.dag_folder import DagFolder
 from millstream.core.errors import Refused, Unavailable
 from millstream.rpc.v1 import (
@@ -75,7 +77,19 @@ class Watched:
         self.root, self.dags, self.errors = root, dags, errors
         self.told: list[str] = []
         self.client = Client(address)
-        self.folder = DagFolder(self.client, root, self.told.append, load_timeout_s=8.0)
+        self.state_file = root.with_name("state.json")
+        self.folder = self._watch()
+
+    def _watch(self) -> DagFolder:
+        limits = ReadLimits(timeout_s=8.0, memory_mb=1024)
+        return DagFolder(
+            self.client, self.root, self.told.append, limits=limits, state_file=self.state_file
+        )
+
+    def restart(self) -> None:
+        """Another process takes over, later."""
+        self.folder.close()
+        self.folder = self._watch()
 
     def write(self, name: str, *names: str, more: str = "") -> None:
         (self.root / name).write_text(FILE.format(more=more, names=list(names)))
@@ -119,6 +133,7 @@ def test_what_is_wrong_with_one_file_is_told_and_the_others_go_on(watched: Watch
     (watched.root / "broken.py").write_text("# a dag of millstream\nx = (\n")
     (watched.root / "hangs.py").write_text("# dag, airflow\nimport time; time.sleep(1000)\n")
     (watched.root / "dies.py").write_text("# dag, airflow\nimport os; os._exit(7)\n")
+    (watched.root / "greedy.py").write_text("# dag, airflow\nx = bytearray(2**31)\n")
     (watched.root / "module.py").write_text("# names a dag of millstream and makes none\n")
     watched.write("clash.py", "three", "two", "refused")
     watched.write("zz.py", "four")
@@ -129,13 +144,15 @@ def test_what_is_wrong_with_one_file_is_told_and_the_others_go_on(watched: Watch
         "broken.py",
         "hangs.py",
         "dies.py",
+        "greedy.py",
         "good.py",
         "clash.py",
     }
     assert "broken.py:2: SyntaxError" in found["broken.py"]
     assert "longer than 8 s" in found["hangs.py"]
     assert "exit code 7" in found["dies.py"]
-    watched.settle(lambda: len(watched.errors.now) == 5)
+    assert "greedy.py:2: MemoryError" in found["greedy.py"]
+    watched.settle(lambda: len(watched.errors.now) == 6)
     # Corrected, it is one no longer.
     watched.write("broken.py", "five")
     watched.settle(lambda: not any(name.startswith("broken") for name in watched.errors.now))
@@ -170,6 +187,24 @@ def test_a_change_concerns_the_files_that_it_may_concern(watched: Watched) -> No
     assert watched.dags.bundles == first
 
 
+def test_a_file_that_is_not_read_yet_is_in_no_bundle(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one that hangs would make a new version of all DAGs at each start."""
+    monkeypatch.setattr(dag_folder, "FIRST_LOOK_S", 0.0)
+    watched.write("a.py", "a")
+    watched.settle()
+    first = dict(watched.dags.bundles)
+    slow = watched.root / "slow.py"
+    slow.write_text("# dag, airflow\nimport time; time.sleep(1000)\n")
+    watched.restart()
+    watched.settle(lambda: len(watched.folder.faults) == 1)
+    assert watched.dags.bundles == first
+    # What turns out to be a module belongs into all.
+    slow.write_text("# names a dag of millstream and makes none\n")
+    watched.settle(lambda: watched.dags.bundles != first)
+
+
 def test_a_dag_that_no_file_makes_any_more_is_paused_until_one_does(watched: Watched) -> None:
     watched.write("a.py", "stays", "goes")
     watched.settle()
@@ -178,6 +213,57 @@ def test_a_dag_that_no_file_makes_any_more_is_paused_until_one_does(watched: Wat
     # In another file it comes back.
     watched.write("b.py", "goes")
     watched.settle(lambda: watched.dags.paused == ["pause goes", "unpause goes"])
+
+
+def test_what_is_deleted_while_nobody_looks_is_noticed_at_the_next_start(watched: Watched) -> None:
+    watched.write("a.py", "a", "changes")
+    watched.write("b.py", "b")
+    watched.write("moves.py", "moves")
+    watched.write("breaks.py", "breaks")
+    watched.settle()
+    watched.restart()
+    watched.settle()
+    assert watched.dags.paused == [], "nothing is gone"
+    (watched.root / "b.py").unlink()
+    (watched.root / "moves.py").rename(watched.root / "elsewhere.py")
+    (watched.root / "breaks.py").write_text("# a dag of millstream\nx = (\n")
+    watched.write("a.py", "a")
+    watched.restart()
+    watched.settle(lambda: watched.folder.is_settled)
+    # What a file made that is wrong now goes on.
+    assert sorted(watched.dags.paused) == ["pause b", "pause changes"]
+    # It comes back, and the process that sees it is yet another one.
+    watched.write("b.py", "b")
+    watched.restart()
+    watched.settle(lambda: watched.dags.paused[-1] == "unpause b")
+    watched.restart()
+    watched.settle(lambda: watched.folder.is_settled)
+    assert len(watched.dags.paused) == 3
+
+
+def test_a_folder_that_is_not_there_yet_pauses_nothing(watched: Watched) -> None:
+    watched.write("a.py", "a")
+    watched.write("b.py", "b")
+    watched.settle()
+    (watched.root / "a.py").rename(watched.root.parent / "a.py")
+    (watched.root / "b.py").unlink()
+    watched.restart()
+    watched.settle(lambda: watched.folder.is_settled)
+    assert watched.dags.paused == []
+    (watched.root.parent / "a.py").rename(watched.root / "a.py")
+    watched.settle(lambda: watched.folder.is_settled)
+    assert watched.dags.paused == ["pause b"]
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"root": "/elsewhere", "owners": {"a": "gone.py"}}'])
+def test_a_state_that_is_of_no_use_is_none(watched: Watched, text: str) -> None:
+    watched.folder.close()
+    watched.state_file.write_text(text)
+    watched.restart()
+    watched.write("b.py", "b")
+    watched.settle(lambda: watched.folder.is_settled)
+    assert watched.dags.paused == []
+    assert json.loads(watched.state_file.read_text())["owners"] == {"b": "b.py"}
 
 
 def test_a_file_may_be_renamed(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:

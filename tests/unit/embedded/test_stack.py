@@ -112,12 +112,10 @@ def test_a_folder_of_dags_gets_a_process_that_is_a_client(tmp_path: Path) -> Non
     made = stack(tmp_path, dags=folder, grpc_port=0)
     spec = made.specs[-1]
     assert spec.name == "dags"
-    assert spec.argv[-5:] == (
-        "dags",
-        "sync",
-        str(folder),
-        "--address",
-        f"{LOOPBACK}:{made.grpc_port}",
+    assert spec.argv[-7:] == (
+        *("dags", "sync", str(folder)),
+        *("--address", f"{LOOPBACK}:{made.grpc_port}"),
+        *("--state", str(tmp_path / "dag-folder.json")),
     )
     # It is no part of Millstream's inside: neither NATS nor Postgres are any of its business.
     assert not {"MILLSTREAM_NATS_URL", "MILLSTREAM_DATABASE_URL"} & spec.env.keys()

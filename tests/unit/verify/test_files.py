@@ -38,6 +38,29 @@ def test_a_dump_is_byte_for_byte_the_stream(tmp_path: Path) -> None:
     assert (tmp_path / "log.jsonl").read_bytes() == RECORDED.read_bytes()
 
 
+@pytest.mark.parametrize("name", ["log.jsonl", "log.jsonl.gz"])
+@pytest.mark.parametrize("has_digests", [True, False])
+def test_events_with_line_breaks_in_their_bytes(
+    tmp_path: Path, name: str, has_digests: bool
+) -> None:
+    """What a task hands on is kept byte for byte, also where it was printed for people."""
+    number = next(n for n, row in enumerate(GOOD) if b'"xcoms":{' in bytes(row.data))
+    changed = list(GOOD)
+    data = bytes(GOOD[number].data).replace(b'"xcoms":{', b'"xcoms":{\n\r\n  ')
+    changed[number] = msgspec.structs.replace(GOOD[number], data=msgspec.Raw(data))
+    rows = seal(changed)
+    if not has_digests:
+        rows = [msgspec.structs.replace(row, digest="") for row in rows]
+    path = tmp_path / name
+    with write_log(path) as file:
+        for row in rows:
+            file.add(row)
+    assert list(read_log(path)) == rows
+    assert verify_file(path).is_fine
+    plain = gzip.decompress(path.read_bytes()) if name.endswith("gz") else path.read_bytes()
+    assert len(plain.splitlines()) == len(rows)
+
+
 def test_what_was_not_written_whole_is_not_there(tmp_path: Path) -> None:
     def write_a_part() -> None:
         with write_log(tmp_path / "log.jsonl") as file:
@@ -61,6 +84,8 @@ PACKED = gzip.compress(RECORDED.read_bytes())
         ("not.jsonl.gz", RECORDED.read_bytes(), "cannot be read"),
         ("other.jsonl", b'{"name":"somebody"}\n', "Line 1"),
         ("binary.jsonl", bytes(range(256)), "Line 1"),
+        ("packed.jsonl", b'{"position":1,"base64":"e30","digest":""}\n', "Line 1"),
+        ("packed.jsonl", b'{"position":1,"base64":"e30=","digest":""}\n', "Line 1"),
     ],
 )
 def test_what_is_no_log_is_refused(tmp_path: Path, name: str, content: bytes, said: str) -> None:
