@@ -24,7 +24,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     running = RunningStack(tmp_path_factory.mktemp("web") / "a stack", slots=4)
     try:
         running.up()
-        fill(running.client())
+        fill(running.client(), running.data_dir.parent)
         yield running
     finally:
         running.down()

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from integration.running_stack import bash
 from millstream.client import Client
 from millstream.core.spec import DagSpec
 
+HERE = Path(__file__).parent
+EXAMPLES = HERE.parents[2] / "examples"
+MENDED = "mended"
+RELEASE = "release"
 SHOP = "shop_orders"
 FLAKY = "flaky_import"
 SLOW = "slow_report"
@@ -13,8 +19,12 @@ FAILED_RUN = "failed-1"
 GOOD_RUN = "good-1"
 
 
-def fill(client: Client) -> None:
-    """Submit them and run some; returns when these are over."""
+def fill(client: Client, folder: Path) -> None:
+    """Submit them and run some; returns when these are over. What a run of the flaky one needs is a
+    file of ``folder``, which is not there yet."""
+    client.submit_file(HERE / "dags" / "release.py")
+    for name in ("taskflow_etl", "task_groups"):
+        client.submit_file(EXAMPLES / f"{name}.py", EXAMPLES)
     client.submit_spec(
         DagSpec(
             dag_id=SHOP,
@@ -34,7 +44,8 @@ def fill(client: Client) -> None:
             tags=("import",),
             tasks=(
                 bash(
-                    "fetch", "echo fetching; echo the disk is full >&2; test -e /tmp/no-such-file"
+                    "fetch",
+                    f"echo fetching; test -e '{folder / MENDED}' || (echo no such file; exit 1)",
                 ),
                 bash("load", "echo loaded", "fetch"),
             ),
