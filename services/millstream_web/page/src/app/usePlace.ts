@@ -32,7 +32,8 @@ function onceHeading(take: (heading: HTMLElement) => void): () => void {
   const began = document.activeElement;
   const look = () => {
     const heading = document.querySelector<HTMLElement>("main h1");
-    if (!heading) return;
+    // The page before is still there, hidden, until this one has come.
+    if (!heading?.checkVisibility()) return;
     stop();
     const now = document.activeElement;
     if (now === began || now === document.body) take(heading);

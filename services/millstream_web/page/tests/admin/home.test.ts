@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { countOf } from "../../src/pages/home/counts";
-import { MOST, ticked } from "../../src/pages/home/ticker";
+import { begun, MOST, ticked } from "../../src/pages/home/ticker";
 import { event } from "../event";
 
 it("puts the newest event first, and keeps no more than can be read", () => {
@@ -18,4 +18,11 @@ it("leaves out what only plans, and other namespaces, but not what is of none", 
 
 it("counts a state that nothing is in as none", () => {
   expect([countOf([{ state: "a", count: 2 }], "a"), countOf([] as { state: string; count: number }[], "a")]).toEqual([2, 0]);
+});
+
+it("begins with what had happened, and shows nothing twice", () => {
+  const rows = [event("RunFailed", { position: 9 }), event("RunStarted", { position: 8 })];
+  const past = [7, 8].map((position) => event("RunCreated", { position }));
+  expect(begun(rows, past, "default").map((each) => each.position)).toEqual([9, 8, 7]);
+  expect(begun([], past, "default").map((each) => each.position)).toEqual([8, 7]);
 });

@@ -37,8 +37,8 @@ export default function Home() {
       <div className="columns home">
         <RunningRuns namespace={namespace} />
         {overview.data && <Judged now={overview.data} />}
-        <Health />
         <Ticker />
+        <Health />
       </div>
     </>
   );

@@ -1,12 +1,13 @@
 import { useEffect, useRef, useState } from "react";
 import { Link } from "wouter";
+import { useRead } from "../../api/queries";
 import { useSettings } from "../../app/settings";
-import { type LiveEvent, runStateAfter, taskStateAfter } from "../../live/fold";
+import { type LiveEvent, read, runStateAfter, taskStateAfter } from "../../live/fold";
 import { useEvents } from "../../live/hooks";
 import { subjectOf, wordsOf } from "../../live/words";
 import { lookOf } from "../../parts/states";
 import { Ago } from "../../parts/Time";
-import { ticked } from "./ticker";
+import { begun, MOST, ticked } from "./ticker";
 
 /** More often than this nobody can read. */
 const EVERY_MS = 100;
@@ -25,8 +26,16 @@ export function Ticker() {
     if (isHeld.current) return;
     const events = waiting.current;
     waiting.current = [];
-    setRows((before) => ticked(before, events, namespace));
+    setRows((rows) => ticked(rows, events, namespace));
   };
+  const before = useRead(
+    "EventService/ListEvents",
+    { namespace, pageSize: MOST, orderBy: "position desc" },
+    { staleTime: 0, gcTime: 0 },
+  );
+  useEffect(() => {
+    if (before.data) setRows((rows) => begun(rows, before.data.events.map(read).reverse(), namespace));
+  }, [before.data]);
   useEvents((events) => {
     waiting.current = [...waiting.current, ...events].slice(-1000);
     timer.current ??= setTimeout(draw, EVERY_MS);
@@ -52,7 +61,7 @@ export function Ticker() {
           ))}
         </ol>
       ) : (
-        <p className="faint">Nothing since you came.</p>
+        <p className="faint">{before.isPending ? "Loading…" : "Nothing has happened yet."}</p>
       )}
     </section>
   );

@@ -18,3 +18,14 @@ export function ticked(
   if (!shown.length) return rows;
   return [...shown.slice(-MOST).reverse(), ...rows].slice(0, MOST);
 }
+
+/** The rows with what had happened before they began. */
+export function begun(
+  rows: readonly LiveEvent[],
+  past: readonly LiveEvent[],
+  namespace: string,
+): readonly LiveEvent[] {
+  const first = rows.at(-1)?.position ?? Number.POSITIVE_INFINITY;
+  const older = past.filter((event) => event.position < first);
+  return [...rows, ...ticked([], older, namespace)].slice(0, MOST);
+}
