@@ -9,7 +9,9 @@ export function useRecovery(): void {
     () =>
       feed.watch(() => {
         if (feed.state !== "live") return;
-        void queries.invalidateQueries({ predicate: ({ state }) => state.status === "error" });
+        const predicate = ({ state }: { state: { status: string; fetchFailureCount: number } }) =>
+          state.status === "error" || state.fetchFailureCount > 0;
+        void queries.invalidateQueries({ predicate });
       }),
     [queries],
   );

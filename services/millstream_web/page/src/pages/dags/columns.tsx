@@ -31,7 +31,7 @@ export function columns(add: (name: string, value: string) => void): Column<Dag>
     },
     { name: "Next run", isExtra: true, width: "9rem", cell: (dag) => <Next dag={dag} /> },
     { name: "Last run", isExtra: true, width: "11rem", cell: (dag) => <Last dag={dag} /> },
-    { name: "Last runs", width: "10rem", cell: (dag) => <RunBars dag={dag} /> },
+    { name: "Last runs", width: "10rem", cell: (dag) => <RunBars dagId={dag.dagId} runs={dag.recentRuns} /> },
     {
       name: "trigger",
       head: <span className="unseen">Trigger</span>,

@@ -25,7 +25,7 @@ export function requestOf(params: URLSearchParams, namespace: string): Request<"
   const sort = SORTS.find(({ id }) => id === params.get("sort"))?.id ?? "";
   return {
     namespace,
-    pageSize: 100,
+    pageSize: 60,
     recentRuns: RECENT,
     search: params.get("search") ?? "",
     tags: params.getAll("tag"),
