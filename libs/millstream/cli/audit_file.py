@@ -18,7 +18,7 @@ from millstream.core.errors import MillstreamError
 from millstream.verify.rows import Row, canonical, decode
 
 if TYPE_CHECKING:
-    from millstream.client.history import ChainHeads, Export
+    from millstream.client.export import ChainHeads, Export
 
 FORMAT = "millstream-audit/1"
 _LINE = re.compile(rb'(\{"position":([1-9][0-9]*),[^\r\n]*),"digest":"([0-9a-f]{64})"\}\n')

@@ -4,6 +4,7 @@ no more."""
 from __future__ import annotations
 
 from millstream.client.client import AsyncClient, Client
+from millstream.client.comparison import Divergence, RunDiff, WhatIf
 from millstream.client.control import Controlled, ControlledTask
 from millstream.client.errors import (
     NotAuthenticated,
@@ -13,20 +14,9 @@ from millstream.client.errors import (
     RunFailed,
     WaitTimeout,
 )
+from millstream.client.export import ChainHeads, Export, Head
 from millstream.client.grid import DayOfRuns, Grid, GridCell, GridRun
-from millstream.client.history import (
-    ChainHeads,
-    DagAt,
-    Divergence,
-    Export,
-    Head,
-    Lineage,
-    Rerun,
-    RunAt,
-    RunDiff,
-    StateAt,
-    WhatIf,
-)
+from millstream.client.history import DagAt, RunAt, StateAt
 from millstream.client.logs import LogLine, LogReader
 from millstream.client.models import (
     Dag,
@@ -41,6 +31,7 @@ from millstream.client.models import (
     describe_xcom,
 )
 from millstream.client.overview import Overview
+from millstream.client.reruns import Lineage, Rerun
 from millstream.client.run_handle import RunHandle, Triggered
 from millstream.client.secrets import ConnectionInfo, VariableInfo
 from millstream.client.target import Target

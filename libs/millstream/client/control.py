@@ -158,11 +158,7 @@ class ControlCalls(Calls[M]):
         return int((await self._ask(request)).position)
 
     def _ref(self, run: RunRef | str, dag_id: str) -> RunRef:
-        if isinstance(run, RunHandle):
-            return run.ref()
-        if isinstance(run, RunRef):
-            return run
-        return RunRef(namespace=self._namespace, dag_id=dag_id, run_id=run)
+        return run.ref() if isinstance(run, RunHandle) else super()._ref(run, dag_id)
 
 
 def selectors(names: Iterable[str]) -> list[runs_pb2.TaskSelector]:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 
 from google.protobuf.message import Message
 
+from millstream.client.models import RunRef
+
 if TYPE_CHECKING:
     from typing import Self
 
@@ -58,6 +60,11 @@ class Calls(Speaks[M]):
         """The answer to a request, which names its method: ``GetPoolRequest`` is for ``GetPool``
         unless ``method`` is given."""
         return await self._channel.ask(request, method)
+
+    def _ref(self, run: RunRef | str, dag_id: str) -> RunRef:
+        if isinstance(run, RunRef):
+            return run
+        return RunRef(namespace=self._namespace, dag_id=dag_id, run_id=run)
 
     async def _items(
         self, request: Any, field: str, limit: int | None = None

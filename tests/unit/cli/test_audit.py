@@ -25,7 +25,7 @@ from millstream.cli.audit_file import (
     verify_export,
     write_export,
 )
-from millstream.client.history import ChainHeads, Export
+from millstream.client.export import ChainHeads, Export
 from millstream.core.wire import GENESIS, chain_digest, exported_line
 
 SCRIPT = Path(__file__).parents[3] / "deploy" / "audit" / "verify_export.py"
