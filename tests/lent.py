@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from millstream.core.events import Event
 from millstream.core.state import RunKey, run_key
-from millstream.projection.projection import KeptRun, Projection
+from millstream.projection.kept_run import KeptRun
+from millstream.projection.projection import Projection
 
 
 def lend(projection: Projection, events: Sequence[Event], log: Sequence[Event]) -> None:

@@ -17,7 +17,8 @@ from millstream.core.errors import NotFound
 from millstream.core.events import Event
 from millstream.core.spec import DagSpec, TaskSpec
 from millstream.core.state import RunKey
-from millstream.projection.projection import KeptRun, Projection
+from millstream.projection.kept_run import KeptRun
+from millstream.projection.projection import Projection
 from millstream.projection.rows import RunRow, TaskRow
 from millstream.rpc.v1 import runs_pb2
 from millstream_api.paging import fill_page

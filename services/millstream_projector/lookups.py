@@ -25,7 +25,8 @@ from millstream.adapters.settings import Settings
 from millstream.adapters.subjects import lookup_subject
 from millstream.core.errors import Unavailable
 from millstream.core.xcoms import FoundXCom, Place, XComAnswer
-from millstream.projection.projection import KeptRun, Projection
+from millstream.projection.kept_run import KeptRun
+from millstream.projection.projection import Projection
 from millstream_projector.asset_queries import find_asset_events
 from millstream_projector.secret_lookups import SecretLookups
 from millstream_projector.tables import READ_SCHEMA

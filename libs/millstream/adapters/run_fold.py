@@ -11,7 +11,8 @@ from millstream.adapters.event_log import EventLog, Stored
 from millstream.core.events import Event
 from millstream.core.state import RunKey
 from millstream.core.wire import to_event
-from millstream.projection.projection import KeptRun, Projection
+from millstream.projection.kept_run import KeptRun
+from millstream.projection.projection import Projection
 
 log = structlog.get_logger(__name__)
 

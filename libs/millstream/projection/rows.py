@@ -17,12 +17,49 @@ class Row(msgspec.Struct, kw_only=True):
     KEY: ClassVar[tuple[str, ...]]
 
 
-class DagRow(Row, kw_only=True):
-    TABLE: ClassVar[str] = "dag"
-    KEY: ClassVar[tuple[str, ...]] = ("namespace", "dag_id")
+_DAG = ("namespace", "dag_id")
+_RUN = (*_DAG, "run_id")
+_INSTANCE = (*_RUN, "task_id", "map_index")
+_ATTEMPT = (*_INSTANCE, "attempt")
+
+
+class OfDag(Row, kw_only=True):
+    """A row that is about a DAG, or something of it."""
 
     namespace: str
     dag_id: str
+
+
+class OfRun(OfDag, kw_only=True):
+    run_id: str
+
+
+class OfInstance(OfRun, kw_only=True):
+    """A row that is about a task of a run, or about one instance of a mapped one."""
+
+    task_id: str
+    map_index: tuple[int, ...]
+
+
+class Progress(OfInstance, kw_only=True):
+    """How far a task instance is, an attempt of it, or a callback."""
+
+    state: str = "none"
+    attempt: int = 0
+    queue: str = ""
+    worker: str = ""
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    reason: str = ""
+    traceback: str = ""
+    position: int = 0
+
+
+class DagRow(OfDag, kw_only=True):
+    TABLE: ClassVar[str] = "dag"
+    KEY: ClassVar[tuple[str, ...]] = _DAG
+
     latest_version: int = 0
     submitted_at: datetime | None = None
     is_paused: bool = False
@@ -40,12 +77,10 @@ class DagRow(Row, kw_only=True):
     file: str = ""
 
 
-class DagVersionRow(Row, kw_only=True):
+class DagVersionRow(OfDag, kw_only=True):
     TABLE: ClassVar[str] = "dag_version"
-    KEY: ClassVar[tuple[str, ...]] = ("namespace", "dag_id", "version")
+    KEY: ClassVar[tuple[str, ...]] = (*_DAG, "version")
 
-    namespace: str
-    dag_id: str
     version: int
     spec: str
     bundle: str
@@ -54,13 +89,10 @@ class DagVersionRow(Row, kw_only=True):
     position: int
 
 
-class RunRow(Row, kw_only=True):
+class RunRow(OfRun, kw_only=True):
     TABLE: ClassVar[str] = "dag_run"
-    KEY: ClassVar[tuple[str, ...]] = ("namespace", "dag_id", "run_id")
+    KEY: ClassVar[tuple[str, ...]] = _RUN
 
-    namespace: str
-    dag_id: str
-    run_id: str
     version: int
     state: str
     run_type: str
@@ -86,79 +118,32 @@ class RunRow(Row, kw_only=True):
     position: int
 
 
-class TaskRow(Row, kw_only=True):
+class TaskRow(Progress, kw_only=True):
     TABLE: ClassVar[str] = "task_instance"
-    KEY: ClassVar[tuple[str, ...]] = ("namespace", "dag_id", "run_id", "task_id", "map_index")
+    KEY: ClassVar[tuple[str, ...]] = _INSTANCE
 
-    namespace: str
-    dag_id: str
-    run_id: str
-    task_id: str
-    map_index: tuple[int, ...]
-    state: str = "none"
-    attempt: int = 0
-    queue: str = ""
-    worker: str = ""
-    queued_at: datetime | None = None
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
     retry_at: datetime | None = None
-    reason: str = ""
-    traceback: str = ""
     map_name: str = ""
-    position: int = 0
     pool: str = ""
     pool_slots: int = 0
     # The run in which it did what is said here, if that is another one.
     taken_from: str = ""
 
 
-class AttemptRow(Row, kw_only=True):
+class AttemptRow(Progress, kw_only=True):
     TABLE: ClassVar[str] = "task_attempt"
-    KEY: ClassVar[tuple[str, ...]] = (
-        "namespace",
-        "dag_id",
-        "run_id",
-        "task_id",
-        "map_index",
-        "attempt",
-    )
+    KEY: ClassVar[tuple[str, ...]] = _ATTEMPT
 
-    namespace: str
-    dag_id: str
-    run_id: str
-    task_id: str
-    map_index: tuple[int, ...]
     attempt: int
     state: str = "queued"
-    queue: str = ""
-    worker: str = ""
-    queued_at: datetime | None = None
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    reason: str = ""
-    traceback: str = ""
-    position: int = 0
 
 
-class RenderedRow(Row, kw_only=True):
+class RenderedRow(OfInstance, kw_only=True):
     """What the template fields of an attempt became. ``fields`` is a JSON object of texts."""
 
     TABLE: ClassVar[str] = "rendered_fields"
-    KEY: ClassVar[tuple[str, ...]] = (
-        "namespace",
-        "dag_id",
-        "run_id",
-        "task_id",
-        "map_index",
-        "attempt",
-    )
+    KEY: ClassVar[tuple[str, ...]] = _ATTEMPT
 
-    namespace: str
-    dag_id: str
-    run_id: str
-    task_id: str
-    map_index: tuple[int, ...]
     attempt: int
     fields: str
     position: int
@@ -177,22 +162,10 @@ class PoolRow(Row, kw_only=True):
     position: int
 
 
-class XComRow(Row, kw_only=True):
+class XComRow(OfInstance, kw_only=True):
     TABLE: ClassVar[str] = "xcom"
-    KEY: ClassVar[tuple[str, ...]] = (
-        "namespace",
-        "dag_id",
-        "run_id",
-        "task_id",
-        "map_index",
-        "key",
-    )
+    KEY: ClassVar[tuple[str, ...]] = (*_INSTANCE, "key")
 
-    namespace: str
-    dag_id: str
-    run_id: str
-    task_id: str
-    map_index: tuple[int, ...]
     key: str
     value: str | None
     blob: str
@@ -202,25 +175,13 @@ class XComRow(Row, kw_only=True):
     position: int
 
 
-class InputRow(Row, kw_only=True):
+class InputRow(OfInstance, kw_only=True):
     """A question to people. ``state``: waiting, answered, timed_out, or closed when the task was
     ended otherwise; ``request`` and ``answer`` are JSON."""
 
     TABLE: ClassVar[str] = "human_input"
-    KEY: ClassVar[tuple[str, ...]] = (
-        "namespace",
-        "dag_id",
-        "run_id",
-        "task_id",
-        "map_index",
-        "attempt",
-    )
+    KEY: ClassVar[tuple[str, ...]] = _ATTEMPT
 
-    namespace: str
-    dag_id: str
-    run_id: str
-    task_id: str
-    map_index: tuple[int, ...]
     attempt: int
     state: str
     request: str
@@ -264,15 +225,13 @@ class AssetEventRow(Row, kw_only=True):
     recorded_at: datetime
 
 
-class BackfillRow(Row, kw_only=True):
+class BackfillRow(OfDag, kw_only=True):
     """``state``: running, paused, cancelled or completed; ``number`` of the ``total`` dates are
     dealt with, and ``skipped`` of these got no run."""
 
     TABLE: ClassVar[str] = "backfill"
-    KEY: ClassVar[tuple[str, ...]] = ("namespace", "dag_id", "backfill_id")
+    KEY: ClassVar[tuple[str, ...]] = (*_DAG, "backfill_id")
 
-    namespace: str
-    dag_id: str
     backfill_id: str
     from_date: datetime
     to_date: datetime
@@ -314,54 +273,34 @@ class ConnectionRow(Row, kw_only=True):
     position: int
 
 
-class CallbackRow(Row, kw_only=True):
+class CallbackRow(Progress, kw_only=True):
     """``callback_id`` is the task id of the callback's events; ``task_id`` is empty for a callback
     of the run."""
 
     TABLE: ClassVar[str] = "callback"
-    KEY: ClassVar[tuple[str, ...]] = ("namespace", "dag_id", "run_id", "callback_id", "map_index")
+    KEY: ClassVar[tuple[str, ...]] = (*_RUN, "callback_id", "map_index")
 
-    namespace: str
-    dag_id: str
-    run_id: str
     callback_id: str
-    map_index: tuple[int, ...]
-    task_id: str
-    state: str = "none"
-    attempt: int = 0
-    queue: str = ""
-    worker: str = ""
-    queued_at: datetime | None = None
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    reason: str = ""
-    traceback: str = ""
-    position: int = 0
 
 
-class OpenTasksRow(Row, kw_only=True):
+class OpenTasksRow(OfDag, kw_only=True):
     """How many task instances of runs that go on are in a queue and a state; there is no row for
     none. ``state`` is none in which a task is over."""
 
     TABLE: ClassVar[str] = "open_tasks"
-    KEY: ClassVar[tuple[str, ...]] = ("namespace", "dag_id", "queue", "state")
+    KEY: ClassVar[tuple[str, ...]] = (*_DAG, "queue", "state")
 
-    namespace: str
-    dag_id: str
     queue: str
     state: str
     number: int
 
 
-class MissedDeadlineRow(Row, kw_only=True):
+class MissedDeadlineRow(OfRun, kw_only=True):
     """A run was not over when its DAG's deadline of that name was due."""
 
     TABLE: ClassVar[str] = "missed_deadline"
-    KEY: ClassVar[tuple[str, ...]] = ("namespace", "dag_id", "run_id", "name")
+    KEY: ClassVar[tuple[str, ...]] = (*_RUN, "name")
 
-    namespace: str
-    dag_id: str
-    run_id: str
     name: str
     due_at: datetime
     missed_at: datetime
