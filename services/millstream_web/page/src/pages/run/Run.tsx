@@ -81,7 +81,7 @@ function RunView({ run, tab }: { run: RunMessage; tab: string | undefined }) {
       <RunHead run={run} state={position === undefined ? run.state : history.snapshot.run} position={position} />
       {store.error && <Failure error={store.error} again={history.again} />}
       {hasMoment && (
-        <TimeBar events={events} index={index} isLive={position === undefined} choose={chooseEvent} />
+        <TimeBar events={events} times={history.times} index={index} isLive={position === undefined} choose={chooseEvent} />
       )}
       {hasMoment && store.state === "cut" && (
         <LaterBar run={run} from={end} loaded={events.length} position={position} choose={choose} />

@@ -14,17 +14,20 @@ import "./timebar.css";
  */
 export function TimeBar({
   events,
+  times,
   index,
   isLive,
   choose,
 }: {
   events: readonly LiveEvent[];
+  /** When they were recorded, in milliseconds; those of further events may follow. */
+  times: readonly number[];
   index: number;
   isLive: boolean;
   /** With the place of an event; undefined: now. */
   choose: (index: number | undefined) => void;
 }) {
-  const scale = useMemo(() => timeScale(events.map((event) => Date.parse(event.recordedAt ?? ""))), [events]);
+  const scale = useMemo(() => timeScale(times.slice(0, events.length)), [events, times]);
   const track = useRef<HTMLDivElement>(null);
   const [hovered, setHovered] = useState(-1);
   const last = events.length - 1;

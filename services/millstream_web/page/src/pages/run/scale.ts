@@ -44,7 +44,7 @@ export function timeScale(times: readonly number[]): Scale {
 function longest(count: number, gapAt: (index: number) => number): number {
   const part = Math.max(LARGEST, 2 / count);
   let most = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < 30; round++) {
+  for (let round = 0; round < 12; round++) {
     let sum = 0;
     for (let index = 1; index < count; index++) sum += Math.min(gapAt(index), most);
     const next = sum * part;

@@ -39,9 +39,17 @@ export function byTask<T extends Placed>(cells: Iterable<T>): Map<string, T[]> {
     const real = list.filter((cell) => cell.mapIndex.length > 0);
     // What is said of a mapped task as a whole is said before it has instances.
     if (real.length < list.length) list.splice(0, list.length, ...real);
-    list.sort((one, other) => compareIndices(one.mapIndex, other.mapIndex));
+    if (!isInOrder(list)) list.sort((one, other) => compareIndices(one.mapIndex, other.mapIndex));
   }
   return found;
+}
+
+/** Most often they are: what is expanded comes in order. To sort ten thousand again takes long. */
+function isInOrder(list: readonly Placed[]): boolean {
+  return list.every((each, at) => {
+    const before = list[at - 1];
+    return !before || compareIndices(before.mapIndex, each.mapIndex) < 0;
+  });
 }
 
 export function countsOf(cells: readonly Cell[]): Map<TaskState, number> {

@@ -10,13 +10,13 @@ import { History, indexAt, type Snapshot } from "./history";
 class Folded {
   readonly history = new History();
   readonly bars = new Bars();
-  private count = 0;
+  readonly times: number[] = [];
 
   extend(events: readonly LiveEvent[]): void {
     this.history.extend(events);
-    for (; this.count < events.length; this.count++) {
-      const event = events[this.count];
-      if (event && !event.taskId.includes("@")) this.bars.apply(event);
+    for (const event of events.slice(this.times.length)) {
+      this.times.push(Date.parse(event.recordedAt ?? ""));
+      if (!event.taskId.includes("@")) this.bars.apply(event);
     }
   }
 }
@@ -29,6 +29,8 @@ export interface RunHistory {
   index: number;
   snapshot: Snapshot;
   bars: Bars;
+  /** Of the events, in milliseconds. May have more than there are events. */
+  times: readonly number[];
 }
 
 export function useRunHistory(of: EventsOf, position: number | undefined): RunHistory {
@@ -46,6 +48,6 @@ export function useRunHistory(of: EventsOf, position: number | undefined): RunHi
     const mine = store.events.length >= events.length ? events : store.events;
     folded.extend(mine);
     const index = at === undefined ? mine.length - 1 : indexAt(mine, at);
-    return { store, again, events: mine, index, snapshot: folded.history.at(index), bars: folded.bars };
+    return { store, again, events: mine, index, snapshot: folded.history.at(index), bars: folded.bars, times: folded.times };
   }, [store, store.state, folded, events, at]);
 }

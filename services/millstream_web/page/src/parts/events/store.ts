@@ -5,6 +5,8 @@ import { read as readEvent, type LiveEvent } from "../../live/fold";
 /** More than this is not loaded: what comes after is asked of the server. */
 export const MOST_EVENTS = 50_000;
 const PAGE = 1000;
+/** What comes is shown so often: several times a blink, and not for each of a thousand events. */
+const TELL_MS = 80;
 
 export interface EventsOf {
   namespace: string;
@@ -20,6 +22,7 @@ export class EventStore {
   state: "loading" | "whole" | "cut" | "failed" = "loading";
   error: Error | null = null;
   private waiting: LiveEvent[] = [];
+  private timer: ReturnType<typeof setTimeout> | undefined;
   private readonly watchers = new Set<() => void>();
 
   constructor(
@@ -71,7 +74,21 @@ export class EventStore {
     );
     if (!mine.length) return;
     if (this.state === "loading") this.waiting.push(...mine);
-    else if (this.state === "whole") this.append(mine);
+    else if (this.state === "whole") this.come(mine);
+  }
+
+  /** The first after a quiet time is shown at once. */
+  private come(events: readonly LiveEvent[]): void {
+    this.waiting.push(...events);
+    if (this.timer !== undefined) return;
+    const show = () => {
+      this.timer = undefined;
+      if (!this.waiting.length || this.state !== "whole") return;
+      this.append(this.waiting);
+      this.waiting = [];
+      this.timer = setTimeout(show, TELL_MS);
+    };
+    show();
   }
 
   private append(events: readonly LiveEvent[]): void {
