@@ -39,6 +39,23 @@ def test_an_address_shows_what_it_names(browser: Browser) -> None:
     browser.sees("failed")
 
 
+def test_the_first_load_is_small(address: str) -> None:
+    fresh = Browser(address)  # with nothing kept
+    try:
+        fresh.open("/")
+        fresh.settled()
+        sizes: dict[str, int] = fresh.run(
+            "return await page.evaluate(() => Object.fromEntries("
+            " performance.getEntries().filter((each) => 'encodedBodySize' in each"
+            "  && !each.name.includes('/api/'))"
+            " .map((each) => [each.name, each.encodedBodySize])))"
+        )
+    finally:
+        fresh.close()
+    assert len(sizes) > 3
+    assert sum(sizes.values()) < 300_000, sizes
+
+
 def test_what_happens_is_on_the_page_at_once(browser: Browser, client: Client) -> None:
     browser.open("/dags")
     browser.run(LIVE)

@@ -55,7 +55,8 @@ function LastRun({ dag: { namespace, dagId } }: { dag: Dag }) {
   if (!run) return null;
   return (
     <span>
-      <Link href={paths.run(dagId, run.runId)} aria-label={`The latest run, ${run.runId}`}>
+      <Link href={paths.run(dagId, run.runId)}>
+        <span className="unseen">The latest run, {run.runId}: </span>
         <State of={run.state} />
       </Link>
     </span>
