@@ -68,16 +68,22 @@ export function wordsOf(event: LiveEvent): string {
   return words(said, event);
 }
 
-/** What it happened to, the narrowest thing: a task, a run, a DAG; empty for what is about none. */
-export function subjectOf(event: LiveEvent): { name: string; of: string; to: string } | undefined {
+/**
+ * What it happened to, the narrowest thing: a task, a run, a DAG; undefined for what is about none.
+ * `short` says it where there is little room: run ids are long.
+ */
+export function subjectOf(
+  event: LiveEvent,
+): { name: string; of: string; short: string; to: string } | undefined {
   const { dagId, runId, taskId, mapIndex } = event;
   if (!dagId) return undefined;
   if (taskId && runId) {
     const index = mapIndex.length ? `[${mapIndex.join(", ")}]` : "";
-    return { name: `${taskId}${index}`, of: dagId, to: paths.task(event) };
+    const name = `${taskId}${index}`;
+    return { name, of: dagId, short: `${name} of ${dagId}`, to: paths.task(event) };
   }
-  if (runId) return { name: runId, of: dagId, to: paths.run(dagId, runId) };
-  return { name: dagId, of: "", to: paths.dag(dagId) };
+  if (runId) return { name: runId, of: dagId, short: `run of ${dagId}`, to: paths.run(dagId, runId) };
+  return { name: dagId, of: "", short: dagId, to: paths.dag(dagId) };
 }
 
 function because(reason: string): string {

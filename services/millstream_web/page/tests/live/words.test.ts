@@ -28,7 +28,7 @@ describe("wordsOf", () => {
 
 it("names the narrowest thing that an event is about", () => {
   const task = event("TaskStarted", { dagId: "d", runId: "r", taskId: "t", mapIndex: [0, 2] });
-  expect(subjectOf(task)).toEqual({ name: "t[0, 2]", of: "d", to: "/dags/d/runs/r/tasks/t?map=0%2C2" });
+  expect(subjectOf(task)).toEqual({ name: "t[0, 2]", of: "d", short: "t[0, 2] of d", to: "/dags/d/runs/r/tasks/t?map=0%2C2" });
   expect(subjectOf(event("RunCreated", { runId: "r" }))?.to).toBe("/dags/d/runs/r");
   expect(subjectOf(event("DagPaused"))?.to).toBe("/dags/d");
   expect(subjectOf(event("PoolSet", { dagId: "" }))).toBeUndefined();

@@ -91,7 +91,7 @@ function List({
       name: "Actions",
       cell: (asset) => (
         <div className="row-actions">
-          <button type="button" aria-label={`Say that ${asset.name} was updated`} onClick={() => emit(asset)}>
+          <button type="button" aria-label={`Update ${asset.name}`} onClick={() => emit(asset)}>
             Update
           </button>
         </div>

@@ -26,11 +26,11 @@ export function columns(set: Set): Column<LiveEvent>[] {
     },
     { name: "When", isExtra: true, width: "11.5rem", cell: (event) => <span className="when"><Time at={event.recordedAt} /></span> },
     { name: "What", cell: (event) => <What event={event} /> },
-    { name: "Type", isExtra: true, width: "12rem", cell: (event) => event.type },
+    { name: "Type", isExtra: true, width: "10rem", cell: (event) => event.type },
     {
       name: "Who",
       isExtra: true,
-      width: "12rem",
+      width: "10rem",
       cell: (event) => (
         <button type="button" className="plain who" title="Only by them" onClick={() => set("actor", [event.actor])}>
           {event.actor}

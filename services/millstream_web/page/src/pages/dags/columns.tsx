@@ -29,7 +29,7 @@ export function columns(add: (name: string, value: string) => void): Column<Dag>
         </div>
       ),
     },
-    { name: "Next run", isExtra: true, width: "9rem", cell: (dag) => <Next dag={dag} /> },
+    { name: "Next run", isExtra: true, width: "8rem", cell: (dag) => <span className="next-run"><Next dag={dag} /></span> },
     { name: "Last run", isExtra: true, width: "11rem", cell: (dag) => <Last dag={dag} /> },
     { name: "Last runs", width: "10rem", cell: (dag) => <RunBars dagId={dag.dagId} runs={dag.recentRuns} /> },
     {

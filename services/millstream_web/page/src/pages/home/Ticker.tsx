@@ -73,18 +73,12 @@ function Row({ event }: { event: LiveEvent }) {
   const look = state && lookOf(state);
   const words = wordsOf(event);
   return (
-    <li title={words}>
+    <li title={`${subject?.name ?? ""} ${words}`}>
       <span className={look ? `state-${look.name}` : "faint"} aria-hidden="true">
         {look?.sign ?? "·"}
       </span>
       <span className="words">
-        {subject && (
-          <>
-            <Link href={subject.to}>{subject.name}</Link>
-            {subject.of && <span className="faint"> of {subject.of}</span>}{" "}
-          </>
-        )}
-        {words}
+        {subject && <Link href={subject.to}>{subject.short}</Link>} {words}
       </span>
       <span className="faint">
         <Ago at={event.recordedAt} />
