@@ -63,6 +63,13 @@ def spec(*task_ids: str) -> str:
     return encode_spec(DagSpec(dag_id="grown", tasks=tasks)).decode()
 
 
+_RENDERED = """
+INSERT INTO rendered_fields (namespace, dag_id, run_id, task_id, map_index, attempt, fields,
+    position)
+VALUES ('default', 'grown', $1, $2, $3, $4, $5::text::json, 1)
+"""
+
+
 @pytest.fixture(scope="module")
 def database(servers: RunningServers) -> str:
     async def fill() -> None:
@@ -85,6 +92,14 @@ def database(servers: RunningServers) -> str:
             await connection.execute(_RUN, run, version, state, date, number)
         for row in TASK_ROWS:
             await connection.execute(_TASK, *row)
+        await connection.execute(_RENDERED, "old", "a", [], 1, '{"bash_command":"exit 1"}')
+        fields = '{"env":"{}","bash_command":"true"}'
+        await connection.execute(_RENDERED, "old", "a", [], 3, fields)
+        await connection.execute(_RENDERED, "new", "mapped", [4], 1, '{"op_args":"[4]"}')
+        await connection.execute(
+            "UPDATE task_instance SET taken_from = 'old', attempt = 0 "
+            "WHERE dag_id = 'grown' AND run_id = 'new' AND task_id = 'a'"
+        )
         await connection.close()
 
     asyncio.run(fill())
@@ -184,6 +199,28 @@ def test_a_grid_of_some_runs(database: str) -> None:
 def test_what_has_no_grid(database: str, fields: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         read_grid(database, **fields)
+
+
+def rendered(url: str, run: str, task: str, *path: int, attempt: int = 0) -> Any:
+    request = runs_pb2.GetRenderedFieldsRequest(
+        dag_id="grown", run_id=run, task_id=task, map_index=path, attempt=attempt
+    )
+    found = ask(url, lambda made: made.runs.GetRenderedFields(request, CONTEXT))
+    return {field.name: field.value for field in found.fields}, found.attempt, found.taken_from
+
+
+def test_what_the_templates_of_an_attempt_became(database: str) -> None:
+    latest = {"env": "{}", "bash_command": "true"}
+    fields, attempt, _ = rendered(database, "old", "a")
+    assert (list(fields.items()), attempt) == (list(latest.items()), 3)
+    assert rendered(database, "old", "a", attempt=1) == ({"bash_command": "exit 1"}, 1, "")
+    assert rendered(database, "old", "a", attempt=2) == ({}, 0, "")
+    assert rendered(database, "new", "mapped", 4) == ({"op_args": "[4]"}, 1, "")
+    # A result that was taken over was rendered in the run that it comes from.
+    assert rendered(database, "new", "a") == (latest, 3, "old")
+    assert rendered(database, "undated", "a") == ({}, 0, "")
+    with pytest.raises(NotFound):
+        rendered(database, "old", "ghost")
 
 
 def count(url: str, since: str, until: str, **fields: Any) -> dict[str, dict[int, int]]:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.options import Json, OfDag, asks, run_ids
+from millstream.cli.options import Json, MapIndex, OfDag, asks, named_instance, run_ids
 
 if TYPE_CHECKING:
     from millstream.client import Client
     from millstream.client.control import Controlled
 
-app = typer.Typer(help="Tasks of a run: list, clear, mark.", no_args_is_help=True)
+app = typer.Typer(help="Tasks of a run: list, rendered, clear, mark.", no_args_is_help=True)
 
 RunId = Annotated[str, typer.Argument(help="The id of the run.", autocompletion=run_ids)]
 TaskIds = Annotated[
@@ -53,6 +53,35 @@ def list_tasks(
         print_tasks(make_console(), found)
     else:
         typer.echo(f"Run {run_id} has no such tasks.")
+
+
+@app.command()
+@asks
+def rendered(
+    client: Client,
+    run_id: RunId,
+    task: Annotated[str, typer.Argument(help="TASK, or TASK[3] for an instance.")],
+    attempt: Annotated[
+        int, typer.Option(min=0, help="Which attempt.", show_default="the latest that has any")
+    ] = 0,
+    map_index: MapIndex = "",
+    dag: OfDag = "",
+    json: Json = False,
+) -> None:
+    """Show what the templates of a task became. Secrets are masked."""
+    from millstream.cli.output import harmless, make_console, print_json
+
+    name, path = named_instance(task, map_index)
+    fields = client.rendered_fields(run_id, name, dag_id=dag, map_index=path, attempt=attempt)
+    if json:
+        print_json(fields)
+        return
+    if not fields:
+        typer.echo("There was nothing to render, or no attempt has ended by itself yet.")
+    console = make_console()
+    for field, text in fields.items():
+        console.print(field, style="bold", markup=False, highlight=False)
+        console.print(harmless(text), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -52,6 +52,12 @@ class FakeRuns(runs_pb2_grpc.RunServiceServicer):
         task = runs_pb2.TaskInstance(task_id="t", state=state, reason="broke", traceback="Trace")
         return runs_pb2.ListTaskInstancesResponse(task_instances=[task])
 
+    async def GetRenderedFields(self, request: Any, context: Any) -> Any:
+        if list(request.map_index) != [3]:
+            return runs_pb2.GetRenderedFieldsResponse()
+        fields = [{"name": "bash_command", "value": "echo [red]1\x1b[2J"}]
+        return runs_pb2.GetRenderedFieldsResponse(fields=fields, attempt=2)
+
     async def WatchRun(self, request: Any, context: Any) -> AsyncIterator[Any]:
         self.watched_from.append(request.from_position)
         for position, kind in ((1, "RunCreated"), (2, "RunStarted"), (3, "RunSucceeded")):
@@ -152,6 +158,18 @@ def test_json_is_one_object(api: tuple[str, FakeRuns]) -> None:
     answer = json.loads(result.output)
     assert answer["run"]["state"] == "success"
     assert [task["task_id"] for task in answer["tasks"]] == ["t"]
+
+
+def test_what_templates_became_is_shown_and_not_obeyed(api: tuple[str, FakeRuns]) -> None:
+    result = run(api, "tasks", "rendered", "good", "t[3]")
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert lines[0] == "bash_command"
+    assert lines[1].startswith("echo [red]1")
+    assert "\x1b[2J" not in result.output
+    assert "nothing to render" in run(api, "tasks", "rendered", "good", "t").output
+    answer = json.loads(run(api, "tasks", "rendered", "good", "t[3]", "--json").output)
+    assert list(answer) == ["bash_command"]
 
 
 def test_an_unknown_run_is_a_sentence(api: tuple[str, FakeRuns]) -> None:
