@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
-from collections.abc import Iterator
 
 import grpc
 import uvicorn
@@ -17,33 +14,8 @@ from millstream.client.transport import OPTIONS
 from millstream_web.app import build_app
 from millstream_web.guards import LOOPBACK_NAMES
 from millstream_web.live import Streams
+from millstream_web.server import Server, most_connections
 from millstream_web.sessions import Sessions
-
-# Streams and all else together; beyond them connections are answered with 503.
-MOST_AT_ONCE = 2000
-
-
-class Server(uvicorn.Server):
-    """uvicorn under our own signals: it would raise the signal again, and not end with 0."""
-
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
-        super().__init__(config)
-        self._service = service
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leaves the handlers of :class:`Service` in place."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Says that we serve as soon as the port is open."""
-        await super().startup(sockets)
-        if self.started:
-            self._service.ready()
-
-    async def on_tick(self, counter: int) -> bool:
-        """Asked ten times a second whether to end."""
-        return await super().on_tick(counter) or self._service.stopping.is_set()
 
 
 async def serve(service: Service) -> None:
@@ -66,7 +38,7 @@ async def serve(service: Service) -> None:
             access_log=False,
             server_header=False,
             lifespan="off",
-            limit_concurrency=MOST_AT_ONCE,
+            limit_concurrency=most_connections(),
             proxy_headers=bool(settings.http_proxies),
             forwarded_allow_ips=list(settings.http_proxies),
             timeout_graceful_shutdown=5,
