@@ -14,8 +14,7 @@ function answer(attempt: number, from: number, to: number, more: Partial<ReadLog
 
 type Step = ReadLogResponse[] | Error;
 
-async function run(of: LogOf, connections: Step[][]) {
-  const store = new LineStore();
+async function run(of: LogOf, connections: Step[][], { store = new LineStore(), begin = of.attempt } = {}) {
   const told: Reading[] = [];
   const asked: Request<"LogService/ReadLog">[] = [];
   async function* source(request: Request<"LogService/ReadLog">) {
@@ -25,7 +24,7 @@ async function run(of: LogOf, connections: Step[][]) {
       yield step;
     }
   }
-  await readLog(of, store, (reading) => told.push(reading), new AbortController().signal, source, async () => {});
+  await readLog(of, store, (reading) => told.push(reading), new AbortController().signal, begin, source, async () => {});
   return { store, told, asked };
 }
 
@@ -57,6 +56,14 @@ test("one attempt is read alone", async () => {
   const { asked } = await run({ ...OF, attempt: 3 }, [[[answer(3, 0, 1, END)]]]);
   expect(asked).toHaveLength(1);
   expect(asked[0]).toMatchObject({ attempt: 3, followRetries: false, follow: true });
+});
+
+test("a reader who comes back goes on where it was, over the attempts since", async () => {
+  const store = new LineStore();
+  store.add(1, answer(1, 0, 4).lines);
+  const { asked } = await run(OF, [[[answer(1, 4, 5, END), answer(2, 0, 2, END)]]], { store, begin: 1 });
+  expect(asked[0]).toMatchObject({ attempt: 1, fromLine: 4, followRetries: true });
+  expect(store.length).toBe(7);
 });
 
 test("what cannot be is not tried again", async () => {

@@ -100,8 +100,14 @@ function useModel(of: LogOf, key: string, begun: number): LogModel {
     setHeld({ key, model });
   }
   useEffect(() => {
-    model.open();
-    return () => model.close();
+    model.resume();
+    // Browsers allow six connections to a host: a page that nobody sees gives its own back.
+    const look = () => (document.hidden ? model.close() : model.resume());
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      document.removeEventListener("visibilitychange", look);
+      model.close();
+    };
   }, [model]);
   useEffect(() => {
     // Another attempt after the last one was over: somebody cleared the task.

@@ -28,7 +28,16 @@ export class LogModel {
 
   /** Begin to read, or go on after the end when another attempt has begun. */
   open(): void {
-    if (this.connection) return;
+    if (!this.connection) this.connect(this.of.attempt);
+  }
+
+  /** Go on where a close cut it off. */
+  resume(): void {
+    const isOver = this.reading.state === "ended" || this.reading.state === "failed";
+    if (!this.connection && !isOver) this.connect(this.of.attempt || (this.store.attempts.at(-1) ?? 0));
+  }
+
+  private connect(attempt: number): void {
     const connection = new AbortController();
     this.connection = connection;
     const { signal } = connection;
@@ -38,7 +47,7 @@ export class LogModel {
       if (reading.state === "ended" || reading.state === "failed") this.connection = null;
       this.work();
     };
-    void readLog(this.of, this.store, told, signal);
+    void readLog(this.of, this.store, told, signal, attempt);
   }
 
   close(): void {

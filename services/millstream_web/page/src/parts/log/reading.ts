@@ -25,16 +25,20 @@ type Source = (request: Request<"LogService/ReadLog">, signal: AbortSignal) => A
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5000;
 
-/** Read until the attempt, or the task, is over. `told` hears of each change. */
+/**
+ * Read until the attempt, or the task, is over. `told` hears of each change. `begin`: the attempt to
+ * begin with, from its next line on; 0 where `of` names none and the latest is wanted.
+ */
 export async function readLog(
   of: LogOf,
   store: LineStore,
   told: (reading: Reading) => void,
   signal: AbortSignal,
+  begin = of.attempt,
   source: Source = (request, aborted) => stream("LogService/ReadLog", request, aborted),
   wait: (ms: number) => Promise<void> = (ms) => waitOrEnd(ms, signal),
 ): Promise<void> {
-  let attempt = of.attempt;
+  let attempt = begin;
   let delay = FIRST_WAIT_MS;
   while (!signal.aborted) {
     try {
