@@ -45,6 +45,7 @@ export default function Run({ dagId, runId, tab }: { dagId: string; runId: strin
       <nav aria-label="Where this is" className="trail">
         <Link href={paths.dag(dagId)}>{dagId}</Link>
       </nav>
+      {!found.data?.run && <h1>{runId}</h1>}
       <Query of={found}>
         {({ run }) => (run ? <RunView key={`${dagId} ${runId}`} run={run} tab={tab} /> : <Empty>There is no such run.</Empty>)}
       </Query>

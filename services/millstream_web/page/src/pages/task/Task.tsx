@@ -35,6 +35,7 @@ export default function Task({
           </>
         )}
       </nav>
+      {!found.data?.length && <h1>{taskId}</h1>}
       <Query of={found}>
         {(tasks) => {
           const [first] = tasks;
