@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from integration.running_stack import bash
+from millstream import Connection
 from millstream.client import Client
 from millstream.core.spec import DagSpec
 
@@ -60,3 +61,32 @@ def fill(client: Client, folder: Path) -> None:
     failed = client.trigger(FLAKY, run_id=FAILED_RUN)
     assert client.wait(good, timeout_s=60).state == "success"
     assert client.wait(failed, timeout_s=60).state == "failed"
+
+
+def show(client: Client) -> None:
+    """More of everything, for pictures: some runs are over, one runs, one waits for a person."""
+    client.submit_spec(
+        DagSpec(
+            dag_id="nightly_train",
+            description="Trains the ranking model on the orders of the day",
+            tags=("ml", "daily"),
+            schedule="0 3 * * *",
+            is_paused_upon_creation=False,
+            tasks=(
+                bash("features", "sleep 0.2; echo 1200 rows"),
+                *(bash(f"train_{part}", "sleep 0.4", "features") for part in "abcd"),
+                bash("choose", "true", *(f"train_{part}" for part in "abcd")),
+                bash("publish", "sleep 120", "choose"),
+            ),
+        )
+    )
+    client.pools.set("gpu", 4, description="The cards of the second rack")
+    client.variables.set("threshold", "0.75", description="Below it no model is published")
+    client.connections.set(Connection("orders", "postgres", host="db.example", port=5432))
+    over = [client.trigger(SHOP) for _ in range(12)]
+    over += [client.trigger(FLAKY) for _ in range(3)]
+    over += [client.trigger(name) for name in ("taskflow_etl", "task_groups")]
+    for run in over:
+        client.wait(run, timeout_s=90)
+    client.trigger(RELEASE, {"version": "2.5"}, run_id="release-2.5")
+    client.trigger("nightly_train", run_id="by-hand")
