@@ -69,7 +69,7 @@ function OfDay({ namespace, dagId, day }: { namespace: string; dagId: string; da
     ...dayBounds(day, zone),
   });
   return (
-    <section aria-label={`Runs of ${day}`}>
+    <section>
       <h2>{day}</h2>
       {error && <Failure error={error} again={again} />}
       {!isLoading && !error && !runs.length && (

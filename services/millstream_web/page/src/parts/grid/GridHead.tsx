@@ -76,7 +76,6 @@ const Bar = memo(function Bar({
     <div
       role="columnheader"
       aria-colindex={index + 2}
-      aria-label={words}
       title={words}
       id={idOf({ row: -1, column: index })}
       data-row={-1}
@@ -84,6 +83,7 @@ const Bar = memo(function Bar({
       className={`grid-run state-${look.name}${isActive ? " is-active" : ""}`}
       style={{ left: `calc(${nameWidth} + ${index * COLUMN}px)` }}
     >
+      <span className="unseen">{words}</span>
       <span className="grid-bar" style={{ height }} aria-hidden="true" />
       <span className="grid-sign" aria-hidden="true">
         {look.sign}
