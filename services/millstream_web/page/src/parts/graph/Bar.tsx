@@ -7,6 +7,7 @@ export function Bar({
   found,
   selected,
   onSelect,
+  isComing,
   groups,
   foldAll,
   unfoldAll,
@@ -16,6 +17,8 @@ export function Bar({
   found: readonly string[] | undefined;
   selected: string | undefined;
   onSelect: (taskId: string) => void;
+  /** Another layout is on its way. */
+  isComing: boolean;
   groups: number;
   foldAll: () => void;
   unfoldAll: () => void;
@@ -43,6 +46,7 @@ export function Bar({
           onChange={(event) => onSearch(event.target.value)}
         />
         <span className="faint" role="status">
+          {isComing && "Laying out… "}
           {found && (at < 0 ? `${found.length} found` : `${at + 1} of ${found.length}`)}
         </span>
       </form>

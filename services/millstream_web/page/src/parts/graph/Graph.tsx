@@ -10,7 +10,8 @@
  *       onOpen={openTask}       Enter or a double click on a task
  *     />
  *
- * Only `spec`, what is folded and the direction make a layout, which a worker computes. States may
+ * Only `spec`, what is folded and the direction make a layout, which a worker computes (with ELK; what is
+ * too large for it is laid out more simply, at once). States may
  * come as often as they like, from now or from any moment of the past: they only colour. For a mapped
  * task give `stateOfAll(states of its instances)` of `parts/states`. Import this lazily: React Flow
  * and ELK are no part of the first load. `--graph-height` sets how high it is.
@@ -95,6 +96,7 @@ export default function Graph({ spec, states, counts, selected, onSelect, onOpen
         found={found && [...found]}
         selected={selected}
         onSelect={onSelect}
+        isComing={layout !== undefined && (layout.graph !== graph || layout.direction !== graphDirection)}
         groups={tree.groups.size}
         foldAll={() => setFolded(new Set(tree.groups.keys()))}
         unfoldAll={() => setFolded(new Set())}

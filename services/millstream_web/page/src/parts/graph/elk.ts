@@ -35,9 +35,8 @@ const NARROWEST = 196;
 const WIDEST = 340;
 const NODE_HEIGHT = 56;
 const JOIN = 10;
-// Above the tasks of a group is its name.
-const GROUP_PADDING = "[top=38,left=14,bottom=14,right=14]";
-const MANY_NODES = 400;
+/** Above the tasks of a group is its name. */
+export const GROUP_SPACE = { top: 38, side: 14 };
 
 /** About how wide a text is; Chinese, Japanese and Korean characters are twice as wide. */
 export function widthOf(text: string, character = CHARACTER): number {
@@ -46,7 +45,7 @@ export function widthOf(text: string, character = CHARACTER): number {
   return wide * character;
 }
 
-function sizeOf(node: VisibleNode): { width: number; height: number } {
+export function sizeOf(node: VisibleNode): { width: number; height: number } {
   if (node.kind === "join") return { width: JOIN, height: JOIN };
   const width = Math.ceil(Math.min(WIDEST, Math.max(NARROWEST, widthOf(node.label) + 40)));
   return { width, height: NODE_HEIGHT };
@@ -64,7 +63,7 @@ export function elkInput(graph: VisibleGraph, direction: Direction): ElkNode {
     (made.get(node.parent) ?? root).children?.push(own);
   }
   const isNested = graph.nodes.some((node) => node.kind === "group");
-  root.layoutOptions = optionsFor(graph.nodes.length, isNested, direction);
+  root.layoutOptions = optionsFor(isNested, direction);
   root.edges = graph.edges.map((edge) => ({
     id: edge.id,
     sources: [edge.source],
@@ -80,15 +79,16 @@ function labelOf(text: string): ElkLabel {
 }
 
 function groupOptions(node: VisibleNode): Record<string, string> {
+  const { top, side } = GROUP_SPACE;
   const width = Math.ceil(Math.min(WIDEST, widthOf(node.label) + 90));
   return {
-    "elk.padding": GROUP_PADDING,
+    "elk.padding": `[top=${top},left=${side},bottom=${side},right=${side}]`,
     "elk.nodeSize.constraints": "MINIMUM_SIZE",
     "elk.nodeSize.minimum": `(${width},${NODE_HEIGHT})`,
   };
 }
 
-function optionsFor(nodes: number, isNested: boolean, direction: Direction): Record<string, string> {
+function optionsFor(isNested: boolean, direction: Direction): Record<string, string> {
   return {
     "elk.algorithm": "layered",
     "elk.direction": direction === "right" ? "RIGHT" : "DOWN",
@@ -104,7 +104,6 @@ function optionsFor(nodes: number, isNested: boolean, direction: Direction): Rec
     "elk.layered.nodePlacement.bk.fixedAlignment": "BALANCED",
     // Edges cross groups. Without groups this would only keep what is unconnected from being packed.
     "elk.hierarchyHandling": isNested ? "INCLUDE_CHILDREN" : "SEPARATE_CHILDREN",
-    ...(nodes > MANY_NODES ? { "elk.layered.thoroughness": "1" } : {}),
   };
 }
 

@@ -1,6 +1,6 @@
 /** How tasks, groups and joins look. */
 import { Handle, type NodeProps, Position, useStore } from "@xyflow/react";
-import { memo, type ReactNode, useEffect, useRef } from "react";
+import { memo, type ReactNode, type RefObject, useEffect, useRef } from "react";
 import type { TaskState } from "../../api/types";
 import type { GroupBranch, TaskLeaf } from "../groups";
 import { lookOf, stateOfAll } from "../states";
@@ -81,15 +81,30 @@ function faceClass(look: string, isDim: boolean, isFar: boolean): string {
   return `node-face state-${look}${isDim ? " is-dim" : ""}${isFar ? " is-far" : ""}`;
 }
 
+/** The focus goes to the node to which the keyboard came. */
+function useFocus(id: string): RefObject<HTMLButtonElement | null> {
+  const { current, takesFocus } = useDrawn();
+  const button = useRef<HTMLButtonElement>(null);
+  const isCurrent = current === id;
+  useEffect(() => {
+    if (!isCurrent || !takesFocus.current) return;
+    takesFocus.current = false;
+    button.current?.focus({ preventScroll: true });
+  }, [isCurrent, takesFocus]);
+  return button;
+}
+
 /** A group whose tasks are drawn: a frame with its name, which folds it. */
-function GroupNode({ data }: NodeProps) {
+function GroupNode({ id, data }: NodeProps) {
   const { tree, fold } = useDrawn();
   const isFar = useIsFar();
+  const button = useFocus(id);
   const group = tree.groups.get(String(data.of));
   if (!group) return null;
   return (
     <div className={`group-frame${isFar ? " is-far" : ""}`}>
       <button
+        ref={button}
         type="button"
         className="plain group-name"
         aria-expanded="true"
@@ -161,14 +176,8 @@ function NodeButton({
   folds?: GroupBranch;
   children: ReactNode;
 }) {
-  const { current, takesFocus, choose, open, fold, direction } = useDrawn();
-  const button = useRef<HTMLButtonElement>(null);
-  const isCurrent = current === id;
-  useEffect(() => {
-    if (!isCurrent || !takesFocus.current) return;
-    takesFocus.current = false;
-    button.current?.focus({ preventScroll: true });
-  }, [isCurrent, takesFocus]);
+  const { current, choose, open, fold, direction } = useDrawn();
+  const button = useFocus(id);
   const task = folds ? undefined : id.slice(taskNode("").length);
   return (
     <>
@@ -178,7 +187,7 @@ function NodeButton({
         type="button"
         className="plain node"
         data-node={id}
-        tabIndex={isCurrent ? 0 : -1}
+        tabIndex={current === id ? 0 : -1}
         {...(folds ? { "aria-expanded": false } : { "aria-pressed": isSelected })}
         onClick={() => (folds ? fold(folds.id) : choose(id))}
         onDoubleClick={() => task && open?.(task)}

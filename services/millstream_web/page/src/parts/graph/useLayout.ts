@@ -1,7 +1,11 @@
 import { useEffect, useState } from "react";
 import type { Direction, Layout } from "./elk";
 import type { VisibleGraph } from "./visible";
+import { quickLayout } from "./quick";
 import { layOut } from "./worker";
+
+// Of more nodes than this ELK takes longer than anybody waits.
+const MOST_FOR_ELK = 250;
 
 /** The layout of a graph; while another one is computed, the last one. */
 export function useLayout(
@@ -10,6 +14,10 @@ export function useLayout(
 ): { layout?: Layout; error?: Error } {
   const [found, setFound] = useState<{ layout?: Layout; error?: Error }>({});
   useEffect(() => {
+    if (graph.nodes.length > MOST_FOR_ELK) {
+      setFound({ layout: quickLayout(graph, direction) });
+      return;
+    }
     let isWanted = true;
     layOut(graph, direction).then(
       (layout) => isWanted && setFound({ layout }),
