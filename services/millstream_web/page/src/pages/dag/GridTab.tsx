@@ -65,7 +65,7 @@ function Filled({
   const [, navigate] = useLocation();
   const runs = model.columns;
   const columns = useMemo(() => runs.map(columnOf), [runs]);
-  if (!columns.length) return <Empty>There are no such runs.</Empty>;
+  if (!columns.length) return <Empty>There are no runs, or none that the filters let through.</Empty>;
   if (!rows.length) return <Empty>There are no such tasks.</Empty>;
   return (
     <Grid
