@@ -53,29 +53,47 @@ export function Palette({ onClose }: { onClose: () => void }) {
           choose(0);
         }}
       />
-      <ul className="goals" id={id} role="listbox" aria-label="Goals">
-        {goals.map((goal, index) => (
-          <li
-            key={goal.to}
-            id={`${id}-${index}`}
-            role="option"
-            aria-selected={index === at}
-            ref={(row) => {
-              if (index === at) row?.scrollIntoView({ block: "nearest" });
-            }}
-            onPointerMove={() => choose(index)}
-            onClick={() => take(goal)}
-          >
-            <span className="kind">{goal.kind}</span>
-            <span className="name">{goal.name}</span>
-            {goal.detail && <span className="faint">{goal.detail}</span>}
-          </li>
-        ))}
-      </ul>
+      <Goals id={id} goals={goals} at={at} choose={choose} take={take} />
       <p className="faint" role="status">
         {isAsking ? "Looking…" : goals.length ? "" : "Nothing is called like this."}
       </p>
     </Dialog>
+  );
+}
+
+function Goals({
+  id,
+  goals,
+  at,
+  choose,
+  take,
+}: {
+  id: string;
+  goals: readonly Goal[];
+  at: number;
+  choose: (index: number) => void;
+  take: (goal: Goal) => void;
+}) {
+  return (
+    <ul className="goals" id={id} role="listbox" aria-label="Goals">
+      {goals.map((goal, index) => (
+        <li
+          key={goal.to}
+          id={`${id}-${index}`}
+          role="option"
+          aria-selected={index === at}
+          ref={(row) => {
+            if (index === at) row?.scrollIntoView({ block: "nearest" });
+          }}
+          onPointerMove={() => choose(index)}
+          onClick={() => take(goal)}
+        >
+          <span className="kind">{goal.kind}</span>
+          <span className="name">{goal.name}</span>
+          {goal.detail && <span className="faint">{goal.detail}</span>}
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -32,7 +32,7 @@ export default function Access() {
             )}
             {tab === "me" && <Me who={who} />}
             {tab === "tokens" && <Tokens mayAll={isAdmin(who)} />}
-            {tab === "roles" && <Roles />}
+            {tab === "roles" && <Roles mayAll={isAdmin(who)} />}
             {tab === "users" && <Users />}
           </>
         )}

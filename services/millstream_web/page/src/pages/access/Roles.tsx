@@ -15,9 +15,10 @@ import { placeOf, ROLES, roleName } from "./grants";
 
 const METHOD = "AccessService/ListRoles";
 
-/** Who has which role where. */
-export function Roles() {
-  const request = { namespace: "*" };
+/** Who has which role where: everywhere for who may see that, else in one's namespace. */
+export function Roles({ mayAll }: { mayAll: boolean }) {
+  const { namespace } = useSettings();
+  const request = { namespace: mayAll ? "*" : namespace };
   const pages = usePages(METHOD, request);
   const [isNew, makeNew] = useState(false);
   const [revoked, revoke] = useState<RoleBinding>();

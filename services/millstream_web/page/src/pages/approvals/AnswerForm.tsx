@@ -3,6 +3,7 @@ import type { InputRequest } from "../../api/types";
 import { type Conf, EMPTY, problemsOf } from "../../parts/form/conf";
 import { ConfForm } from "../../parts/form/ConfForm";
 import { Labelled } from "../../parts/form/Labelled";
+import { Problems } from "../../parts/form/Problems";
 import { fieldsOfInput } from "../../parts/form/schema";
 import { refusalOf } from "../../parts/form/violations";
 import { useAct } from "../../parts/useAct";
@@ -46,49 +47,42 @@ export function AnswerForm({ request, me }: { request: InputRequest; me: string 
         </Labelled>
       )}
       <Options request={request} chosen={chosen} choose={choose} send={send} isPending={act.isPending} />
-      <div role="alert">
-        {[...refusal.rest, ...Object.values(refusal.fields)].map((each) => (
-          <p key={each} className="problem">
-            {each}
-          </p>
-        ))}
-      </div>
+      <Problems of={[...refusal.rest, ...Object.values(refusal.fields)]} />
       {me && !mayAnswer(request, answerer) && <p className="hint">Only those who are asked may answer.</p>}
     </div>
   );
 }
 
-function Options({
-  request,
-  chosen,
-  choose,
-  send,
-  isPending,
-}: {
+interface OptionsProps {
   request: InputRequest;
   chosen: string[];
   choose: (options: string[]) => void;
   send: (options: string[]) => void;
   isPending: boolean;
-}) {
+}
+
+function Options(props: OptionsProps) {
+  const { request, send, isPending } = props;
+  if (request.multiple) return <Several {...props} />;
+  return (
+    <div className="actions" role="group" aria-label={`Answer ${request.subject || request.taskId}`}>
+      {(request.options.length ? request.options : ["OK"]).map((option, index) => (
+        <button
+          key={option}
+          type="button"
+          className={index === 0 ? "main" : undefined}
+          disabled={isPending}
+          onClick={() => send(request.options.length ? [option] : [])}
+        >
+          {option}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function Several({ request, chosen, choose, send, isPending }: OptionsProps) {
   const id = useId();
-  if (!request.multiple) {
-    return (
-      <div className="actions" role="group" aria-label={`Answer ${request.subject || request.taskId}`}>
-        {(request.options.length ? request.options : ["OK"]).map((option, index) => (
-          <button
-            key={option}
-            type="button"
-            className={index === 0 ? "main" : undefined}
-            disabled={isPending}
-            onClick={() => send(request.options.length ? [option] : [])}
-          >
-            {option}
-          </button>
-        ))}
-      </div>
-    );
-  }
   return (
     <>
       <div className="several" role="group" aria-labelledby={id}>

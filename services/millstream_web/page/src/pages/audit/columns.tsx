@@ -32,7 +32,7 @@ export function columns(set: Set): Column<LiveEvent>[] {
       isExtra: true,
       width: "10rem",
       cell: (event) => (
-        <button type="button" className="plain who" title="Only by them" onClick={() => set("actor", [event.actor])}>
+        <button type="button" className="plain by" title="Only by them" onClick={() => set("actor", [event.actor])}>
           {event.actor}
         </button>
       ),

@@ -7,6 +7,7 @@ import { useSettings } from "../../app/settings";
 import type { Dag } from "../../api/types";
 import { type Conf, EMPTY, problemsOf } from "../../parts/form/conf";
 import { ConfForm } from "../../parts/form/ConfForm";
+import { Problems } from "../../parts/form/Problems";
 import { fieldsOf } from "../../parts/form/schema";
 import { refusalOf } from "../../parts/form/violations";
 import { Query } from "../../parts/Query";
@@ -33,7 +34,7 @@ export default function Backfill({ dagId }: { dagId: string }) {
   );
 }
 
-type Asked = Request<"BackfillService/DryRunBackfill">;
+type Asked = Request<"BackfillService/DryRunBackfill"> & Request<"BackfillService/CreateBackfill">;
 
 function NewBackfill({ dag }: { dag: Dag }) {
   const fields = useMemo(() => fieldsOf(dag.spec?.params, dag.spec?.paramSchemas), [dag]);
@@ -85,13 +86,7 @@ function NewBackfill({ dag }: { dag: Dag }) {
             }}
           />
         </details>
-        <div role="alert">
-          {refusal.rest.map((each) => (
-            <p key={each} className="problem">
-              {each}
-            </p>
-          ))}
-        </div>
+        <Problems of={refusal.rest} />
         <div className="actions">
           <button type="submit">{preview.isFetching ? "Looking…" : "Preview"}</button>
         </div>
@@ -100,7 +95,7 @@ function NewBackfill({ dag }: { dag: Dag }) {
         dagId={dag.dagId}
         dates={asked ? preview.data?.dates : undefined}
         isCreating={create.isPending}
-        onCreate={() => asked && create.mutate(asked as Request<"BackfillService/CreateBackfill">, { onSuccess: () => ask(undefined) })}
+        onCreate={() => asked && create.mutate(asked, { onSuccess: () => ask(undefined) })}
       />
     </form>
   );

@@ -1,3 +1,4 @@
+import { Check } from "../../parts/control/Check";
 import { Instant } from "../../parts/form/Instant";
 import { Labelled } from "../../parts/form/Labelled";
 import type { BackfillForm } from "./request";
@@ -59,22 +60,12 @@ export function RangeFields({
           />
         )}
       </Labelled>
-      <label className="check">
-        <input
-          type="checkbox"
-          checked={form.backwards}
-          onChange={(event) => onChange({ backwards: event.target.checked })}
-        />
-        The latest date first
-      </label>
-      <label className="check">
-        <input
-          type="checkbox"
-          checked={form.latestVersion}
-          onChange={(event) => onChange({ latestVersion: event.target.checked })}
-        />
-        Runs that run again take the latest version of the DAG
-      </label>
+      <Check name="The latest date first" is={form.backwards} set={(backwards) => onChange({ backwards })} />
+      <Check
+        name="Runs that run again take the latest version of the DAG"
+        is={form.latestVersion}
+        set={(latestVersion) => onChange({ latestVersion })}
+      />
     </>
   );
 }

@@ -1,5 +1,6 @@
 import { useState } from "react";
 import type { Pool } from "../../api/types";
+import { Check } from "../../parts/control/Check";
 import { FormDialog } from "../../parts/form/FormDialog";
 import { Text } from "../../parts/form/Text";
 import { useAct } from "../../parts/useAct";
@@ -62,14 +63,7 @@ export function EditPool({
             isFirst={Boolean(before)}
           />
           <Text label="Description" value={description} onChange={setDescription} problem={problems.description} />
-          <label className="check">
-            <input
-              type="checkbox"
-              checked={includeDeferred}
-              onChange={(event) => setIncludeDeferred(event.target.checked)}
-            />
-            Deferred tasks take slots too
-          </label>
+          <Check name="Deferred tasks take slots too" is={includeDeferred} set={setIncludeDeferred} />
         </>
       )}
     </FormDialog>

@@ -1,4 +1,5 @@
 import { useId } from "react";
+import { Check } from "../../parts/control/Check";
 import { Instant } from "../../parts/form/Instant";
 import { Labelled } from "../../parts/form/Labelled";
 import type { RunForm } from "./request";
@@ -50,14 +51,11 @@ export function RunFields({ form, onChange, problems, isPaused }: Props) {
         problem={problems.run_after}
       />
       {isPaused && (
-        <label className="check">
-          <input
-            type="checkbox"
-            checked={form.unpause}
-            onChange={(event) => onChange({ unpause: event.target.checked })}
-          />
-          The DAG is paused and nothing of it starts. Let it go on
-        </label>
+        <Check
+          name="The DAG is paused and nothing of it starts. Let it go on"
+          is={form.unpause}
+          set={(unpause) => onChange({ unpause })}
+        />
       )}
     </>
   );

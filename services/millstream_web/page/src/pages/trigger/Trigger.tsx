@@ -6,6 +6,7 @@ import { useSettings } from "../../app/settings";
 import type { Dag } from "../../api/types";
 import { type Conf, EMPTY, problemsOf } from "../../parts/form/conf";
 import { ConfForm } from "../../parts/form/ConfForm";
+import { Problems } from "../../parts/form/Problems";
 import { fieldsOf } from "../../parts/form/schema";
 import { refusalOf } from "../../parts/form/violations";
 import { Query } from "../../parts/Query";
@@ -70,14 +71,7 @@ function TriggerForm({ dag }: { dag: Dag }) {
           problems={{ ...(wasTried ? empty : {}), ...refusal.fields }}
           isPaused={dag.isPaused}
         />
-        <div role="alert">
-          {refusal.rest.map((each) => (
-            <p key={each} className="problem">
-              {each}
-            </p>
-          ))}
-          {wasTried && isWrong && <p className="problem">Something above is not right yet.</p>}
-        </div>
+        <Problems of={wasTried && isWrong ? ["Something above is not right yet."] : refusal.rest} />
         <div className="actions">
           <button type="submit" className="main" disabled={change.isPending}>
             {change.isPending ? "Triggering…" : "Trigger"}

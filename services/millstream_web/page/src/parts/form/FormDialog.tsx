@@ -1,6 +1,7 @@
 import type { FormEvent, ReactNode } from "react";
 import type { ApiError } from "../../api/call";
 import { Dialog } from "../Dialog";
+import { Problems } from "./Problems";
 import { refusalOf } from "./violations";
 import "./form.css";
 
@@ -37,13 +38,7 @@ export function FormDialog({
     <Dialog title={title} onClose={onClose}>
       <form className="form" onSubmit={submit} noValidate>
         {children(refusal.fields)}
-        <div role="alert">
-          {[...refusal.rest, ...Object.values(refusal.params)].map((each) => (
-            <p key={each} className="problem">
-              {each}
-            </p>
-          ))}
-        </div>
+        <Problems of={[...refusal.rest, ...Object.values(refusal.params)]} />
         <div className="actions">
           <button type="submit" className="main" disabled={isPending || !isReady}>
             {action}
