@@ -1,3 +1,4 @@
+import { useState } from "react";
 import { Link } from "wouter";
 import { paths } from "../../app/paths";
 import { useSettings } from "../../app/settings";
@@ -10,6 +11,7 @@ import { State } from "../../parts/State";
 import { type Column, Table } from "../../parts/Table";
 import { Time, Took } from "../../parts/Time";
 import { duration } from "../../parts/time";
+import { ChooseOther } from "./ChooseOther";
 import "./compare.css";
 import "./heading.css";
 
@@ -34,12 +36,13 @@ export default function Compare({ dagId, runId, other }: { dagId: string; runId:
         <Link href={paths.run(dagId, runId)}>{runId}</Link>
       </nav>
       <h1>Compare</h1>
-      <Query of={found}>{(answer) => <Differences answer={answer} dagId={dagId} />}</Query>
+      <Query of={found}>{(answer) => <Differences key={other} answer={answer} dagId={dagId} />}</Query>
     </>
   );
 }
 
 function Differences({ answer, dagId }: { answer: DiffRunsResponse; dagId: string }) {
+  const [isChoosing, setChoosing] = useState(false);
   const { one, other, inputs, tasks, divergences, firstOutcome, durations } = answer;
   if (!one || !other) return <Empty>There is nothing to compare.</Empty>;
   const first = divergences.find((each) => each.isFirst) ?? divergences[0];
@@ -50,6 +53,12 @@ function Differences({ answer, dagId }: { answer: DiffRunsResponse; dagId: strin
         <Side run={one} />
         <Side run={other} />
       </div>
+      <p>
+        <button type="button" onClick={() => setChoosing(true)}>
+          Compare with another run…
+        </button>
+      </p>
+      {isChoosing && <ChooseOther run={one} onClose={() => setChoosing(false)} />}
       {first ? (
         <section className="sheet first">
           <h2>They part first at {instanceKey(first.taskId, first.mapIndex)}</h2>

@@ -15,8 +15,9 @@ export interface Scale {
 const EVEN = 0.2;
 /** No gap takes more of the bar, unless there are few. */
 const LARGEST = 0.08;
-/** A gap that is cut by less than this is not worth a sign. */
+/** A gap that is cut by less than this, or that is shorter, is not worth a sign. */
 const SHORTENED = 3;
+const SHORTEST_MS = 1000;
 
 export function timeScale(times: readonly number[]): Scale {
   const count = times.length;
@@ -35,7 +36,7 @@ export function timeScale(times: readonly number[]): Scale {
   const gaps: Scale["gaps"] = [];
   for (let index = 1; index < count; index++) {
     const ms = gapAt(index);
-    if (ms > most * SHORTENED) gaps.push({ from: shares[index - 1] ?? 0, to: shares[index] ?? 0, ms });
+    if (ms > most * SHORTENED && ms >= SHORTEST_MS) gaps.push({ from: shares[index - 1] ?? 0, to: shares[index] ?? 0, ms });
   }
   return { of: (index) => shares[index] ?? 1, at: (share) => nearest(shares, share), gaps };
 }

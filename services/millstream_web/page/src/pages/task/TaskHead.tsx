@@ -39,7 +39,7 @@ export function TaskHead({ at, task }: { at: TaskAt; task: TaskInstance }) {
           {task.takenFrom && <Link href={paths.task({ ...task, runId: task.takenFrom })}>{task.takenFrom}</Link>}
         </Fact>
       </dl>
-      {task.reason && <p className={`reason ${task.state === "TASK_STATE_FAILED" ? "is-bad" : ""}`}>{task.reason}</p>}
+      {task.reason && task.state !== "TASK_STATE_AWAITING_INPUT" && <p className={`reason ${task.state === "TASK_STATE_FAILED" ? "is-bad" : ""}`}>{task.reason}</p>}
     </>
   );
 }
