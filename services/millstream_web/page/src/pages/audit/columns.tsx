@@ -47,8 +47,13 @@ function What({ event }: { event: LiveEvent }) {
     <div className="what" title={`${subject?.name ?? ""} ${words}`}>
       {subject && (
         <>
-          <Link href={subject.to}>{subject.name}</Link>
-          {subject.of && <span className="faint"> of {subject.of}</span>}{" "}
+          <span className="extra">
+            <Link href={subject.to}>{subject.name}</Link>
+            {subject.of && <span className="faint"> of {subject.of}</span>}
+          </span>
+          <Link href={subject.to} className="narrow">
+            {subject.short}
+          </Link>{" "}
         </>
       )}
       {words}
