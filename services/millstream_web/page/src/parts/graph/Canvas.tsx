@@ -30,7 +30,7 @@ export function Canvas({
   const box = useRef<HTMLDivElement>(null);
   const nodes = useMemo(() => flowNodes(layout), [layout]);
   const edges = useMemo(() => flowEdges(layout), [layout]);
-  const begin = useCamera(layout, anchor, box, drawn.current);
+  const begin = useCamera(layout, anchor, box, drawn);
 
   const walk = (event: KeyboardEvent): void => {
     const isNode = event.target instanceof HTMLElement && event.target.dataset.node;
@@ -82,7 +82,7 @@ function useCamera(
   layout: Layout,
   anchor: RefObject<string | undefined>,
   box: RefObject<HTMLDivElement | null>,
-  current: string | undefined,
+  { current, takesFocus }: Drawn,
 ): () => void {
   const flow = useReactFlow();
   const shown = useRef(layout);
@@ -100,6 +100,8 @@ function useCamera(
     if (before === layout || !flow.viewportInitialized) return reveal(QUICK);
     const was = anchor.current && before.places.get(anchor.current);
     const is = anchor.current && layout.places.get(anchor.current);
+    // What was a frame is a node now, or the other way round: the focus goes over to it.
+    if (is) takesFocus.current = true;
     anchor.current = undefined;
     const isSameWay = before.direction === layout.direction;
     const stays = was && is && isSameWay ? anchored(flow.getViewport(), was, is) : undefined;

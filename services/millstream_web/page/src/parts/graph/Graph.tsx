@@ -24,11 +24,13 @@ import type { DagSpec, TaskState } from "../../api/types";
 import { useSettings } from "../../app/settings";
 import { treeOf } from "../groups";
 import { Empty, Failure } from "../Query";
+import { Bar } from "./Bar";
 import { Canvas } from "./Canvas";
 import { type Drawn, DrawnContext, type MappedCount } from "./drawn";
-import { Bar } from "./Bar";
+import type { Layout } from "./elk";
+import { useFolding } from "./useFolding";
 import { useLayout } from "./useLayout";
-import { foldedAtFirst, groupNode, taskNode, unfoldedTo, visibleGraph } from "./visible";
+import { groupNode, taskNode, visibleGraph } from "./visible";
 
 interface Props {
   spec: DagSpec;
@@ -41,47 +43,27 @@ interface Props {
 
 export default function Graph({ spec, states, counts, selected, onSelect, onOpen }: Props) {
   const tree = useMemo(() => treeOf(spec), [spec]);
-  const { graphDirection } = useSettings();
-  const [chosen, setFolded] = useState<ReadonlySet<string>>();
-  const folded = useMemo(() => chosen ?? foldedAtFirst(tree), [chosen, tree]);
-  const graph = useMemo(() => visibleGraph(tree, folded), [tree, folded]);
-  const { layout, error } = useLayout(graph, graphDirection);
-  const [at, setAt] = useState<string>();
+  const { graphDirection: direction } = useSettings();
+  const folding = useFolding(tree, selected);
+  const graph = useMemo(() => visibleGraph(tree, folding.folded), [tree, folding.folded]);
+  const { layout, error } = useLayout(graph, direction);
   const [search, setSearch] = useState("");
-  const takesFocus = useRef(false);
+  const found = useMemo(() => matching(spec, search), [spec, search]);
   const anchor = useRef<string | undefined>(undefined);
-
-  // What is chosen is seen, whoever chose it; afterwards its group may be folded again.
-  useEffect(() => {
-    if (selected === undefined) return;
-    setAt(taskNode(selected));
-    setFolded((now) => unfoldedTo(tree, now ?? foldedAtFirst(tree), selected));
-  }, [selected, tree]);
-
-  const found = useMemo(() => matching(spec, useful(search)), [spec, search]);
-  const first = graph.nodes.find((node) => node.kind === "task" || node.kind === "folded")?.id;
-  const current = at !== undefined && layout?.places.has(at) ? at : first;
+  const walk = useWalk(layout, selected, onSelect);
   const drawn: Drawn = {
     tree,
-    direction: layout?.direction ?? graphDirection,
+    direction: layout?.direction ?? direction,
     states,
     counts,
     selected,
-    current,
     found,
-    takesFocus,
-    choose: (id) => {
-      setAt(id);
-      if (id.startsWith(taskNode(""))) onSelect(id.slice(taskNode("").length));
-    },
+    ...walk,
     open: onOpen,
     fold: (group) => {
       anchor.current = groupNode(group);
-      takesFocus.current = true;
-      setAt(groupNode(group));
-      const next = new Set(folded);
-      if (!next.delete(group)) next.add(group);
-      setFolded(next);
+      walk.choose(groupNode(group));
+      folding.turn(group);
     },
   };
   const calm = useDeferredValue(states);
@@ -96,10 +78,10 @@ export default function Graph({ spec, states, counts, selected, onSelect, onOpen
         found={found && [...found]}
         selected={selected}
         onSelect={onSelect}
-        isComing={layout !== undefined && (layout.graph !== graph || layout.direction !== graphDirection)}
+        isComing={layout !== undefined && (layout.graph !== graph || layout.direction !== direction)}
         groups={tree.groups.size}
-        foldAll={() => setFolded(new Set(tree.groups.keys()))}
-        unfoldAll={() => setFolded(new Set())}
+        foldAll={folding.foldAll}
+        unfoldAll={folding.unfoldAll}
       />
       {layout ? (
         <ReactFlowProvider>
@@ -114,9 +96,31 @@ export default function Graph({ spec, states, counts, selected, onSelect, onOpen
   );
 }
 
-const useful = (text: string): string => text.trim().toLowerCase();
+/** The node that the keyboard is at: the one that was chosen last, if it is drawn. */
+function useWalk(
+  layout: Layout | undefined,
+  selected: string | undefined,
+  onSelect: (taskId: string) => void,
+): Pick<Drawn, "current" | "takesFocus" | "choose"> {
+  const [at, setAt] = useState<string>();
+  const takesFocus = useRef(false);
+  useEffect(() => {
+    if (selected !== undefined) setAt(taskNode(selected));
+  }, [selected]);
+  const first = layout?.graph.nodes.find(({ kind }) => kind === "task" || kind === "folded")?.id;
+  const task = taskNode("");
+  return {
+    current: at !== undefined && layout?.places.has(at) ? at : first,
+    takesFocus,
+    choose: (id) => {
+      setAt(id);
+      if (id.startsWith(task)) onSelect(id.slice(task.length));
+    },
+  };
+}
 
-function matching(spec: DagSpec, text: string): ReadonlySet<string> | undefined {
+function matching(spec: DagSpec, search: string): ReadonlySet<string> | undefined {
+  const text = search.trim().toLowerCase();
   if (!text) return undefined;
   const found = spec.tasks.filter(
     ({ taskId, displayName }) =>

@@ -55,15 +55,8 @@ const SPARE_COLUMNS = 8;
 export function Grid({ label, rows, columns, cells, onFold, onOpen }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const [spans, look] = useSpans(box, rows.length, columns.length);
-  const [active, setActive] = useState<Place>({ row: 0, column: columns.length - 1 });
   useNewestFirst(box, columns, look);
   useEffect(() => void performance.mark("millstream.grid"), []);
-
-  const go = (place: Place): void => {
-    setActive(place);
-    reveal(box.current, place);
-    look();
-  };
   const enter = ({ row, column }: Place): void => {
     const line = rows[row];
     const run = columns[column];
@@ -73,19 +66,7 @@ export function Grid({ label, rows, columns, cells, onFold, onOpen }: Props) {
       onFold(line);
     }
   };
-  const onKeyDown = (event: KeyboardEvent): void => {
-    const next = moved(active, event, rows.length, columns.length);
-    if (next) go(next);
-    else if (event.key === "Enter" || event.key === " ") enter(active);
-    else return;
-    event.preventDefault();
-  };
-  const onClick = (event: MouseEvent): void => {
-    const place = placeOf(event.target);
-    if (!place) return;
-    setActive(place);
-    enter(place);
-  };
+  const { active, onKeyDown, onClick } = useActive(box, rows.length, columns.length, enter, look);
   return (
     <div
       ref={box}
@@ -100,7 +81,12 @@ export function Grid({ label, rows, columns, cells, onFold, onOpen }: Props) {
       onKeyDown={onKeyDown}
       onClick={onClick}
     >
-      <GridHead columns={columns} span={spans.columns} active={active} />
+      <GridHead
+        columns={columns}
+        from={spans.columns.from}
+        to={spans.columns.to}
+        activeColumn={active.row === -1 ? active.column : undefined}
+      />
       <div role="rowgroup" className="grid-body" style={sizeOf(rows.length, columns.length)}>
         {rows.slice(spans.rows.from, spans.rows.to).map((row, at) => {
           const index = spans.rows.from + at;
@@ -121,6 +107,39 @@ export function Grid({ label, rows, columns, cells, onFold, onOpen }: Props) {
       </div>
     </div>
   );
+}
+
+/** The cell that the keyboard is at, and how it gets to another one. */
+function useActive(
+  box: { current: HTMLDivElement | null },
+  rows: number,
+  columns: number,
+  enter: (place: Place) => void,
+  look: () => void,
+): { active: Place; onKeyDown: (event: KeyboardEvent) => void; onClick: (event: MouseEvent) => void } {
+  const [at, setAt] = useState<Place>({ row: 0, column: columns - 1 });
+  // There may be fewer rows than there were.
+  const active = { row: Math.min(at.row, rows - 1), column: Math.min(at.column, columns - 1) };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const next = moved(active, event, rows, columns);
+    if (next) {
+      setAt(next);
+      reveal(box.current, next);
+      look();
+    } else if (event.key === "Enter" || event.key === " ") {
+      enter(active);
+    } else {
+      return;
+    }
+    event.preventDefault();
+  };
+  const onClick = (event: MouseEvent): void => {
+    const place = placeOf(event.target);
+    if (!place) return;
+    setAt(place);
+    enter(place);
+  };
+  return { active, onKeyDown, onClick };
 }
 
 function sizeOf(rows: number, columns: number): { height: number; width: string } {

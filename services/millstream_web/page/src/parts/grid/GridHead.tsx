@@ -4,7 +4,7 @@ import { lookOf } from "../states";
 import { between, duration } from "../time";
 import type { GridColumn } from "./Grid";
 import { BAR, COLUMN, HEAD, idOf, nameWidth } from "./sizes";
-import { barHeight, type Place, type Span } from "./window";
+import { barHeight } from "./window";
 
 // A label is as wide as so many columns.
 const LABEL_COLUMNS = 4;
@@ -12,12 +12,15 @@ const LABEL_COLUMNS = 4;
 /** The runs: how long each took, and how it stands. */
 export const GridHead = memo(function GridHead({
   columns,
-  span,
-  active,
+  from,
+  to,
+  activeColumn,
 }: {
   columns: readonly GridColumn[];
-  span: Span;
-  active: Place;
+  from: number;
+  to: number;
+  /** Of the cell that the keyboard is at, if it is here. */
+  activeColumn: number | undefined;
 }) {
   const now = useNow(columns.some((column) => column.startedAt && !column.endedAt));
   const longest = Math.max(0, ...columns.map((column) => tookMs(column, now)));
@@ -31,20 +34,20 @@ export const GridHead = memo(function GridHead({
         <div
           role="columnheader"
           aria-colindex={1}
-          className={active.row === -1 && active.column === -1 ? "grid-corner is-active" : "grid-corner"}
+          className={activeColumn === -1 ? "grid-corner is-active" : "grid-corner"}
           id={idOf({ row: -1, column: -1 })}
         >
           <span className="grid-longest">{longest > 0 && duration(longest)}</span>
           <span>Task</span>
         </div>
-        {columns.slice(span.from, span.to).map((column, at) => (
+        {columns.slice(from, to).map((column, at) => (
           <Bar
             key={column.id}
             column={column}
-            index={span.from + at}
+            index={from + at}
             height={barHeight(tookMs(column, now), longest, BAR)}
             took={between(column.startedAt, column.endedAt, now)}
-            isActive={active.row === -1 && active.column === span.from + at}
+            isActive={activeColumn === from + at}
           />
         ))}
       </div>
