@@ -4,7 +4,7 @@ import { useKeys } from "../../app/keys";
 import { paths, type RunTab } from "../../app/paths";
 import { useSettings } from "../../app/settings";
 import { useRead } from "../../api/queries";
-import type { Run as RunMessage } from "../../api/types";
+import type { Run as RunMessage, RunState } from "../../api/types";
 import { useRefreshed } from "../../live/hooks";
 import { Empty, Failure, Query } from "../../parts/Query";
 import { Tabs } from "../../parts/Tabs";
@@ -22,7 +22,7 @@ import "./heading.css";
 import "./run.css";
 import { TimeBar } from "./TimeBar";
 import { useMoment } from "./useMoment";
-import { useRunHistory } from "./useRunHistory";
+import { type RunHistory, useRunHistory } from "./useRunHistory";
 import { useSpec } from "../task/useSpec";
 
 const TABS: readonly { id: RunTab; name: string }[] = [
@@ -53,6 +53,11 @@ export default function Run({ dagId, runId, tab }: { dagId: string; runId: strin
   );
 }
 
+/** Now or then: from the events, which come before an answer does; from the answer until they are there. */
+function stateOf(run: RunMessage, { store, snapshot }: RunHistory, position: number | undefined): RunState {
+  return position === undefined && store.state !== "whole" ? run.state : snapshot.run;
+}
+
 function RunView({ run, tab }: { run: RunMessage; tab: string | undefined }) {
   const { namespace } = useSettings();
   const { dagId, runId } = run;
@@ -79,7 +84,7 @@ function RunView({ run, tab }: { run: RunMessage; tab: string | undefined }) {
   const isBeside = position !== undefined && hasMoment && now !== "events";
   return (
     <>
-      <RunHead run={run} state={position === undefined ? run.state : history.snapshot.run} position={position} />
+      <RunHead run={run} state={stateOf(run, history, position)} position={position} />
       {store.error && <Failure error={store.error} again={history.again} />}
       {hasMoment && (
         <TimeBar events={events} times={history.times} index={index} isLive={position === undefined} choose={chooseEvent} />

@@ -14,41 +14,32 @@ import "./gantt.css";
 
 const ROW_PX = 26;
 
-/**
- * What each task did when. The wheel scrolls; with Ctrl it zooms, with Shift it moves in time, and
- * so do the keys + - 0 and the arrows. `cut`: the event as of which it is drawn; else as of now.
- */
-export function Gantt({
-  rows,
-  cut,
-  stateOf,
-  selected,
-}: {
+interface Props {
   rows: readonly GanttRow[];
   cut?: { position: number; at: number } | undefined;
   /** The state that is shown beside a name. */
   stateOf?: ((key: string) => TaskState | undefined) | undefined;
-  selected?: string;
-}) {
+  selected?: string | undefined;
+}
+
+/**
+ * What each task did when. The wheel scrolls; with Ctrl it zooms, with Shift it moves in time, and
+ * so do the keys + - 0 and the arrows. `cut`: the event as of which it is drawn; else as of now.
+ */
+export function Gantt({ rows, cut, stateOf, selected }: Props) {
   const isOpen = useMemo(() => rows.some(({ bars }) => bars.length > 0 && bars.at(-1)?.to === undefined), [rows]);
   const now = useNow(isOpen);
   const bounds = useMemo(() => boundsOf(rows), [rows]);
   const whole = extent(bounds, now, isOpen);
   const [chosen, setChosen] = useState<Span | null>(null);
-  const box = useRef<HTMLDivElement>(null);
+  // The rows are drawn again when it is there: their own effects come before it.
+  const [box, setBox] = useState<HTMLDivElement | null>(null);
   const lane = useRef<HTMLDivElement>(null);
   const width = useWidth(lane, rows.length > 0);
   const span = chosen ?? whole;
   const change = (next: Span) =>
     setChosen(next.to - next.from >= whole.to - whole.from ? null : next);
   useWheel(box, lane, span, (next) => change(next(span, whole)));
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => box.current,
-    estimateSize: () => ROW_PX,
-    overscan: 10,
-    initialRect: { width: 1000, height: 600 },
-  });
   if (!rows.some((row) => row.bars.length)) return <Empty>No task has begun.</Empty>;
   const middle = (span.from + span.to) / 2;
   const keys: Record<string, () => Span> = {
@@ -75,7 +66,7 @@ export function Gantt({
       </div>
       <div
         className="gantt-rows"
-        ref={box}
+        ref={setBox}
         tabIndex={0}
         role="region"
         aria-label="Gantt"
@@ -90,31 +81,54 @@ export function Gantt({
           <span className="name" />
           <Axis lane={lane} span={span} width={width} cut={cut?.at} />
         </div>
-        <div className="gantt-body" style={{ height: virtual.getTotalSize() }}>
-          {virtual.getVirtualItems().map((item) => {
-            const row = rows[item.index];
-            if (!row) return null;
-            return (
-              <div
-                key={row.key}
-                className={row.key === selected ? "gantt-row selected" : "gantt-row"}
-                style={{ transform: `translateY(${item.start}px)`, height: ROW_PX }}
-              >
-                <span className="name">
-                  <StateBeside of={stateOf?.(row.key)} />
-                  {row.to ? <Link href={row.to} title={row.name}>{row.name}</Link> : <span title={row.name}>{row.name}</span>}
-                </span>
-                <BarsOfRow
-                  bars={cut ? barsAt(row.bars, cut.position, cut.at) : row.bars}
-                  span={span}
-                  width={width}
-                  end={cut?.at ?? now}
-                />
-              </div>
-            );
-          })}
-        </div>
+        <Rows rows={rows} box={box} span={span} width={width} now={now} cut={cut} stateOf={stateOf} selected={selected} />
       </div>
+    </div>
+  );
+}
+
+/** The rows that are seen. */
+function Rows({
+  rows,
+  box,
+  span,
+  width,
+  now,
+  cut,
+  stateOf,
+  selected,
+}: Props & { box: HTMLDivElement | null; span: Span; width: number; now: number }) {
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => box,
+    estimateSize: () => ROW_PX,
+    overscan: 10,
+    initialRect: { width: 1000, height: 600 },
+  });
+  return (
+    <div className="gantt-body" style={{ height: virtual.getTotalSize() }}>
+      {virtual.getVirtualItems().map((item) => {
+        const row = rows[item.index];
+        if (!row) return null;
+        return (
+          <div
+            key={row.key}
+            className={row.key === selected ? "gantt-row selected" : "gantt-row"}
+            style={{ transform: `translateY(${item.start}px)`, height: ROW_PX }}
+          >
+            <span className="name">
+              <StateBeside of={stateOf?.(row.key)} />
+              {row.to ? <Link href={row.to} title={row.name}>{row.name}</Link> : <span title={row.name}>{row.name}</span>}
+            </span>
+            <BarsOfRow
+              bars={cut ? barsAt(row.bars, cut.position, cut.at) : row.bars}
+              span={span}
+              width={width}
+              end={cut?.at ?? now}
+            />
+          </div>
+        );
+      })}
     </div>
   );
 }
@@ -186,7 +200,7 @@ type Change = (span: Span, whole: Span) => Span;
 
 /** React listens to wheels passively, so that the page would scroll as well. */
 function useWheel(
-  box: React.RefObject<HTMLDivElement | null>,
+  box: HTMLDivElement | null,
   lane: React.RefObject<HTMLDivElement | null>,
   span: Span,
   change: (next: Change) => void,
@@ -194,8 +208,7 @@ function useWheel(
   const latest = useRef({ span, change });
   latest.current = { span, change };
   useEffect(() => {
-    const element = box.current;
-    if (!element) return;
+    if (!box) return;
     const turn = (event: WheelEvent) => {
       const rect = lane.current?.getBoundingClientRect();
       const sideways = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
@@ -210,7 +223,7 @@ function useWheel(
         apply((before, whole) => panned(before, sideways / rect.width, whole));
       }
     };
-    element.addEventListener("wheel", turn, { passive: false });
-    return () => element.removeEventListener("wheel", turn);
-  });
+    box.addEventListener("wheel", turn, { passive: false });
+    return () => box.removeEventListener("wheel", turn);
+  }, [box, lane]);
 }
