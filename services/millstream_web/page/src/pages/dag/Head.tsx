@@ -65,13 +65,12 @@ function LastRun({ dag: { namespace, dagId } }: { dag: Dag }) {
 
 /** Since when and by whom, as far as the reader may see the log. */
 function Paused({ dag: { namespace, dagId, pauseReason } }: { dag: Dag }) {
-  const found = useRead("EventService/ListEvents", {
-    namespace,
-    dagId,
-    types: ["DagPaused"],
-    orderBy: "position desc",
-    pageSize: 1,
-  });
+  // It may have gone on and be paused again since it was looked at last.
+  const found = useRead(
+    "EventService/ListEvents",
+    { namespace, dagId, types: ["DagPaused"], orderBy: "position desc", pageSize: 1 },
+    { staleTime: 0 },
+  );
   const event = pauseReason === "new" ? undefined : found.data?.events[0];
   return (
     <span className="paused">
