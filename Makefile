@@ -107,7 +107,7 @@ else
 endif
 
 screenshots: venv browser ## Draw every page into docs/img
-	MILLSTREAM_SCREENSHOTS=docs/img $(BIN)/python -m pytest -n 0 $(E2E)/test_screenshots.py
+	MILLSTREAM_SCREENSHOTS=docs/img $(BIN)/python -m pytest -n 0 -m soak $(E2E)/test_screenshots.py
 
 bench: venv ## The benchmarks
 	$(BIN)/python -m bench

@@ -90,6 +90,10 @@ class Browser:
         """light or dark, as the system says it."""
         self.run("await page.emulateMedia({ colorScheme: args.scheme })", scheme=scheme)
 
+    def resize(self, width: int, height: int) -> None:
+        """In pixels."""
+        self.run("await page.setViewportSize(args)", width=width, height=height)
+
     def audit(self) -> list[Any]:
         """What axe-core finds that is serious or worse."""
         found: list[Any] = self.run("return await audit()")

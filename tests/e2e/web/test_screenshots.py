@@ -1,4 +1,4 @@
-"""Every page as a picture, for the docs: `make screenshots`."""
+"""Every page as a picture, for the docs: `make screenshots`. Only then they are put there."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from e2e.web.pages import PAGES
 from e2e.web.seen_dags import show
 from millstream.client import Client
 
-FOLDER = os.environ.get("MILLSTREAM_SCREENSHOTS", "")
-
+pytestmark = pytest.mark.soak
 
 # Beside one picture of each page, those that show what it is for.
 PICTURES = {
@@ -29,11 +28,16 @@ def shown(client: Client) -> None:
     show(client)
 
 
-@pytest.mark.skipif(not FOLDER, reason="pictures are made by `make screenshots`")
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(os.environ.get("MILLSTREAM_SCREENSHOTS") or tmp_path_factory.mktemp("pictures"))
+
+
 @pytest.mark.parametrize("name", PICTURES)
-def test_draw(browser: Browser, shown: None, name: str) -> None:
+def test_draw(browser: Browser, shown: None, folder: Path, name: str) -> None:
     browser.theme("light")
     browser.open(PICTURES[name])
     browser.settled()
     browser.run("await page.locator('.feed.is-live').waitFor()")
-    browser.screenshot(Path(FOLDER) / f"{name}.png")
+    browser.screenshot(folder / f"{name}.png")
+    assert (folder / f"{name}.png").stat().st_size > 5000

@@ -1,0 +1,1 @@
+import{f as e}from"./settings-DBuRoowJ.js";var t=e();function n({name:e,is:n,set:r}){return(0,t.jsxs)(`label`,{className:`check`,children:[(0,t.jsx)(`input`,{type:`checkbox`,checked:n,onChange:e=>r(e.target.checked)}),e]})}export{n as t};

@@ -1,0 +1,1 @@
+import{n as e}from"./states-CBVOlZxX.js";import{f as t}from"./settings-DBuRoowJ.js";var n=t();function r({of:t,small:r=!1}){let i=e(t);return(0,n.jsxs)(`span`,{className:`badge state-${i.name}`,title:i.word,children:[(0,n.jsx)(`span`,{"aria-hidden":`true`,children:i.sign}),(0,n.jsx)(`span`,{className:r?`unseen`:void 0,children:i.word})]})}export{r as t};

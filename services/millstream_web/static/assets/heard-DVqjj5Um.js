@@ -1,0 +1,1 @@
+var e=class{events=[];add(e){this.events.push(...e),this.events.length>1e4&&(this.events=this.events.slice(-5e3))}since(e){return this.events.filter(t=>t.position>e)}};export{e as t};

@@ -1,0 +1,1 @@
+function e(e,t){let n=new Date(e??``);return Number.isNaN(n.getTime())?``:(t===`utc`?n:new Date(n.getTime()-n.getTimezoneOffset()*6e4)).toISOString().slice(0,19)}function t(e,t){let n=new Date(t===`utc`&&e?`${e}Z`:e);return Number.isNaN(n.getTime())?void 0:n.toISOString().replace(`.000Z`,`Z`)}export{e as n,t};
