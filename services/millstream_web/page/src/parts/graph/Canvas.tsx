@@ -13,6 +13,8 @@ import { taskNode } from "./visible";
 const edgeTypes = { routed: RoutedEdge };
 const QUICK = { duration: 200 };
 const SMALLEST_CHOSEN = 0.5;
+// Fewer are overlooked as they are, and an overview would cover some of them.
+const MANY_NODES = 25;
 
 /** The graph itself: what is moved, zoomed and walked through. */
 export function Canvas({
@@ -71,7 +73,9 @@ export function Canvas({
         aria-label="Tasks; the arrow keys go from one to the next"
       >
         <Controls showInteractive={false} fitViewOptions={QUICK} />
-        <MiniMap pannable zoomable ariaLabel="Overview" nodeClassName={classOf} />
+        {nodes.length >= MANY_NODES && (
+          <MiniMap pannable zoomable ariaLabel="Overview" nodeClassName={classOf} />
+        )}
       </ReactFlow>
     </div>
   );
