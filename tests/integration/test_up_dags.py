@@ -19,7 +19,7 @@ with DAG("{dag_id}", schedule=None):
     BashOperator(task_id="a", bash_command="{command}")
 """
 BAD = {
-    "hangs.py": "# a dag of millstream\nwhile True: pass\n",
+    "hangs.py": "# a dag of millstream\nimport time; time.sleep(1000)\n",
     "crashes.py": "# a dag of millstream\nimport os\nos.abort()\n",
     "greedy.py": "# a dag of millstream\nx = bytearray(2**30)\n",
     "wrong.py": "# a dag of millstream\nx = (\n",
@@ -39,7 +39,11 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stack(tmp_path: Path, folder: Path) -> Iterator[RunningStack]:
-    more = {"MILLSTREAM_DAGS": str(folder), "MILLSTREAM_DAG_FILE_MEMORY_MB": "512"}
+    more = {
+        "MILLSTREAM_DAGS": str(folder),
+        "MILLSTREAM_DAG_FILE_MEMORY_MB": "512",
+        "MILLSTREAM_DAG_FILE_TIMEOUT_S": "8",
+    }
     made = RunningStack(tmp_path / "a stack", more)
     try:
         yield made

@@ -76,7 +76,12 @@ def sync(
         bool, typer.Option("--once", help="Submit what is there and end; exit code 1 for errors.")
     ] = False,
     timeout: Annotated[
-        float, typer.Option(min=1, help="Seconds that importing one file may take.")
+        float,
+        typer.Option(
+            min=1,
+            envvar="MILLSTREAM_DAG_FILE_TIMEOUT_S",
+            help="Seconds that importing one file may take.",
+        ),
     ] = 30.0,
     memory_mb: Annotated[
         int,

@@ -19,5 +19,6 @@ export default defineConfig({
   },
   worker: { format: "es" },
   server: { proxy: { "/api": SERVICE, "/session": SERVICE } },
-  test: { environment: "happy-dom", include: ["tests/**/*.test.{ts,tsx}"] },
+  // In one process and without a new window for each file: a tenth of the time.
+  test: { environment: "happy-dom", isolate: false, pool: "threads", include: ["tests/**/*.test.{ts,tsx}"] },
 });
