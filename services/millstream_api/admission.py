@@ -3,7 +3,6 @@ RESOURCE_EXHAUSTED and when to come again, so that what was let in is still answ
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -94,16 +93,3 @@ class Admission:
         """A place for a stream of answers. Raises :class:`Overloaded`."""
         with self._streams.place(who):
             yield
-
-
-def most_connections() -> int:
-    """How many connections this process takes: each is an open file, and the process needs some
-    itself. The limit of open files is raised as far as it may be."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_CONNECTIONS + OWN_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft == resource.RLIM_INFINITY:
-        return MOST_CONNECTIONS
-    return min(MOST_CONNECTIONS, max(soft - OWN_FILES, soft // 2))

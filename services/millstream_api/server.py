@@ -10,6 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
+from millstream.adapters.open_files import most_connections
 from millstream.core.errors import MillstreamError
 from millstream.rpc.v1 import (
     access_pb2,
@@ -47,7 +48,7 @@ from millstream.rpc.v1 import (
     workers_pb2,
     workers_pb2_grpc,
 )
-from millstream_api.admission import MOST_RPCS, most_connections
+from millstream_api.admission import MOST_CONNECTIONS, MOST_RPCS, OWN_FILES
 from millstream_api.gate import Gate
 from millstream_api.interceptor import ErrorInterceptor
 
@@ -109,7 +110,10 @@ class Server:
             options=(
                 *OPTIONS,
                 ("grpc.so_reuseport", int(shares_port)),
-                ("grpc.max_allowed_incoming_connections", most_connections()),
+                (
+                    "grpc.max_allowed_incoming_connections",
+                    most_connections(MOST_CONNECTIONS, OWN_FILES),
+                ),
             ),
             maximum_concurrent_rpcs=MOST_RPCS,
         )

@@ -7,6 +7,7 @@ import asyncio
 import grpc
 import uvicorn
 
+from millstream.adapters.open_files import most_connections
 from millstream.adapters.service import Service, run_service
 from millstream.adapters.settings import Settings, secret_text
 from millstream.client.target import Target, from_environment
@@ -14,7 +15,7 @@ from millstream.client.transport import OPTIONS
 from millstream_web.app import build_app
 from millstream_web.guards import LOOPBACK_NAMES
 from millstream_web.live import Streams
-from millstream_web.server import Server, most_connections
+from millstream_web.server import MOST_CONNECTIONS, OWN_FILES, Server
 from millstream_web.sessions import Sessions
 
 
@@ -38,7 +39,7 @@ async def serve(service: Service) -> None:
             access_log=False,
             server_header=False,
             lifespan="off",
-            limit_concurrency=most_connections(),
+            limit_concurrency=most_connections(MOST_CONNECTIONS, OWN_FILES),
             proxy_headers=bool(settings.http_proxies),
             forwarded_allow_ips=list(settings.http_proxies),
             timeout_graceful_shutdown=5,

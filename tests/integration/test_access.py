@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from integration.certificates import Authority, Pair
+from integration.locked_stack import as_admin, as_token, locked_stack
 from integration.own_api import own_api
 from integration.planted_secrets import DAG_FILE, IN_THE_OPEN, answers_to_reads, files_with
 from integration.running_stack import RunningStack, assert_success, bash, bash_dag, eventually
@@ -32,29 +33,15 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    """Where nobody gets in without a token."""
-    running = RunningStack(
-        tmp_path_factory.mktemp("locked") / "a stack",
-        {"MILLSTREAM_AUTH": "required", "OTEL_TRACES_EXPORTER": "console"},
-    )
-    try:
-        running.up()
+    more = {"OTEL_TRACES_EXPORTER": "console"}
+    with locked_stack(tmp_path_factory.mktemp("locked"), more) as running:
         yield running
-    finally:
-        running.down()
 
 
 @pytest.fixture(scope="module")
 def admin(locked: RunningStack) -> Iterator[Client]:
-    """With the token that `millstream up` made."""
-    with as_token(locked, from_environment(locked.address, locked.data_dir).token) as client:
-        for dag_id in ("alpha", "beta"):
-            client.submit_spec(bash_dag(dag_id, bash("a", f"echo {dag_id}")))
+    with as_admin(locked) as client:
         yield client
-
-
-def as_token(stack: RunningStack, token: str, timeout_s: float = 30.0) -> Client:
-    return Client(timeout_s=timeout_s, target=Target(address=stack.address, token=token))
 
 
 def user(admin: Client, name: str, *roles: tuple[str, str]) -> str:

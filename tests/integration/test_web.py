@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
+from integration.locked_stack import as_admin, locked_stack
 from integration.running_stack import RunningStack, assert_success, bash, bash_dag
-from millstream.client import Client, Target
-from millstream.client.target import from_environment
+from millstream.client import Client
 
 pytestmark = pytest.mark.integration
 
@@ -27,23 +27,13 @@ ORIGIN = "http://127.0.0.1:27880"
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    """Where nobody gets in without a token."""
-    running = RunningStack(
-        tmp_path_factory.mktemp("web") / "a stack", {"MILLSTREAM_AUTH": "required"}
-    )
-    try:
-        running.up()
+    with locked_stack(tmp_path_factory.mktemp("web")) as running:
         yield running
-    finally:
-        running.down()
 
 
 @pytest.fixture(scope="module")
 def admin(locked: RunningStack) -> Iterator[Client]:
-    token = from_environment(locked.address, locked.data_dir).token
-    with Client(timeout_s=30, target=Target(address=locked.address, token=token)) as client:
-        for dag_id in ("alpha", "beta"):
-            client.submit_spec(bash_dag(dag_id, bash("a", f"echo {dag_id}")))
+    with as_admin(locked) as client:
         yield client
 
 

@@ -11,6 +11,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from e2e.web import page
+
 HERE = Path(__file__).parent
 CHROMIUM = os.environ.get("CHROMIUM", "chromium")
 AT_ONCE_S = 60.0
@@ -127,3 +131,12 @@ class Browser:
         except ValueError:
             pass  # closed under us
         self._said.put("")
+
+
+def need_page() -> None:
+    """Skips the test, loudly, where there is no page or no browser."""
+    try:
+        check()
+        page.build()
+    except (NotPossible, page.NotBuilt) as error:
+        pytest.skip(f"THE PAGE IS NOT TESTED: {error}")

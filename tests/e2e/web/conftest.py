@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.web import page
-from e2e.web.browser import Browser, NotPossible, check
+from e2e.web.browser import Browser, need_page
 from e2e.web.seen_dags import fill
 from integration.running_stack import RunningStack
 from millstream.client import Client
@@ -16,11 +15,7 @@ from millstream.client import Client
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """Everything, with the page."""
-    try:
-        check()
-        page.build()
-    except (NotPossible, page.NotBuilt) as error:
-        pytest.skip(f"THE PAGE IS NOT TESTED: {error}")
+    need_page()
     running = RunningStack(tmp_path_factory.mktemp("web") / "a stack", slots=4)
     try:
         running.up()

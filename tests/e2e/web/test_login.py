@@ -7,11 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.web import page
-from e2e.web.browser import Browser, NotPossible, check
-from integration.running_stack import RunningStack, bash, bash_dag
-from millstream.client import Client, Target
-from millstream.client.target import from_environment
+from e2e.web.browser import Browser, need_page
+from integration.locked_stack import as_admin, locked_stack
+from integration.running_stack import RunningStack
+from millstream.client import Client
 
 LIVE = "await page.locator('.feed.is-live').waitFor()"
 LOG_IN = """
@@ -22,27 +21,14 @@ await page.getByRole('button', { name: 'Log in' }).click();
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    try:
-        check()
-        page.build()
-    except (NotPossible, page.NotBuilt) as error:
-        pytest.skip(f"THE PAGE IS NOT TESTED: {error}")
-    running = RunningStack(
-        tmp_path_factory.mktemp("login") / "a stack", {"MILLSTREAM_AUTH": "required"}
-    )
-    try:
-        running.up()
+    need_page()
+    with locked_stack(tmp_path_factory.mktemp("login")) as running:
         yield running
-    finally:
-        running.down()
 
 
 @pytest.fixture(scope="module")
 def admin(locked: RunningStack) -> Iterator[Client]:
-    token = from_environment(locked.address, locked.data_dir).token
-    with Client(timeout_s=30, target=Target(address=locked.address, token=token)) as client:
-        for dag_id in ("alpha", "beta"):
-            client.submit_spec(bash_dag(dag_id, bash("a", f"echo {dag_id}")))
+    with as_admin(locked) as client:
         yield client
 
 

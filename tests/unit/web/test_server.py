@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import resource
 from typing import Any
 
-from millstream_web.server import HEADERS_S, Idle, most_connections
+from millstream_web.server import HEADERS_S, Idle
 
 
 class Request:
@@ -48,8 +47,3 @@ def test_each_request_begins_a_new_wait() -> None:
     assert not connection.is_closed
     idle.close([connection], 90.0 + HEADERS_S)
     assert connection.is_closed
-
-
-def test_connections_fit_into_the_files_that_may_be_open() -> None:
-    most = most_connections()
-    assert 0 < most < resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -8,7 +8,7 @@ import { ListPage } from "../../parts/ListPage";
 import type { Column } from "../../parts/Table";
 import { Tabs } from "../../parts/Tabs";
 import { Ago } from "../../parts/Time";
-import { useSearchParam } from "../../parts/useSearchParam";
+import { useTypedParam } from "../../parts/useTypedParam";
 import { AssetDialog } from "./AssetDialog";
 import { Emit } from "./Emit";
 import "./assets.css";
@@ -61,7 +61,7 @@ function List({
   look: (name: string) => void;
   emit: (asset: Asset) => void;
 }) {
-  const { asked, ...search } = useSearchParam("search");
+  const { asked, ...search } = useTypedParam("search");
   const request = { namespace, search: asked };
   const pages = usePages(METHOD, request);
   useRefreshed(

@@ -1,7 +1,7 @@
 import { useState } from "react";
-import { useSearchParams } from "wouter";
 import { more } from "../../api/pages";
 import { useRead } from "../../api/queries";
+import { useSearchLists } from "../../app/address";
 import { useSettings } from "../../app/settings";
 import { Empty, Failure } from "../../parts/Query";
 import { Table } from "../../parts/Table";
@@ -16,22 +16,13 @@ import "./audit.css";
 /** The event log: who did what, when, and the chain that holds it together. */
 export default function Audit() {
   const { namespace } = useSettings();
-  const [params, setParams] = useSearchParams();
+  const [params, write] = useSearchLists();
   const [isPaused, pause] = useState(false);
   const me = useRead("AccessService/WhoAmI", {});
   const mayAll = me.data?.roles.some((role) => role.namespace === "*") ?? true;
   const isAll = mayAll && params.get("in") !== "namespace";
   const { pages, rows, held } = useAudit(filterOf(params, isAll ? "" : namespace), isPaused);
-  const set = (name: string, values: string[]) =>
-    setParams(
-      (before) => {
-        const after = new URLSearchParams(before);
-        after.delete(name);
-        for (const value of values.filter(Boolean)) after.append(name, value);
-        return after;
-      },
-      { replace: name !== "event" },
-    );
+  const set = (name: string, values: string[]) => write(name, values, name === "event");
   return (
     <>
       <div className="head">

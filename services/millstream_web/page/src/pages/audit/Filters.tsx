@@ -1,7 +1,7 @@
 import { useId } from "react";
 import { EVENT_TYPES } from "../../live/words";
 import { Instant } from "../../parts/form/Instant";
-import { useSearchParam } from "../../parts/useSearchParam";
+import { useTypedParam } from "../../parts/useTypedParam";
 import "../../parts/form/form.css";
 
 type Set = (name: string, values: string[]) => void;
@@ -67,7 +67,7 @@ export function Filters({
 }
 
 function Line({ name, label }: { name: string; label: string }) {
-  const { typed, type } = useSearchParam(name);
+  const { typed, type } = useTypedParam(name);
   const id = useId();
   return (
     <span className="line">

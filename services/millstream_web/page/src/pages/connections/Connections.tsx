@@ -8,14 +8,14 @@ import { ListPage } from "../../parts/ListPage";
 import type { Column } from "../../parts/Table";
 import { Ago } from "../../parts/Time";
 import { useAct } from "../../parts/useAct";
-import { useSearchParam } from "../../parts/useSearchParam";
+import { useTypedParam } from "../../parts/useTypedParam";
 import { EditConnection } from "./EditConnection";
 
 const METHOD = "ConnectionService/ListConnections";
 
 export default function Connections() {
   const { namespace } = useSettings();
-  const { asked, ...search } = useSearchParam("search");
+  const { asked, ...search } = useTypedParam("search");
   const [edited, edit] = useState<Connection | "new">();
   const [deleted, remove] = useState<Connection>();
   const request = { namespace, search: asked };

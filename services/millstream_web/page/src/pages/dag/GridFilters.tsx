@@ -1,6 +1,7 @@
 import { useMemo } from "react";
 import type { RunState } from "../../api/types";
 import { useSearchParam } from "../../app/address";
+import { FoldButtons } from "../../parts/FoldButtons";
 import { RunFilters } from "./RunFilters";
 import type { GridFilter } from "./gridSource";
 
@@ -54,16 +55,7 @@ export function GridFilters({
           ))}
         </select>
       </label>
-      {groups > 0 && (
-        <>
-          <button type="button" onClick={foldAll}>
-            Fold all
-          </button>
-          <button type="button" onClick={unfoldAll}>
-            Unfold all
-          </button>
-        </>
-      )}
+      <FoldButtons groups={groups} foldAll={foldAll} unfoldAll={unfoldAll} />
     </div>
   );
 }

@@ -1,5 +1,5 @@
-import { useSearchParams } from "wouter";
 import { more } from "../../api/pages";
+import { useSearchLists } from "../../app/address";
 import { paths } from "../../app/paths";
 import { useSettings } from "../../app/settings";
 import { Empty, Failure } from "../../parts/Query";
@@ -13,18 +13,8 @@ import "./dags.css";
 
 export default function Dags() {
   const { namespace } = useSettings();
-  const [params, setParams] = useSearchParams();
+  const [params, set] = useSearchLists();
   const { pages, dags } = useDags(requestOf(params, namespace));
-  const set = (name: string, values: string[]) =>
-    setParams(
-      (before) => {
-        const after = new URLSearchParams(before);
-        after.delete(name);
-        for (const value of values.filter(Boolean)) after.append(name, value);
-        return after;
-      },
-      { replace: true },
-    );
   const add = (name: string, value: string) => set(name, [...new Set([...params.getAll(name), value])]);
   return (
     <>

@@ -1,5 +1,5 @@
 import type { Dag } from "../../api/types";
-import { useSearchParam } from "../../parts/useSearchParam";
+import { useTypedParam } from "../../parts/useTypedParam";
 import { SORTS, STATES } from "./search";
 
 type Set = (name: string, values: string[]) => void;
@@ -30,7 +30,7 @@ export function Filters({ params, set, dags }: { params: URLSearchParams; set: S
 }
 
 function Search() {
-  const { typed, type } = useSearchParam("search");
+  const { typed, type } = useTypedParam("search");
   return (
     <input
       type="search"

@@ -11,7 +11,7 @@ import { ListPage } from "../../parts/ListPage";
 import { Meter } from "../../parts/Meter";
 import type { Column } from "../../parts/Table";
 import { useAct } from "../../parts/useAct";
-import { useSearchParam } from "../../parts/useSearchParam";
+import { useTypedParam } from "../../parts/useTypedParam";
 import { EditPool } from "./EditPool";
 
 const METHOD = "PoolService/ListPools";
@@ -20,7 +20,7 @@ const DEFAULT_POOL = "default_pool";
 
 export default function Pools() {
   const { namespace } = useSettings();
-  const { asked, ...search } = useSearchParam("search");
+  const { asked, ...search } = useTypedParam("search");
   const [edited, edit] = useState<Pool | "new">();
   const [deleted, remove] = useState<Pool>();
   const request = { namespace, search: asked };

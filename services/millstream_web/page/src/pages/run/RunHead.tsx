@@ -1,6 +1,7 @@
 import { Link } from "wouter";
 import { paths } from "../../app/paths";
 import type { Run, RunState } from "../../api/types";
+import { Fact } from "../../parts/Fact";
 import { State } from "../../parts/State";
 import { Time, Took } from "../../parts/Time";
 import { RunActions } from "./RunActions";
@@ -36,15 +37,5 @@ export function RunHead({ run, state, position }: { run: Run; state: RunState; p
       </dl>
       {run.reason && position === undefined && <p className="reason is-bad">{run.reason}</p>}
     </>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: React.ReactNode }) {
-  if (!children) return null;
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }

@@ -1,6 +1,7 @@
 import { Link } from "wouter";
 import { paths } from "../../app/paths";
 import type { TaskInstance } from "../../api/types";
+import { Fact } from "../../parts/Fact";
 import { instanceKey } from "../../parts/gantt/bars";
 import { State } from "../../parts/State";
 import { Took, Time } from "../../parts/Time";
@@ -41,15 +42,5 @@ export function TaskHead({ at, task }: { at: TaskAt; task: TaskInstance }) {
       </dl>
       {task.reason && task.state !== "TASK_STATE_AWAITING_INPUT" && <p className={`reason ${task.state === "TASK_STATE_FAILED" ? "is-bad" : ""}`}>{task.reason}</p>}
     </>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: React.ReactNode }) {
-  if (!children) return null;
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }

@@ -8,7 +8,7 @@ import { ListPage } from "../../parts/ListPage";
 import type { Column } from "../../parts/Table";
 import { Ago } from "../../parts/Time";
 import { useAct } from "../../parts/useAct";
-import { useSearchParam } from "../../parts/useSearchParam";
+import { useTypedParam } from "../../parts/useTypedParam";
 import { EditVariable } from "./EditVariable";
 import { Value } from "./Value";
 
@@ -16,7 +16,7 @@ const METHOD = "VariableService/ListVariables";
 
 export default function Variables() {
   const { namespace } = useSettings();
-  const { asked, ...search } = useSearchParam("search");
+  const { asked, ...search } = useTypedParam("search");
   const [edited, edit] = useState<Variable | "new">();
   const [deleted, remove] = useState<Variable>();
   const request = { namespace, search: asked };

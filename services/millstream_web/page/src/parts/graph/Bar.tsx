@@ -1,4 +1,5 @@
 import { choose, useSettings } from "../../app/settings";
+import { FoldButtons } from "../FoldButtons";
 
 /** Above the graph: search, which way it goes, and all groups at once. */
 export function Bar({
@@ -50,16 +51,7 @@ export function Bar({
           {found && (at < 0 ? `${found.length} found` : `${at + 1} of ${found.length}`)}
         </span>
       </form>
-      {groups > 0 && (
-        <>
-          <button type="button" onClick={foldAll}>
-            Fold all
-          </button>
-          <button type="button" onClick={unfoldAll}>
-            Unfold all
-          </button>
-        </>
-      )}
+      <FoldButtons groups={groups} foldAll={foldAll} unfoldAll={unfoldAll} />
       <button
         type="button"
         onClick={() => choose({ graphDirection: graphDirection === "right" ? "down" : "right" })}
