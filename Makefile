@@ -121,6 +121,10 @@ bench-failover: venv ## Kill the active scheduler a hundred times under load
 bench-quick: venv ## The benchmarks without the long ones
 	$(BIN)/python -m bench --quick
 
+.PHONY: bench-costs
+bench-costs: venv ## What a task costs by process: processor time, messages, transactions
+	$(BIN)/python -m bench.costs
+
 .PHONY: bench-why
 bench-why: venv ## How long `millstream why` takes on a log of a million events
 	PYTHONPATH=tests $(BIN)/python -m bench.why

@@ -8,9 +8,6 @@ import json
 import os
 import platform
 import statistics
-import subprocess
-import sys
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,13 +16,10 @@ from rich.table import Table
 
 from bench import core
 from bench.cpu import cpu_seconds
+from bench.installation import HERE, Installation, fresh
 from bench.workloads import WORKLOADS, Workload
-from millstream.client import Client
-from millstream.core.pools import DEFAULT_POOL
-from millstream.embedded.statefile import read_state
 from millstream.version import __version__
 
-HERE = Path(__file__).resolve().parent
 WARM_UPS = 2
 
 
@@ -42,8 +36,8 @@ def main() -> int:
     chosen = [w for w in WORKLOADS if (not parsed.only or w.name in parsed.only)]
     if parsed.quick:
         chosen = [w for w in chosen if w.is_quick]
-    with tempfile.TemporaryDirectory(prefix="millstream-bench-") as directory:
-        results = run(Path(directory), chosen, parsed.slots)
+    with fresh(slots=parsed.slots) as installation:
+        results = [measure(installation, workload, parsed.slots) for workload in chosen]
     show(results)
     parsed.results.parent.mkdir(parents=True, exist_ok=True)
     with parsed.results.open("a") as file:
@@ -52,22 +46,9 @@ def main() -> int:
     return 0
 
 
-def run(data_dir: Path, chosen: list[Workload], slots: int) -> list[dict[str, object]]:
-    """All chosen workloads on one fresh installation."""
-    millstream("up", "--detach", "--data-dir", str(data_dir), "--slots", str(slots))
-    try:
-        with Client(data_dir=data_dir, timeout_s=60) as client:
-            # As in the DAGs: what is measured is the engine, so nothing waits for a slot.
-            client.pools.set(DEFAULT_POOL, -1)
-            client.submit_file(HERE / "dags.py")
-            pid = supervisor_pid(data_dir)
-            return [measure(client, workload, slots, pid) for workload in chosen]
-    finally:
-        millstream("down", "--data-dir", str(data_dir))
-
-
-def measure(client: Client, workload: Workload, slots: int, pid: int) -> dict[str, object]:
+def measure(installation: Installation, workload: Workload, slots: int) -> dict[str, object]:
     """The median of the repeats, with the range."""
+    client, pid = installation.client, installation.state.pid
     warm_ups = WARM_UPS if workload.repeats > 1 else 0
     for _ in range(warm_ups):
         workload.measure(client)
@@ -92,12 +73,6 @@ def measure(client: Client, workload: Workload, slots: int, pid: int) -> dict[st
     }
 
 
-def supervisor_pid(data_dir: Path) -> int:
-    state = read_state(data_dir)
-    assert state is not None, "the installation has just said that it is ready"
-    return state.pid
-
-
 def show(results: list[dict[str, object]]) -> None:
     table = Table("workload", "what", "median", "range", "unit", "CPU ms/task", box=None)
     for r in results:
@@ -110,10 +85,6 @@ def show(results: list[dict[str, object]]) -> None:
             str(r["cpu_ms_per_task"]),
         )
     Console().print(table)
-
-
-def millstream(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-P", "-m", "millstream.cli", *arguments], check=True)
 
 
 if __name__ == "__main__":

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from bench.processes import PROC, descendants
 
 MIB = 1024 * 1024
 
 
 def pss_bytes(pid: int) -> int:
     """0 for a process that is gone."""
+    return _kib(pid, "smaps_rollup", "Pss:") * 1024
+
+
+def pss_of_tree(pid: int) -> int:
+    """Of a process and all below it."""
+    return sum(map(pss_bytes, (pid, *descendants(pid))))
+
+
+def peak_bytes(pid: int) -> int:
+    """The most that was ever resident since the process began, or since `reset_peak`."""
+    return _kib(pid, "status", "VmHWM:") * 1024
+
+
+def reset_peak(pid: int) -> None:
+    """From now on `peak_bytes` counts anew."""
+    (PROC / str(pid) / "clear_refs").write_text("5")
+
+
+def _kib(pid: int, file: str, name: str) -> int:
     try:
-        lines = (Path("/proc") / str(pid) / "smaps_rollup").read_text().splitlines()
+        lines = (PROC / str(pid) / file).read_text().splitlines()
     except OSError:
         return 0
     for line in lines:
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
+        if line.startswith(name):
+            return int(line.split()[1])
     return 0
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes below ``pid``, itself not among them."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            children.setdefault(int(fields[1]), []).append(int(entry.name))
-    found: list[int] = []
-    waiting = [pid]
-    while waiting:
-        below = children.get(waiting.pop(), [])
-        found += below
-        waiting += below
-    return found

@@ -23,11 +23,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import worker_dags
-from bench.__main__ import HERE, millstream, supervisor_pid
-from bench.memory import MIB, descendants, pss_bytes
+from bench.installation import HERE, fresh
+from bench.memory import MIB, pss_bytes
+from bench.processes import descendants
 from millstream.client import Client
 from millstream.core.event_parts import RunInfo
-from millstream.core.pools import DEFAULT_POOL
 from millstream.core.spec import PythonAction
 from millstream.sdk.execution import Attempt
 from millstream.version import __version__
@@ -80,16 +80,8 @@ def main() -> int:
 @contextmanager
 def installation(slots: int) -> Iterator[tuple[Client, int]]:
     """A fresh one with one worker, and the pid of its supervisor."""
-    with tempfile.TemporaryDirectory(prefix="millstream-bench-") as directory:
-        data_dir = Path(directory)
-        millstream("up", "--detach", "--data-dir", directory, "--slots", str(slots))
-        try:
-            with Client(data_dir=data_dir, timeout_s=60) as client:
-                client.pools.set(DEFAULT_POOL, -1)
-                client.submit_file(HERE / "worker_dags.py")
-                yield client, supervisor_pid(data_dir)
-        finally:
-            millstream("down", "--data-dir", directory)
+    with fresh(HERE / "worker_dags.py", slots) as made:
+        yield made.client, made.state.pid
 
 
 def seconds_of(client: Client, dag_id: str) -> float:
