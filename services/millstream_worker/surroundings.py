@@ -23,6 +23,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from millstream_worker.sessions import children_of
@@ -62,7 +63,7 @@ class Surroundings:
         self._environment = _variables().copy()
         self._umask = _umask()
         self._handlers = _handlers()
-        self._blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        self._blocked = _pthread_sigmask(signal.SIG_BLOCK, ())
         self._path, self._path_list = sys.path.copy(), sys.path
         self._argv = sys.argv.copy()
         self._filters = warnings.filters[:]
@@ -163,7 +164,7 @@ class Surroundings:
                 _set(logger, before)
 
     def _restore_signals(self) -> str:
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        blocked = _pthread_sigmask(signal.SIG_BLOCK, ())
         if blocked != self._blocked:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._blocked)
         if _handlers() != self._handlers:
@@ -234,13 +235,18 @@ def _limits() -> dict[int, tuple[int, int]]:
     is_used = "resource" in sys.modules
     import resource
 
-    names = [name for name in dir(resource) if name.startswith("RLIMIT_")]
-    limits = {getattr(resource, name): (0, 0) for name in names}
-    for which in limits:
-        limits[which] = resource.getrlimit(which)
+    limits = {which: resource.getrlimit(which) for which in _limit_numbers()}
     if not is_used:
         del sys.modules["resource"]
     return limits
+
+
+@lru_cache(maxsize=1)
+def _limit_numbers() -> tuple[int, ...]:
+    import resource
+
+    names = (name for name in dir(resource) if name.startswith("RLIMIT_"))
+    return tuple({getattr(resource, name) for name in names})
 
 
 def _variables() -> dict[bytes, bytes]:
@@ -326,4 +332,6 @@ def _set(logger: logging.Logger, state: _LoggerState) -> None:
 
 
 # Without the enums, which cost a microsecond a signal.
-_getsignal: Callable[[int], Any] = importlib.import_module("_signal").getsignal
+_signal = importlib.import_module("_signal")
+_getsignal: Callable[[int], Any] = _signal.getsignal
+_pthread_sigmask: Callable[[int, tuple[int, ...]], set[int]] = _signal.pthread_sigmask

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from millstream.sdk.asset_events import Metadata
 from millstream.sdk.async_operator import BaseAsyncOperator, is_async_callable, run_to_end
@@ -102,18 +104,47 @@ def call_arguments(
     Raises ``TypeError`` where a positional argument takes the place of a context key, as in
     Airflow.
     """
-    parameters = list(inspect.signature(function).parameters.values())
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    taken = {parameter.name for parameter in positional[: len(args)]}
-    clash = sorted(taken & set(offered))
+    signature = _signature(function)
+    clash = sorted(set(signature.positional[: len(args)]) & set(offered)) if args else ()
     if clash:
         raise TypeError(
             f"op_args would set {clash[0]!r}, which is also filled in from the context or "
             f"op_kwargs; "
             f"rename the argument"
         )
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        only = {p.name for p in parameters if p.kind is p.POSITIONAL_ONLY}
+    if signature.takes_all:
+        only = signature.positional_only
         return {name: value for name, value in offered.items() if name not in only}
-    names = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
-    return {name: value for name, value in offered.items() if name in names}
+    return {name: value for name, value in offered.items() if name in signature.named}
+
+
+class _Signature(NamedTuple):
+    """What a call of a function needs to know of it. ``positional``: its parameters that take
+    positional arguments, in order; ``named``: those that are given by name."""
+
+    positional: tuple[str, ...]
+    positional_only: frozenset[str]
+    named: frozenset[str]
+    takes_all: bool
+
+
+def _signature(function: Callable[..., Any]) -> _Signature:
+    # Only plain functions: what other callables compare equal to is up to them.
+    return _remembered(function) if type(function) is FunctionType else _read(function)
+
+
+def _read(function: Callable[..., Any]) -> _Signature:
+    parameters = inspect.signature(function).parameters.values()
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return _Signature(
+        positional=tuple(p.name for p in positional),
+        positional_only=frozenset(p.name for p in positional if p.kind is p.POSITIONAL_ONLY),
+        named=frozenset(
+            p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        ),
+        takes_all=any(p.kind is p.VAR_KEYWORD for p in parameters),
+    )
+
+
+# A process runs the same functions again and again.
+_remembered = lru_cache(maxsize=4096)(_read)
