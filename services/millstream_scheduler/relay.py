@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -24,6 +25,7 @@ from millstream.adapters.settings import Settings
 from millstream.adapters.streams import (
     LATE_HEADER,
     NO_MESSAGE,
+    XCOMS_HEADER,
     create_events,
     provision,
     stream_state,
@@ -71,6 +73,19 @@ class _Ack(msgspec.Struct):
 _ack_decoder = msgspec.json.Decoder(_Ack)
 
 
+class _Pending(NamedTuple):
+    """A message to be sent; ``headers`` are raw lines."""
+
+    position: int
+    subject: str
+    payload: bytes
+    headers: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.payload) + len(self.headers)
+
+
 @dataclass(slots=True)
 class Settlement:
     """What may be said when position ``position`` is on the stream: receipts by sender, and the
@@ -91,7 +106,7 @@ class Relay:
         self._state = state
         self._shard = settings.shard
         self._committed = state.position
-        self._pending: deque[tuple[int, str, bytes]] = deque()
+        self._pending: deque[_Pending] = deque()
         self._pending_bytes = 0
         self._unsettled = 0
         self._flying_bytes = 0  # of those that are sent and not acknowledged
@@ -128,18 +143,27 @@ class Relay:
         """Postgres may be another server than before: does it hold what was committed?"""
         await self._log.check_holds(self._committed)
 
-    def push(self, batch: list[Stored], payloads: list[bytes], settlement: Settlement) -> None:
-        """Hand over a committed batch (possibly empty) and what to say when it is relayed."""
+    def push(
+        self,
+        batch: list[Stored],
+        payloads: list[bytes],
+        settlement: Settlement,
+        xcoms: Mapping[int, bytes],
+    ) -> None:
+        """Hand over a committed batch (possibly empty) and what to say when it is relayed. The
+        events at the positions of ``xcoms`` take those with them."""
         for stored, payload in zip(batch, payloads, strict=True):
             record = stored.record
             lane = "_"
             if record.type in FOR_WORKERS:
                 lane = _lane_of(record.data)
                 self._lanes.note(lane)
-            self._pending.append(
-                (record.position, event_subject(self._shard, record.type, lane), payload)
-            )
-            self._pending_bytes += len(payload)
+            known = xcoms.get(record.position)
+            headers = b"" if known is None else b"%s: %s\r\n" % (XCOMS_HEADER, known)
+            subject = event_subject(self._shard, record.type, lane)
+            pending = _Pending(record.position, subject, payload, headers)
+            self._pending.append(pending)
+            self._pending_bytes += pending.size
         if batch:
             self._committed = batch[-1].record.position
         self._settlements.append(settlement)
@@ -187,7 +211,7 @@ class Relay:
         if end is None:
             # The state may be ahead of the log, by what is decided and not committed yet.
             first = min(self._state.oldest_ready() or self._committed + 1, self._committed + 1)
-            first = min(first, self._pending[0][0] if self._pending else first)
+            first = min(first, self._pending[0].position if self._pending else first)
             await create_events(self._bus, self._settings, first)
             last = first - 1
         else:
@@ -196,9 +220,9 @@ class Relay:
         await self._lanes.recover()
         self._acked = self._published = last
         self._flying_bytes = 0
-        while self._pending and self._pending[0][0] <= last:
-            self._pending_bytes -= len(self._pending.popleft()[2])
-        known_from = self._pending[0][0] if self._pending else self._committed + 1
+        while self._pending and self._pending[0].position <= last:
+            self._pending_bytes -= self._pending.popleft().size
+        known_from = self._pending[0].position if self._pending else self._committed + 1
         if last + 1 < known_from:
             await self._relay_stored(last + 1, known_from - 1)
 
@@ -240,12 +264,14 @@ class Relay:
         async for stored in self._log.read_all(first, last):
             record = stored.record
             lane = _lane_of(record.data) if record.type in FOR_WORKERS else "_"
-            self._publish(
+            pending = _Pending(
                 record.position,
                 event_subject(self._shard, record.type, lane),
                 published_bytes(canonical_bytes(record), stored.digest),
-                record.position == last or record.position % ACK_EVERY == 0,
+                b"",
             )
+            is_asked = record.position == last or record.position % ACK_EVERY == 0
+            self._publish(pending, is_asked)
             while self._published - self._acked >= MOST_IN_FLIGHT:
                 await self._wait_for_news()
         while self._acked < last:
@@ -257,8 +283,8 @@ class Relay:
         sent = 0  # how many of the pending ones are under way
         while True:
             self._raise_if_broken()
-            while self._pending and self._pending[0][0] <= self._acked:
-                size = len(self._pending.popleft()[2])
+            while self._pending and self._pending[0].position <= self._acked:
+                size = self._pending.popleft().size
                 self._pending_bytes -= size
                 self._flying_bytes -= size
                 sent -= 1
@@ -273,11 +299,11 @@ class Relay:
             until = min(len(self._pending), MOST_IN_FLIGHT)
             half = (sent + until) // 2 if is_on() and until - sent > 1 else 0
             while sent < until and self._flying_bytes < MOST_BYTES_IN_FLIGHT:
-                position, subject, payload = self._pending[sent]
+                pending = self._pending[sent]
                 sent += 1
-                self._flying_bytes += len(payload)
+                self._flying_bytes += pending.size
                 is_last = sent == until or self._flying_bytes >= MOST_BYTES_IN_FLIGHT
-                self._publish(position, subject, payload, is_last or position % ACK_EVERY == 0)
+                self._publish(pending, is_last or pending.position % ACK_EVERY == 0)
                 if sent == half:
                     await reach_flushed("scheduler.half_relayed", self._bus.flush)
             self._raise_if_broken()
@@ -303,15 +329,16 @@ class Relay:
             or self._unsettled > MOST_UNSETTLED
         )
 
-    def _publish(self, position: int, subject: str, payload: bytes, is_asked: bool) -> None:
+    def _publish(self, pending: _Pending, is_asked: bool) -> None:
         """``is_asked``: the stream shall acknowledge. Each message names the sequence before it, so
         the acknowledgement of one vouches for all before it, and one that is missing fails all
         after it."""
-        headers = b"%s: %d\r\n" % (EXPECTED, position - 1)
+        position = pending.position
+        headers = b"%s: %d\r\n%s" % (EXPECTED, position - 1, pending.headers)
         if position <= self._late_until:
             headers += b"%s: 1\r\n" % LATE_HEADER
         reply = f"{self._inbox}.{self._generation}" if is_asked else ""
-        self._bus.send(subject, payload, reply, headers)
+        self._bus.send(pending.subject, pending.payload, reply, headers)
         if self._published <= self._acked:  # the first that is under way
             self._waits_since = asyncio.get_running_loop().time()
         self._published = position

@@ -45,6 +45,7 @@ from millstream.core.decisions.backfills import is_too_early, run_to_recall
 from millstream.core.errors import REQUEST_ID_REUSED, Fenced, Refused, Unavailable
 from millstream.core.events import Event
 from millstream.core.handle import handle, note_unchanged, receipt, repeated_receipt
+from millstream.core.known_xcoms import xcoms_to_know
 from millstream.core.lanes import lanes_of
 from millstream.core.quarantine import quarantine_of, text_of, where_of
 from millstream.core.state import Run, RunKey, State, run_key
@@ -95,6 +96,8 @@ class _Batch:
     secrets: list[SecretRow] = field(default_factory=list)
     # What the requests said, by their ids.
     contents: dict[str, str] = field(default_factory=dict)
+    # What goes with ready events, by their positions.
+    xcoms: dict[int, bytes] = field(default_factory=dict)
     # One message, that may have ended the schedulers before this one, and nothing else.
     is_alone: bool = False
 
@@ -211,7 +214,8 @@ class Writer:
             (asked.sender, asked.receipt) for asked in batch.asked if asked.receipt is not None
         ]
         receipts += batch.answers
-        self._relay.push(stored, payloads, Settlement(self._state.position, receipts, batch.acks))
+        settlement = Settlement(self._state.position, receipts, batch.acks)
+        self._relay.push(stored, payloads, settlement, batch.xcoms)
 
     def _take(self) -> _Batch:
         """The next messages, decoded; rubbish becomes a refusal."""
@@ -337,7 +341,9 @@ class Writer:
         if not events and isinstance(asked.command, ApiCommand):
             events = [self._note_unchanged(asked.command, asked.actor)]
         batch.events += events
-        if isinstance(asked.command, SecretCommand):
+        if isinstance(asked.command, SucceedAttempt):
+            batch.xcoms |= xcoms_to_know(events)
+        elif isinstance(asked.command, SecretCommand):
             batch.secrets.append(secret_of(asked.command, events[0]))
         elif isinstance(asked.command, AccessCommand):
             batch.secrets += hashes_of(asked.command, events)

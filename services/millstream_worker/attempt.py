@@ -18,6 +18,7 @@ from millstream.core.commands import FailAttempt, Receipt, StartAttempt
 from millstream.core.errors import MillstreamError
 from millstream.core.event_parts import Where
 from millstream.core.events import TaskReady
+from millstream.core.known_xcoms import KnownXComs
 from millstream.core.lanes import ASYNC
 from millstream.core.spec import PythonAction
 from millstream.sdk.execution import Attempt, FinishReport
@@ -34,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 # What the scheduler says of a result that it cannot take, and never will.
 NEVER_TAKEN = ("MALFORMED", "TOO_LARGE", "INVALID_ID", "NOT_ALLOWED")
-EARLY_S = 0.003
+EARLY_S = 0.01
 NO_CONTACT = "no contact with NATS for three quarters of the lease"
 
 
@@ -64,11 +65,13 @@ class Running:
         on_decided: Callable[[], None],
         away: Callable[[], AbstractAsyncContextManager[None]],
         environment: Mapping[str, str] | None = None,
+        known: KnownXComs | None = None,
     ) -> None:
         self.where = where
         self.token = token
         self.is_exclusive = ready.exclusive
         self._environment = dict(environment or {})
+        self._known = known or {}
         self._tools = tools
         self._ready = ready
         self._trace = trace
@@ -303,7 +306,7 @@ class Running:
     async def _outcome_of(self, code: Code) -> FinishReport:
         ready, tools = self._ready, self._tools
         conf = ready.run.conf if ready.run.conf is not None else await self._answers.conf()
-        run = Run(self._attempt(conf), code.folder, ready.file, self._environment)
+        run = Run(self._attempt(conf), code.folder, ready.file, self._environment, self._known)
         self._raise_if_stopped()
         place = tools.hosts if self._shares_loop else tools.children
         is_fresh = ready.isolation == "fresh" or bool(self._environment)

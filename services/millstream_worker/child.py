@@ -91,6 +91,7 @@ class Channel(TaskLine):
         run = self.receive()
         assert isinstance(run, Run)
         self._is_open = True
+        self.serve(run)
         if self._untold:  # by a thread that an attempt before left behind
             self.mask([])
         return run
@@ -100,6 +101,7 @@ class Channel(TaskLine):
         come between the messages about the next one."""
         with self._asking:
             self._is_open = False
+        self.serve(None)
         self.send(done)
 
     def receive(self) -> ToChild:

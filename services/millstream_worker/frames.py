@@ -12,6 +12,7 @@ import msgspec
 from millstream.core.asset_events import AssetEventsQuestion
 from millstream.core.deferral import TriggerCall
 from millstream.core.event_parts import Where
+from millstream.core.known_xcoms import KnownXComs
 from millstream.core.xcoms import XComPull
 from millstream.sdk.execution import Attempt, Outcome
 from millstream.sdk.triggers.running import Firing
@@ -23,12 +24,13 @@ MAX_FRAME_BYTES = 2**31
 class Run(msgspec.Struct, frozen=True, tag_field="kind", tag="run"):
     """Run an attempt. ``bundle_dir`` is the unpacked bundle and ``file`` the DAG file in it; both
     are empty for an attempt that needs none. ``environment`` is set in the process before the file
-    is loaded, and meant for one that runs nothing else."""
+    is loaded, and meant for one that runs nothing else; ``known`` need not be asked for."""
 
     attempt: Attempt
     bundle_dir: str
     file: str
     environment: dict[str, str] = {}
+    known: KnownXComs = {}
 
 
 class Stop(msgspec.Struct, frozen=True):

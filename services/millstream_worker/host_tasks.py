@@ -98,6 +98,7 @@ class HostTasks:
         """Run it to its end, and say so."""
         token = run.token
         line = HostLine(self._link, token, self._scratch)
+        line.serve(run.run)
         context = contextvars.copy_context()
         context.run(current_token.set, token)
         one = self._hosted[token] = _Hosted(

@@ -24,10 +24,11 @@ from millstream.adapters.heartbeat import decode_closed
 from millstream.adapters.pull import read_meta
 from millstream.adapters.secret_box import SecretBox
 from millstream.adapters.settings import Settings
-from millstream.adapters.streams import LATE_HEADER
+from millstream.adapters.streams import LATE_HEADER, XCOMS_HEADER
 from millstream.adapters.subjects import closed_subject, event_subject
 from millstream.core.errors import Unavailable
 from millstream.core.events import TaskReady, TaskStopped
+from millstream.core.known_xcoms import KnownXComs, decode_known
 from millstream.core.state import InstanceKey, instance_key
 from millstream.core.wire import UnknownEvent, read_published, to_event
 from millstream.sdk.environments import DIRECTORY, MOST_MB, PROGRAM, find_uv
@@ -256,6 +257,7 @@ class Worker:
             self._decided(token),
             partial(self.intake.away, grant),
             grant.environment,
+            _known(delivery),
         )
         self._running[key] = running
         began = time.monotonic()
@@ -285,7 +287,7 @@ class Worker:
         """An event that was delivered before, relayed again, or is older than this connection may
         be about an attempt that is over: it is claimed before it starts."""
         return (
-            LATE_HEADER in delivery.header
+            delivery.field(LATE_HEADER) is not None
             or recorded_at < self._connected_at - CLOCK_MARGIN
             or read_meta(delivery.reply).deliveries > 1
         )
@@ -355,6 +357,16 @@ class Worker:
     def _on_reconnect(self) -> None:
         self._connected_at = datetime.now(UTC)
         self.heartbeats.hasten()
+
+
+def _known(delivery: Delivery) -> KnownXComs:
+    """XComs that came with a ready event; those of a foreign message are as good as none."""
+    line = delivery.field(XCOMS_HEADER)
+    try:
+        return {} if line is None else decode_known(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        log.error("xcoms_unreadable", error=str(error))
+        return {}
 
 
 def _environment(settings: Settings) -> dict[str, str | None]:

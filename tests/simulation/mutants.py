@@ -93,7 +93,7 @@ _stored_xcom = lookups.stored_xcom
 
 async def _publish_first(self: Writer, stored: Any, secrets: Any, contents: Any) -> None:
     payloads = [published_bytes(canonical_bytes(each.record), each.digest) for each in stored]
-    self._relay.push(stored, payloads, Settlement(stored[-1].record.position, [], []))
+    self._relay.push(stored, payloads, Settlement(stored[-1].record.position, [], []), {})
     await asyncio.sleep(0.002)
     await _commit(self, stored, secrets, contents)
 

@@ -48,6 +48,13 @@ class Delivery(NamedTuple):
         code = self.header[9:12]
         return int(code) if code.isdigit() and self.header.startswith(b"NATS/1.0 ") else 0
 
+    def field(self, name: bytes) -> bytes | None:
+        """The value of the header's first field of this name, None if it has none."""
+        begin = self.header.find(b"\r\n%s:" % name)
+        if begin < 0:
+            return None
+        return self.header[begin + len(name) + 3 :].partition(b"\r\n")[0].strip()
+
 
 DirectHandler = Callable[[Delivery], None]
 

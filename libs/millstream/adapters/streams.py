@@ -31,6 +31,8 @@ STORE_FAILED = 10077
 # Marks an event that the relay published again or late: who would act on it at once makes sure
 # first.
 LATE_HEADER = b"Ms-Late"
+# With a ready event: what tasks before it handed on, as :mod:`millstream.core.known_xcoms` says.
+XCOMS_HEADER = b"Ms-Xcoms"
 # A message with it takes the earlier ones of its subject away.
 ROLL_UP = b"Nats-Rollup: sub\r\n"
 _SECOND = 1_000_000_000

@@ -136,13 +136,19 @@ def nats_spec(
     return ProcessSpec(
         name="nats",
         argv=(find_nats_server(), "-c", str(config)),
-        env=dict(os.environ),
+        env={"GOMAXPROCS": str(_most_threads())} | os.environ,
         stage=0,
         stop_steps=(StopStep(signal.SIGTERM, 10.0),),
         prepare=prepare,
         probe=probe,
         check=check,
     )
+
+
+def _most_threads() -> int:
+    """Of Go code at a time: the server shares the machine with those whom it serves, and each
+    thread of its own more spins for work that they need the processor for."""
+    return max(1, (os.cpu_count() or 1) // 2)
 
 
 class _OpenFolder:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from nats import errors
 
-from millstream.adapters.bus_client import BusClient
+from millstream.adapters.bus_client import BusClient, Delivery
 
 
 class Answering(BusClient):
@@ -45,3 +45,18 @@ def test_a_flush_ends_with_the_answer_or_in_time() -> None:
             await Answering().flush(timeout=0.01)  # type: ignore[arg-type]
 
     asyncio.run(flush())
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        (b"", None),
+        (b"NATS/1.0\r\nA: 1\r\nMs-X: a, b\r\nB: 2\r\n\r\n", b"a, b"),
+        (b"NATS/1.0\r\nMs-X:\r\n\r\n", b""),
+        (b"NATS/1.0\r\nA: Ms-X: 1\r\n\r\n", None),
+        (b"NATS/1.0\r\nMs-Xs: 1\r\n\r\n", None),
+        (b"NATS/1.0\r\nMs-X: cut o", b"cut o"),
+    ],
+)
+def test_a_field_of_a_header(header: bytes, value: bytes | None) -> None:
+    assert Delivery("s", "", b"", header).field(b"Ms-X") == value

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from millstream.core.errors import MillstreamError
-from millstream.embedded.nats import config_text, find_nats_server, nats_url
+from millstream.embedded.nats import config_text, find_nats_server, nats_spec, nats_url
 from millstream.embedded.postgres import (
     SETTINGS,
     cluster_name,
@@ -41,6 +41,17 @@ def test_nats_accepts_its_configuration_for_any_path(tmp_path: Path) -> None:
         [find_nats_server(), "-t", "-c", str(config)], capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_nats_leaves_processors_to_those_whom_it_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOMAXPROCS", raising=False)
+    for cpus, threads in ((1, "1"), (2, "1"), (8, "4"), (None, "1")):
+        monkeypatch.setattr("os.cpu_count", lambda cpus=cpus: cpus)
+        assert nats_spec(tmp_path, KEYS).env["GOMAXPROCS"] == threads
+    monkeypatch.setenv("GOMAXPROCS", "3")
+    assert nats_spec(tmp_path, KEYS).env["GOMAXPROCS"] == "3"
 
 
 def test_the_streams_leave_most_of_a_small_disk_free() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -103,7 +104,13 @@ class FakeRelay:
     async def prepare_lanes(self, lanes: set[str]) -> None:
         pass
 
-    def push(self, batch: list[Stored], payloads: list[bytes], settlement: Settlement) -> None:
+    def push(
+        self,
+        batch: list[Stored],
+        payloads: list[bytes],
+        settlement: Settlement,
+        xcoms: Mapping[int, bytes],
+    ) -> None:
         self.settlements.append(settlement)
 
 
