@@ -109,7 +109,7 @@ endif
 screenshots: venv browser ## Draw every page into docs/img
 	MILLSTREAM_SCREENSHOTS=docs/img $(BIN)/python -m pytest -n 0 -m soak $(E2E)/test_screenshots.py
 
-bench: venv ## The benchmarks
+bench: venv ## All workloads but SOAK: a quarter of an hour
 	$(BIN)/python -m bench
 
 bench-worker: venv ## What a worker does in a second, and what its children cost
@@ -118,8 +118,13 @@ bench-worker: venv ## What a worker does in a second, and what its children cost
 bench-failover: venv ## Kill the active scheduler a hundred times under load
 	PYTHONPATH=tests $(BIN)/python -m bench.failover
 
-bench-quick: venv ## The benchmarks without the long ones
+bench-quick: venv ## The workloads that take moments: less than two minutes
 	$(BIN)/python -m bench --quick
+
+.PHONY: bench-soak
+MINUTES ?= 30
+bench-soak: venv ## Half of the highest rate for MINUTES=30: do memory and waits stay as they are?
+	$(BIN)/python -m bench --only SOAK --soak-minutes $(MINUTES)
 
 .PHONY: bench-costs
 bench-costs: venv ## What a task costs by process: processor time, messages, transactions

@@ -1,90 +1,116 @@
 """``python -m bench [--quick] [--only NAME]``: run the workloads, print a table, append JSON
-lines. ``python -m bench --core``: the cost rule of the core."""
+lines. ``--compare FILE``: against what is in such a file. ``--core``: the cost rule of the core."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import statistics
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from bench import core
-from bench.cpu import cpu_seconds
-from bench.installation import HERE, Installation, fresh
-from bench.workloads import WORKLOADS, Workload
-from millstream.version import __version__
+from bench import compare, core
+from bench.calibration import calibrate
+from bench.figures import Workload
+from bench.installation import HERE
+from bench.results import Result, append, latest, result_of
+from bench.rig import Options, Rig
+from bench.workloads import WORKLOADS
 
-WARM_UPS = 2
+WIDTH = 130
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument("--quick", action="store_true", help="leave out the long ones")
-    parser.add_argument("--only", action="append", metavar="NAME", help="only this workload")
-    parser.add_argument("--slots", type=int, default=4, help="attempts at a time (default: 4)")
-    parser.add_argument("--results", type=Path, default=HERE / "results" / "results.jsonl")
-    parser.add_argument("--core", action="store_true", help="only the cost rule of the core")
-    parsed = parser.parse_args()
+    parsed = arguments()
     if parsed.core:
         return core.main()
-    chosen = [w for w in WORKLOADS if (not parsed.only or w.name in parsed.only)]
-    if parsed.quick:
-        chosen = [w for w in chosen if w.is_quick]
-    with fresh(slots=parsed.slots) as installation:
-        results = [measure(installation, workload, parsed.slots) for workload in chosen]
-    show(results)
-    parsed.results.parent.mkdir(parents=True, exist_ok=True)
-    with parsed.results.open("a") as file:
-        for result in results:
-            file.write(json.dumps(result) + "\n")
+    if parsed.list:
+        show_list()
+        return 0
+    old = latest(parsed.compare) if parsed.compare else {}
+    options = Options(
+        slots=parsed.slots,
+        soak_minutes=parsed.soak_minutes,
+        scale=parsed.scale,
+        is_quick=parsed.quick,
+    )
+    results: list[Result] = []
+    try:
+        with Rig(options) as rig:
+            for workload in chosen(parsed.only, parsed.quick):
+                found = measure(workload, rig)
+                append(parsed.results, found)
+                results += found
+    finally:
+        # What was measured before something went wrong is a result, too.
+        show(results)
+    if old:
+        Console().print(compare.table(compare.changes(old, results)))
     return 0
 
 
-def measure(installation: Installation, workload: Workload, slots: int) -> dict[str, object]:
-    """The median of the repeats, with the range."""
-    client, pid = installation.client, installation.state.pid
-    warm_ups = WARM_UPS if workload.repeats > 1 else 0
-    for _ in range(warm_ups):
-        workload.measure(client)
-    used = cpu_seconds(pid)
-    seconds = [workload.measure(client) for _ in range(workload.repeats)]
-    used = cpu_seconds(pid) - used
-    figures = sorted(workload.figure(each) for each in seconds)
-    return {
-        "workload": workload.name,
-        "what": workload.what,
-        "unit": workload.unit,
-        "median": round(statistics.median(figures), 3),
-        "least": round(figures[0], 3),
-        "most": round(figures[-1], 3),
-        "cpu_ms_per_task": round(used * 1e3 / (workload.repeats * workload.tasks), 3),
-        "repeats": workload.repeats,
-        "slots": slots,
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "version": __version__,
-        "python": platform.python_version(),
-        "cpus": os.cpu_count(),
-    }
+def arguments() -> argparse.Namespace:
+    names = [workload.name for workload in WORKLOADS]
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument(
+        "--list", action="store_true", help="say what there is, and measure nothing"
+    )
+    parser.add_argument("--quick", action="store_true", help="only what takes moments")
+    parser.add_argument("--only", action="append", metavar="NAME", choices=names)
+    parser.add_argument("--slots", type=int, default=4, help="attempts at a time (default: 4)")
+    parser.add_argument("--soak-minutes", type=float, default=30.0, help="(default: 30)")
+    parser.add_argument("--scale", type=float, default=1.0, help="of the large ones, to try them")
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="with results of another time")
+    parser.add_argument("--results", type=Path, default=HERE / "results" / "results.jsonl")
+    parser.add_argument("--core", action="store_true", help="only the cost rule of the core")
+    return parser.parse_args()
 
 
-def show(results: list[dict[str, object]]) -> None:
-    table = Table("workload", "what", "median", "range", "unit", "CPU ms/task", box=None)
-    for r in results:
-        table.add_row(
-            str(r["workload"]),
-            str(r["what"]),
-            f"{r['median']:.4g}",
-            f"{r['least']:.4g} .. {r['most']:.4g}",
-            str(r["unit"]),
-            str(r["cpu_ms_per_task"]),
-        )
+def chosen(only: list[str] | None, is_quick: bool) -> list[Workload]:
+    """Those that are named; else the quick ones, or all but those that want to be named."""
+    if only:
+        return [workload for workload in WORKLOADS if workload.name in only]
+    return [w for w in WORKLOADS if w.in_all and (w.in_quick or not is_quick)]
+
+
+def measure(workload: Workload, rig: Rig) -> list[Result]:
+    """Between two calibrations."""
+    before = calibrate()
+    figures = workload.measure(rig)
+    calibration = before.between(calibrate())
+    return [
+        result_of(figure, calibration, rig.options.slots, rig.options.scale) for figure in figures
+    ]
+
+
+def show_list() -> None:
+    table = Table("workload", "what", "when", box=None)
+    for workload in WORKLOADS:
+        when = "--quick" if workload.in_quick else "all" if workload.in_all else "by its name"
+        table.add_row(workload.name, workload.what, when)
     Console().print(table)
+
+
+def show(results: list[Result]) -> None:
+    table = Table("workload", "what", box=None)
+    for name in ("median", "range", "reach"):
+        table.add_column(name, justify="right")
+    table.add_column("unit")
+    table.add_column("beside")
+    for r in results:
+        sign = "≥" if r.more_is_better else "≤"
+        style = {True: "green", False: "red", None: ""}[r.is_reached]
+        table.add_row(
+            r.workload,
+            r.what,
+            f"{r.median:.4g}",
+            f"{r.least:.4g} .. {r.most:.4g}" if r.repeats > 1 else "",
+            f"{sign} {r.reach:g}" if r.reach is not None else "",
+            r.unit,
+            ", ".join(f"{name} {value:.4g}" for name, value in r.beside.items()),
+            style=style,
+        )
+    Console(width=WIDTH).print(table)
 
 
 if __name__ == "__main__":

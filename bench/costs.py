@@ -19,11 +19,13 @@ from rich.table import Table
 
 from bench.installation import HERE, Installation, fresh
 from bench.meters import counts, cpu
-from bench.workloads import WORKLOADS, Workload
+from bench.results import append
+from bench.timed import CHAIN10, FANOUT1000, RUNS100, Timed
 from millstream.version import __version__
 
 # The kernel tells processor time in ticks of 10 ms, so there has to be a thousand tasks or more.
-REPEATS = {"CHAIN10": 100, "FANOUT": 10, "RUNS100": 20}
+REPEATS = {CHAIN10: 100, FANOUT1000: 10, RUNS100: 20}
+NAMES = [each.name for each in REPEATS]
 WARM_UPS = 3
 LEAST_US = 0.5
 
@@ -44,34 +46,30 @@ class Costs(msgspec.Struct, frozen=True):
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.costs")
-    parser.add_argument("--only", action="append", metavar="NAME", choices=REPEATS)
+    parser.add_argument("--only", action="append", metavar="NAME", choices=NAMES)
     parser.add_argument("--slots", type=int, default=4, help="attempts at a time (default: 4)")
     parser.add_argument("--times", type=float, default=1.0, help="so many times the repeats")
     parser.add_argument("--results", type=Path, default=HERE / "results" / "costs.jsonl")
     parsed = parser.parse_args()
     with fresh(slots=parsed.slots) as installation:
         found = [
-            measure(
-                installation, each, max(1, round(REPEATS[each.name] * parsed.times)), parsed.slots
-            )
-            for each in WORKLOADS
-            if each.name in (parsed.only or REPEATS)
+            measure(installation, each, max(1, round(repeats * parsed.times)), parsed.slots)
+            for each, repeats in REPEATS.items()
+            if each.name in (parsed.only or NAMES)
         ]
     show(found)
-    parsed.results.parent.mkdir(parents=True, exist_ok=True)
-    with parsed.results.open("ab") as file:
-        file.writelines(msgspec.json.encode(each) + b"\n" for each in found)
+    append(parsed.results, found)
     return 0
 
 
-def measure(installation: Installation, workload: Workload, repeats: int, slots: int) -> Costs:
+def measure(installation: Installation, workload: Timed, repeats: int, slots: int) -> Costs:
     """The mean of ``repeats``, when all is warm."""
     for _ in range(WARM_UPS):
-        workload.measure(installation.client)
+        workload.seconds(installation.client)
     counted, used = counts(installation), cpu(installation)
     began = time.perf_counter()
     for _ in range(repeats):
-        workload.measure(installation.client)
+        workload.seconds(installation.client)
     wall_s = time.perf_counter() - began
     used_after, counted_after = cpu(installation), counts(installation)
     tasks = repeats * workload.tasks

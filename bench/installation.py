@@ -87,9 +87,10 @@ def down(data_dir: Path) -> None:
     millstream("down", "--data-dir", str(data_dir))
 
 
-def millstream(*words: str) -> None:
-    """A command. What it prints of its success is no result of a measurement."""
+def millstream(*words: str) -> str:
+    """A command. Returns what it prints."""
     command = [sys.executable, "-P", "-m", "millstream.cli", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"millstream {' '.join(words)}:\n{done.stdout}{done.stderr}")
+    return done.stdout

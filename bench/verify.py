@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +31,7 @@ from millstream.core.commands import (
     SucceedAttempt,
     TriggerRun,
 )
+from millstream.core.event_parts import Where
 from millstream.core.events import Event, RunFailed, RunSucceeded, TaskFailed, TaskReady
 from millstream.core.handle import handle
 from millstream.core.spec import BashAction, DagSpec, MapSource, TaskSpec, TriggerRule
@@ -81,6 +82,9 @@ def dags() -> list[DagSpec]:
 class Shard:
     """A scheduler without servers: what is ready is claimed, ends, and is now and then retried."""
 
+    specs: list[DagSpec] = field(default_factory=dags)
+    namespace: str = "n"
+    failing: float = 0.03
     random: Random = field(default_factory=lambda: Random("verify"))
     state: State = field(default_factory=State)
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
@@ -92,15 +96,14 @@ class Shard:
     def events(self) -> Iterator[Event]:
         """Without an end."""
         yield from self.do(BeginEpoch, "scheduler/s", id="epoch/1", holder="s")
-        yield from self.ask(SetPool, namespace="n", name="warehouse", slots=4)
-        specs = dags()
-        for spec in specs:
-            yield from self.ask(SubmitDag, namespace="n", spec=spec)
+        yield from self.ask(SetPool, namespace=self.namespace, name="warehouse", slots=4)
+        for spec in self.specs:
+            yield from self.ask(SubmitDag, namespace=self.namespace, spec=spec)
         while True:
             while self.open_runs < UNDER_WAY:
-                spec = self.random.choice(specs)
+                spec = self.random.choice(self.specs)
                 self.open_runs += 1
-                yield from self.ask(TriggerRun, namespace="n", dag_id=spec.dag_id)
+                yield from self.ask(TriggerRun, namespace=self.namespace, dag_id=spec.dag_id)
             yield from self.step()
 
     def step(self) -> Iterator[Event]:
@@ -113,16 +116,25 @@ class Shard:
             yield from self.do(RetryAttempt, "scheduler/s", id=name, where=failed.where)
             return
         where = self.ready.popleft().where
+        if self.random.random() >= self.failing:
+            yield from self.succeed(where)
+            return
+        ends = yield from self.start(where)
+        error = {"error_type": "ValueError", "message": "no such row", "traceback": "..."}
+        yield from self.do(FailAttempt, "worker/w", **ends, **error)
+
+    def succeed(self, where: Where) -> Iterator[Event]:
+        """A ready attempt begins and ends."""
+        ends = yield from self.start(where)
+        yield from self.do(SucceedAttempt, "worker/w", **ends)
+
+    def start(self, where: Where) -> Generator[Event, None, dict[str, Any]]:
+        """A ready attempt begins. Returns what the report of its end says."""
         index = ".".join(map(str, where.map_index))
         about = f"w-{where.run_id}-{where.task_id}-{index}-{where.attempt}"
         claim = {"where": where, "worker": "w", "token": about, "started_at": self.now}
         yield from self.do(StartAttempt, "worker/w", id=f"{about}/start", **claim)
-        ends = {"id": f"{about}/end", "ended_at": self.now, **claim}
-        if self.random.random() < 0.03:
-            error = {"error_type": "ValueError", "message": "no such row", "traceback": "..."}
-            yield from self.do(FailAttempt, "worker/w", **ends, **error)
-        else:
-            yield from self.do(SucceedAttempt, "worker/w", **ends)
+        return {"id": f"{about}/end", "ended_at": self.now, **claim}
 
     def ask(self, command: type, **fields: Any) -> list[Event]:
         """A request of a client."""

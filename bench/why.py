@@ -25,11 +25,10 @@ from rich.console import Console
 from rich.table import Table
 
 import failover.deployment as deployments
+from bench.large_log import write
 from bench.verify import Shard, task
 from failover.deployment import Deployment
 from integration.running_stack import eventually
-from millstream.adapters.event_log import EventLog, Stored
-from millstream.adapters.postgres import Database, connect_patiently, migrate
 from millstream.client import Client
 from millstream.core.commands import SetDagPaused, SetPool, SubmitDag, TriggerRun
 from millstream.core.event_parts import Where
@@ -38,13 +37,10 @@ from millstream.core.explain import explain
 from millstream.core.explanation import Surroundings
 from millstream.core.spec import DagSpec, MapSource
 from millstream.core.statuses import FINISHED_TASK
-from millstream.core.wire import canonical_bytes, chain_digest, to_record
 from millstream.embedded.run import running_servers
 
 EVENTS = 1_000_000
 MOST_MS = 50.0
-BATCH = 2000
-SNAPSHOT_EVERY = 50_000
 WIDE = 10_000
 DAGS = 200
 Question = tuple[str, str, str, tuple[int, ...]]
@@ -92,28 +88,15 @@ def events(shard: Shard, count: int) -> Iterator[Event]:
 
 async def fill(url: str, shard: Shard, count: int) -> dict[tuple[str, str], None]:
     """Write the log. Returns the runs that are over, in the order in which they began."""
-    connection = await connect_patiently(url, name="bench")
-    await migrate(connection)
-    await connection.close()
-    database = Database(url, name="bench")
-    log = EventLog(database, 0)
-    head = await log.raise_epoch()
     runs: dict[tuple[str, str], None] = {}
-    made = events(shard, count)
-    position, digest = head.position, head.digest
-    while batch := list(islice(made, BATCH)):
-        stored = []
-        for event in batch:
-            record = to_record(event)
-            digest = chain_digest(digest, canonical_bytes(record))
-            stored.append(Stored(record, digest))
+
+    def noted() -> Iterator[Event]:
+        for event in events(shard, count):
             if isinstance(event.data, RunCreated):
                 runs[event.where.dag_id, event.where.run_id] = None
-        await log.append(head.epoch, position, stored)
-        position += len(stored)
-        if position // SNAPSHOT_EVERY != (position - len(stored)) // SNAPSHOT_EVERY:
-            await log.take_snapshot(position)  # as a scheduler does
-    await database.close()
+            yield event
+
+    await write(url, noted())
     live = {(dag_id, run_id) for _, dag_id, run_id in shard.state.runs}
     return {run: None for run in runs if run not in live}
 
