@@ -6,12 +6,12 @@ from pathlib import Path
 
 from cluster.nats_cluster import NatsCluster
 from cluster.postgres_pair import PostgresPair
-from integration.running_stack import RunningStack
+from integration.running_stack import ForkedStack
 
 LEASE_S = "5"
 
 
-class ClusterStack(RunningStack):
+class ClusterStack(ForkedStack):
     """What judges it from the outside asks a server that runs."""
 
     def __init__(

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from conformance.dag_cases import NOW
-from integration.running_stack import RunningStack
+from integration.running_stack import ForkedStack
 from millstream.client import Client, Event, Run, RunRef, TaskInstance
 from millstream.core.commands import (
     AnyCommand,
@@ -38,7 +38,7 @@ AT_ONCE = 5
 def judge_all(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """The id of each case, and a sentence for each mismatch."""
     with tempfile.TemporaryDirectory(prefix="live cases ") as folder:
-        stack = RunningStack(Path(folder) / "data", slots=AT_ONCE * 3)
+        stack = ForkedStack(Path(folder) / "data", slots=AT_ONCE * 3)
         try:
             stack.up()
             client = stack.client()

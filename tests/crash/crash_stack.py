@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -21,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from integration.liveness import pass_time
-from integration.running_stack import RunningStack, eventually
+from integration.running_stack import ForkedStack, eventually
 from integration.verify import Log
 from millstream.adapters.failpoints import parse
 from millstream.client import Client, RunRef
@@ -34,16 +32,14 @@ DAG_FILE = Path(__file__).with_name("disturbed_dag.py")
 SLOTS = 2
 RUN_S = 60.0
 PRELUDE = """
-import runpy
 from millstream.embedded import backoff
 backoff.LONGEST_S = backoff.FIRST_S
-runpy.run_module("millstream.cli", run_name="__main__")
 """
 Instance = tuple[str, tuple[int, ...]]
 T = TypeVar("T")
 
 
-class CrashStack(RunningStack):
+class CrashStack(ForkedStack):
     """See above. Of each failpoint that was reached and that went off a file tells."""
 
     def __init__(self, data_dir: Path) -> None:
@@ -56,14 +52,7 @@ class CrashStack(RunningStack):
 
     def up(self) -> None:
         options = ["--detach", "--workers", "1", "--slots", str(SLOTS)]
-        done = subprocess.run(
-            [sys.executable, "-c", PRELUDE, "up", *options, "--data-dir", str(self.data_dir)],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-        )
+        done = self._run_forked("up", *options, prelude=PRELUDE)
         assert done.returncode == 0, done.stderr
         self._note()
 

@@ -15,7 +15,7 @@ import pytest
 
 from integration.liveness import LEASE_S, NewWorker
 from integration.own_worker import OwnWorker
-from integration.running_stack import RunningStack
+from integration.running_stack import ForkedStack, RunningStack
 from integration.s3_server import S3Server
 from millstream.embedded.run import RunningServers, running_servers
 
@@ -25,7 +25,7 @@ FAULT_LEASE_S = "3"
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """Everything, with one worker of two slots."""
-    running = RunningStack(tmp_path_factory.mktemp("shared") / "a stack")
+    running = ForkedStack(tmp_path_factory.mktemp("shared") / "a stack")
     try:
         running.up()
         yield running
@@ -64,7 +64,7 @@ def fault_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSta
 def live_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """A stack with the shortest leases, beside whose worker a test starts its own."""
     folder = tmp_path_factory.mktemp("liveness") / "a stack"
-    running = RunningStack(folder, {"MILLSTREAM_LEASE_S": str(LEASE_S)})
+    running = ForkedStack(folder, {"MILLSTREAM_LEASE_S": str(LEASE_S)})
     try:
         running.up()
         yield running
@@ -102,4 +102,4 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServers
 
 
 def faulty_stack(data_dir: Path) -> RunningStack:
-    return RunningStack(data_dir, {"MILLSTREAM_LEASE_S": FAULT_LEASE_S})
+    return ForkedStack(data_dir, {"MILLSTREAM_LEASE_S": FAULT_LEASE_S})

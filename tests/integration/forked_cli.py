@@ -1,8 +1,8 @@
 """Commands of ``millstream`` without the half second that Python takes to import them.
 
-One process per pytest process has imported them and nothing more: no channel, no thread, no loop.
-Each command is a fork of it, with its own environment, folder and standard streams; so it is a
-process of its own like any other, only begun later.
+One process per pytest process has imported them, and the services that ``up`` starts, and nothing
+more: no channel, no thread, no loop. Each command is a fork of it, with its own environment, folder
+and standard streams; so it is a process of its own like any other, only begun later.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import IO
 
 PARENT_ENDS = 1  # PR_SET_PDEATHSIG
 LONGEST_REQUEST = 1 << 20
+TESTS = str(Path(__file__).parents[1])
 
 
 class ForkedCli:
@@ -33,11 +34,22 @@ class ForkedCli:
         self._socket: socket.socket | None = None
 
     def run(
-        self, words: Sequence[str], environment: Mapping[str, str], timeout_s: float
+        self,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        timeout_s: float,
+        prelude: str = "",
     ) -> subprocess.CompletedProcess[str]:
-        """As ``subprocess.run`` with its output captured. Raises its :class:`TimeoutExpired`."""
+        """As ``subprocess.run`` with its output captured. Raises its :class:`TimeoutExpired`.
+        ``prelude``: Python that runs in it first."""
+        request = {
+            "words": list(words),
+            "environment": dict(environment),
+            "cwd": os.getcwd(),
+            "prelude": prelude,
+        }
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-            answers = self._start(words, environment, output, errors)
+            answers = self._start(request, output, errors)
             with answers, answers.makefile() as lines:
                 answers.settimeout(timeout_s)
                 pid = int(lines.readline())
@@ -51,15 +63,10 @@ class ForkedCli:
             )
 
     def _start(
-        self,
-        words: Sequence[str],
-        environment: Mapping[str, str],
-        output: IO[bytes],
-        errors: IO[bytes],
+        self, request: Mapping[str, object], output: IO[bytes], errors: IO[bytes]
     ) -> socket.socket:
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
-            request = {"words": list(words), "environment": dict(environment), "cwd": os.getcwd()}
             files = [theirs.fileno(), output.fileno(), errors.fileno()]
             socket.send_fds(self._connected(), [json.dumps(request).encode()], files)
         return ours
@@ -116,7 +123,7 @@ def attend(request: dict[str, object], answers: int, output: int, errors: int) -
 
 def play(request: dict[str, object], output: int, errors: int) -> None:
     """The command, until its end."""
-    import runpy
+    from integration.forked_module import run_module
 
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output, 1)
@@ -126,9 +133,8 @@ def play(request: dict[str, object], output: int, errors: int) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])  # type: ignore[call-overload]
     os.chdir(str(request["cwd"]))
-    sys.argv = ["millstream", *request["words"]]  # type: ignore[misc]
-    runpy.run_module("millstream.cli", run_name="__main__", alter_sys=True)
-    sys.exit(0)
+    exec(str(request["prelude"]), {})
+    run_module("millstream.cli", request["words"])  # type: ignore[arg-type]
 
 
 def main() -> None:
@@ -138,11 +144,16 @@ def main() -> None:
 
     import millstream.cli as commands
 
+    sys.path.append(TESTS)
+    from integration import forked_services
+
+    sys.path.remove(TESTS)
     ctypes.CDLL(None).prctl(PARENT_ENDS, signal.SIGTERM)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for found in pkgutil.iter_modules(commands.__path__):
         if found.name != "__main__":
             importlib.import_module(f"millstream.cli.{found.name}")
+    forked_services.prepare()
     serve(socket.socket(fileno=int(sys.argv[1])))
 
 

@@ -6,15 +6,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from integration.running_stack import RunningStack, bash, bash_dag
+from integration.running_stack import ForkedStack, RunningStack, bash, bash_dag
 from millstream.client import Client, Target
 from millstream.client.target import from_environment
 
 
 @contextmanager
-def locked_stack(folder: Path, more: Mapping[str, str] | None = None) -> Iterator[RunningStack]:
+def locked_stack(
+    folder: Path, more: Mapping[str, str] | None = None, make: type[RunningStack] = ForkedStack
+) -> Iterator[RunningStack]:
     """It is up as long as the block runs."""
-    running = RunningStack(folder / "a stack", {"MILLSTREAM_AUTH": "required", **(more or {})})
+    running = make(folder / "a stack", {"MILLSTREAM_AUTH": "required", **(more or {})})
     try:
         running.up()
         yield running

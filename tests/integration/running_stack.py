@@ -17,8 +17,6 @@ from millstream.embedded.pids import ProcessId, wait_until_gone
 from millstream.embedded.statefile import UpState, read_last_state, read_state
 
 UP_S = 90
-# These start processes of their own, which shall be just what they are for a user.
-LIFECYCLE = ("up", "down", "status")
 FORKED = ForkedCli()
 RESTART_S = 30.0
 
@@ -45,7 +43,8 @@ def bash_dag(dag_id: str, *tasks: TaskSpec) -> DagSpec:
 
 
 class RunningStack:
-    """``up`` starts it and ``down`` stops it; both may be called again on the same data."""
+    """``up`` starts it and ``down`` stops it; both may be called again on the same data. Its
+    processes are just what they are for a user."""
 
     def __init__(
         self, data_dir: Path, environment: dict[str, str] | None = None, slots: int = 2
@@ -77,17 +76,22 @@ class RunningStack:
 
     def run(self, *words: str, timeout_s: float = UP_S) -> subprocess.CompletedProcess[str]:
         """A command of ``millstream`` on this data directory."""
-        words = (*words, "--data-dir", str(self.data_dir))
-        if words[0] not in LIFECYCLE:
-            return FORKED.run(words, self.environment, timeout_s)
+        if words[0] != "up":
+            return self._run_forked(*words, timeout_s=timeout_s)
         return subprocess.run(
-            [sys.executable, "-m", "millstream.cli", *words],
+            [sys.executable, "-m", "millstream.cli", *words, "--data-dir", str(self.data_dir)],
             env=self.environment,
             capture_output=True,
             text=True,
             timeout=timeout_s,
             check=False,
         )
+
+    def _run_forked(
+        self, *words: str, timeout_s: float = UP_S, prelude: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        words = (*words, "--data-dir", str(self.data_dir))
+        return FORKED.run(words, self.environment, timeout_s, prelude)
 
     @property
     def state(self) -> UpState:
@@ -162,6 +166,13 @@ class RunningStack:
         if state is not None:
             self._seen.update(process.identity for process in state.processes)
             self._seen.add(state.supervisor)
+
+
+class ForkedStack(RunningStack):
+    """One that starts sooner: its services are forks of a process that has imported them."""
+
+    def run(self, *words: str, timeout_s: float = UP_S) -> subprocess.CompletedProcess[str]:
+        return self._run_forked(*words, timeout_s=timeout_s)
 
 
 def wait_for_event(

@@ -16,7 +16,7 @@ from typing import Any
 import grpc
 import pytest
 
-from integration.running_stack import RunningStack, bash, bash_dag, eventually
+from integration.running_stack import ForkedStack, RunningStack, bash, bash_dag, eventually
 from millstream.client import Client
 from millstream.core.errors import MillstreamError
 from millstream.embedded.pids import identify, wait_until_gone
@@ -32,7 +32,7 @@ NAMES = ("api", "api-2", "api-3")
 @pytest.fixture(scope="module")
 def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     folder = tmp_path_factory.mktemp("several") / "a stack"
-    running = RunningStack(folder, {"MILLSTREAM_API_PROCESSES": str(len(NAMES))})
+    running = ForkedStack(folder, {"MILLSTREAM_API_PROCESSES": str(len(NAMES))})
     try:
         running.up()
         yield running

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from integration.running_stack import (
+    ForkedStack,
     RunningStack,
     assert_success,
     eventually,
@@ -370,7 +371,7 @@ class TestMeaning:
 def hasty_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """With short leases, and little patience with what is stopped."""
     settings = {"MILLSTREAM_LEASE_S": "3", "MILLSTREAM_KILL_GRACE_S": "1"}
-    running = RunningStack(tmp_path_factory.mktemp("hasty") / "a stack", settings)
+    running = ForkedStack(tmp_path_factory.mktemp("hasty") / "a stack", settings)
     try:
         running.up()
         yield running

@@ -15,6 +15,7 @@ import pytest
 
 from integration.conftest import FAULT_LEASE_S
 from integration.running_stack import (
+    ForkedStack,
     RunningStack,
     assert_success,
     bash,
@@ -39,7 +40,7 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         "MILLSTREAM_QUEUES": "default,narrow,other",
         "MILLSTREAM_QUEUE_SLOTS": "narrow=1",
     }
-    running = RunningStack(tmp_path_factory.mktemp("capacity") / "a stack", environment, slots=4)
+    running = ForkedStack(tmp_path_factory.mktemp("capacity") / "a stack", environment, slots=4)
     try:
         running.up()
         yield running

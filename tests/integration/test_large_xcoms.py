@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from integration.running_stack import (
+    ForkedStack,
     RunningStack,
     assert_success,
     eventually,
@@ -125,7 +126,7 @@ def s3_stack(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         "MILLSTREAM_BLOB_URL": f"s3://{BUCKET}/a stack",
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{proxy.port}",
     }
-    running = RunningStack(tmp_path_factory.mktemp("large") / "a stack", environment)
+    running = ForkedStack(tmp_path_factory.mktemp("large") / "a stack", environment)
     running.proxy = proxy  # type: ignore[attr-defined]
     try:
         running.up()

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from integration.running_stack import (
+    ForkedStack,
     RunningStack,
     assert_success,
     bash,
@@ -298,7 +299,7 @@ def rss_mb(pid: int, what: str) -> int:
 
 @pytest.fixture(scope="class")
 def capped_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    running = RunningStack(
+    running = ForkedStack(
         tmp_path_factory.mktemp("capped") / "a stack", {"MILLSTREAM_LOG_MAX_BYTES": str(MOST)}
     )
     try:

@@ -13,6 +13,7 @@ import pytest
 from integration.liveness import LEASE_S, pass_time
 from integration.own_worker import Ticks
 from integration.running_stack import (
+    ForkedStack,
     RunningStack,
     assert_success,
     bash,
@@ -95,7 +96,7 @@ def outage_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSt
 
 @contextmanager
 def stack_in(folder: Path, lease_s: float = LEASE_S) -> Iterator[RunningStack]:
-    stack = RunningStack(folder / "a stack", {"MILLSTREAM_LEASE_S": str(lease_s)}, slots=4)
+    stack = ForkedStack(folder / "a stack", {"MILLSTREAM_LEASE_S": str(lease_s)}, slots=4)
     try:
         stack.up()
         yield stack

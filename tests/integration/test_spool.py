@@ -21,6 +21,7 @@ from integration.liveness import (
 )
 from integration.own_worker import Ticks
 from integration.running_stack import (
+    ForkedStack,
     RunningStack,
     assert_success,
     bash,
@@ -278,7 +279,7 @@ def test_a_drain_hands_over_the_triggers(
 @pytest.mark.soak
 def test_down_waits_for_what_runs_and_for_nothing_else(tmp_path: Path) -> None:
     settings = {"MILLSTREAM_LEASE_S": str(LEASE_S), "MILLSTREAM_DRAIN_GRACE_S": "40"}
-    stack = RunningStack(tmp_path / "a stack", settings)
+    stack = ForkedStack(tmp_path / "a stack", settings)
     ticks = Ticks(tmp_path / "ticks")
     try:
         stack.up()

@@ -27,7 +27,8 @@ ORIGIN = "http://127.0.0.1:27880"
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    with locked_stack(tmp_path_factory.mktemp("web")) as running:
+    # Started as a user does it, since its environment is looked at.
+    with locked_stack(tmp_path_factory.mktemp("web"), make=RunningStack) as running:
         yield running
 
 

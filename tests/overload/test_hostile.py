@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 
 from integration.inbox import producing
-from integration.running_stack import RunningStack
+from integration.running_stack import ForkedStack, RunningStack
 from integration.verify import verify_log
 from millstream.adapters.heartbeat import Heartbeat
 from millstream.adapters.lookup import AssetQuestion, ConfQuestion, SecretQuestion, XComQuestion
@@ -45,7 +45,7 @@ SLOWEST_S = 10.0
 
 @pytest.fixture(scope="module")
 def hostile_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    running = RunningStack(tmp_path_factory.mktemp("hostile") / "a stack")
+    running = ForkedStack(tmp_path_factory.mktemp("hostile") / "a stack")
     try:
         running.up()
         client = running.client()

@@ -20,6 +20,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from integration.inbox import producing
 from integration.running_stack import (
+    ForkedStack,
     RunningStack,
     assert_success,
     bash,
@@ -75,7 +76,7 @@ class Load:
 
 @pytest.fixture(scope="module")
 def loaded_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    running = RunningStack(
+    running = ForkedStack(
         tmp_path_factory.mktemp("loaded") / "a stack", {"MILLSTREAM_LEASE_S": "5"}
     )
     try:

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +23,23 @@ CHECK_EVERY_S = 2.0
 CHECKS_FAILED = 3
 LOG_BYTES = 10 * 1024**2
 NOBODY_RUNS = ProcessId(0, -1)
+
+
+def start_process(
+    spec: ProcessSpec, env: Mapping[str, str], log: BinaryIO, descriptors: Sequence[int]
+) -> subprocess.Popen[bytes]:
+    """One life of a process. Not asyncio's way: it must be this thread that forks, and the
+    supervisor holds a pidfd anyway."""
+    return subprocess.Popen(
+        spec.launch_argv(),
+        env=env,
+        cwd=spec.cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        pass_fds=descriptors,
+    )
 
 
 class Supervised:
@@ -117,17 +134,8 @@ class Supervised:
             try:
                 os.set_blocking(child_end, True)
                 with _open_log(self.log) as log:
-                    # Not asyncio's: it must be this thread that forks, and we hold a pidfd anyway.
-                    process = subprocess.Popen(  # noqa: ASYNC220
-                        self.spec.launch_argv(),
-                        env=env,
-                        cwd=self.spec.cwd,
-                        stdin=subprocess.DEVNULL,
-                        stdout=log,
-                        stderr=subprocess.STDOUT,
-                        start_new_session=True,
-                        pass_fds=() if self.spec.probe is not None else (child_end,),
-                    )
+                    inherited = () if self.spec.probe is not None else (child_end,)
+                    process = start_process(self.spec, env, log, inherited)
             finally:
                 os.close(child_end)
             self._identity = identify(process.pid)

@@ -8,7 +8,7 @@ import pytest
 
 from e2e.web.browser import Browser, need_page
 from e2e.web.seen_dags import fill
-from integration.running_stack import RunningStack
+from integration.running_stack import ForkedStack, RunningStack
 from millstream.client import Client
 
 
@@ -16,7 +16,7 @@ from millstream.client import Client
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """Everything, with the page."""
     need_page()
-    running = RunningStack(tmp_path_factory.mktemp("web") / "a stack", slots=4)
+    running = ForkedStack(tmp_path_factory.mktemp("web") / "a stack", slots=4)
     try:
         running.up()
         fill(running.client(), running.data_dir.parent)
