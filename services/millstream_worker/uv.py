@@ -70,7 +70,8 @@ async def run_uv(
         _LAUNCH,
         program,
         *words,
-        stdin=asyncio.subprocess.PIPE,
+        # A pipe that it has closed, having ended sooner than we write, would be an error.
+        stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
@@ -80,7 +81,7 @@ async def run_uv(
     )
     try:
         async with asyncio.timeout(LONGEST_S):
-            out, words_said = await process.communicate(stdin)
+            out, words_said = await process.communicate(stdin or None)
     except TimeoutError:
         raise EnvironmentNotMade(
             f"{what} takes longer than {LONGEST_S:g} s; it was stopped"
