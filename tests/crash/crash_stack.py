@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import subprocess
 import threading
 import time
 import uuid
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from integration.liveness import pass_time
-from integration.running_stack import ForkedStack, eventually
+from integration.running_stack import UP_S, ForkedStack, eventually
 from integration.verify import Log
 from millstream.adapters.failpoints import parse
 from millstream.client import Client, RunRef
@@ -50,11 +51,8 @@ class CrashStack(ForkedStack):
         )
         self.arm("")
 
-    def up(self) -> None:
-        options = ["--detach", "--workers", "1", "--slots", str(SLOTS)]
-        done = self._run_forked("up", *options, prelude=PRELUDE)
-        assert done.returncode == 0, done.stderr
-        self._note()
+    def run(self, *words: str, timeout_s: float = UP_S) -> subprocess.CompletedProcess[str]:
+        return self._run_forked(*words, timeout_s=timeout_s, prelude=PRELUDE)
 
     def arm(self, failpoints: str) -> None:
         """From now on these, and what was reached and went off before does not count."""

@@ -15,6 +15,7 @@ import pytest
 
 from integration.liveness import LEASE_S, NewWorker
 from integration.own_worker import OwnWorker
+from integration.ready_cluster import copy_cluster
 from integration.running_stack import ForkedStack, RunningStack
 from integration.s3_server import S3Server
 from millstream.embedded.run import RunningServers, running_servers
@@ -97,7 +98,8 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServers]:
     """NATS and Postgres without services."""
-    with running_servers(tmp_path_factory.mktemp("servers") / "a data dir") as running:
+    folder = copy_cluster(tmp_path_factory.mktemp("servers") / "a data dir")
+    with running_servers(folder) as running:
         yield running
 
 

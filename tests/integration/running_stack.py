@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from integration.forked_cli import ForkedCli
+from integration.ready_cluster import copy_cluster
 from millstream.client import Client, Event, RunRef
 from millstream.core.spec import BashAction, DagSpec, TaskSpec
 from millstream.embedded.pids import ProcessId, wait_until_gone
@@ -169,7 +170,13 @@ class RunningStack:
 
 
 class ForkedStack(RunningStack):
-    """One that starts sooner: its services are forks of a process that has imported them."""
+    """One that starts sooner: its services are forks of a process that has imported them, and its
+    Postgres begins with a copy."""
+
+    def up(self) -> None:
+        if not self.data_dir.exists() and "MILLSTREAM_DATABASE_URL" not in self.environment:
+            copy_cluster(self.data_dir)
+        super().up()
 
     def run(self, *words: str, timeout_s: float = UP_S) -> subprocess.CompletedProcess[str]:
         return self._run_forked(*words, timeout_s=timeout_s)

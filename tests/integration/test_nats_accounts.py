@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from integration.ready_cluster import copy_cluster
 from integration.running_stack import RunningStack, assert_success, bash, bash_dag
 from millstream.adapters.bus import Bus, JetStreamError
 from millstream.adapters.bus_client import Delivery
@@ -30,7 +31,7 @@ SHORT_S = 0.3
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServers]:
-    folder = tmp_path_factory.mktemp("accounts") / "a folder"
+    folder = copy_cluster(tmp_path_factory.mktemp("accounts") / "a folder")
     with running_servers(folder, workers=("w1", "w2")) as running:
         asyncio.run(_prepare(running))
         yield running
