@@ -173,7 +173,7 @@ async def _first_attempt(directory: str) -> float:
     child = Child(Path(directory), {})
     await child.start()
     try:
-        done = await child.run(Run(attempt, directory, "dag.py"), _no_answer, _no_output)
+        done = await child.give(Run(attempt, directory, "dag.py"), _no_answer, _no_output).done
     finally:
         child.kill()
         await child.ended()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -23,18 +22,22 @@ from millstream.core.lanes import ASYNC
 from millstream.core.spec import PythonAction
 from millstream.sdk.execution import Attempt, FinishReport
 from millstream_worker.answers import Answers
-from millstream_worker.children import Child, ChildDied
+from millstream_worker.children import ChildDied
 from millstream_worker.code import Code
 from millstream_worker.frames import Done, Run
 from millstream_worker.heartbeats import now_s
 from millstream_worker.hosts import GivenBack, Seat
+from millstream_worker.places import Place
 from millstream_worker.results import Results, closing_words, without_rendered
 from millstream_worker.tools import Tools
+from millstream_worker.turns import Recalled, Turn
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 # What the scheduler says of a result that it cannot take, and never will.
 NEVER_TAKEN = ("MALFORMED", "TOO_LARGE", "INVALID_ID", "NOT_ALLOWED")
+# An attempt that takes longer claims before its result does.
 EARLY_S = 0.01
 NO_CONTACT = "no contact with NATS for three quarters of the lease"
 
@@ -51,8 +54,7 @@ class AttemptKilled(MillstreamError):
 
 class Running:
     """An attempt of this worker. ``on_decided`` is called once, when its claim is decided either
-    way; within ``away`` it needs no slot. What has an ``environment`` of its own gets a process of
-    its own."""
+    way. What has devices of its own gets a process of its own."""
 
     def __init__(
         self,
@@ -63,23 +65,24 @@ class Running:
         trace: str,
         token: str,
         on_decided: Callable[[], None],
-        away: Callable[[], AbstractAsyncContextManager[None]],
-        environment: Mapping[str, str] | None = None,
+        place: Place,
         known: KnownXComs | None = None,
     ) -> None:
         self.where = where
         self.token = token
         self.is_exclusive = ready.exclusive
-        self._environment = dict(environment or {})
+        self._environment = dict(place.environment)
         self._known = known or {}
         self._tools = tools
         self._ready = ready
         self._trace = trace
         self._on_decided = on_decided
-        self._away = away
+        self._place = place
         self._started_at = datetime.now(UTC)
-        self._child: Child | Seat | None = None
-        self._fetching: asyncio.Future[Code] | None = None
+        self._child: Turn | Seat | None = None
+        self._waiting: asyncio.Future[Any] | None = None
+        # In its process; None: it has not got so far.
+        self.lasted_s: float | None = None
         self._claim: asyncio.Future[Receipt] | None = None
         self._is_claim_lost = False
         self._is_abandoned = False
@@ -98,8 +101,8 @@ class Running:
     def kill(self, because: str) -> None:
         """End the attempt's child; the attempt is reported as failed for this reason."""
         self._killed_because = self._killed_because or because
-        if self._fetching is not None:
-            self._fetching.cancel()
+        if self._waiting is not None:
+            self._waiting.cancel()
         if self._child is not None:
             self._child.kill()
 
@@ -129,7 +132,7 @@ class Running:
     @property
     def has_begun(self) -> bool:
         """Is there a process at work?"""
-        return self._child is not None
+        return self._child is not None and self._child.has_begun
 
     @property
     def is_claimed(self) -> bool:
@@ -148,8 +151,8 @@ class Running:
         self._is_stopped = self._is_abandoned = True
         self._killed_because = self._killed_because or because
         self._on_decided()
-        if self._fetching is not None:
-            self._fetching.cancel()
+        if self._waiting is not None:
+            self._waiting.cancel()
         if self._child is not None:
             if self.is_exclusive:
                 self._child.kill()
@@ -171,8 +174,10 @@ class Running:
     async def run(self, is_claimed_first: bool) -> None:
         """Run it and hand in the report. Returns when the child is free again."""
         self._task = asyncio.current_task()
-        if is_claimed_first and not await self._claim_first():
-            return
+        if is_claimed_first:
+            await self._place.slot()  # what is claimed has a slot
+            if not await self._claim_first():
+                return
         try:
             report = await self._outcome()
         except _Abandoned:
@@ -288,38 +293,42 @@ class Running:
         kept, and others may have its slot."""
         self._raise_if_stopped()
         self._held_claim()
-        async with self._away():
-            self._fetching = asyncio.ensure_future(
+        async with self._place.away():
+            return await self._wait_for(
                 self._tools.code.fetch(self._ready.bundle, self._ready.file)
             )
-            try:
-                return await self._fetching
-            except asyncio.CancelledError:
-                if not self._killed_because:
-                    raise
-                if self._is_abandoned:
-                    raise _Abandoned from None
-                raise AttemptKilled(self._killed_because) from None
-            finally:
-                self._fetching = None
+
+    async def _wait_for(self, what: Awaitable[T]) -> T:
+        """For something that comes before its process; whoever ends the attempt ends that."""
+        waiting: asyncio.Future[T] = asyncio.ensure_future(what)
+        self._waiting = waiting
+        try:
+            return await waiting
+        except asyncio.CancelledError:
+            if not self._killed_because:
+                raise
+            self._raise_if_killed()
+            raise
+        finally:
+            self._waiting = None
+
+    def _raise_if_killed(self) -> None:
+        if self._is_abandoned:
+            raise _Abandoned
+        if self._killed_because:
+            raise AttemptKilled(self._killed_because)
 
     async def _outcome_of(self, code: Code) -> FinishReport:
         ready, tools = self._ready, self._tools
         conf = ready.run.conf if ready.run.conf is not None else await self._answers.conf()
         run = Run(self._attempt(conf), code.folder, ready.file, self._environment, self._known)
         self._raise_if_stopped()
-        place = tools.hosts if self._shares_loop else tools.children
-        is_fresh = ready.isolation == "fresh" or bool(self._environment)
-        self._child = await place.acquire(ready.bundle, code.python, fresh=is_fresh)
-        self._log.masker = self._child.masker
-        if self._killed_because:
-            self._child.kill()
-        if self.is_exclusive:
-            tools.guarding.exclusive(self._child.pid, True)
-            if tools.heartbeats.was_lost_since(self._began_at):
-                self.abandon(NO_CONTACT)
+        child: Turn | Seat | None = None
         try:
-            done = await self._run_in_child(self._child, run)
+            child = await self._begin(run, code)
+            self._guard(child)
+            done = await self._to_its_end(child)
+            self.lasted_s = (done.ended_at - done.started_at).total_seconds()
         except ChildDied as error:
             is_guarded = self.is_exclusive and tools.heartbeats.was_lost_since(self._began_at)
             if self._is_abandoned or is_guarded:
@@ -340,12 +349,10 @@ class Running:
             return self._failed("AirflowTaskTimeout", message)
         finally:
             # From here on it is another attempt's: a late refusal of our claim must not kill it.
-            child, self._child = self._child, None
+            self._child = None
             self._answers.close()
-            if self.is_exclusive:
-                tools.guarding.exclusive(child.pid, False)
-            if isinstance(child, Child):
-                tools.children.release(child)
+            if child is not None:
+                self._leave(child)
         if self._is_abandoned and done.outcome.kind == "failed":
             raise _Abandoned  # that is how it was stopped
         return await self._results.of(done)
@@ -361,9 +368,69 @@ class Running:
         if self._is_stopped:
             raise _Abandoned
 
-    async def _run_in_child(self, child: Child | Seat, run: Run) -> Done:
+    async def _begin(self, run: Run, code: Code) -> Turn | Seat:
+        """Returns when a process is at it. Raises :class:`ChildDied`."""
+        if self._place.is_behind and self._may_wait_in_line:
+            turn = await self._turn_behind(run, code)
+            if turn is not None:
+                return turn
+        await self._wait_for(self._place.slot())
+        ready, tools = self._ready, self._tools
+        if self._shares_loop:
+            seat = await tools.hosts.acquire(ready.bundle, code.python)
+            self._child = seat
+            self._log.masker = seat.masker
+            seat.begin(run, self._answers.answer, self._log.feed)
+            return seat
+        is_fresh = ready.isolation == "fresh" or bool(self._environment)
+        child = await tools.children.acquire(ready.bundle, code.python, fresh=is_fresh)
+        self._log.masker = child.masker
+        try:
+            turn = self._child = child.give(run, self._answers.answer, self._log.feed)
+        except ChildDied:
+            tools.children.release(child)
+            raise
+        return turn
+
+    def _guard(self, child: Turn | Seat) -> None:
+        """What was asked for before there was a process."""
+        if self._killed_because:
+            child.kill()
+        if self.is_exclusive:
+            self._tools.guarding.exclusive(child.pid, True)
+            if self._tools.heartbeats.was_lost_since(self._began_at):
+                self.abandon(NO_CONTACT)
+
+    def _leave(self, child: Turn | Seat) -> None:
+        if self.is_exclusive:
+            self._tools.guarding.exclusive(child.pid, False)
+        if isinstance(child, Turn):
+            self._tools.children.release(child.child)
+
+    async def _turn_behind(self, run: Run, code: Code) -> Turn | None:
+        """In the line of a child; None where it does not come to it."""
+        child = self._tools.children.behind_others(self._ready.bundle, code.python)
+        if child is None:
+            return None
+        self._log.masker = child.masker
+        try:
+            turn = self._child = child.give(run, self._answers.answer, self._log.feed)
+            await turn.began
+        except (Recalled, ChildDied):
+            self._child = None
+            self._raise_if_killed()
+            return None
+        self._place.begin()
+        return turn
+
+    @property
+    def _may_wait_in_line(self) -> bool:
+        is_alone = self.is_exclusive or self._ready.isolation == "fresh" or self._environment
+        return not is_alone and not self._shares_loop
+
+    async def _to_its_end(self, child: Turn | Seat) -> Done:
         """A short attempt needs no claim of its own: its result claims it as well."""
-        running = asyncio.ensure_future(child.run(run, self._answers.answer, self._log.feed))
+        running = child.done
         try:
             if is_on():
                 await asyncio.sleep(0)  # the child has it now
@@ -381,7 +448,7 @@ class Running:
                 child.kill()
                 await asyncio.gather(running, return_exceptions=True)
 
-    async def _time_out(self, child: Child | Seat, running: asyncio.Future[Done]) -> Done:
+    async def _time_out(self, child: Turn | Seat, running: asyncio.Future[Done]) -> Done:
         """The task sees its time-out as an exception, may clean up, and says itself how that ended;
         else this raises TimeoutError."""
         limit = self._ready.execution_timeout_s

@@ -58,6 +58,8 @@ from millstream_worker.log_records import log_to_worker
 from millstream_worker.sessions import adopt_orphans
 from millstream_worker.surroundings import Surroundings
 from millstream_worker.task_line import TaskLine
+from millstream_worker.turn_output import mark_bytes
+from millstream_worker.turns import next_turn
 
 _PR_SET_PDEATHSIG = 1
 # Above any service's, below what a person may have chosen for something that is worth less.
@@ -72,11 +74,16 @@ class WorkerGone(Exception):
 
 
 class Channel(TaskLine):
-    """The socket to the worker; what a task asks for goes through it."""
+    """The sockets to the worker: attempts come through the ``queue``, questions and answers go
+    through the other one. ``mark`` goes between the outputs of attempts."""
 
-    def __init__(self, connection: socket.socket, scratch: Path) -> None:
+    def __init__(
+        self, connection: socket.socket, queue: socket.socket, scratch: Path, mark: bytes = b""
+    ) -> None:
         super().__init__(scratch)
         self._connection = connection
+        self._queue = queue
+        self._mark = mark
         self._asking = threading.Lock()  # a task may ask from several threads
         self._is_open = False
         self._is_waiting = 0
@@ -88,13 +95,34 @@ class Channel(TaskLine):
 
     def begin(self) -> Run:
         """The next attempt; from now on may be asked. Raises :class:`WorkerGone`."""
-        run = self.receive()
-        assert isinstance(run, Run)
+        run = self._next()
         self._is_open = True
         self.serve(run)
         if self._untold:  # by a thread that an attempt before left behind
             self.mask([])
         return run
+
+    def _next(self) -> Run:
+        try:
+            run, is_behind = next_turn(self._queue)
+        except EOFError:
+            raise WorkerGone from None
+        if is_behind:  # from here on it is another one's output
+            for stream in (1, 2):
+                os.write(stream, self._mark)
+        if run is None:
+            through_link = self.receive()
+            assert isinstance(through_link, Run)
+            run = through_link
+        return run
+
+    def wait_for_end(self) -> None:
+        """Until the worker ends this process."""
+        try:
+            while True:
+                self._read(1)
+        except (WorkerGone, OSError):
+            pass
 
     def end(self, done: Done) -> None:
         """The attempt is over: threads that it left behind get no answers any more, which would
@@ -173,10 +201,8 @@ class Dags:
         return self._loaded[key]
 
 
-def serve(connection: socket.socket, scratch: Path) -> None:
-    """Run attempts until the worker closes the socket. Large values pass through files in
-    ``scratch``."""
-    channel = Channel(connection, scratch)
+def serve(channel: Channel) -> None:
+    """Run attempts until the worker closes the sockets, or this process is of no use any more."""
     masker.tell(channel.mask)
     surroundings = Surroundings()
     dags = Dags(surroundings.take)
@@ -184,7 +210,7 @@ def serve(connection: socket.socket, scratch: Path) -> None:
     while True:
         try:
             run = channel.begin()
-        except (WorkerGone, ConnectionError):
+        except (WorkerGone, OSError):
             return
         os.environ.update(run.environment)
         started_at = datetime.now(UTC)
@@ -200,6 +226,9 @@ def serve(connection: socket.socket, scratch: Path) -> None:
             held = memory.held((ended_at - started_at).total_seconds())
             channel.end(Done(outcome, started_at, ended_at, spent, held))
         except ConnectionError:
+            return
+        if spent:
+            channel.wait_for_end()
             return
 
 
@@ -298,11 +327,17 @@ def main() -> None:
     _obey_sigterm(Path(sys.argv[3]))
     faulthandler.enable()
     log_to_worker()
-    connection = socket.socket(fileno=int(sys.argv[1]))
-    connection.setblocking(True)
-    os.set_inheritable(connection.fileno(), False)
+    connection, queue = (_inherited(int(fd)) for fd in (sys.argv[1], sys.argv[4]))
     connection.sendall(encode_frame(Imported()))
-    serve(connection, Path(sys.argv[3]))
+    serve(Channel(connection, queue, Path(sys.argv[3]), mark_bytes(sys.argv[5])))
+
+
+def _inherited(fd: int) -> socket.socket:
+    """A socket of the worker's, which no process of a task inherits."""
+    found = socket.socket(fileno=fd)
+    found.setblocking(True)
+    os.set_inheritable(fd, False)
+    return found
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -21,7 +21,6 @@ from millstream.sdk.masking import Masker
 from millstream_worker.blob_files import remove_files_of
 from millstream_worker.deaths import OomCounters, how_it_ended
 from millstream_worker.frames import (
-    Answer,
     Asked,
     Done,
     Ended,
@@ -50,6 +49,8 @@ from millstream_worker.sessions import (
     kill_session,
     kill_tree,
 )
+from millstream_worker.turn_output import TurnOutput
+from millstream_worker.turns import Answers, Line, OnOutput, Recalled, Turn, TurnQueue
 from millstream_worker.uv import NOT_HANDED_ON
 
 log = structlog.get_logger(__name__)
@@ -77,9 +78,6 @@ LOST_S = 0.5
 
 # The children of this process that live: whatever else comes to it was started by a task.
 _running: set[int] = set()
-
-Answers = Callable[[Question], Awaitable[Answer]]
-OnOutput = Callable[[str, bytes], None]
 
 
 class ChildDied(MillstreamError):
@@ -128,6 +126,8 @@ class Child:
     any. ``python`` is the interpreter that it runs; "": the worker's own."""
 
     MODULE = "millstream_worker.child"
+    # So many attempts may wait in its line; 0: it has none.
+    MOST_BEHIND = 6
     # Open files that the process gets besides its socket.
     _handed_on: tuple[int, ...] = ()
 
@@ -149,9 +149,9 @@ class Child:
         self.spent = ""
         self.oom: OomCounters | None = None
         self._link: _Link | None = None
-        self._done: asyncio.Future[Done] | None = None
-        self._answer: Answers | None = None
-        self._on_output: OnOutput | None = None
+        self._queue: TurnQueue | None = None
+        self._line = Line(self._take_back)
+        self._output = TurnOutput()
         self._pipes: dict[str, int] = {}
         self._watch: asyncio.Task[None] | None = None
         self._is_killed = self._is_over = False
@@ -180,6 +180,9 @@ class Child:
         """Start the process; it is usable at once, what it has to import it imports meanwhile."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
+        if self.MOST_BEHIND:
+            self._queue = TurnQueue()
+        queue = [] if self._queue is None else [self._queue.theirs.fileno()]
         hidden = dict.fromkeys(f"MILLSTREAM_{secret}" for secret in SECRET_SETTINGS)
         told = {**os.environ, **hidden, **self._environment}
         environment = {name: value for name, value in told.items() if value is not None}
@@ -199,11 +202,13 @@ class Child:
                 str(theirs.fileno()),
                 str(os.getpid()),
                 str(self._scratch),
+                *map(str, queue),
+                self._output.mark,
             ],
             stdin=subprocess.DEVNULL,
             stdout=write_ends["stdout"],
             stderr=write_ends["stderr"],
-            pass_fds=(theirs.fileno(), *self._handed_on),
+            pass_fds=(theirs.fileno(), *queue, *self._handed_on),
             start_new_session=True,
             cwd=tempfile.gettempdir(),
             env=environment,
@@ -219,21 +224,47 @@ class Child:
         self._link = link
         self._watch = asyncio.create_task(self._wait(self._process))
 
-    async def run(self, run: Run, answer: Answers, on_output: OnOutput) -> Done:
-        """Run one attempt to its end. Raises :class:`ChildDied`."""
-        if not self.is_alive or self._link is None or self._link.transport is None:
+    def give(self, run: Run, answer: Answers, on_output: OnOutput) -> Turn:
+        """Put an attempt into the line. Raises :class:`ChildDied`, and :class:`Recalled` for one
+        that cannot wait behind others."""
+        link = self._link.transport if self._link is not None else None
+        if not self.is_alive or link is None or self._queue is None:
             raise ChildDied("the task's process ended before the task began")
-        self._answer, self._on_output = answer, on_output
-        self._done = asyncio.get_running_loop().create_future()
-        self._link.transport.write(encode_frame(run))
+        is_behind = bool(self._line)
         try:
-            done = await self._done
-            self.count += 1
-            self.memory = done.memory
-            self.spent = self.spent or done.spent
-            return done
-        finally:
-            self._answer = self._on_output = self._done = None
+            if not self._queue.put(run, is_behind):
+                link.write(encode_frame(run))
+        except BlockingIOError:
+            raise Recalled from None
+        except OSError:
+            raise ChildDied("the task's process ended before the task began") from None
+        self._output.expect(on_output, is_behind)
+        turn = Turn(self, answer)
+        self._line.add(turn)
+        return turn
+
+    @property
+    def in_line(self) -> int:
+        """How many attempts are in its line, with the one that it is at."""
+        return len(self._line)
+
+    @property
+    def room_behind(self) -> int:
+        """How many more may wait behind the one that it is at."""
+        return self.MOST_BEHIND + 1 - len(self._line) if self.is_alive else 0
+
+    def recall(self) -> None:
+        """Take back what waits behind the one that it is at, as far as that can be."""
+        self._line.recall()
+
+    def is_at(self, turn: Turn) -> bool:
+        """Is it this one that the process is at? Then no other one is in the line any more."""
+        return self._line.is_at(turn)
+
+    def _take_back(self, most: int) -> int:
+        count = self._queue.take_back(most) if self._queue is not None else 0
+        self._output.recall(count)
+        return count
 
     async def imported(self) -> None:
         """Until it begins an attempt at once; or will begin none."""
@@ -279,6 +310,7 @@ class Child:
         _running.discard(process.pid)
         code = process.returncode = os.waitstatus_to_exitcode(status)
         remove_files_of(self._scratch, process.pid)
+        await self._hear_out()
         self._drain_output()  # its last words
         for name in list(self._pipes):
             self._close_pipe(name)
@@ -286,12 +318,21 @@ class Child:
         self.ending = how_it_ended(code, usage.ru_maxrss * 1024, out_of_memory)
         if self._lost:
             self.ending = f"{self._lost}, so its process was ended"
-        self._fail(ChildDied(self.ending))
+        self._line.fail(ChildDied(self.ending))
+        if self._queue is not None:
+            self._queue.close()
         if self._link is not None and self._link.transport is not None:
             self._link.transport.close()
             await self._link.is_closed.wait()
         if not is_clean and not await self._end_what_is_left(AT_LAST_S):
             log.error("processes_left_behind", of=process.pid)
+
+    async def _hear_out(self) -> None:
+        """What it said before it ended, which tells whose end it was."""
+        if self._line and self._link is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOST_S):
+                    await self._link.is_closed.wait()
 
     async def _end_what_is_left(self, patience_s: float) -> bool:
         self._killed |= kill_session(self.pid)
@@ -305,8 +346,8 @@ class Child:
             case Done():
                 # It had written all its output before it said so: none of it comes too late.
                 self._drain_output()
-                if self._done is not None and not self._done.done():
-                    self._done.set_result(message)
+                if self._line:
+                    self._end_first(message)
             case Mask(values=values):
                 self.masker.add(values)
                 self.write(Told())
@@ -319,9 +360,18 @@ class Child:
                 self._asking.add(asking)
                 asking.add_done_callback(self._asking.discard)
 
+    def _end_first(self, done: Done) -> None:
+        self.count += 1
+        self.memory = done.memory
+        self.spent = self.spent or done.spent
+        self._line.end_first(done)
+        if not self._line:
+            self._output.end()
+
     async def _ask(self, question: Question) -> None:
-        if self._answer is not None:
-            self.write(await self._answer(question))
+        turn = self._line.first
+        if turn is not None:
+            self.write(await turn.answer(question))
 
     def write(self, message: ToChild) -> None:
         """Say something to the process, if it still listens."""
@@ -341,10 +391,6 @@ class Child:
         if self._is_running and not self._is_over and not self._is_killed:
             self._lost = "the task closed the connection of its process to the worker"
             self.kill()
-
-    def _fail(self, error: ChildDied) -> None:
-        if self._done is not None and not self._done.done():
-            self._done.set_exception(error)
 
     def _open_pipe(self, name: str) -> int:
         """A pipe for the child's output; returns its end of it."""
@@ -368,9 +414,11 @@ class Child:
         if not data:
             self._close_pipe(name)
             return False
-        if self._on_output is not None:
-            self._on_output(name, data)
+        self._hand_on(name, data)
         return True
+
+    def _hand_on(self, name: str, data: bytes) -> None:
+        self._output.feed(name, data)
 
     def _drain_output(self) -> None:
         for name in list(self._pipes):
@@ -466,9 +514,31 @@ class Children:
             self._refill()
         return child
 
+    def behind_others(self, bundle: str, python: str = "") -> Child | None:
+        """A child at work that has the bundle and the interpreter, and room for one more in its
+        line."""
+        found: Child | None = None
+        for child in self._busy:
+            is_like = child.bundle == bundle and child.python == python and not child.is_fresh
+            room = child.room_behind if is_like and not self._is_worn(child, child.in_line) else 0
+            if room and (found is None or room > found.room_behind):
+                found = child
+        return found
+
+    @property
+    def most_behind(self) -> int:
+        """How many may wait in the lines of those at work."""
+        return sum(child.MOST_BEHIND for child in self._busy if not child.is_fresh)
+
     def release(self, child: Child) -> None:
         """Give a child back; a dead one is forgotten."""
+        if child.in_line and child.is_alive:
+            if self._is_worn(child):
+                child.recall()
+            return  # it is at another one
         self._busy.discard(child)
+        if child in self._idle:
+            return
         if child.is_alive and not child.is_fresh and not self._is_worn(child):
             self._idle.append(child)
             return
@@ -476,8 +546,9 @@ class Children:
             self._refill()
         child.kill()  # one that was stopped may be about to end, or not
 
-    def _is_worn(self, child: Child) -> bool:
-        return (self._max_tasks > 0 and child.count >= self._max_tasks) or (
+    def _is_worn(self, child: Child, more: int = 0) -> bool:
+        """Or will be, when it has run so many more?"""
+        return (self._max_tasks > 0 and child.count + more >= self._max_tasks) or (
             self._max_memory > 0 and child.memory > self._max_memory
         )
 

@@ -13,7 +13,7 @@ import structlog
 
 from millstream.core.errors import MillstreamError
 from millstream.sdk.masking import Masker
-from millstream_worker.children import Answers, Child, ChildDied, Children, OnOutput
+from millstream_worker.children import Child, ChildDied, Children
 from millstream_worker.frames import (
     Answered,
     Asked,
@@ -29,6 +29,7 @@ from millstream_worker.frames import (
 )
 from millstream_worker.stepping import Mark
 from millstream_worker.trigger_host import BLOCKED_EXIT, MARK_SETTING, MOST_BLOCKED_S
+from millstream_worker.turns import Answers, OnOutput
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +55,7 @@ class HostProcess(Child):
     to ``on_said``. What it writes itself goes to the worker's log."""
 
     MODULE = "millstream_worker.trigger_host"
+    MOST_BEHIND = 0
 
     def __init__(
         self, children: Children, key: Key, on_said: Callable[[HostProcess, FromChild], None]
@@ -64,7 +66,6 @@ class HostProcess(Child):
         self.seats: dict[str, Seat] = {}
         self.idle_since = time.monotonic()
         self._on_said = on_said
-        self._on_output = self._print
         self._mark: Mark | None = None
         self._is_blocked = False
         self._last_words = b""
@@ -138,7 +139,7 @@ class HostProcess(Child):
             case _:
                 self._on_said(self, message)
 
-    def _print(self, source: str, data: bytes) -> None:
+    def _hand_on(self, source: str, data: bytes) -> None:
         now = time.monotonic()
         before = self._last_words if now - self._spoke_at < 1.0 else b""
         self._last_words, self._spoke_at = (before + data)[-MOST_LAST_WORDS:], now
@@ -158,7 +159,7 @@ class Seat:
     def __init__(self, host: HostProcess) -> None:
         self.token = f"task-{next(self._numbers)}"
         self._host = host
-        self._done: asyncio.Future[Done] | None = None
+        self.done: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
         self._answers: Answers | None = None
         self._on_output: OnOutput | None = None
         self._is_killed = False
@@ -174,24 +175,24 @@ class Seat:
         return self._host.masker
 
     @property
-    def is_alive(self) -> bool:
-        return self._host.is_alive
+    def has_begun(self) -> bool:
+        return True
 
-    async def run(self, run: Run, answers: Answers, on_output: OnOutput) -> Done:
-        """Run the attempt to its end. Raises :class:`ChildDied` and :class:`GivenBack`."""
+    def begin(self, run: Run, answers: Answers, on_output: OnOutput) -> None:
+        """Run the attempt. ``done`` is its end, or :class:`ChildDied` or :class:`GivenBack`."""
         if self._is_killed:
-            raise ChildDied("the attempt was ended before it began")
-        if not self._host.is_alive:
-            raise GivenBack("the process ended before the task began")
-        self._answers, self._on_output = answers, on_output
-        self._done = asyncio.get_running_loop().create_future()
-        self._host.seats[self.token] = self
-        self._host.tell(RunTask(self.token, run))
-        try:
-            return await self._done
-        finally:
-            self._host.seats.pop(self.token, None)
-            self._host.idle_since = time.monotonic()
+            self.fail(ChildDied("the attempt was ended before it began"))
+        elif not self._host.is_alive:
+            self.fail(GivenBack("the process ended before the task began"))
+        else:
+            self._answers, self._on_output = answers, on_output
+            self._host.seats[self.token] = self
+            self.done.add_done_callback(self._leave)
+            self._host.tell(RunTask(self.token, run))
+
+    def _leave(self, done: asyncio.Future[Done]) -> None:
+        self._host.seats.pop(self.token, None)
+        self._host.idle_since = time.monotonic()
 
     def stop(
         self, grace_s: float, message: str = "the worker stops", is_timeout: bool = False
@@ -211,7 +212,7 @@ class Seat:
 
     def _end_host(self) -> None:
         """It has not ended, so somebody blocks the loop: nobody in there gets on."""
-        if self._done is not None and not self._done.done() and self._host.is_alive:
+        if not self.done.done() and self._host.is_alive:
             log.error("host_process_blocked", task=self.token, others=len(self._host.seats) - 1)
             self._host.kill_blocked()
 
@@ -224,16 +225,14 @@ class Seat:
         self._host.tell(Answered(asked.number, await self._answers(asked.question)))
 
     def end(self, done: Done) -> None:
-        if self._done is None or self._done.done():
-            return
         if self._is_killed:
-            self._done.set_exception(ChildDied("the attempt was ended"))
-        else:
-            self._done.set_result(done)
+            self.fail(ChildDied("the attempt was ended"))
+        elif not self.done.done():
+            self.done.set_result(done)
 
     def fail(self, error: MillstreamError) -> None:
-        if self._done is not None and not self._done.done():
-            self._done.set_exception(error)
+        if not self.done.done():
+            self.done.set_exception(error)
 
 
 @dataclass(slots=True)

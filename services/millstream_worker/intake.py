@@ -8,6 +8,7 @@ passed over is next: what its attempt needs is kept free until one of it has sta
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
@@ -30,6 +31,7 @@ from millstream.adapters.subjects import (
 from millstream.core.errors import InvalidArgument, Unavailable
 from millstream.core.lanes import asks
 from millstream_worker.capacity import Capacity, Grant, Need
+from millstream_worker.places import Place
 from millstream_worker.tools import Tools
 from millstream_worker.triggers import Triggers
 
@@ -37,6 +39,13 @@ log = structlog.get_logger(__name__)
 
 SHORT_ATTEMPT_S = 0.05
 PREFETCH_PER_SLOT = 8
+PREFETCH_BRIEF_PER_SLOT = 32
+# Attempts that are shorter than this wait in the lines of children: a child that need not wait for
+# the next one, and a worker that hears of several at once, take half the time.
+LINE_ATTEMPT_S = 0.02
+# Those that are shorter than this wait there also while children are idle, if as many are at work
+# as there are processors: to wake one more would take longer than the attempt.
+BRIEF_ATTEMPT_S = 0.002
 LONGEST_PREFETCH_S = 0.5
 MOST_UNREPORTED = 4096
 MOST_AWAY_PER_SLOT = 4
@@ -76,7 +85,7 @@ class Intake:
         tools: Tools,
         capacity: Capacity,
         triggers: Triggers,
-        start: Callable[[Delivery, Grant], Coroutine[None, None, None]],
+        start: Callable[[Delivery, Place], Coroutine[None, None, None]],
         say: Callable[[Delivery, bytes], None],
     ) -> None:
         self.capacity = capacity
@@ -87,8 +96,10 @@ class Intake:
         self._say = say
         self._tasks: set[asyncio.Task[None]] = set()
         self._away = 0
+        self._behind = 0
         self._coming_back: deque[tuple[Need, asyncio.Future[None]]] = deque()
         self._short_s = 1.0
+        self._processors = len(os.sched_getaffinity(0))
         self._is_closed = False
         self._lanes: dict[str, _Lane] = {}
         self._plain = [self._add_lane(Need.of_lane(queue)) for queue in tools.settings.queues]
@@ -147,6 +158,24 @@ class Intake:
             if not turn.done() or turn.cancelled():  # it failed, or was cancelled, and ends now
                 self.capacity.take(grant.need)
 
+    async def wait_for_slot(self, need: Need) -> Grant:
+        """For one that was to wait in the line of a child, and did not come to its turn there."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._coming_back.append((need, turn))
+        self._pump()
+        grant = Grant(need)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.capacity.give_back(grant)
+            raise
+        return grant
+
+    def count_behind(self, change: int) -> None:
+        """So many more wait in the lines of children."""
+        self._behind += change
+
     async def settle(self, timeout_s: float) -> None:
         """Wait for the attempts that run."""
         if self._tasks:
@@ -162,9 +191,9 @@ class Intake:
             self._pump()
         self.tune()
 
-    def note_length(self, grant: Grant, seconds: float) -> None:
+    def note_length(self, need: Need, seconds: float) -> None:
         """An attempt took so long: short ones are worth to be asked for ahead."""
-        if not grant.need.resources:
+        if not need.resources:
             self._short_s += (seconds - self._short_s) / 8
 
     # --- how much is asked for
@@ -173,7 +202,7 @@ class Intake:
         """Ask for as many as can start, and a few more when attempts are short."""
         is_free_for_all = self._next is None and not self.capacity.has_queue_slots
         ahead = self._ahead if self._next is None else 0
-        waiting = sum(len(lane.waiting) for lane in self._plain)
+        waiting = self._behind + sum(len(lane.waiting) for lane in self._plain)
         free = self.capacity.free_slots
         want = 0 if self._is_full else max(free + ahead - waiting, 0)
         share = -(-want // len(self._plain))
@@ -208,6 +237,8 @@ class Intake:
 
     @property
     def _ahead(self) -> int:
+        if self._short_s < BRIEF_ATTEMPT_S:
+            return PREFETCH_BRIEF_PER_SLOT * self.capacity.slots
         return PREFETCH_PER_SLOT * self.capacity.slots if self._short_s < SHORT_ATTEMPT_S else 0
 
     @property
@@ -240,15 +271,21 @@ class Intake:
                 self.capacity.take(need)
                 turn.set_result(None)
         while not self._is_closed and (lane := self._startable()) is not None:
+            if self._is_busy_enough and self._lineable() is lane:
+                break
             if lane is self._next:
                 self._pass_turn()
             lane.is_passed_over = False
-            grant = self.capacity.take(lane.need)
-            delivery, _ = lane.waiting.popleft()
-            task = asyncio.ensure_future(self._run_one(delivery, grant))
-            self._tasks.add(task)
-            task.add_done_callback(self._on_task_done)
+            self._begin(lane, self.capacity.take(lane.need))
+        while (plain := self._lineable()) is not None:
+            self._begin(plain, None)
         self.tune()
+
+    def _begin(self, lane: _Lane, grant: Grant | None) -> None:
+        delivery, _ = lane.waiting.popleft()
+        task = asyncio.ensure_future(self._run_one(delivery, Place(self, lane.need, grant)))
+        self._tasks.add(task)
+        task.add_done_callback(self._on_task_done)
 
     def _startable(self) -> _Lane | None:
         for lane in self._turns:
@@ -259,11 +296,33 @@ class Intake:
                 return lane
         return None
 
-    async def _run_one(self, delivery: Delivery, grant: Grant) -> None:
+    @property
+    def _is_busy_enough(self) -> bool:
+        return self._short_s < BRIEF_ATTEMPT_S and self._at_work >= self._processors
+
+    @property
+    def _at_work(self) -> int:
+        return self.capacity.slots - self.capacity.free_slots
+
+    def _lineable(self) -> _Lane | None:
+        """A lane of which one may wait in the line of a child. Only where nobody has to be
+        considered: what is in a line is nobody else's any more."""
+        if (
+            self._short_s > LINE_ATTEMPT_S
+            or self._behind >= self._tools.children.most_behind
+            or self._is_closed
+            or self._coming_back
+            or self._next is not None
+            or self.capacity.has_queue_slots
+        ):
+            return None
+        return next((lane for lane in self._plain if lane.waiting), None)
+
+    async def _run_one(self, delivery: Delivery, place: Place) -> None:
         try:
-            await self._start(delivery, grant)
+            await self._start(delivery, place)
         finally:
-            self.capacity.give_back(grant)
+            place.close()
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -9,7 +9,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -34,7 +33,7 @@ from millstream.core.wire import UnknownEvent, read_published, to_event
 from millstream.sdk.environments import DIRECTORY, MOST_MB, PROGRAM, find_uv
 from millstream_worker.attempt import NO_CONTACT, Running
 from millstream_worker.blob_files import empty_scratch
-from millstream_worker.capacity import Capacity, Grant
+from millstream_worker.capacity import Capacity
 from millstream_worker.children import Children
 from millstream_worker.code import code_store
 from millstream_worker.dropped import Dropped
@@ -43,6 +42,7 @@ from millstream_worker.heartbeats import Heartbeats, Held
 from millstream_worker.hosts import Hosts
 from millstream_worker.intake import Intake
 from millstream_worker.log_files import LogFiles
+from millstream_worker.places import Place
 from millstream_worker.reports import Reports
 from millstream_worker.secrets import Secrets
 from millstream_worker.sessions import MARK, mark_of
@@ -217,7 +217,7 @@ class Worker:
         self._count += 1
         return f"{self._incarnation}-{self._count:x}"
 
-    async def _take(self, delivery: Delivery, grant: Grant) -> None:
+    async def _take(self, delivery: Delivery, place: Place) -> None:
         reach("worker.pulled")
         try:
             record, _ = read_published(delivery.data)
@@ -255,8 +255,7 @@ class Worker:
             event.trace,
             token,
             self._decided(token),
-            partial(self.intake.away, grant),
-            grant.environment,
+            place,
             _known(delivery),
         )
         self._running[key] = running
@@ -273,7 +272,10 @@ class Worker:
                 del self._running[key]
             if running.is_given_back:
                 self._drop(token)
-            self.intake.note_length(grant, time.monotonic() - began)
+            lasted_s = running.lasted_s
+            if lasted_s is None:
+                lasted_s = time.monotonic() - began
+            self.intake.note_length(place.need, lasted_s)
 
     def _drop(self, token: str) -> None:
         """The process of an attempt died through another's fault."""

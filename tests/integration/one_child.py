@@ -39,7 +39,7 @@ class Bench:
         """Run a task in a child of the bundle, as the worker does. Raises ChildDied."""
         given = child or await self.children.acquire("b", fresh=fresh)
         try:
-            return await given.run(self.attempt(task_id), _answer, self._take)
+            return await given.give(self.attempt(task_id), _answer, self._take).done
         finally:
             if child is None:
                 self.children.release(given)

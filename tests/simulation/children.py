@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,6 +26,7 @@ from millstream_worker.frames import (
     ToChild,
 )
 from millstream_worker.hosts import HostProcess
+from millstream_worker.turns import Line, Turn
 from simulation.clock import wall
 from simulation.loop import PROCESS
 from simulation.script import Execution, Script, where_of
@@ -33,10 +35,12 @@ DIED = "the task's process ended with exit code 1"
 
 
 class SimulatedChild:
-    """Stands for ``Child``: the same methods, and no process."""
+    """Stands for ``Child``: the same methods, and no process. What the process says takes a moment,
+    in which it may be at the next attempt already."""
 
     script: Script
     count = 0
+    MOST_BEHIND = 6
 
     def __init__(self, scratch: Path, environment: Mapping[str, str], python: str = "") -> None:
         SimulatedChild.count += 1
@@ -47,11 +51,29 @@ class SimulatedChild:
         self.masker = Masker()
         self.pid = SimulatedChild.count
         self._is_killed = False
-        self._death: asyncio.Future[str] | None = None
+        self._line = Line(self._take_back)
+        self._queue: deque[tuple[Run, Any, Any]] = deque()
+        self._death: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._working: asyncio.Task[None] | None = None
+        self._last_word = 0.0
 
     @property
     def is_alive(self) -> bool:
         return not self._is_killed
+
+    @property
+    def in_line(self) -> int:
+        return len(self._line)
+
+    @property
+    def room_behind(self) -> int:
+        return self.MOST_BEHIND + 1 - len(self._line) if self.is_alive else 0
+
+    def recall(self) -> None:
+        self._line.recall()
+
+    def is_at(self, turn: Turn) -> bool:
+        return self._line.is_at(turn)
 
     async def start(self) -> None:
         await asyncio.sleep(0.02)
@@ -59,12 +81,40 @@ class SimulatedChild:
     async def imported(self) -> None:
         pass
 
-    async def run(self, run: Run, answer: Any, on_output: Any) -> Done:
+    def give(self, run: Run, answer: Any, on_output: Any) -> Turn:
         if self._is_killed:
             raise ChildDied("the task's process ended before the task began")
+        turn = Turn(self, answer)  # type: ignore[arg-type]
+        self._queue.append((run, answer, on_output))
+        self._line.add(turn)
+        if self._working is None:
+            self._working = asyncio.ensure_future(self._work_off())
+        return turn
+
+    def _take_back(self, most: int) -> int:
+        count = 0
+        while self._queue and count < most:
+            self._queue.pop()
+            count += 1
+        return count
+
+    async def _work_off(self) -> None:
+        while self._queue and not self._is_killed:
+            done = await self._work(*self._queue.popleft())
+            if done is not None:
+                self._say(self._line.end_first, done)
+        self._working = None
+
+    def _say(self, word: Callable[..., None], *about: Any) -> None:
+        """In the order in which it is said."""
+        loop = asyncio.get_running_loop()
+        pause = Random(f"{self.script.seed}/child/{self.pid}/{loop.time()}").choice([0, 0, 0.001])
+        self._last_word = max(self._last_word, loop.time() + pause)
+        loop.call_at(self._last_word, word, *about)
+
+    async def _work(self, run: Run, answer: Any, on_output: Any) -> Done | None:
         script, attempt = self.script, run.attempt
         execution = begin(script, run)
-        self._death = asyncio.get_running_loop().create_future()
         started_at = wall()
 
         async def ask(question: Any) -> Any:
@@ -84,26 +134,26 @@ class SimulatedChild:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if self._death.done():
                 execution.outcome = "died"
-                raise ChildDied(self._death.result())
+                return None
             outcome = work.result()
             execution.outcome = outcome.kind
             return Done(outcome, started_at, max(wall(), started_at))
         finally:
             work.cancel()
-            self._death = None
             execution.ended_s = asyncio.get_running_loop().time()
 
     def end(self, how: str) -> None:
         self._is_killed = True
-        if self._death is not None and not self._death.done():
+        if not self._death.done():
             self._death.set_result(how)
+            self._say(lambda: self._line.fail(ChildDied(how)))
 
     def kill(self) -> None:
         self.end("the task's process was killed by SIGKILL")
 
     def stop(self, grace_s: float, *reason: Any, **more: Any) -> None:
         self._is_killed = True
-        if self._death is not None:
+        if not self._death.done():
             delay_s = Random(self.pid).choice([0.01, 0.5, grace_s])
             asyncio.get_running_loop().call_later(delay_s, self.kill)
 

@@ -12,8 +12,9 @@ import pytest
 
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.settings import Settings
-from millstream_worker.capacity import Capacity, Grant
+from millstream_worker.capacity import Capacity
 from millstream_worker.intake import OFFER_S, Intake
+from millstream_worker.places import Place
 
 
 class QuietBus:
@@ -35,16 +36,23 @@ class Worker:
     def __init__(self, *lanes: str, slots: int = 2, **settings: Any) -> None:
         self.started: list[str] = []
         self.handed_back: list[str] = []
+        self.behind: dict[str, Place] = {}
         self._ends: dict[str, asyncio.Event] = {}
         asked = Settings(slots=slots, resources={"cpu": 4, "gpu": 1}, **settings)
-        tools: Any = SimpleNamespace(bus=QuietBus(), settings=asked, shard=0, reports=())
+        self.children = SimpleNamespace(most_behind=0)
+        tools: Any = SimpleNamespace(
+            bus=QuietBus(), settings=asked, shard=0, reports=(), children=self.children
+        )
         triggers: Any = SimpleNamespace(want=0)
         self.intake = Intake(tools, Capacity.from_settings(asked), triggers, self._start, self._say)
         self.intake._on_new_lanes(Delivery("", "", msgspec.json.encode(lanes), b""))
 
-    async def _start(self, delivery: Delivery, grant: Grant) -> None:
+    async def _start(self, delivery: Delivery, place: Place) -> None:
         name = delivery.reply
-        self.started.append(name)
+        if place.is_behind:
+            self.behind[name] = place
+        else:
+            self.started.append(name)
         self._ends[name] = asyncio.Event()
         await self._ends[name].wait()
 
@@ -70,8 +78,8 @@ class Worker:
         self.intake._tune_asking()
         return {name: lane.puller._want for name, lane in self.intake._lanes.items()}
 
-    def attempts_are_short(self) -> None:
-        self.intake._short_s = 0.0
+    def attempts_are_short(self, seconds: float = 0.03) -> None:
+        self.intake._short_s = seconds
 
 
 @pytest.mark.asyncio
@@ -191,3 +199,70 @@ async def test_a_worker_that_stops_asks_for_nothing_and_hands_back_what_waits() 
     assert worker.handed_back == ["b"]
     await worker.ends("a")
     assert worker.started == ["a"]
+
+
+@pytest.mark.asyncio
+async def test_very_short_attempts_wait_in_lines_and_more_are_asked_for() -> None:
+    worker = Worker(slots=2)
+    worker.attempts_are_short(0.01)
+    worker.children.most_behind = 2
+    await worker.arrives("default", "a", "b", "c", "d", "e")
+    assert (worker.started, list(worker.behind)) == (["a", "b"], ["c", "d"])
+    assert worker.wants() == {"default": 16 - 3}
+    worker.attempts_are_short(0.001)
+    assert worker.wants() == {"default": 64 - 3}
+
+
+@pytest.mark.asyncio
+async def test_who_comes_to_its_turn_takes_the_slot_of_the_one_before() -> None:
+    worker = Worker(slots=1)
+    worker.attempts_are_short(0.01)
+    worker.children.most_behind = 1
+    await worker.arrives("default", "a", "b", "c")
+    worker.behind["b"].begin()
+    assert worker.intake.capacity.free_slots == -1, "until the worker is done with the one before"
+    await worker.ends("a")
+    assert worker.intake.capacity.free_slots == 0
+    assert list(worker.behind) == ["b", "c"], "there is room behind it again"
+
+
+@pytest.mark.asyncio
+async def test_who_does_not_come_to_its_turn_has_the_next_slot() -> None:
+    worker = Worker(slots=1)
+    worker.attempts_are_short(0.01)
+    worker.children.most_behind = 1
+    await worker.arrives("default", "a", "b", "c")
+    waiting = asyncio.ensure_future(worker.behind["b"].slot())
+    await asyncio.sleep(0)
+    await worker.ends("a")
+    await waiting
+    assert worker.intake.capacity.free_slots == 0
+    assert worker.started == ["a"], "c waits longer"
+
+
+@pytest.mark.asyncio
+async def test_a_slot_that_nobody_waits_for_any_more_is_free() -> None:
+    worker = Worker(slots=1)
+    worker.attempts_are_short(0.01)
+    worker.children.most_behind = 1
+    await worker.arrives("default", "a", "b")
+    place = worker.behind["b"]
+    waiting = asyncio.ensure_future(place.slot())
+    await asyncio.sleep(0)
+    worker.intake._coming_back[0][1].set_result(None)
+    worker.intake.capacity.take(place.need)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await worker.ends("a", "b")
+    assert worker.intake.capacity.free_slots == 1
+
+
+@pytest.mark.asyncio
+async def test_no_line_where_somebody_else_is_next() -> None:
+    worker = Worker("default=gpu-1", slots=1)
+    worker.children.most_behind = 6
+    await worker.arrives("default", "plain")
+    await worker.arrives("default=gpu-1", "g")
+    worker.attempts_are_short(0.01)
+    await worker.arrives("default", "more")
+    assert not worker.behind

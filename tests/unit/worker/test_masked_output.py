@@ -31,6 +31,7 @@ from millstream_worker.frames import (
     from_child_decoder,
 )
 from millstream_worker.output import LONGEST_LINE, TAIL_BYTES, UNFINISHED, Output
+from millstream_worker.turns import TurnQueue
 
 SECRET = "hunter22-and-more"
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -137,8 +138,9 @@ def test_a_secret_is_masked_before_its_task_goes_on(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=worker)
     thread.start()
-    channel = Channel(theirs, tmp_path)
-    ours.sendall(encode_frame(A_RUN))
+    turns = TurnQueue()
+    channel = Channel(theirs, turns.theirs, tmp_path)
+    turns.put(A_RUN, is_behind=False)
     assert channel.begin() == A_RUN
     channel.mask([SECRET])
     assert heard == [Mask([SECRET])]
@@ -150,11 +152,12 @@ def test_a_secret_is_masked_before_its_task_goes_on(tmp_path: Path) -> None:
     with pytest.raises(MillstreamError, match="the attempt that asks is over"):
         channel.find_variable("k")
     channel.mask(["later-secret"])  # by a thread that is left behind
-    ours.sendall(encode_frame(A_RUN) + encode_frame(Told()))
+    turns.put(A_RUN, is_behind=False)
+    ours.sendall(encode_frame(Told()))
     assert channel.begin() == A_RUN
     reader = FrameReader()
     said = [from_child_decoder.decode(body) for body in reader.feed(ours.recv(65536))]
     assert said[1:] == [Mask(["later-secret"])], "the worker hears of it before the next attempt"
     assert heard[1:] == [Find("variable", "k"), Find("connection", "c"), Change("k", None)]
-    for end in (ours, theirs):
+    for end in (ours, theirs, turns):
         end.close()
