@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SEEDS ?= 2000
 SEED ?=
 
-.PHONY: help venv demo test soak overload crash sim lint format proto proto-check bench bench-worker bench-failover bench-quick clean
+.PHONY: help venv demo test soak overload crash sim lint types style imports format proto proto-check bench bench-worker bench-failover bench-quick clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -45,11 +45,17 @@ crash: venv ## Every failpoint, every action, first, middle and last time: a qua
 sim: venv ## Simulate the whole system with faults: SEEDS=2000, or SEED=7 for one again
 	PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
-lint: venv proto-check page-check ## Format, style, imports, types, generated code
+lint: types style imports proto-check page-check ## Format, style, imports, types, generated code
+
+types: venv
+	$(BIN)/mypy
+
+style: venv
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
+
+imports: venv
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/mypy
 
 format: venv ## Format the code and apply the safe fixes
 	$(BIN)/ruff format
