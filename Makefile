@@ -136,6 +136,11 @@ bench-soak: venv ## Half of the highest rate for MINUTES=30: do memory and waits
 bench-costs: venv ## What a task costs by process: processor time, messages, transactions
 	$(BIN)/python -m bench.costs
 
+.PHONY: bench-growth
+LARGEST ?= 6
+bench-growth: venv ## How cost grows with workers, runs and a log of up to 10^LARGEST=6 events, as plots
+	$(BIN)/python -m bench.growth --largest $(LARGEST)
+
 .PHONY: bench-why
 bench-why: venv ## How long `millstream why` takes on a log of a million events
 	PYTHONPATH=tests $(BIN)/python -m bench.why

@@ -85,6 +85,7 @@ class Shard:
     specs: list[DagSpec] = field(default_factory=dags)
     namespace: str = "n"
     failing: float = 0.03
+    under_way: int = UNDER_WAY
     random: Random = field(default_factory=lambda: Random("verify"))
     state: State = field(default_factory=State)
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
@@ -100,7 +101,7 @@ class Shard:
         for spec in self.specs:
             yield from self.ask(SubmitDag, namespace=self.namespace, spec=spec)
         while True:
-            while self.open_runs < UNDER_WAY:
+            while self.open_runs < self.under_way:
                 spec = self.random.choice(self.specs)
                 self.open_runs += 1
                 yield from self.ask(TriggerRun, namespace=self.namespace, dag_id=spec.dag_id)
