@@ -20,6 +20,10 @@ DAGS = HERE / "dags.py"
 SERVERS = ("nats", "postgres")
 
 
+class CommandFailed(SystemExit):
+    """What a command of ``millstream`` said when it failed."""
+
+
 class Installation:
     """What runs in a data directory, and a client of it."""
 
@@ -92,5 +96,5 @@ def millstream(*words: str) -> str:
     command = [sys.executable, "-P", "-m", "millstream.cli", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"millstream {' '.join(words)}:\n{done.stdout}{done.stderr}")
+        raise CommandFailed(f"millstream {' '.join(words)}:\n{done.stdout}{done.stderr}")
     return done.stdout
