@@ -27,10 +27,11 @@ from millstream_projector.lookups import Lookups
 from millstream_projector.states import States
 from millstream_projector.tables import (
     READ_SCHEMA,
+    Step,
     ensure_tables,
     read_open_rows,
     read_rows_of,
-    write_changes,
+    write_step,
 )
 
 BUSY_EVENTS = 20
@@ -58,7 +59,9 @@ class Projector:
         self._bus = bus
         self._settings = settings
         self._shard = settings.shard
-        self._database = Database(settings.database_url, schema=READ_SCHEMA, name="projector")
+        self._database = Database(
+            settings.database_url, schema=READ_SCHEMA, name="projector", is_durable=False
+        )
         self._log_database = Database(settings.database_url, name="projector-log")
         self._log = EventLog(self._log_database, settings.shard)
         self._projection = Projection()
@@ -190,22 +193,13 @@ class Projector:
     async def _write(self, changes: Changes, before: int, feed: Feed) -> None:
         """Write, however long Postgres is away. The rows are whole, so writing them again does no
         harm."""
+        step = Step(self._shard, feed.position, feed.digest, self._generation, before)
         while True:
             try:
-                async with self._database.use() as connection, connection.transaction():
-                    moved = await connection.execute(
-                        "UPDATE checkpoint SET position = $2, digest = $3 "
-                        "WHERE shard = $1 AND generation = $4 AND position IN ($2, $5)",
-                        self._shard,
-                        feed.position,
-                        feed.digest,
-                        self._generation,
-                        before,
-                    )
-                    if moved != "UPDATE 1":
-                        raise CheckpointMoved(MOVED)
-                    await write_changes(connection, changes)
+                async with self._database.use() as connection:
                     reach("projector.before_commit")
+                    if not await write_step(connection, step, changes):
+                        raise CheckpointMoved(MOVED)
                 reach("projector.committed")
                 return
             except Unavailable as error:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import structlog
 
@@ -91,17 +92,60 @@ async def _make_views(connection: Connection, schema: str) -> None:
             )
 
 
+class Step(NamedTuple):
+    """How far the tables get by a write, and where they stood before it."""
+
+    shard: int
+    position: int
+    digest: bytes
+    generation: int
+    before: int
+
+
+_MOVE = (
+    "UPDATE checkpoint SET position = $2, digest = $3 "
+    "WHERE shard = $1 AND generation = $4 AND position IN ($2, $5) RETURNING shard"
+)
+
+
+async def write_step(connection: Connection, step: Step, changes: Changes) -> bool:
+    """Write all rows and move the checkpoint, all of it or nothing. False: it is not where it
+    was."""
+    if any(changes.gone.values()):
+        async with connection.transaction():
+            has_moved = await connection.fetchval(_MOVE, *step) is not None
+            if has_moved:
+                await write_changes(connection, changes)
+        return has_moved
+    # One statement is one message to Postgres and one back; a task's step writes four tables.
+    written = tuple(changed_rows(changes))
+    arguments = [argument for row_type, rows in written for argument in _arrays(row_type, rows)]
+    query = _step_statement(tuple(row_type for row_type, _ in written))
+    return bool(await connection.fetchval(query, *step, *arguments))
+
+
+@cache
+def _step_statement(row_types: tuple[type[Row], ...]) -> str:
+    parts = [f"moved AS ({_MOVE})"]
+    first = len(Step._fields) + 1
+    for number, row_type in enumerate(row_types):
+        parts.append(f"w{number} AS ({_upsert(row_type, first, 'moved, ')})")
+        first += len(_columns(row_type))
+    return f"WITH {', '.join(parts)} SELECT count(*) FROM moved"  # noqa: S608 - our own names
+
+
+def _arrays(row_type: type[Row], rows: list[Row]) -> Iterator[list[object]]:
+    for name, _ in _columns(row_type):
+        yield [_encode(getattr(row, name)) for row in rows]
+
+
 async def write_changes(connection: Connection, changes: Changes) -> None:
     """Write all rows with one statement a table. The caller has the transaction."""
     for row_type, keys in changes.gone.items():
         if keys:
             await connection.executemany(_delete(row_type), list(keys))
     for row_type, rows in changed_rows(changes):
-        columns = _columns(row_type)
-        await connection.execute(
-            _upsert(row_type),
-            *([_encode(getattr(row, name)) for row in rows] for name, _ in columns),
-        )
+        await connection.execute(_upsert(row_type), *_arrays(row_type, rows))
 
 
 async def read_open_rows(connection: Connection) -> list[Row]:
@@ -189,17 +233,19 @@ def _delete(row_type: type[Row]) -> str:
 
 
 @cache
-def _upsert(row_type: type[Row]) -> str:
+def _upsert(row_type: type[Row], first: int = 1, beside: str = "") -> str:
+    """``first``: the number of its first argument. ``beside``: of each row of which the rows are
+    written."""
     columns = _columns(row_type)
     names = ", ".join(name for name, _ in columns)
     travels = {"json": "text", "integer[]": "text"}
-    arrays = ", ".join(f"${i}::{travels.get(pg, pg)}[]" for i, (_, pg) in enumerate(columns, 1))
+    arrays = ", ".join(f"${i}::{travels.get(pg, pg)}[]" for i, (_, pg) in enumerate(columns, first))
     chosen = ", ".join(f"u.{name}::{pg}" if pg in travels else f"u.{name}" for name, pg in columns)
     rest = [name for name, _ in columns if name not in row_type.KEY]
     updates = ", ".join(f"{name} = excluded.{name}" for name in rest)
     return (
         f"INSERT INTO {row_type.TABLE} ({names}) "  # noqa: S608 - our own names
-        f"SELECT {chosen} FROM unnest({arrays}) AS u({names}) "
+        f"SELECT {chosen} FROM {beside}unnest({arrays}) AS u({names}) "
         f"ON CONFLICT ({', '.join(row_type.KEY)}) DO UPDATE SET {updates}"
     )
 
@@ -218,6 +264,7 @@ def column_names(row_type: type[Row]) -> list[str]:
 __all__ = [
     "READ_SCHEMA",
     "ROW_TYPES",
+    "Step",
     "column_names",
     "comparable_columns",
     "ensure_tables",
@@ -226,4 +273,5 @@ __all__ = [
     "read_rows_of",
     "visible_schema",
     "write_changes",
+    "write_step",
 ]

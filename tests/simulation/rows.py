@@ -19,6 +19,7 @@ from millstream.projection.rows import (
 )
 
 if TYPE_CHECKING:
+    from millstream_projector.tables import Step
     from simulation.postgres import Server
 
 
@@ -50,12 +51,10 @@ class Tables:
 
 
 class ReadConnection:
-    """A connection to the read tables: changes are kept until the transaction ends."""
+    """A connection to the read tables."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self._moved: tuple[Any, ...] = ()
-        self._changes: Changes | None = None
         self._is_locking = False
         self._locked: Tables | None = None
 
@@ -73,18 +72,10 @@ class ReadConnection:
 
     async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
         self._is_locking, self._locked = False, None
-        if kind is None and self._changes is not None:
-            await self.server.do(self._commit)
 
     async def execute(self, query: str, *arguments: Any) -> str:
-        if query == "SELECT 1":
-            return await self.server.do(lambda: query)
-        assert query.startswith("UPDATE checkpoint"), query
-        _, position, digest, generation, before = arguments
-        checkpoint = self.server.tables.checkpoint
-        self._moved = (position, digest, generation, before)
-        fits = generation == checkpoint.generation and checkpoint.position in (position, before)
-        return "UPDATE 1" if fits else "UPDATE 0"
+        assert query == "SELECT 1", query
+        return await self.server.do(lambda: query)
 
     async def fetchval(self, query: str, *arguments: Any) -> str | None:
         assert query.startswith("SELECT conf::text FROM dag_run"), query
@@ -108,30 +99,28 @@ class ReadConnection:
     async def close(self) -> None:
         pass
 
-    def stage(self, changes: Changes) -> None:
-        rows = {
-            row_type: {key: copy(row) for key, row in changed.items()}
-            for row_type, changed in changes.rows.items()
-        }
-        self._changes = Changes(rows, {kind: dict(keys) for kind, keys in changes.gone.items()})
 
-    def _commit(self) -> None:
-        position, digest, generation, before = self._moved
-        tables = self.server.tables
+async def write_step(connection: ReadConnection, step: Step, changes: Changes) -> bool:
+    rows = {
+        row_type: {key: copy(row) for key, row in changed.items()}
+        for row_type, changed in changes.rows.items()
+    }
+    gone = {kind: dict(keys) for kind, keys in changes.gone.items()}
+    tables = connection.server.tables
+
+    def commit() -> bool:
         at = tables.checkpoint
-        if generation != at.generation or at.position not in (position, before):
-            return  # another one was quicker; the next write sees it
-        assert self._changes is not None
-        for row_type, keys in self._changes.gone.items():
+        if step.generation != at.generation or at.position not in (step.position, step.before):
+            return False
+        for row_type, keys in gone.items():
             for key in keys:
                 tables.rows.get(row_type, {}).pop(key, None)
-        for row_type, rows in self._changes.rows.items():
-            tables.rows.setdefault(row_type, {}).update(rows)
-        tables.checkpoint = Checkpoint(position, digest, generation)
+        for row_type, changed in rows.items():
+            tables.rows.setdefault(row_type, {}).update(changed)
+        tables.checkpoint = Checkpoint(step.position, step.digest, step.generation)
+        return True
 
-
-async def write_changes(connection: ReadConnection, changes: Changes) -> None:
-    connection.stage(changes)
+    return await connection.server.do(commit)
 
 
 async def read_open_rows(connection: ReadConnection) -> list[Row]:

@@ -267,7 +267,7 @@ def replaced(stage: Stage) -> Iterator[None]:
         ("ensure_tables", nothing),
         ("Database", event_log.SimulatedDatabase),
         ("EventLog", event_log.SimulatedEventLog),
-        ("write_changes", rows.write_changes),
+        ("write_step", rows.write_step),
         ("read_open_rows", rows.read_open_rows),
         ("read_rows_of", rows.read_rows_of),
     ):

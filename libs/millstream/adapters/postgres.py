@@ -49,17 +49,22 @@ class MigrationMismatch(MillstreamError):
 
 
 async def connect(
-    url: str, *, schema: str = "public", name: str = "millstream"
+    url: str, *, schema: str = "public", name: str = "millstream", is_durable: bool = True
 ) -> asyncpg.Connection:
     """A new connection, to the primary if ``url`` names several hosts. Raises
-    :class:`Unavailable`."""
+    :class:`Unavailable`. One that is not ``is_durable`` does not wait for the disk when it commits:
+    for what is made from the log, and made again from where it stood."""
+    settings = {"search_path": f"{schema},public", "application_name": name}
+    if not is_durable:
+        settings["synchronous_commit"] = "off"
 
     async def opener(url: str) -> asyncpg.Connection:
         return await asyncpg.connect(
             url,
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=COMMAND_TIMEOUT_S,
-            server_settings={"search_path": f"{schema},public", "application_name": name},
+            max_cacheable_statement_size=0,
+            server_settings=settings,
         )
 
     try:
@@ -87,8 +92,16 @@ class Database:
     """One connection that is made when it is needed and dropped when it fails. One user at a
     time."""
 
-    def __init__(self, url: str, *, schema: str = "public", name: str = "millstream") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        schema: str = "public",
+        name: str = "millstream",
+        is_durable: bool = True,
+    ) -> None:
         self._url = url
+        self._is_durable = is_durable
         self._schema = schema
         self._name = name
         self._connection: asyncpg.Connection | None = None
@@ -102,7 +115,10 @@ class Database:
             try:
                 if self._connection is None or self._connection.is_closed():
                     self._connection = await connect(
-                        self._url, schema=self._schema, name=self._name
+                        self._url,
+                        schema=self._schema,
+                        name=self._name,
+                        is_durable=self._is_durable,
                     )
                 yield self._connection
             except AWAY as error:
