@@ -84,7 +84,8 @@ def new_shard() -> Shard:
 def make_events(count: int, active: int) -> Iterator[Event]:
     """About ``count``, of which the last ones are those of ``active`` runs of ten tasks, five of
     which have ended and one of which is ready."""
-    of_one = sum(1 for _ in active_runs(new_shard(), 1))
+    one, two = (sum(1 for _ in active_runs(new_shard(), runs)) for runs in (1, 2))
+    of_one = two - one
     shard = new_shard()
     for event in shard.events():
         yield event
