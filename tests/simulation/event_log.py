@@ -25,7 +25,14 @@ class SimulatedDatabase:
 
     server: Server
 
-    def __init__(self, url: str, *, schema: str = "public", name: str = "millstream") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        schema: str = "public",
+        name: str = "millstream",
+        is_durable: bool = True,
+    ) -> None:
         self.name = name
 
     async def close(self) -> None:
