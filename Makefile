@@ -153,6 +153,10 @@ bench-api: venv ## What callers of the api wait for, on a million task instances
 bench-verify: venv ## How fast `millstream verify` reads a million events
 	$(BIN)/python -m bench.verify
 
+.PHONY: bench-peers
+bench-peers: venv ## The same workloads on DBOS, Temporal, Restate, Celery and Airflow (ARGS="--only dbos --repeats 3"); half an hour
+	$(BIN)/python -m bench.peers $(ARGS)
+
 clean: ## Remove what was generated; keeps .venv
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The same workloads on other systems and on Millstream, in turns, in one run on one machine."""
