@@ -43,6 +43,14 @@ SYSTEMS = (
         pip=TEMPORAL,
     ),
     System(
+        name="temporal-polls",
+        title="Temporal, activities, more polls",
+        runner="temporal_runner",
+        environment="temporal",
+        pip=TEMPORAL,
+        arguments=("--variant", "polls"),
+    ),
+    System(
         name="temporal-local",
         title="Temporal, local activities",
         runner="temporal_runner",

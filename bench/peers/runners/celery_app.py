@@ -31,11 +31,6 @@ def windmill_step() -> int:
     return fib(FIB_OF)
 
 
-@app.task(name="fan_out")
-def fan_out(_start: int) -> int:
-    return 1
-
-
 @app.task(name="total")
 def total(found: list[int]) -> int:
     return sum(found)
