@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+
 from bench.calibration import Calibration
 from bench.peers.lines import Done, Measured, Ready, parse
 from bench.peers.runners.shapes import ORDER, tasks_of
