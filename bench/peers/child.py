@@ -123,4 +123,6 @@ def children(pid: int) -> set[int]:
 
 
 def last_words(log: Path, most: int = 300) -> str:
-    return " ".join(log.read_text(errors="replace").split())[-most:]
+    """The last line, which of a traceback is what it was about."""
+    said = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return said[-1][:most] if said else "without a word"

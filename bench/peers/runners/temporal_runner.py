@@ -6,6 +6,7 @@ import asyncio
 import sys
 import uuid
 from collections.abc import Coroutine, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,12 @@ def workloads(chosen: Options, client: Client, loop: asyncio.Runner) -> Workload
 
     async def call(flow: Any, size: int, answer: int) -> None:
         found = await client.execute_workflow(
-            flow.run, args=[size, is_local], id=str(uuid.uuid4()), task_queue=QUEUE
+            flow.run,
+            args=[size, is_local],
+            id=str(uuid.uuid4()),
+            task_queue=QUEUE,
+            # A hundred starts at once may take longer than the ten seconds of the default.
+            rpc_timeout=timedelta(seconds=60),
         )
         expect(found, answer)
 
