@@ -43,6 +43,8 @@ def main() -> int:
             turns.append(turn)
     finally:
         # What was measured until an interruption is worth as much.
+        taken = {turn.system.name for turn in turns}
+        missing |= {p.title: "not reached" for p in chosen if p.name in pythons.keys() - taken}
         for line in report(turns, options, missing):
             print(line)
         keep(turns, options, parsed.results)
