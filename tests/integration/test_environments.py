@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,18 @@ dependencies = ["tinyclash==1.5"]
 find-links = ["wheels"]
 no-index = true
 """
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """Of executed services: a fork of a process that has imported uvloop does not always hear of
+    the end of the commands that it runs."""
+    running = RunningStack(tmp_path_factory.mktemp("environments") / "a stack")
+    try:
+        running.up()
+        yield running
+    finally:
+        running.down()
 
 
 def project(folder: Path, dag_id: str, header: str = "", **files: str) -> Path:
