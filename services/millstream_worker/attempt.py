@@ -431,19 +431,20 @@ class Running:
     async def _to_its_end(self, child: Turn | Seat) -> Done:
         """A short attempt needs no claim of its own: its result claims it as well."""
         running = child.done
+        limit_s = self._ready.execution_timeout_s
+        claiming = asyncio.get_running_loop().call_later(EARLY_S, self._held_claim)
         try:
             if is_on():
                 await asyncio.sleep(0)  # the child has it now
                 reach("worker.started")
-            if self._claim is None:
-                await asyncio.wait((running,), timeout=EARLY_S)
-                if not running.done() and self._claim is None:
-                    self._start_report()
-            async with asyncio.timeout(self._ready.execution_timeout_s):
+            if limit_s is None:
+                return await asyncio.shield(running)
+            async with asyncio.timeout(limit_s):
                 return await asyncio.shield(running)
         except TimeoutError:
             return await self._time_out(child, running)
         finally:
+            claiming.cancel()
             if not running.done():
                 child.kill()
                 await asyncio.gather(running, return_exceptions=True)
