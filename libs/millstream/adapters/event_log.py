@@ -401,9 +401,12 @@ class EventLog:
         if run_ids is not None:
             where = "run_id = ANY($3)"
             arguments.append(run_ids)
+        # Not "shard = $1", for which Postgres reads the whole primary key as long as it has no
+        # statistics of a new table.
         query = f"""
             SELECT {COLUMNS} FROM event_log
-            WHERE shard = $1 AND causation = ANY($2) AND {where} ORDER BY position
+            WHERE shard IS NOT DISTINCT FROM $1::integer AND causation = ANY($2) AND {where}
+            ORDER BY position
         """  # noqa: S608
         async with self._database.use() as connection:
             rows = await connection.fetch(query, *arguments)
