@@ -117,8 +117,9 @@ async def write_step(connection: Connection, step: Step, changes: Changes) -> bo
             if has_moved:
                 await write_changes(connection, changes)
         return has_moved
-    # One statement is one message to Postgres and one back; a task's step writes four tables.
-    written = tuple(changed_rows(changes))
+    # One statement is one message to Postgres and one back; a task's step writes four tables. In
+    # one order, or the same tables would be as many statements as they have orders.
+    written = sorted(changed_rows(changes), key=lambda each: ROW_TYPES.index(each[0]))
     arguments = [argument for row_type, rows in written for argument in _arrays(row_type, rows)]
     query = _step_statement(tuple(row_type for row_type, _ in written))
     return bool(await connection.fetchval(query, *step, *arguments))

@@ -50,7 +50,7 @@ from millstream_worker.sessions import (
     kill_tree,
 )
 from millstream_worker.turn_output import TurnOutput
-from millstream_worker.turns import Answers, Line, OnOutput, Recalled, Turn, TurnQueue
+from millstream_worker.turns import Answers, HasLine, Line, OnOutput, Recalled, Turn, TurnQueue
 from millstream_worker.uv import NOT_HANDED_ON
 
 log = structlog.get_logger(__name__)
@@ -121,13 +121,11 @@ def of_interpreter(python: str, environment: Mapping[str, str]) -> dict[str, str
     return found
 
 
-class Child:
+class Child(HasLine):
     """One child process. ``bundle`` is the bundle it has imported; None as long as it is free for
     any. ``python`` is the interpreter that it runs; "": the worker's own."""
 
     MODULE = "millstream_worker.child"
-    # So many attempts may wait in its line; 0: it has none.
-    MOST_BEHIND = 6
     # Open files that the process gets besides its socket.
     _handed_on: tuple[int, ...] = ()
 
@@ -242,24 +240,6 @@ class Child:
         turn = Turn(self, answer)
         self._line.add(turn)
         return turn
-
-    @property
-    def in_line(self) -> int:
-        """How many attempts are in its line, with the one that it is at."""
-        return len(self._line)
-
-    @property
-    def room_behind(self) -> int:
-        """How many more may wait behind the one that it is at."""
-        return self.MOST_BEHIND + 1 - len(self._line) if self.is_alive else 0
-
-    def recall(self) -> None:
-        """Take back what waits behind the one that it is at, as far as that can be."""
-        self._line.recall()
-
-    def is_at(self, turn: Turn) -> bool:
-        """Is it this one that the process is at? Then no other one is in the line any more."""
-        return self._line.is_at(turn)
 
     def _take_back(self, most: int) -> int:
         count = self._queue.take_back(most) if self._queue is not None else 0

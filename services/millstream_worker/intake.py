@@ -1,7 +1,8 @@
 """What comes in: how much is pulled from which lane, and when what was pulled starts.
 
 Asked for is only what could start at that moment, and what arrives when there is no room after all
-is handed back at once; short attempts that ask for nothing are asked for ahead. A lane that is
+is handed back at once; short attempts that ask for nothing are asked for ahead, and very short ones
+wait in the lines of children. A lane that is
 passed over is next: what its attempt needs is kept free until one of it has started.
 """
 
@@ -39,6 +40,7 @@ log = structlog.get_logger(__name__)
 
 SHORT_ATTEMPT_S = 0.05
 PREFETCH_PER_SLOT = 8
+# Of those that are briefer than BRIEF_ATTEMPT_S: they are over before they could be handed back.
 PREFETCH_BRIEF_PER_SLOT = 32
 # Attempts that are shorter than this wait in the lines of children: a child that need not wait for
 # the next one, and a worker that hears of several at once, take half the time.

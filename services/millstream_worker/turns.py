@@ -39,6 +39,37 @@ class Recalled(Exception):
     """The child did not come to it."""
 
 
+class HasLine:
+    """What a child with a line can tell of it."""
+
+    # So many attempts may wait in it; 0: there is none.
+    MOST_BEHIND = 6
+    _line: Line
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be given an attempt."""
+        raise NotImplementedError
+
+    @property
+    def in_line(self) -> int:
+        """How many attempts are in its line, with the one that it is at."""
+        return len(self._line)
+
+    @property
+    def room_behind(self) -> int:
+        """How many more may wait behind the one that it is at."""
+        return self.MOST_BEHIND + 1 - len(self._line) if self.is_alive else 0
+
+    def recall(self) -> None:
+        """Take back what waits behind the one that it is at, as far as that can be."""
+        self._line.recall()
+
+    def is_at(self, turn: Turn) -> bool:
+        """Is it this one that the process is at? Then no other one is in the line any more."""
+        return self._line.is_at(turn)
+
+
 class Turn:
     """An attempt in the line of a child. ``began`` fails with :class:`Recalled` where the child
     does not come to it; ``done`` with what ended the process."""

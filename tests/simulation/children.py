@@ -26,7 +26,7 @@ from millstream_worker.frames import (
     ToChild,
 )
 from millstream_worker.hosts import HostProcess
-from millstream_worker.turns import Line, Turn
+from millstream_worker.turns import HasLine, Line, Turn
 from simulation.clock import wall
 from simulation.loop import PROCESS
 from simulation.script import Execution, Script, where_of
@@ -34,13 +34,12 @@ from simulation.script import Execution, Script, where_of
 DIED = "the task's process ended with exit code 1"
 
 
-class SimulatedChild:
+class SimulatedChild(HasLine):
     """Stands for ``Child``: the same methods, and no process. What the process says takes a moment,
     in which it may be at the next attempt already."""
 
     script: Script
     count = 0
-    MOST_BEHIND = 6
 
     def __init__(self, scratch: Path, environment: Mapping[str, str], python: str = "") -> None:
         SimulatedChild.count += 1
@@ -60,20 +59,6 @@ class SimulatedChild:
     @property
     def is_alive(self) -> bool:
         return not self._is_killed
-
-    @property
-    def in_line(self) -> int:
-        return len(self._line)
-
-    @property
-    def room_behind(self) -> int:
-        return self.MOST_BEHIND + 1 - len(self._line) if self.is_alive else 0
-
-    def recall(self) -> None:
-        self._line.recall()
-
-    def is_at(self, turn: Turn) -> bool:
-        return self._line.is_at(turn)
 
     async def start(self) -> None:
         await asyncio.sleep(0.02)
