@@ -420,6 +420,9 @@ class Running:
             self._child = None
             self._raise_if_killed()
             return None
+        except asyncio.CancelledError:
+            turn.kill()
+            raise
         self._place.begin()
         return turn
 

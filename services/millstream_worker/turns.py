@@ -95,6 +95,11 @@ class Turn:
     def masker(self) -> Masker:
         return self.child.masker
 
+    def begin(self) -> None:
+        """The child is at it."""
+        if not self.began.done():  # who waits for it may have been cancelled
+            self.began.set_result(None)
+
     def kill(self) -> None:
         """End the process, if it is at this attempt; take it out of the line otherwise."""
         if self.child.is_at(self):
@@ -127,7 +132,7 @@ class Line:
     def add(self, turn: Turn) -> None:
         self._turns.append(turn)
         if len(self._turns) == 1:
-            turn.began.set_result(None)
+            turn.begin()
         elif len(self._turns) == 2:
             self._be_patient()
 
@@ -139,7 +144,7 @@ class Line:
         if done.spent:
             self.recall(all_of_them=True)
         elif self._turns:
-            self._turns[0].began.set_result(None)
+            self._turns[0].begin()
             self._be_patient()
 
     def recall(self, *, all_of_them: bool = False) -> int:

@@ -33,6 +33,10 @@ def hears(ti, dag_run):
 with DAG(dag_id="hears", schedule=None):
     PythonOperator(task_id="hears", python_callable=hears)
 
+with DAG(dag_id="hands_on", schedule=None):
+    PythonOperator(task_id="says", python_callable=says) >> PythonOperator(
+        task_id="hears", python_callable=lambda ti: ti.xcom_pull("says")
+    )
 """
 
 
@@ -205,3 +209,20 @@ def test_a_value_without_a_codec_fails_its_task(stack: RunningStack, client: Cli
     (failed,) = client.list_task_instances(run)
     assert "task opaque returned a " in failed.reason
     assert "at [0], which no codec knows" in failed.reason
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "Nats-Rollup: all",
+        "\r\nNats-Rollup: all\r\nNats-Msg-Id: 1\r\n\r\n",
+        "Nats-Expected-Last-Sequence: 1",
+        "Ms-Late: 1",
+        "grüße \u2028 \x7f",
+        "x" * 5000,
+        {"a": [None, 1.5, {"b": ""}]},
+    ],
+    ids=["a header", "lines", "the sequence", "late", "unicode", "long", "nested"],
+)
+def test_what_goes_with_the_ready_event_arrives_as_it_was(client: Client, word: Any) -> None:
+    assert result(client, "hands_on", "hears", conf={"word": word}) == word

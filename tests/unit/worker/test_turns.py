@@ -182,3 +182,12 @@ class TestLine:
         child.line.fail(ChildDied("killed by SIGSEGV"))
         assert isinstance(a.done.exception(), ChildDied)
         assert isinstance(b.began.exception(), Recalled)
+
+    async def test_one_that_nobody_waits_for_any_more_holds_up_nobody(self) -> None:
+        child = Process()
+        a, b = child.give(), child.give()
+        child.taken = 2
+        b.began.cancel()
+        child.line.end_first(DONE)
+        assert a.done.result() is DONE
+        assert child.line.first is b
