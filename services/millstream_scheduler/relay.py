@@ -286,8 +286,10 @@ class Relay:
             while self._pending and self._pending[0].position <= self._acked:
                 size = self._pending.popleft().size
                 self._pending_bytes -= size
-                self._flying_bytes -= size
-                sent -= 1
+                # A scheduler that was replaced meanwhile may find here what was relayed by another.
+                if sent:
+                    self._flying_bytes -= size
+                    sent -= 1
             acks = self._send_receipts()
             if acks and is_on():
                 await reach_flushed("scheduler.receipts_sent", self._bus.flush)
