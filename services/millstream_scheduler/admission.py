@@ -12,12 +12,16 @@ from millstream.core.access import is_name
 from millstream.core.commands import (
     ALLOWED,
     ApiCommand,
+    CreateBackfill,
     DeferAttempt,
     DeleteVariable,
     FinishAttempt,
     Report,
+    RerunRun,
     RescheduleAttempt,
     SetVariable,
+    SucceedAttempt,
+    TriggerRun,
     decode_command,
     encode_command,
 )
@@ -77,6 +81,8 @@ def admit(sender: Sender, payload: bytes, most_bytes: int) -> ApiCommand | Repor
         )
     if sender.role == "worker" and isinstance(command, SetVariable | DeleteVariable):
         _check_claim(sender, command)
+    if b"\\u0000" in payload:
+        _check_nul(command)
     if isinstance(command, Report):
         _check_report(command)
     elif len(payload) > most_bytes // 5 and len(encode_command(command)) > most_bytes:
@@ -114,10 +120,22 @@ def _check_claim(sender: Sender, command: SetVariable | DeleteVariable) -> None:
         raise Refused("NOT_ALLOWED", f"Worker {sender.principal!r} needs a claim of its own.")
 
 
+def _check_nul(command: ApiCommand | Report) -> None:
+    """Postgres searches the events of runs by what they say, and cannot read a NUL in them."""
+    runs: object = ()
+    if isinstance(command, TriggerRun | RerunRun | CreateBackfill):
+        runs = command
+    elif isinstance(command, SucceedAttempt | DeferAttempt):
+        runs = command.runs
+    # What is left after pairs of backslashes is an escape, and no text that looks like one.
+    if b"\\u0000" in msgspec.json.encode(runs).replace(b"\\\\", b""):
+        raise Refused("INVALID_ARGUMENT", "A run is asked for with a NUL character in its values.")
+
+
 def _check_report(report: Report) -> None:
     """What decoding lets through and no read table can hold. Raises :class:`Refused`."""
-    if not 0 < len(report.token) <= MAX_ID_LENGTH:
-        raise Refused("MALFORMED", f"A token has 1 to {MAX_ID_LENGTH} characters.")
+    if not 0 < len(report.token) <= MAX_ID_LENGTH or not report.token.isprintable():
+        raise Refused("MALFORMED", f"A token has 1 to {MAX_ID_LENGTH} printable characters.")
     instants = [report.started_at]
     if isinstance(report, FinishAttempt):
         instants.append(report.ended_at)

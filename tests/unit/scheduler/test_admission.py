@@ -11,10 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millstream.core.commands import (
+    CreateBackfill,
     DeferAttempt,
     FailAttempt,
     FireTrigger,
+    RerunRun,
     RescheduleAttempt,
+    RunRequest,
     SkipAttempt,
     StartAttempt,
     SubmitDag,
@@ -100,7 +103,7 @@ def test_an_id_is_short_and_printable(bad: str) -> None:
 
 
 @pytest.mark.parametrize("command", REPORTS)
-@pytest.mark.parametrize("token", ["", "x" * 201])
+@pytest.mark.parametrize("token", ["", "x" * 201, "w1-\x001"])
 def test_a_report_has_a_token(command: Any, token: str) -> None:
     assert refusal(WORKER, msgspec.structs.replace(command, token=token)) == "MALFORMED"
 
@@ -189,3 +192,31 @@ def test_a_deferral_waits_for_one_thing(changed: dict[str, Any]) -> None:
 def test_a_reschedule_at_no_instant() -> None:
     late = msgspec.structs.replace(RESCHEDULE, until=datetime(9999, 12, 31, tzinfo=UTC))
     assert refusal(WORKER, late) == "MALFORMED"
+
+
+_RERUN = RerunRun(id="x", namespace="default", dag_id="etl", run_id="r1")
+_BACKFILL = CreateBackfill(
+    id="x", namespace="default", dag_id="etl", from_date=NOW, to_date=NOW + timedelta(days=1)
+)
+
+
+@pytest.mark.parametrize("conf", [{"a": "\x00"}, {"\x00": 1}, {"a": ["\\\x00"]}])
+@pytest.mark.parametrize("command", [TRIGGER, _RERUN, _BACKFILL])
+def test_a_run_with_a_nul_in_its_conf(command: Any, conf: dict[str, Any]) -> None:
+    """The log could not find such an event again, and its commit would fail."""
+    assert refusal(API, msgspec.structs.replace(command, conf=conf)) == "INVALID_ARGUMENT"
+
+
+@pytest.mark.parametrize("report", [SUCCEED, DEFER])
+def test_a_task_that_asks_for_a_run_with_a_nul(report: Any) -> None:
+    run = RunRequest(dag_id="other", conf={"a": "\x00"})
+    assert refusal(WORKER, msgspec.structs.replace(report, runs=(run,))) == "INVALID_ARGUMENT"
+
+
+def test_a_nul_elsewhere_and_what_looks_like_one_are_fine() -> None:
+    nul = msgspec.structs.replace(
+        SUCCEED, xcoms={"k": XCom(value=msgspec.Raw(b'"\\u0000"'), size=8)}
+    )
+    looks = msgspec.structs.replace(TRIGGER, conf={"a": "\\u0000", "\\\\u0000": 1})
+    for sender, command in ((WORKER, nul), (API, looks)):
+        admit(sender, msgspec.json.encode(command), MOST)
