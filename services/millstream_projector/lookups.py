@@ -104,7 +104,7 @@ class Lookups:
     async def _answer(self, question: Question, reply: str) -> None:
         kept = self._projection.runs.get((question.namespace, question.dag_id, question.run_id))
         if kept is not None and not _is_for_tables(question):
-            await self._reply(reply, _from_memory(kept, question))
+            await self._reply(reply, _from_memory(kept, question, self._position))
         elif question.position <= self._written:
             _put(self._from_tables, question, reply)
         elif len(self._unwritten) < MOST_WAITING:
@@ -175,7 +175,7 @@ def _is_for_tables(question: Question) -> bool:
     return isinstance(question, AssetQuestion)
 
 
-def _from_memory(kept: KeptRun, question: Question) -> XComAnswer | ConfAnswer:
+def _from_memory(kept: KeptRun, question: Question, position: int) -> XComAnswer | ConfAnswer:
     if not isinstance(question, XComQuestion):
         return ConfAnswer(conf=msgspec.Raw(kept.run.conf.encode()))
     answer = _Answer()
@@ -183,7 +183,7 @@ def _from_memory(kept: KeptRun, question: Question) -> XComAnswer | ConfAnswer:
         xcom = stored_xcom(row.value, row.blob, row.size, row.codec)
         if not answer.add(FoundXCom(number, row.map_index, xcom)):
             break
-    return answer.finish()
+    return answer.finish(position)
 
 
 class _Answer:
@@ -203,6 +203,7 @@ class _Answer:
         self._found.append(found)
         return True
 
-    def finish(self) -> XComAnswer:
+    def finish(self, position: int = 0) -> XComAnswer:
         last = self._found[-1] if self._is_full else None
-        return XComAnswer(tuple(self._found), Place(last.query, last.map_index) if last else None)
+        after = Place(last.query, last.map_index) if last else None
+        return XComAnswer(tuple(self._found), after, position)

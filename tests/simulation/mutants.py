@@ -254,8 +254,8 @@ async def _fold_most(self: Projector, events: Any, feed: Any) -> None:
     await _fold(self, events[:-1] if len(events) > 3 else events, feed)
 
 
-def _forget_the_last(kept: Any, question: Any) -> Any:
-    answer = _from_memory(kept, question)
+def _forget_the_last(kept: Any, question: Any, position: int) -> Any:
+    answer = _from_memory(kept, question, position)
     found = getattr(answer, "found", ())
     return msgspec.structs.replace(answer, found=found[:-1]) if found else answer
 

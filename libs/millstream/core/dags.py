@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from millstream.core.events import DagPaused, DagUnpaused, NextRunPlanned, RunCreated
-from millstream.core.graph import Graph
 from millstream.core.spec import DagSpec
 from millstream.core.timetable import (
     AssetOrTimeSchedule,
@@ -20,24 +19,13 @@ from millstream.core.timetable import (
     timetable_of,
 )
 from millstream.core.timetables.run_times import Bounds, RunTimes
+from millstream.core.versions import DagVersion, Versions
 
 if TYPE_CHECKING:
     from millstream.core.backfills import Backfill
 
 SCHEDULED = "scheduled"
 _ALWAYS_DUE = datetime.min.replace(tzinfo=UTC)
-
-
-@dataclass(slots=True, frozen=True)
-class DagVersion:
-    """One version of a DAG, shared by its runs. ``digest`` tells equal submissions apart from
-    new ones."""
-
-    version: int
-    spec: DagSpec
-    bundle: str
-    graph: Graph
-    canonical: bytes
 
 
 @dataclass(slots=True)
@@ -62,7 +50,7 @@ class Dag:
     schedule. ``failures``: how many runs in a row have failed. ``started_at``: when a run left
     the queue last. ``paused_position``: that of the event that paused it, or let it go on, last."""
 
-    versions: dict[int, DagVersion] = field(default_factory=dict)
+    versions: Versions = field(default_factory=Versions)
     is_paused: bool = False
     paused_position: int = 0
     planned: RunTimes | None = None
@@ -80,7 +68,7 @@ class Dag:
 
     @property
     def latest(self) -> DagVersion:
-        return self.versions[max(self.versions)]
+        return self.versions.latest
 
     @property
     def is_continuous(self) -> bool:

@@ -17,7 +17,7 @@ from millstream.core.counting import (
     resize,
     take_back,
 )
-from millstream.core.dags import Dag, DagVersion, fold_dag
+from millstream.core.dags import Dag, fold_dag
 from millstream.core.deadlines import note_runtime
 from millstream.core.event_parts import RunInfo, Where
 from millstream.core.events import (
@@ -79,11 +79,9 @@ from millstream.core.events import (
     VariableDeleted,
     VariableSet,
 )
-from millstream.core.graph import Graph
 from millstream.core.mapping import note_length
 from millstream.core.memo import restore
 from millstream.core.past import Past
-from millstream.core.spec import decode_spec
 from millstream.core.state import (
     LARGEST_REPEATED_CONF_BYTES,
     DagKey,
@@ -101,6 +99,7 @@ from millstream.core.statuses import (
     TaskStatus,
     next_status,
 )
+from millstream.core.versions import DagVersion
 
 RETURN_VALUE = "return_value"
 
@@ -317,11 +316,10 @@ def _is_right_attempt(instance: Instance, where: Where, data: Data) -> bool:
 
 
 def _add_version(state: State, where: Where, data: DagVersionSubmitted) -> None:
-    spec = decode_spec(bytes(data.spec))
-    version = DagVersion(data.version, spec, data.bundle, Graph(spec), bytes(data.spec))
-    state.dags.setdefault((where.namespace, where.dag_id), Dag()).versions[data.version] = version
-    state.assets.take_spec(where.namespace, spec)
-    if any(task.depends_on_past for task in spec.tasks):
+    version = DagVersion.read(data.version, data.bundle, bytes(data.spec))
+    state.dags.setdefault((where.namespace, where.dag_id), Dag()).versions.add(version)
+    state.assets.take_spec(where.namespace, version.spec)
+    if any(task.depends_on_past for task in version.spec.tasks):
         _remember_past(state, (where.namespace, where.dag_id))
 
 

@@ -13,11 +13,11 @@ from typing import Literal
 from millstream.core.clearing import is_meant, members, setups_and_teardowns
 from millstream.core.commands import TaskRef
 from millstream.core.counting import Path
-from millstream.core.dags import DagVersion
 from millstream.core.event_parts import TaskMemo
 from millstream.core.graph import Graph
 from millstream.core.state import Instance, Run
 from millstream.core.statuses import TaskStatus
+from millstream.core.versions import DagVersion
 
 # "failed": what did not succeed runs again. "tasks": these and what is downstream of them, too.
 # "event": the run goes on from a position of its log: what had not ended then, has not.

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from millstream.core.access_state import Access
 from millstream.core.assets import Assets
-from millstream.core.dags import Dag, DagVersion
+from millstream.core.dags import Dag
 from millstream.core.deferral import Resume
 from millstream.core.event_parts import Choice, RunInfo, Where
 from millstream.core.events import RunCreated, RunMarked, TaskAwaitsInput, TaskDeferred
@@ -21,6 +21,7 @@ from millstream.core.limits import Limits, Seats
 from millstream.core.past import Past
 from millstream.core.spec import CallbackAction
 from millstream.core.statuses import BEGUN_TASK, FINISHED_TASK, RunStatus, TaskStatus
+from millstream.core.versions import DagVersion
 from millstream.core.wire import GENESIS
 
 LARGEST_REPEATED_CONF_BYTES = 2048

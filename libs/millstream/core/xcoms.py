@@ -56,7 +56,8 @@ class FoundXCom(msgspec.Struct, frozen=True):
 
 class XComAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """By query and path; what has no value is missing. ``after`` is set where not all did fit: ask
-    again from there."""
+    again from there. ``position``: as of which it is, 0 where that is not said."""
 
     found: tuple[FoundXCom, ...] = ()
     after: Place | None = None
+    position: int = 0

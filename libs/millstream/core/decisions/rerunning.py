@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from millstream.core.commands import RerunRun
-from millstream.core.dags import Dag, DagVersion
+from millstream.core.dags import Dag
 from millstream.core.decisions.dags import find_dag
 from millstream.core.decisions.runs import check_new_id
 from millstream.core.errors import NotRecalled, Refused
@@ -16,6 +16,7 @@ from millstream.core.lineage import results_to_keep
 from millstream.core.memo import MOST_MEMOS
 from millstream.core.state import Run, RunKey, State
 from millstream.core.statuses import OPEN_RUN
+from millstream.core.versions import DagVersion
 
 NEWEST = -1
 
