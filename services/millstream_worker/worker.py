@@ -43,6 +43,7 @@ from millstream_worker.hosts import Hosts
 from millstream_worker.intake import Intake
 from millstream_worker.log_files import LogFiles
 from millstream_worker.places import Place
+from millstream_worker.pulls import Pulls
 from millstream_worker.reports import Reports
 from millstream_worker.secrets import Secrets
 from millstream_worker.sessions import MARK, mark_of
@@ -115,6 +116,7 @@ class Worker:
             logs=self.logs,
             heartbeats=self.heartbeats,
             guarding=self.guarding,
+            pulls=Pulls(),
         )
         self.triggers = Triggers(self._tools, settings.trigger_capacity, self._new_token, self._say)
         self._running: dict[InstanceKey, Running] = {}

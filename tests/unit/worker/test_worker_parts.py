@@ -35,6 +35,7 @@ from millstream_worker.frames import (
 )
 from millstream_worker.reports import Reports
 from millstream_worker.sessions import kill_session
+from millstream_worker.spool import LIVE
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -143,6 +144,10 @@ def files(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
 
 
+def live(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir() if file.read_bytes()[:1] == LIVE)
+
+
 def make_reports(bus: Any, spool: Path) -> Reports:
     return Reports(bus, 0, "w", spool)
 
@@ -168,7 +173,7 @@ class TestReports:
             await reports.start()
             bus.is_away = True
             receipt = reports.send(result(1))
-            assert files(tmp_path) == ["w-1-1.json"]
+            assert live(tmp_path) == ["w-1-1.result"]
             assert reports.tokens == ("w-1-1",)
             assert bus.sent == []
             bus.is_away = False
@@ -177,7 +182,7 @@ class TestReports:
             running.cancel()
             bus.answer(Receipt(id="somebody else's"), Receipt(id="w-1-1/end", position=7))
             assert (await receipt).position == 7
-            assert files(tmp_path) == []
+            assert live(tmp_path) == []
             assert len(reports) == 0
             assert await reports.settle(0.1)
 
@@ -203,7 +208,7 @@ class TestReports:
             assert list(again.tokens) == ["w-1-1", "w-1-2"]
             after.answer(Receipt(id="w-1-1/end", reason="RUN_CLOSED", message="too late"))
             assert list(again.tokens) == ["w-1-2"]
-            assert files(tmp_path) == ["unreadable", "w-1-2.json"]
+            assert files(tmp_path) == ["unreadable", "w-1-2.result"]
             assert files(tmp_path / "unreadable") == ["half.draft", "torn.json"]
 
         asyncio.run(play())
