@@ -73,6 +73,7 @@ class Answers:
         self._token = token
         self._claim = claim
         self._changes = 0
+        self._pulled: set[XComPull] = set()
         self._copies: list[str] = []
         self._is_over = False
 
@@ -200,7 +201,16 @@ class Answers:
             position=self._position,
             until=(run.logical_date or run.run_after) if is_dated else None,
         )
-        return await self._look_up("xcom", encode_question(question))
+        is_repeated = pull in self._pulled
+        self._pulled.add(pull)
+        if is_dated or is_repeated:
+            # Who asks again waits for something new.
+            return await self._look_up("xcom", encode_question(question))
+        return await self._tools.pulls.get(
+            (question.namespace, question.dag_id, question.run_id, pull),
+            self._position,
+            lambda: self._look_up("xcom", encode_question(question)),
+        )
 
     async def _look_up(self, what: str, question: bytes) -> bytes:
         """Ask the projector, patiently: it may be restarting."""

@@ -23,7 +23,7 @@ from millstream.core.commands import (
     encode_command,
 )
 from millstream.core.errors import Unavailable
-from millstream_worker.spool import Spool
+from millstream_worker.spool import Slot, Spool
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ class _Pending:
     token: str
     is_result: bool
     receipt: asyncio.Future[Receipt]
-    spool: Path | None
+    slot: Slot | None
     resend_at: float
     resend_after_s: float
 
@@ -66,8 +66,8 @@ class Reports:
         await self._bus.listen(self._receipts, self._on_receipts)
         self._bus.when_reconnected(self._hasten)
         left = 0
-        for file, report, payload in self._spool.read(self._bus.largest_command):
-            self._send(report.id, report.token, payload, file, is_result=True)
+        for slot, report, payload in self._spool.read(self._bus.largest_command):
+            self._send(report.id, report.token, payload, slot, is_result=True)
             left += 1
         return left
 
@@ -81,10 +81,10 @@ class Reports:
         if len(payload) > most:
             raise TooLarge(f"The result takes {len(payload)} bytes; {most} are allowed.")
         is_result = not isinstance(report, StartAttempt)
-        file = self._spool.write(report.token, payload) if is_result else None
+        slot = self._spool.write(report.token, payload) if is_result else None
         if is_result:
             reach("worker.spooled")
-        return self._send(report.id, report.token, payload, file, is_result=is_result)
+        return self._send(report.id, report.token, payload, slot, is_result=is_result)
 
     def ask(self, command: SetVariable | DeleteVariable, token: str) -> asyncio.Future[Receipt]:
         """Send a command for the attempt with this claim; the future is its receipt. It is not
@@ -120,12 +120,12 @@ class Reports:
             pending.resend_at, pending.resend_after_s = 0.0, FIRST_RESEND_S
 
     def _send(
-        self, report_id: str, token: str, payload: bytes, file: Path | None, *, is_result: bool
+        self, report_id: str, token: str, payload: bytes, slot: Slot | None, *, is_result: bool
     ) -> asyncio.Future[Receipt]:
         loop = asyncio.get_running_loop()
         receipt: asyncio.Future[Receipt] = loop.create_future()
         self._pending[report_id] = _Pending(
-            *(payload, token, is_result, receipt, file),
+            *(payload, token, is_result, receipt, slot),
             resend_at=loop.time() + FIRST_RESEND_S,
             resend_after_s=FIRST_RESEND_S,
         )
@@ -145,8 +145,8 @@ class Reports:
             pending = self._pending.pop(receipt.id, None)
             if pending is None:
                 continue
-            if pending.spool is not None:
-                self._spool.remove(pending.spool)
+            if pending.slot is not None:
+                self._spool.remove(pending.slot)
             if receipt.is_refused:
                 log.warning(
                     "report_refused", id=receipt.id, reason=receipt.reason, error=receipt.message

@@ -14,6 +14,7 @@ from millstream_worker.guarding import Guarding
 from millstream_worker.heartbeats import Heartbeats
 from millstream_worker.hosts import Hosts
 from millstream_worker.log_files import LogFiles
+from millstream_worker.pulls import Pulls
 from millstream_worker.reports import Reports
 from millstream_worker.secrets import Secrets
 
@@ -34,6 +35,7 @@ class Tools:
     logs: LogFiles
     heartbeats: Heartbeats
     guarding: Guarding
+    pulls: Pulls
 
     @property
     def shard(self) -> int:

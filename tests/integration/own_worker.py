@@ -20,8 +20,14 @@ import msgspec
 
 from integration.running_stack import RunningStack, eventually
 from millstream.embedded.pids import ProcessId, identify
+from millstream_worker.spool import LIVE, SUFFIX
 
 READY_S = 60.0
+
+
+def live_results(spool: Path) -> list[str]:
+    """The files of a spool that hold a result; the others are kept to be used again."""
+    return [file.name for file in spool.glob(f"*{SUFFIX}") if file.read_bytes()[:1] == LIVE]
 
 
 class OwnWorker:
@@ -108,7 +114,7 @@ class OwnWorker:
             self.kill()
 
     def spooled(self) -> list[str]:
-        return [file.name for file in self.spool.glob("*.json")]
+        return live_results(self.spool)
 
     def said(self, event: str) -> list[dict[str, object]]:
         """The lines of its log about that."""

@@ -15,6 +15,7 @@ from millstream.core.event_parts import RunInfo, Where
 from millstream.core.xcoms import XComPull
 from millstream_worker.answers import Answers
 from millstream_worker.frames import Change, Fetch, Find, Pull, Pulled, Question, Store
+from millstream_worker.pulls import Pulls
 from millstream_worker.tools import Tools
 
 
@@ -37,7 +38,7 @@ class Deserted:
         if self.refusals:
             self.refusals -= 1
             raise Unavailable(f"Nobody listens on {subject}.")
-        return b"[1]"
+        return b"{}"
 
 
 class Waiting(Broken):
@@ -45,6 +46,7 @@ class Waiting(Broken):
 
     def __init__(self, refusals: int) -> None:
         self.bus = Deserted(refusals)
+        self.pulls = Pulls()
 
 
 def answers_of(tools: Broken) -> Answers:
@@ -61,7 +63,7 @@ def test_a_projector_that_is_away_for_long_fails_no_task(monkeypatch: pytest.Mon
     monkeypatch.setattr("millstream_worker.answers.LOOKUP_PAUSE_S", 0.001)
     pulled = asyncio.run(answers_of(Waiting(300)).answer(Pull(XComPull(queries=()))))
     assert isinstance(pulled, Pulled)
-    assert (bytes(pulled.answer), pulled.error) == (b"[1]", "")
+    assert (bytes(pulled.answer), pulled.error) == (b"{}", "")
     monkeypatch.setattr("millstream_worker.answers.LOOKUP_PATIENCE_S", 0.01)
     pulled = asyncio.run(answers_of(Waiting(300)).answer(Pull(XComPull(queries=()))))
     assert "Nobody listens" in pulled.error

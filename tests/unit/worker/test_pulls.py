@@ -1,0 +1,123 @@
+"""What attempts of a run find out for each other, and what they do not."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from millstream.core.event_parts import RunInfo, Where, XCom
+from millstream.core.xcoms import FoundXCom, Place, XComAnswer, XComPull, XComQuery
+from millstream_worker import pulls as module
+from millstream_worker.answers import Answers
+from millstream_worker.frames import Pull
+from millstream_worker.pulls import Key, Pulls
+
+pytestmark = pytest.mark.asyncio
+
+PULL = XComPull(queries=(XComQuery("rows"), XComQuery("columns")))
+KEY: Key = ("default", "etl", "r1", PULL)
+VALUE = XCom(value=msgspec.Raw(b"[1,2]"), size=5)
+WHOLE = XComAnswer((FoundXCom(0, (), VALUE), FoundXCom(1, (), VALUE)), position=10)
+
+
+class Projector:
+    """Counts how often it is asked."""
+
+    def __init__(self, answer: XComAnswer) -> None:
+        self.answer = answer
+        self.asked = 0
+
+    async def ask(self) -> bytes:
+        self.asked += 1
+        return msgspec.json.encode(self.answer)
+
+
+async def asked(answer: XComAnswer, *positions: int, pause_s: float = 0.0) -> int:
+    """How often the projector is asked by attempts that are ready at these positions."""
+    pulls, projector = Pulls(), Projector(answer)
+    for position in positions:
+        assert await pulls.get(KEY, position, projector.ask) == msgspec.json.encode(answer)
+        await asyncio.sleep(pause_s)
+    return projector.asked
+
+
+async def test_one_asks_for_those_that_were_ready_by_then() -> None:
+    assert await asked(WHOLE, 5, 6, 10, 1) == 1
+
+
+async def test_who_was_ready_later_asks() -> None:
+    assert await asked(WHOLE, 5, 11, 11) == 3
+
+
+async def test_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FRESH_S", 0.02)
+    assert await asked(WHOLE, 5, 6, pause_s=0.03) == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        msgspec.structs.replace(WHOLE, found=WHOLE.found[:1]),
+        msgspec.structs.replace(WHOLE, found=()),
+        msgspec.structs.replace(WHOLE, after=Place(1, ())),
+        msgspec.structs.replace(WHOLE, position=0),
+    ],
+)
+async def test_what_is_not_whole_is_not_kept(answer: XComAnswer) -> None:
+    """A value that is missing may come at any moment."""
+    assert await asked(answer, 0, 0) == 2
+
+
+async def test_each_run_and_each_pull_has_its_own() -> None:
+    pulls, projector = Pulls(), Projector(WHOLE)
+    other = msgspec.structs.replace(PULL, queries=(XComQuery("rows", "n"), XComQuery("columns")))
+    for key in (KEY, ("default", "etl", "r2", PULL), ("default", "etl", "r1", other), KEY):
+        await pulls.get(key, 1, projector.ask)
+    assert projector.asked == 3
+
+
+async def test_little_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_KEPT", 2)
+    pulls, projector = Pulls(), Projector(WHOLE)
+    for run_id in ("r1", "r2", "r3", "r3", "r2", "r1"):
+        await pulls.get(("default", "etl", run_id, PULL), 1, projector.ask)
+    assert projector.asked == 4
+    monkeypatch.setattr(module, "MOST_KEPT_BYTES", 10)
+    assert await asked(WHOLE, 1, 1) == 2
+
+
+class Asked:
+    """NATS, and the projector behind it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def ask(self, subject: str, question: bytes, timeout_s: float) -> bytes:
+        self.count += 1
+        return msgspec.json.encode(WHOLE)
+
+
+async def test_who_asks_again_is_told_what_is_new() -> None:
+    """A task may wait for what another one hands on while both run."""
+    bus, pulls = Asked(), Pulls()
+    tools: Any = SimpleNamespace(bus=bus, pulls=pulls, shard=0)
+    info = RunInfo(run_type="manual", run_after=datetime(2026, 1, 1, tzinfo=UTC))
+
+    def attempt(task_id: str) -> Answers:
+        where = Where("default", "etl", "r1", task_id, (), 1)
+        return Answers(tools, where, info, 10, "w-1", lambda: pytest.fail("no claim is needed"))
+
+    first, second = attempt("a"), attempt("b")
+    await first.answer(Pull(PULL))
+    await second.answer(Pull(PULL))
+    assert bus.count == 1
+    for asked_before in (1, 2, 3):
+        await second.answer(Pull(PULL))
+        assert bus.count == asked_before + 1
+    await first.answer(Pull(msgspec.structs.replace(PULL, include_prior_dates=True)))
+    assert bus.count == 5
