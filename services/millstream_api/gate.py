@@ -21,6 +21,7 @@ from millstream_api.authentication import Authenticator, Local
 from millstream_api.authorization import authorize
 from millstream_api.identity import Caller
 from millstream_api.rate import Rate
+from millstream_api.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,7 @@ class Stream:
     request: Any
     task: asyncio.Task[Any]
     visible: Visibility
+    turns: Turns
     answer: Any = None
     ended: MillstreamError | None = None
     _waits: bool = False
@@ -48,6 +50,7 @@ class Stream:
         self._waits = True
         try:
             self.answer = await anext(answers)
+            await self.turns.take()
         except StopAsyncIteration:
             return False
         finally:
@@ -76,6 +79,7 @@ class Gate:
         self._authenticator = authenticator or Local()
         self._rate = rate or Rate(0, 1)
         self._streams: set[Stream] = set()
+        self._turns = Turns()
 
     async def identify(self, context: Any) -> Caller:
         """Who calls. Raises :class:`Unauthenticated` and :class:`RateLimited`."""
@@ -96,7 +100,7 @@ class Gate:
         """A stream that is judged again as long as it is open."""
         task = asyncio.current_task()
         assert task is not None, "a stream is answered by a task"
-        stream = Stream(caller, method, request, task, current_visibility())
+        stream = Stream(caller, method, request, task, current_visibility(), self._turns)
         self._streams.add(stream)
         try:
             yield stream

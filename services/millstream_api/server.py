@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import grpc
@@ -56,6 +57,7 @@ log = structlog.get_logger(__name__)
 
 MESSAGE_BYTES = 4 * 1024 * 1024
 GRACE_S = 5.0
+GRPC_LOGGER = "grpc._cython.cygrpc"
 OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
     # Above the first a call is refused now and then, above the second always.
@@ -99,6 +101,17 @@ SERVICES = tuple(
 )
 
 
+class GoneCallers(logging.Filter):
+    """Of a caller that went away while it was answered gRPC writes as of an error, with traceback,
+    if it hears of the failed answer before it hears of the caller."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith("ExecuteBatchError raised in core")
+
+
+GONE_CALLERS = GoneCallers()
+
+
 class Server:
     """Serves one servicer of each kind on one port, which it may share with other processes."""
 
@@ -117,6 +130,7 @@ class Server:
             ),
             maximum_concurrent_rpcs=MOST_RPCS,
         )
+        logging.getLogger(GRPC_LOGGER).addFilter(GONE_CALLERS)
         self._health = HealthServicer()
         for _, module, name in _KINDS:
             kind = getattr(module, f"{name}Servicer")

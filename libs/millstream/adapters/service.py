@@ -20,6 +20,7 @@ import structlog
 import uvloop
 
 from millstream.adapters import failpoints, telemetry
+from millstream.adapters.loop import Loop
 from millstream.adapters.settings import Settings, read_settings
 from millstream.core.errors import MillstreamError
 
@@ -82,7 +83,7 @@ def run_service(
     configure_logging(name, settings)
     if has_failpoints:
         log.warning("failpoints_are_on", setting=settings.failpoints, why="for tests only")
-    code = uvloop.run(_live(name, main, settings))
+    code = uvloop.run(_live(name, main, settings), loop_factory=Loop)
     telemetry.shut_down()
     raise SystemExit(code)
 
