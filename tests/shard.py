@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -241,9 +240,15 @@ def fold(log: list[Event]) -> State:
 def dump(state: State) -> str:
     """All that a state holds, as text that is equal exactly if the states are."""
     dags = [
-        (key, replace(dag, versions={}), [(v.version, v.bundle, v.canonical) for v in versions])
+        (
+            key,
+            dag,
+            [
+                (v.version, v.bundle, v.canonical)
+                for v in map(dag.versions.__getitem__, dag.versions)
+            ],
+        )
         for key, dag in state.dags.items()
-        for versions in [dag.versions.values()]
     ]
     runs = [
         (r.key, r.version.version, r.created, r.info, r.status, r.unfinished, r.failed_leaves)

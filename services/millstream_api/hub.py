@@ -7,8 +7,7 @@ what it missed from Postgres. The same happens to all of them where the stream s
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from itertools import product
+from collections import Counter, deque
 
 import msgspec
 import structlog
@@ -91,21 +90,39 @@ class Watcher:
         self._bytes = 0
 
 
+class _Kind(msgspec.Struct):
+    type: str
+
+
+_kind_decoder = msgspec.json.Decoder(_Kind)
+ANY = ""
+
+
 class Fanout:
     """Who watches, and the position up to which the events were handed out. No IO."""
 
     def __init__(self) -> None:
         self.position = 0
         self._watchers: dict[Scope, set[Watcher]] = {}
+        # How many watchers there are of each type (``ANY``: of all), and which parts of a scope
+        # they name: most events are for nobody, and that is seen without reading all of them.
+        self._types: Counter[str] = Counter()
+        self._shapes: Counter[_Shape] = Counter()
 
     def add(self, watcher: Watcher) -> None:
         self._watchers.setdefault(watcher.scope, set()).add(watcher)
+        self._types.update(watcher.types or (ANY,))
+        self._shapes[_shape_of(watcher.scope)] += 1
 
     def remove(self, watcher: Watcher) -> None:
         group = self._watchers.get(watcher.scope, set())
+        if watcher not in group:
+            return
         group.discard(watcher)
         if not group:
-            self._watchers.pop(watcher.scope, None)
+            del self._watchers[watcher.scope]
+        self._types -= Counter(watcher.types or (ANY,))
+        self._shapes -= Counter((_shape_of(watcher.scope),))
 
     def offer(self, position: int, message: bytes) -> None:
         """The next message of the stream. Old ones are dropped; a gap loses every watcher."""
@@ -118,20 +135,33 @@ class Fanout:
         if not self._watchers:
             return
         try:
+            if ANY not in self._types and _kind_decoder.decode(message).type not in self._types:
+                return
             record, _ = read_published(message)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             log.warning("event_unreadable", position=position)
             self.lose_all()
             return
-        where = ((record.namespace, ""), (record.dag_id, ""), (record.run_id, ""))
-        for parts in set(product(*where)):
-            for watcher in self._watchers.get(Scope(*parts), ()):
+        for names_namespace, names_dag, names_run in self._shapes:
+            scope = Scope(
+                record.namespace if names_namespace else "",
+                record.dag_id if names_dag else "",
+                record.run_id if names_run else "",
+            )
+            for watcher in self._watchers.get(scope, ()):
                 watcher.offer(record)
 
     def lose_all(self) -> None:
         for group in self._watchers.values():
             for watcher in group:
                 watcher.lose()
+
+
+_Shape = tuple[bool, bool, bool]
+
+
+def _shape_of(scope: Scope) -> _Shape:
+    return bool(scope.namespace), bool(scope.dag_id), bool(scope.run_id)
 
 
 class Hub:

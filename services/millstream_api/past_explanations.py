@@ -9,17 +9,16 @@ from collections import OrderedDict
 from datetime import UTC, datetime
 
 from millstream.adapters.event_log import EventLog
-from millstream.core.dags import Dag, DagVersion
+from millstream.core.dags import Dag
 from millstream.core.errors import NotFound, Unavailable
 from millstream.core.event_parts import Where
 from millstream.core.events import DagVersionSubmitted, Event, RunCreated, RunReopened
 from millstream.core.explain import explain_in
 from millstream.core.explanation import Explanation, Surroundings
-from millstream.core.graph import Graph
 from millstream.core.recall import Recall
-from millstream.core.spec import decode_spec
 from millstream.core.state import Run, RunKey, State, run_key
 from millstream.core.statuses import OPEN_RUN
+from millstream.core.versions import DagVersion
 from millstream.core.wire import to_event
 from millstream_api.progress import behind
 
@@ -101,9 +100,7 @@ class PastExplanations:
         for stored in await self._log.dag_versions(*key[:2], missing):
             data = to_event(stored.record).data
             assert isinstance(data, DagVersionSubmitted), "only these were asked for"
-            spec = decode_spec(bytes(data.spec))
-            known = DagVersion(data.version, spec, data.bundle, Graph(spec), bytes(data.spec))
-            dag.versions[data.version] = known
+            dag.versions.add(DagVersion.read(data.version, data.bundle, bytes(data.spec)))
 
 
 def _no_run(where: Where) -> NotFound:

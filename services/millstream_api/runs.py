@@ -46,6 +46,7 @@ from millstream_api.run_rows import (
     read_spec,
     read_xcom,
 )
+from millstream_api.run_watch import OF_RUNS, watch_run
 from millstream_api.snapshot import Snapshots
 from millstream_api.task_rows import Wanted, get_task, list_tasks, read_rendered
 from millstream_api.watch import watch
@@ -166,15 +167,23 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
         self, request: runs_pb2.WatchRunRequest, context: Context
     ) -> AsyncIterator[runs_pb2.WatchRunResponse]:
         scope = _run_scope(request)
+        wanted = frozenset(request.types)
         # From the log and not from the read tables: the run may be newer than those.
+        if not scope.dag_id:
+            async with self._pool.use() as connection:
+                dag_id = await dag_of_run(connection, scope)
+            scope = msgspec.structs.replace(scope, dag_id=dag_id)
+        if wanted and wanted <= OF_RUNS:
+            answers = watch_run(self._hub, self._log, scope, request.from_position, wanted)
+            async with aclosing(answers):
+                async for answer in answers:
+                    yield answer
+            return
         async with self._pool.use() as connection:
-            dag_id = await dag_of_run(connection, scope)
-            found = msgspec.structs.replace(scope, dag_id=dag_id)
-            end, reopened_at = await end_of_run(connection, found)
+            await dag_of_run(connection, scope)
+            end, reopened_at = await end_of_run(connection, scope)
         if end is not None and end < request.from_position:
             return
-        scope = msgspec.structs.replace(scope, dag_id=dag_id)
-        wanted = frozenset(request.types)
         types = wanted | RUN_ENDS if wanted else wanted
         events = watch(self._hub, self._log, scope, request.from_position, types)
         async with aclosing(events):

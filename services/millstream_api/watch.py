@@ -10,7 +10,8 @@ from millstream.rpc.convert import event_to_proto
 from millstream.rpc.v1 import events_pb2
 from millstream_api.hub import Hub, Scope
 
-READ_BATCH = 500
+# A watcher that does not read keeps what was read for it, and there may be a thousand.
+READ_BATCH = 64
 # Even if the stream is silent for another reason than that nothing happens, Postgres is asked.
 LOOK_AGAIN_S = 5.0
 
@@ -33,6 +34,8 @@ async def watch(
     try:
         while True:
             watcher.resume()
+            # Up to here the log has everything, wanted or not.
+            heard = hub.position
             while True:
                 batch = await event_log.read(
                     upcoming,
@@ -40,14 +43,15 @@ async def watch(
                     namespace=scope.namespace,
                     dag_id=scope.dag_id,
                     run_id=scope.run_id,
+                    types=types,
                 )
                 for stored in batch:
                     upcoming = stored.record.position + 1
-                    if not types or stored.record.type in types:
-                        yield event_to_proto(stored.record, stored.digest.hex())
+                    yield event_to_proto(stored.record, stored.digest.hex())
                 _check(hub)
                 if len(batch) < READ_BATCH:
                     break
+            upcoming = max(upcoming, heard + 1)
             while not watcher.is_lost:
                 taken = await watcher.take(LOOK_AGAIN_S)
                 if not taken:

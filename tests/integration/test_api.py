@@ -16,6 +16,7 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
+from integration.running_stack import assert_success
 from millstream.client import Client, RunRef
 from millstream.core.errors import (
     InvalidArgument,
@@ -158,6 +159,13 @@ class TestDags:
         with pytest.raises(grpc.RpcError) as caught:
             stub(dags_pb2_grpc.DagServiceStub, channel).UploadBundle(iter([chunk]))
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+    def test_a_nul_in_the_conf_is_refused(self, client: Client) -> None:
+        dag_id = new_id("nul")
+        client.submit_spec(DagSpec(dag_id=dag_id, tasks=(empty("a"),)))
+        with pytest.raises(InvalidArgument, match="NUL character"):
+            client.trigger(dag_id, conf={"a": "\x00"})
+        assert_success(client, client.trigger(dag_id, conf={"a": "\\u0000"}))
 
     def test_a_huge_dag_harms_nobody(self, client: Client) -> None:
         """One that is as large as is allowed, and one that is larger."""
@@ -335,6 +343,23 @@ class TestEvents:
         assert tail == watched[-1:]
         beyond = client.watch_run(finished, from_position=watched[-1].position + 1)
         assert list(beyond) == []
+
+    def test_who_waits_is_told_what_the_tables_say_later(self, client: Client) -> None:
+        tasks = (bash("a", "sleep 0.5"),)
+        dag_id = client.submit_spec(DagSpec(dag_id=new_id("told"), tasks=tasks)).dag_id
+        run = client.trigger(dag_id, {"n": 1.5}, note="why")
+        told = client.wait(run, timeout_s=WAIT_S)
+        assert (told.state, told.note, told.conf) == ("success", "why", {"n": 1.5})
+        assert told == client.get_run(told)
+        cancelled = client.trigger(dag_id)
+        client.cancel(cancelled, note="by hand")
+        told = client.wait(cancelled, timeout_s=WAIT_S)
+        assert told.state == "failed"
+        assert told == client.get_run(told)
+        client.clear(told, only_failed=False)
+        told = client.wait(cancelled, timeout_s=WAIT_S)
+        assert told.state == "success"
+        assert told == client.get_run(told)
 
     def test_positions_of_the_whole_log_have_no_gap(self, client: Client, finished: RunRef) -> None:
         positions = [event.position for event in client.events()]

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from integration.inbox import producing
+from integration.own_worker import live_results
 from integration.running_stack import (
     RunningStack,
     assert_success,
@@ -290,7 +291,7 @@ class TestStopsAndOutages:
         spool = fault_stack.data_dir / "state" / "worker-1" / "spool" / "worker-1"
         with stopped(fault_stack, "nats"):
             gate.touch()
-            eventually("the result is in the spool", lambda: any(spool.glob("*.json")))
+            eventually("the result is in the spool", lambda: bool(live_results(spool)))
             assert done.exists()
         victim = fault_stack.kill("nats")
         fault_stack.wait_restarted("nats", victim)
@@ -298,7 +299,7 @@ class TestStopsAndOutages:
         log = verify_success(fault_stack, run.run_id)
         assert log.count(run.run_id, "TaskStarted") == {"t": 1}, "it ran twice"
         assert client.xcom(client.get_run(run), "t") == "7"
-        eventually("the spool is empty", lambda: not any(spool.glob("*.json")))
+        eventually("the spool is empty", lambda: not live_results(spool))
 
     def test_a_result_in_the_spool_survives_its_worker(
         self, fault_stack: RunningStack, tmp_path: Path
@@ -313,7 +314,7 @@ class TestStopsAndOutages:
         spool = fault_stack.data_dir / "state" / "worker-1" / "spool" / "worker-1"
         with stopped(fault_stack, "scheduler"):
             gate.touch()
-            eventually("the result is in the spool", lambda: any(spool.glob("*.json")))
+            eventually("the result is in the spool", lambda: bool(live_results(spool)))
             victim = fault_stack.kill("worker-1")
             eventually("the worker is dead", lambda: not victim.is_alive())
         assert_success(client, run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
@@ -100,17 +100,19 @@ class SimulatedEventLog(EventLog):
         namespace: str = "",
         dag_id: str = "",
         run_id: str = "",
+        types: Collection[str] = (),
         last: int | None = None,
     ) -> list[Stored]:
         def read() -> list[Stored]:
             found = self._server.events[max(first - 1, 0) : last]
-            if namespace or dag_id or run_id:
+            if namespace or dag_id or run_id or types:
                 found = [
                     each
                     for each in found
                     if (not namespace or each.record.namespace == namespace)
                     and (not dag_id or each.record.dag_id == dag_id)
                     and (not run_id or each.record.run_id == run_id)
+                    and (not types or each.record.type in types)
                 ]
             return found[:limit]
 

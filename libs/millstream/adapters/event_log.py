@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -279,15 +279,20 @@ class EventLog:
         namespace: str = "",
         dag_id: str = "",
         run_id: str = "",
+        types: Collection[str] = (),
         last: int | None = None,
     ) -> list[Stored]:
         """Up to ``limit`` records from position ``first`` on (to ``last``), in order, all or
         filtered."""
-        conditions, arguments = ["shard = $1", "position >= $2"], [self._shard, first]
+        conditions: list[str] = ["shard = $1", "position >= $2"]
+        arguments: list[object] = [self._shard, first]
         for column, value in (("namespace", namespace), ("dag_id", dag_id), ("run_id", run_id)):
             if value:
-                arguments.append(value)  # type: ignore[arg-type]
+                arguments.append(value)
                 conditions.append(f"{column} = ${len(arguments)}")
+        if types:
+            arguments.append(sorted(types))
+            conditions.append(f"type = ANY(${len(arguments)})")
         if last is not None:
             arguments.append(last)
             conditions.append(f"position <= ${len(arguments)}")
@@ -298,6 +303,20 @@ class EventLog:
         )
         async with self._database.use() as connection:
             return [stored_from(row) for row in await connection.fetch(query, *arguments)]
+
+    async def read_run(self, namespace: str, dag_id: str, run_id: str) -> list[Stored]:
+        """The records about a run as a whole, and about none of its tasks, in order."""
+        async with self._database.use() as connection:
+            rows = await connection.fetch(
+                f"SELECT {COLUMNS} FROM event_log "  # noqa: S608 - our own names
+                "WHERE shard = $1 AND namespace = $2 AND dag_id = $3 AND run_id = $4 "
+                "AND task_id = '' ORDER BY position",
+                self._shard,
+                namespace,
+                dag_id,
+                run_id,
+            )
+        return [stored_from(row) for row in rows]
 
     async def read_at(self, positions: Sequence[int]) -> list[Stored]:
         """The records at these positions, as far as there are any, in order."""

@@ -34,6 +34,8 @@ class Channel:
         self.address = address
         self.timeout_s = timeout_s
         self.transport = transport
+        # What the caller was told, every later read shows: it waits for the read tables if it must.
+        self.told = 0
         self._was_reached = False
 
     def run(self, waiting: Awaitable[T]) -> Any:
@@ -47,7 +49,10 @@ class Channel:
     async def ask(self, request: Message, method: str = "") -> Any:
         """The answer to a request. While the api is unavailable it is sent again until the time is
         over: every request may be repeated, since those that change something carry an id."""
-        return await self._repeat(method_of(type(request).DESCRIPTOR, method), lambda: request)
+        kind = type(request).DESCRIPTOR
+        if _is_read(kind) and request.min_position < self.told:  # type: ignore[attr-defined]
+            request.min_position = self.told  # type: ignore[attr-defined]
+        return await self._repeat(method_of(kind, method), lambda: request)
 
     async def upload(self, kind: type[Message], parts: Callable[[], Iterable[Message]]) -> Any:
         """The answer to a stream of requests of one kind; ``parts`` makes it for each try."""
@@ -71,14 +76,14 @@ class Channel:
     async def watch(
         self, request: Callable[[int], Message], first: int, timeout_s: float | None
     ) -> AsyncGenerator[Any, None]:
-        """The events of a stream from position ``first`` on. A lost stream is opened again after
-        the last event seen. Raises :class:`WaitTimeout` after ``timeout_s``."""
+        """The answers of a stream of events from position ``first`` on. A lost stream is opened
+        again after the last event seen. Raises :class:`WaitTimeout` after ``timeout_s``."""
         upcoming = first
         answers = self.stream(lambda: request(upcoming), timeout_s)
         async with contextlib.aclosing(answers):
             async for answer in answers:
                 upcoming = answer.event.position + 1
-                yield answer.event
+                yield answer
 
     async def stream(
         self, request: Callable[[], Message], timeout_s: float | None
@@ -130,6 +135,11 @@ class Channel:
         least_s = known.retry_after_s if isinstance(known, Overloaded) else 0.0
         pause_s = outage.pause_s(least_s)
         return pause_s if deadline is None else min(pause_s, max(deadline - time.monotonic(), 0.0))
+
+
+@cache
+def _is_read(kind: Descriptor) -> bool:
+    return "min_position" in kind.fields_by_name
 
 
 @cache

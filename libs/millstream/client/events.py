@@ -54,7 +54,7 @@ class EventCalls(Calls[M]):
                 types=types,
             )
 
-        events = self._channel.watch(watching, from_position, timeout_s)
-        async with contextlib.aclosing(events):
-            async for event in events:
-                yield event_from(event)
+        answers = self._channel.watch(watching, from_position, timeout_s)
+        async with contextlib.aclosing(answers):
+            async for answer in answers:
+                yield event_from(answer.event)

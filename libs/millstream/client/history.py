@@ -146,8 +146,8 @@ class History(Comparisons[M], Reruns[M]):
 
         watched = self._channel.watch(request, from_position, timeout_s)
         async with contextlib.aclosing(watched):
-            async for event in watched:
-                found = event_from(event)
+            async for answer in watched:
+                found = event_from(answer.event)
                 if earliest is None or found.recorded_at >= earliest:
                     yield found
 

@@ -247,25 +247,22 @@ class RunCalls(ControlCalls[M]):
     async def _watch(
         self, ref: RunRef, first: int, types: Collection[str], timeout_s: float | None
     ) -> AsyncGenerator[Event, None]:
-        def request(upcoming: int) -> runs_pb2.WatchRunRequest:
-            return runs_pb2.WatchRunRequest(
-                namespace=ref.namespace,
-                dag_id=ref.dag_id,
-                run_id=ref.run_id,
-                from_position=upcoming,
-                types=types,
-            )
-
-        events = self._channel.watch(request, first, timeout_s)
-        async with contextlib.aclosing(events):
-            async for event in events:
-                yield event_from(event)
+        answers = self._channel.watch(lambda at: _watching(ref, at, types), first, timeout_s)
+        async with contextlib.aclosing(answers):
+            async for answer in answers:
+                yield event_from(answer.event)
 
     async def _wait(self, ref: RunRef, timeout_s: float | None) -> Run:
         position = ref.position
+        answers = self._channel.watch(lambda at: _watching(ref, at, RUN_ENDS), 0, timeout_s)
         try:
-            async for event in self._watch(ref, 0, RUN_ENDS, timeout_s):
-                position = event.position
+            async with contextlib.aclosing(answers):
+                async for answer in answers:
+                    position = answer.event.position
+                    if answer.HasField("run"):
+                        # The read tables may not have it yet.
+                        self._channel.told = max(self._channel.told, position)
+                        return run_from(answer.run, position)
         except WaitTimeout:
             raise WaitTimeout(
                 f"Run {ref.run_id!r} was not over after {timeout_s:g} s; it goes on."
@@ -306,6 +303,16 @@ class RunCalls(ControlCalls[M]):
             min_position=ref.position,
         )
         return xcom_from((await self._ask(request)).xcom)
+
+
+def _watching(ref: RunRef, upcoming: int, types: Collection[str]) -> runs_pb2.WatchRunRequest:
+    return runs_pb2.WatchRunRequest(
+        namespace=ref.namespace,
+        dag_id=ref.dag_id,
+        run_id=ref.run_id,
+        from_position=upcoming,
+        types=types,
+    )
 
 
 def plain_ref(ref: RunRef) -> RunRef:

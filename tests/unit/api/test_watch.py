@@ -5,27 +5,30 @@ from __future__ import annotations
 import asyncio
 import random
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any, cast
 
 import msgspec
 import pytest
 
-from millstream.adapters.bus import Bus
 from millstream.adapters.event_log import EventLog, Stored
 from millstream.core.errors import Unavailable
 from millstream.core.wire import Record, canonical_bytes, published_bytes
 from millstream_api import hub as hub_module
 from millstream_api.hub import Fanout, Hub, Scope, Watcher
 from millstream_api.watch import watch
+from unit.api.local_hub import LocalHub
 
 DIGEST = bytes(32)
 
 
-def record(position: int, run_id: str = "r1", dag_id: str = "etl") -> Record:
+def record(
+    position: int, run_id: str = "r1", dag_id: str = "etl", kind: str = "TaskReady"
+) -> Record:
     return Record(
         position,
         1,
-        "TaskReady",
+        kind,
         "default",
         dag_id,
         run_id,
@@ -41,7 +44,11 @@ def record(position: int, run_id: str = "r1", dag_id: str = "etl") -> Record:
 
 
 def message(position: int, run_id: str = "r1", dag_id: str = "etl") -> bytes:
-    return published_bytes(canonical_bytes(record(position, run_id, dag_id)), DIGEST)
+    return message_of(record(position, run_id, dag_id))
+
+
+def message_of(one: Record) -> bytes:
+    return published_bytes(canonical_bytes(one), DIGEST)
 
 
 def positions(watcher: Watcher) -> list[int]:
@@ -111,6 +118,41 @@ class TestFanout:
         assert watcher.is_lost
         assert fanout.position == 1
 
+    def test_each_gets_the_types_and_the_scope_it_asked_for(self) -> None:
+        """Whoever comes and goes meanwhile."""
+        rng = random.Random(7)
+        fanout, present = Fanout(), dict[Watcher, list[int]]()
+        scopes = [
+            Scope(*parts) for parts in product(("", "default"), ("", "etl"), ("", "r1", "r2"))
+        ]
+        for position in range(1, 600):
+            if rng.random() < 0.3:
+                types = frozenset(rng.sample(["TaskReady", "TaskStarted"], rng.randrange(3)))
+                watcher = Watcher(rng.choice(scopes), 1000, types)
+                fanout.add(watcher)
+                present[watcher] = []
+            if present and rng.random() < 0.3:
+                gone = rng.choice(list(present))
+                assert positions(gone) == present.pop(gone)
+                fanout.remove(gone)
+                fanout.remove(gone)
+            one = record(position, rng.choice(["r1", "r2"]), rng.choice(["etl", "other"]))
+            one = msgspec.structs.replace(one, type=rng.choice(["TaskReady", "TaskStarted"]))
+            fanout.offer(position, message_of(one))
+            for watcher, expected in present.items():
+                scope = watcher.scope
+                if (
+                    (not watcher.types or one.type in watcher.types)
+                    and scope.namespace in ("", one.namespace)
+                    and scope.dag_id in ("", one.dag_id)
+                    and scope.run_id in ("", one.run_id)
+                ):
+                    expected.append(position)
+        assert all(positions(watcher) == expected for watcher, expected in present.items())
+        for watcher in list(present):
+            fanout.remove(watcher)
+        assert not any((fanout._types, fanout._shapes, fanout._watchers))
+
     def test_who_left_gets_nothing(self) -> None:
         fanout = Fanout()
         watcher = joined(fanout, Scope())
@@ -126,35 +168,24 @@ class Log:
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.reads = 0
+        self.looked_at = 0
 
-    async def read(self, first: int, limit: int, **scope: str) -> list[Stored]:
+    async def read(
+        self, first: int, limit: int, *, run_id: str, types: frozenset[str], **scope: str
+    ) -> list[Stored]:
         self.reads += 1
+        self.looked_at += sum(r.position >= first for r in self.records)
         found = [r for r in self.records if r.position >= first]
-        found = [r for r in found if not scope["run_id"] or r.run_id == scope["run_id"]]
+        found = [r for r in found if run_id in ("", r.run_id) and (not types or r.type in types)]
         await asyncio.sleep(0)
         return [Stored(r, DIGEST) for r in found[:limit]]
 
 
-class LocalHub(Hub):
-    """A hub that is fed by the test."""
-
-    def __init__(self) -> None:
-        super().__init__(cast(Bus, None), cast(EventLog, None), 0)
-        self._started.set()
-        self.most = 1000
-
-    async def join(self, scope: Scope, types: frozenset[str] = frozenset()) -> Watcher:
-        watcher = Watcher(scope, self.most)
-        self._fanout.add(watcher)
-        return watcher
-
-    def relay(self, position: int, run_id: str) -> None:
-        self._fanout.offer(position, message(position, run_id))
-
-
-async def take(hub: Hub, log: Log, scope: Scope, first: int, last: int) -> list[int]:
+async def take(
+    hub: Hub, log: Log, scope: Scope, first: int, last: int, types: frozenset[str] = frozenset()
+) -> list[int]:
     found: list[int] = []
-    async for event in watch(hub, cast(EventLog, log), scope, first):
+    async for event in watch(hub, cast(EventLog, log), scope, first, types):
         found.append(event.position)
         await asyncio.sleep(0)
         if event.position >= last:
@@ -177,28 +208,33 @@ async def test_watchers_see_each_event_once_in_order(seed: int) -> None:
             for _ in range(rng.randrange(5)):
                 if len(log.records) < last:
                     position = len(log.records) + 1
-                    log.records.append(record(position, rng.choice(["r1", "r2"])))
+                    kind = rng.choice(["TaskReady", "TaskReady", "TaskStarted"])
+                    run_id = rng.choice(["r1", "r2"])
+                    log.records.append(record(position, run_id, kind=kind))
             while relayed < len(log.records) and rng.random() < 0.7:
                 relayed += 1
                 if rng.random() > 0.05:  # else the stream loses it
-                    hub.relay(relayed, log.records[relayed - 1].run_id)
+                    hub.relay(relayed, message_of(log.records[relayed - 1]))
                 if rng.random() < 0.1:
-                    hub.relay(max(relayed - 2, 1), "r1")
+                    hub.relay(max(relayed - 2, 1), message(max(relayed - 2, 1), "r1"))
             await asyncio.sleep(0)
         # One more, which is surely relayed: it ends the watches.
         log.records.append(record(last + 1, "r1"))
-        hub.relay(last + 1, "r1")
+        hub.relay(last + 1, message(last + 1, "r1"))
 
     first = rng.randrange(50)
     async with asyncio.timeout(10):
-        _, everything, of_run = await asyncio.gather(
+        _, everything, of_run, of_type = await asyncio.gather(
             run_scheduler(),
             take(hub, log, Scope(), first, last + 1),
             take(hub, log, Scope(run_id="r1"), 0, last + 1),
+            take(hub, log, Scope(), first, last + 1, frozenset({"TaskReady"})),
         )
     assert everything == list(range(max(first, 1), last + 2))
     assert of_run == [r.position for r in log.records if r.run_id == "r1"]
-    assert not hub._fanout._watchers
+    ready = [r.position for r in log.records if r.type == "TaskReady"]
+    assert of_type == [position for position in ready if position >= first]
+    assert not hub.is_watched
 
 
 @pytest.mark.asyncio
@@ -212,4 +248,24 @@ async def test_a_stopping_server_tells_its_watchers() -> None:
     hub.stop()
     with pytest.raises(Unavailable, match="stops"):
         await waiting
-    assert not hub._fanout._watchers
+    assert not hub.is_watched
+
+
+@pytest.mark.asyncio
+async def test_what_was_heard_and_not_wanted_is_not_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A watcher of rare events looks into the log now and then, whatever it was told."""
+    monkeypatch.setattr("millstream_api.watch.LOOK_AGAIN_S", 0.01)
+    log, hub = Log(), LocalHub()
+    for position in range(1, 501):
+        log.records.append(record(position))
+        hub.relay(position, message(position))
+    rare: Any = watch(hub, cast(EventLog, log), Scope(), 0, frozenset({"DagPaused"}))
+    waiting = asyncio.ensure_future(anext(rare))
+    while log.reads < 5:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.01)
+    assert log.looked_at == 500
+    log.records.append(record(501, kind="DagPaused"))
+    assert (await waiting).position == 501, "the log tells, although the stream is silent"
+    await rare.aclose()

@@ -122,7 +122,10 @@ class FakeRuns(runs_pb2_grpc.RunServiceServicer):
                     self.left.set()
             event = events_pb2.Event(position=position, type=kind, run_id=request.run_id)
             event.recorded_at.FromSeconds(0)
-            yield runs_pb2.WatchRunResponse(event=event)
+            answer = runs_pb2.WatchRunResponse(event=event)
+            if request.run_id == "told" and kind == "RunSucceeded":
+                answer.run.run_id, answer.run.state = "told", STATES["good"]
+            yield answer
             if kind != "RunSucceeded":
                 raise Unavailable("This server stops.")
 
@@ -252,6 +255,17 @@ def test_both_do_the_same_through_outages(api: Api, use: Callable[[Api], dict[st
     assert list(dict.fromkeys(api.runs.watched_from)) == [0, 4, 5]
     # What is read after the watch is at least as new as what was watched.
     assert min(api.runs.min_positions) == 5
+
+
+def test_who_was_told_of_an_end_asks_for_nothing_more_and_reads_nothing_older(api: Api) -> None:
+    with Client(api.address) as client:
+        before = client.trigger("good")
+        done = client.wait("told", dag_id="d")
+        assert (done.run_id, done.state, done.position) == ("told", "success", 5)
+        assert api.runs.min_positions == []
+        client.get_run(before)
+        client.xcom(before, "t")
+        assert api.runs.min_positions == [5, 5]
 
 
 def test_a_grid_is_put_together_of_its_pages(api: Api) -> None:

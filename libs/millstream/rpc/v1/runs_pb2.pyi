@@ -547,10 +547,12 @@ class WatchRunRequest(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., dag_id: _Optional[str] = ..., run_id: _Optional[str] = ..., from_position: _Optional[int] = ..., types: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class WatchRunResponse(_message.Message):
-    __slots__ = ("event",)
+    __slots__ = ("event", "run")
     EVENT_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
     event: _events_pb2.Event
-    def __init__(self, event: _Optional[_Union[_events_pb2.Event, _Mapping]] = ...) -> None: ...
+    run: Run
+    def __init__(self, event: _Optional[_Union[_events_pb2.Event, _Mapping]] = ..., run: _Optional[_Union[Run, _Mapping]] = ...) -> None: ...
 
 class XCom(_message.Message):
     __slots__ = ("task_id", "map_index", "key", "value_json", "blob", "size", "codec")

@@ -1881,6 +1881,7 @@ export interface WatchRunRequest {
 
 export interface WatchRunResponse {
   event?: Event;
+  run?: Run;
 }
 
 export type WhatIfKind =
