@@ -49,10 +49,8 @@ class Channel:
     async def ask(self, request: Message, method: str = "") -> Any:
         """The answer to a request. While the api is unavailable it is sent again until the time is
         over: every request may be repeated, since those that change something carry an id."""
-        kind = type(request).DESCRIPTOR
-        if _is_read(kind) and request.min_position < self.told:  # type: ignore[attr-defined]
-            request.min_position = self.told  # type: ignore[attr-defined]
-        return await self._repeat(method_of(kind, method), lambda: request)
+        self._show_told(request)
+        return await self._repeat(method_of(type(request).DESCRIPTOR, method), lambda: request)
 
     async def upload(self, kind: type[Message], parts: Callable[[], Iterable[Message]]) -> Any:
         """The answer to a stream of requests of one kind; ``parts`` makes it for each try."""
@@ -99,6 +97,7 @@ class Channel:
                 raise WaitTimeout(f"The time of {timeout_s:g} s is over.")
             opened = time.monotonic()
             message = request()
+            self._show_told(message)
             method = method_of(type(message).DESCRIPTOR)
             try:
                 stream = self.transport.stream(method, message, left)
@@ -116,6 +115,12 @@ class Channel:
                     raise WaitTimeout(f"The time of {timeout_s:g} s is over.") from None
                 pause_s = self._judge(error, outage, deadline)
             await self.transport.sleep(pause_s)
+
+    def _show_told(self, request: Message) -> None:
+        """A read shows what the caller was told: it does not answer from before that."""
+        if _is_read(type(request).DESCRIPTOR):
+            asked = request.min_position  # type: ignore[attr-defined]
+            request.min_position = max(asked, self.told)  # type: ignore[attr-defined]
 
     def _judge(self, error: grpc.RpcError, outage: Outage, deadline: float | None = None) -> float:
         """How long to wait before the next try; raises what the error means if there is none."""

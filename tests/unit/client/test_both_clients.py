@@ -32,6 +32,8 @@ from millstream.rpc.v1 import (
     dags_pb2,
     dags_pb2_grpc,
     events_pb2,
+    logs_pb2,
+    logs_pb2_grpc,
     pools_pb2,
     runs_pb2,
     runs_pb2_grpc,
@@ -152,6 +154,17 @@ class FakeDags(dags_pb2_grpc.DagServiceServicer):
         return dags_pb2.SubmitDagResponse(dag_id=request.spec.dag_id, version=1, position=9)
 
 
+class FakeLogs(logs_pb2_grpc.LogServiceServicer):
+    def __init__(self) -> None:
+        self.min_positions: list[int] = []
+
+    async def ReadLog(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        self.min_positions.append(request.min_position)
+        yield logs_pb2.ReadLogResponse(
+            attempt=1, next_line=1, lines=[{"text": "hello", "at": datetime.now(UTC)}]
+        )
+
+
 class FakeVariables(variables_pb2_grpc.VariableServiceServicer):
     async def GetVariable(self, request: Any, context: Any) -> Any:
         variable = variables_pb2.Variable(key=request.key, value="somebody")
@@ -176,23 +189,23 @@ class FakeSystem(system_pb2_grpc.SystemServiceServicer):
 
 
 class Api:
-    def __init__(self, address: str, runs: FakeRuns, dags: FakeDags) -> None:
-        self.address, self.runs, self.dags = address, runs, dags
+    def __init__(self) -> None:
+        self.address = ""
+        self.runs, self.dags, self.logs = FakeRuns(), FakeDags(), FakeLogs()
+
+    def register(self, server: Any) -> None:
+        runs_pb2_grpc.add_RunServiceServicer_to_server(self.runs, server)  # type: ignore[no-untyped-call]
+        dags_pb2_grpc.add_DagServiceServicer_to_server(self.dags, server)  # type: ignore[no-untyped-call]
+        logs_pb2_grpc.add_LogServiceServicer_to_server(self.logs, server)  # type: ignore[no-untyped-call]
+        system_pb2_grpc.add_SystemServiceServicer_to_server(FakeSystem(), server)  # type: ignore[no-untyped-call]
+        variables_pb2_grpc.add_VariableServiceServicer_to_server(FakeVariables(), server)  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture
 def api() -> Iterator[Api]:
-    runs, dags = FakeRuns(), FakeDags()
-
-    def register(server: Any) -> None:
-        runs_pb2_grpc.add_RunServiceServicer_to_server(runs, server)  # type: ignore[no-untyped-call]
-        dags_pb2_grpc.add_DagServiceServicer_to_server(dags, server)  # type: ignore[no-untyped-call]
-
-        system_pb2_grpc.add_SystemServiceServicer_to_server(FakeSystem(), server)  # type: ignore[no-untyped-call]
-        variables_pb2_grpc.add_VariableServiceServicer_to_server(FakeVariables(), server)  # type: ignore[no-untyped-call]
-
-    with served(register) as address:
-        yield Api(address, runs, dags)
+    api = Api()
+    with served(api.register) as api.address:
+        yield api
 
 
 def blocking(api: Api) -> dict[str, Any]:
@@ -266,6 +279,8 @@ def test_who_was_told_of_an_end_asks_for_nothing_more_and_reads_nothing_older(ap
         client.get_run(before)
         client.xcom(before, "t")
         assert api.runs.min_positions == [5, 5]
+        assert [line.text for line in client.logs.read(before, "t")] == ["hello"]
+        assert api.logs.min_positions == [5]
 
 
 def test_a_grid_is_put_together_of_its_pages(api: Api) -> None:
