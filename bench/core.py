@@ -20,11 +20,12 @@ from rich.console import Console
 from rich.table import Table
 
 from millstream.core.commands import SetPool, SubmitDag, SucceedAttempt, TriggerRun
-from millstream.core.events import Event, TaskReady
+from millstream.core.events import Event
 from millstream.core.evolve import evolve
 from millstream.core.handle import handle
 from millstream.core.spec import BashAction, DagSpec, MapSource, TaskSpec
 from millstream.core.state import State
+from millstream.core.task_events import TaskReady
 from millstream.core.wire import Record, to_event, to_record
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -32,10 +32,11 @@ from millstream.core.commands import (
     TriggerRun,
 )
 from millstream.core.event_parts import Where
-from millstream.core.events import Event, RunFailed, RunSucceeded, TaskFailed, TaskReady
+from millstream.core.events import Event, RunFailed, RunSucceeded
 from millstream.core.handle import handle
 from millstream.core.spec import BashAction, DagSpec, MapSource, TaskSpec, TriggerRule
 from millstream.core.state import State
+from millstream.core.task_events import TaskFailed, TaskReady
 from millstream.core.wire import (
     GENESIS,
     canonical_bytes,

@@ -17,11 +17,12 @@ from millstream.core.commands import (
     TriggerRun,
 )
 from millstream.core.event_parts import Choice, XCom
-from millstream.core.events import Event, TaskReady
+from millstream.core.events import Event
 from millstream.core.handle import handle
 from millstream.core.spec import BashAction, DagSpec, GroupSpec, MapSource, TaskSpec, TriggerRule
 from millstream.core.state import State
 from millstream.core.statuses import next_status
+from millstream.core.task_events import TaskReady
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 Key = tuple[str, tuple[int, ...]]

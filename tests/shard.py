@@ -32,13 +32,14 @@ from millstream.core.decisions.rerunning import past_of
 from millstream.core.decisions.triggering import run_to_recall
 from millstream.core.errors import NotRecalled, Refused
 from millstream.core.event_parts import Where
-from millstream.core.events import Event, TaskReady
+from millstream.core.events import Event
 from millstream.core.evolve import evolve
 from millstream.core.handle import handle
 from millstream.core.recall import Recall
 from millstream.core.spec import BashAction, DagSpec, TaskSpec, TriggerRule
 from millstream.core.state import Run, RunKey, State, run_key
 from millstream.core.statuses import TaskStatus
+from millstream.core.task_events import TaskReady
 
 T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RUN = Where("default", "etl", "r1")

@@ -26,13 +26,13 @@ from millstream.core.events import (
     RunReopened,
     RunStarted,
     RunSucceeded,
-    TaskReady,
 )
 from millstream.core.handle import handle
 from millstream.core.recall import Recall
 from millstream.core.run_queue import commands_after
 from millstream.core.spec import DagSpec
 from millstream.core.state import Run, State
+from millstream.core.task_events import TaskReady
 from millstream.core.timers import timer_after, timers_of
 from shard import Shard, dump, fold
 

@@ -12,7 +12,8 @@ from typing import Any, get_args
 
 import msgspec
 
-from millstream.core.events import EventData, type_registry
+from millstream.core.event_parts import EventData
+from millstream.core.events import type_registry
 from millstream.core.statuses import RUN_TRANSITIONS, TASK_TRANSITIONS, RunStatus, next_status
 
 PAGE = Path(__file__).with_name("events.md")

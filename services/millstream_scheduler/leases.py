@@ -21,9 +21,10 @@ from millstream.adapters.subjects import closed_subject, heartbeat_subject
 from millstream.core.commands import LoseAttempt, TimerCommand
 from millstream.core.errors import Unavailable
 from millstream.core.event_parts import Where
-from millstream.core.events import Event, TaskStarted, TriggerStarted
+from millstream.core.events import Event
 from millstream.core.state import State
 from millstream.core.statuses import TaskStatus, next_status
+from millstream.core.task_events import TaskStarted, TriggerStarted
 
 log = structlog.get_logger(__name__)
 

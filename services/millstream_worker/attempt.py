@@ -16,10 +16,10 @@ from millstream.adapters.failpoints import is_on, reach, reach_flushed
 from millstream.core.commands import FailAttempt, Receipt, StartAttempt
 from millstream.core.errors import MillstreamError
 from millstream.core.event_parts import Where
-from millstream.core.events import TaskReady
 from millstream.core.known_xcoms import KnownXComs
 from millstream.core.lanes import ASYNC
 from millstream.core.spec import PythonAction
+from millstream.core.task_events import TaskReady
 from millstream.sdk.execution import Attempt, FinishReport
 from millstream_worker.answers import Answers
 from millstream_worker.children import ChildDied

@@ -15,8 +15,8 @@ from millstream.core.commands import (
     SucceedAttempt,
 )
 from millstream.core.event_parts import Where, XCom
-from millstream.core.events import TaskReady
 from millstream.core.mapping import length_of_json, why_not_mappable
+from millstream.core.task_events import TaskReady
 from millstream.sdk.execution import FinishReport, Outcome
 from millstream_worker.frames import Done
 from millstream_worker.tools import Tools

@@ -17,7 +17,8 @@ from millstream.core.commands import FireTrigger, StartAttempt
 from millstream.core.deferral import Cause
 from millstream.core.errors import MillstreamError, Unavailable
 from millstream.core.event_parts import Where
-from millstream.core.events import Event, TriggerReady
+from millstream.core.events import Event
+from millstream.core.task_events import TriggerReady
 from millstream.core.wire import UnknownEvent, read_published, to_event
 from millstream.sdk.triggers.running import Firing
 from millstream_worker.ask_states import find_states

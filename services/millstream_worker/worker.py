@@ -26,9 +26,9 @@ from millstream.adapters.settings import Settings
 from millstream.adapters.streams import LATE_HEADER, XCOMS_HEADER
 from millstream.adapters.subjects import closed_subject, event_subject
 from millstream.core.errors import Unavailable
-from millstream.core.events import TaskReady, TaskStopped
 from millstream.core.known_xcoms import KnownXComs, decode_known
 from millstream.core.state import InstanceKey, instance_key
+from millstream.core.task_events import TaskReady, TaskStopped
 from millstream.core.wire import UnknownEvent, read_published, to_event
 from millstream.sdk.environments import DIRECTORY, MOST_MB, PROGRAM, find_uv
 from millstream_worker.attempt import NO_CONTACT, Running

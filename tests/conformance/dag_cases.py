@@ -21,20 +21,12 @@ from millstream.core.commands import (
     TriggerRun,
 )
 from millstream.core.event_parts import Choice, Where, XCom
-from millstream.core.events import (
-    Event,
-    RunFailed,
-    RunQuarantined,
-    RunSucceeded,
-    TaskFailed,
-    TaskReady,
-    TaskStarted,
-    TaskSucceeded,
-)
+from millstream.core.events import Event, RunFailed, RunQuarantined, RunSucceeded
 from millstream.core.handle import Cause, begin, follow
 from millstream.core.spec import BashAction, DagSpec, EmptyAction, MapSource, TaskSpec, TriggerRule
 from millstream.core.state import State
 from millstream.core.statuses import FINISHED_TASK, next_status
+from millstream.core.task_events import TaskFailed, TaskReady, TaskStarted, TaskSucceeded
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MOST_STEPS = 10_000

@@ -24,10 +24,10 @@ from millstream.core.commands import (
     TriggerRun,
 )
 from millstream.core.event_parts import Where
-from millstream.core.events import TaskFailed, TaskSkipped, TaskSucceeded
 from millstream.core.handle import handle
 from millstream.core.state import State
 from millstream.core.statuses import next_status
+from millstream.core.task_events import TaskFailed, TaskSkipped, TaskSucceeded
 from millstream.core.wire import decode_data
 
 RUN_S = 120.0

@@ -17,6 +17,9 @@ from millstream.core.events import (
     RunQuarantined,
     RunReopened,
     RunSucceeded,
+)
+from millstream.core.spec import DagSpec, TaskSpec, WeightRule, decode_spec
+from millstream.core.task_events import (
     TaskAwaitsInput,
     TaskCleared,
     TaskDeferred,
@@ -35,7 +38,6 @@ from millstream.core.events import (
     TaskSucceeded,
     TaskUpstreamFailed,
 )
-from millstream.core.spec import DagSpec, TaskSpec, WeightRule, decode_spec
 
 RunKey = tuple[str, str]
 Key = tuple[str, str, str, tuple[int, ...]]

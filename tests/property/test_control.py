@@ -14,12 +14,12 @@ from millstream.core.commands import TaskRef
 from millstream.core.counting import new_instance
 from millstream.core.errors import Refused
 from millstream.core.event_parts import Choice, XCom
-from millstream.core.events import TaskReady
 from millstream.core.evolve import evolve, is_legal
 from millstream.core.memo import memos_of, restore
 from millstream.core.spec import DagSpec, EmptyAction, GroupSpec, MapSource, TaskSpec, TriggerRule
 from millstream.core.state import Instance, Run, State
 from millstream.core.statuses import FINISHED_TASK, TaskStatus
+from millstream.core.task_events import TaskReady
 from property.test_core import ORDERS, dags
 from shard import Shard, dag, dump, fold, kind, task
 

@@ -17,7 +17,7 @@ from millstream.core.access import Role
 from millstream.core.deferral import Cause, InputRequest, Resume, TriggerCall
 from millstream.core.errors import Refused
 from millstream.core.event_parts import AssetEmission, Choice, Rerun, RunInfo, TaskMemo, Where, XCom
-from millstream.core.events import Event, RunCreated, TaskReady, TaskStarted, type_registry
+from millstream.core.events import Event, RunCreated, type_registry
 from millstream.core.evolve import evolve, is_legal
 from millstream.core.spec import (
     BashAction,
@@ -31,6 +31,7 @@ from millstream.core.spec import (
 )
 from millstream.core.state import State
 from millstream.core.statuses import FINISHED_TASK, TaskStatus
+from millstream.core.task_events import TaskReady, TaskStarted
 from millstream.core.timetables.run_times import RunTimes
 from millstream.core.wire import (
     GENESIS,

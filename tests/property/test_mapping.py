@@ -19,10 +19,10 @@ from millstream.core.commands import (
     TaskRef,
 )
 from millstream.core.event_parts import Choice, Where, XCom
-from millstream.core.events import TaskReady
 from millstream.core.spec import DagSpec, GroupSpec, MapSource, TriggerRule
 from millstream.core.state import Instance, Run
 from millstream.core.statuses import FINISHED_TASK, TaskStatus, next_status
+from millstream.core.task_events import TaskReady
 from millstream.core.validate import check_dag
 from shard import Shard, dag, dump, fold, kind, task
 

@@ -9,10 +9,11 @@ from hypothesis import given
 
 from millstream.core.commands import TaskRef
 from millstream.core.errors import Refused
-from millstream.core.events import ResultsTakenOver, RunCreated, TaskReady
+from millstream.core.events import ResultsTakenOver, RunCreated
 from millstream.core.evolve import evolve, is_legal
 from millstream.core.spec import DagSpec
 from millstream.core.state import State
+from millstream.core.task_events import TaskReady
 from millstream.verify import verify_rows
 from millstream.verify.fold import Fold
 from property.test_control import SPECS, check_counts, play, step

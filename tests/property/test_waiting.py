@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from millstream.core.commands import WakeTask
 from millstream.core.deferral import InputRequest, TriggerCall
 from millstream.core.errors import Refused
-from millstream.core.events import TaskReady, TriggerReady
 from millstream.core.evolve import evolve, is_legal
 from millstream.core.spec import DagSpec
 from millstream.core.state import Instance, State
 from millstream.core.statuses import TaskStatus
+from millstream.core.task_events import TaskReady, TriggerReady
 from millstream.core.timers import timer_after, timers_of
 from property.test_core import ORDERS, dags
 from shard import Shard, dag, dump, fold, kind, task

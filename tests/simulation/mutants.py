@@ -28,17 +28,11 @@ import millstream_scheduler.writer as writing
 from millstream.adapters.subjects import receipt_subject
 from millstream.core.commands import ApiCommand, encode_receipts
 from millstream.core.errors import Unavailable
-from millstream.core.events import (
-    RunMarked,
-    RunSucceeded,
-    TaskCleared,
-    TaskFailed,
-    TaskReady,
-    TaskSucceeded,
-)
+from millstream.core.events import RunMarked, RunSucceeded
 from millstream.core.react import make_ready
 from millstream.core.state import run_key
 from millstream.core.statuses import TASK_TRANSITIONS, TaskStatus
+from millstream.core.task_events import TaskCleared, TaskFailed, TaskReady, TaskSucceeded
 from millstream.core.trigger_rules import Verdict
 from millstream.core.wire import GENESIS, canonical_bytes, published_bytes
 from millstream.sdk.masking import Masker

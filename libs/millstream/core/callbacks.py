@@ -14,13 +14,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from millstream.core.event_parts import Where
-from millstream.core.events import (
-    Data,
-    DeadlineMissed,
-    Event,
-    Fact,
-    RunFailed,
-    RunSucceeded,
+from millstream.core.events import Data, DeadlineMissed, Event, Fact, RunFailed, RunSucceeded
+from millstream.core.spec import CallbackAction, CallbackKind
+from millstream.core.state import Callback, Instance, Run, State, instance_key
+from millstream.core.statuses import FINISHED_TASK, TASK_TRANSITIONS, TaskStatus, next_status
+from millstream.core.task_events import (
     TaskFailed,
     TaskLost,
     TaskReady,
@@ -28,9 +26,6 @@ from millstream.core.events import (
     TaskStarted,
     TaskSucceeded,
 )
-from millstream.core.spec import CallbackAction, CallbackKind
-from millstream.core.state import Callback, Instance, Run, State, instance_key
-from millstream.core.statuses import FINISHED_TASK, TASK_TRANSITIONS, TaskStatus, next_status
 
 MARK = "@"
 # A callback that hangs must not keep a worker's slot for ever.

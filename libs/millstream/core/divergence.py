@@ -25,6 +25,10 @@ from millstream.core.events import (
     RunReopened,
     RunStarted,
     RunSucceeded,
+)
+from millstream.core.graph import Graph
+from millstream.core.spec import DagSpec, TaskSpec
+from millstream.core.task_events import (
     TaskCleared,
     TaskExpanded,
     TaskFailed,
@@ -36,8 +40,6 @@ from millstream.core.events import (
     TaskSucceeded,
     TaskUpstreamFailed,
 )
-from millstream.core.graph import Graph
-from millstream.core.spec import DagSpec, TaskSpec
 
 TaskKey = tuple[str, tuple[int, ...]]
 # "outcome": another end of an attempt, or more of them, or fewer. "result": the same ends, with

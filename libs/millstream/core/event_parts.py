@@ -32,6 +32,10 @@ class Where(msgspec.Struct, frozen=True, omit_defaults=True):
         return Where(self.namespace, self.dag_id, self.run_id, task_id, map_index, attempt)
 
 
+class EventData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What all events have in common; the name of the class is the type in the log."""
+
+
 class XCom(msgspec.Struct, frozen=True, omit_defaults=True):
     """One value that a task hands on. Exactly one of ``value`` and ``blob`` holds it.
 

@@ -9,7 +9,6 @@ from itertools import islice
 from millstream.core.callbacks import is_callback
 from millstream.core.deferral import InputRequest
 from millstream.core.event_parts import Where
-from millstream.core.events import TaskAwaitsInput, TaskDeferred
 from millstream.core.explain_names import MOST_LOOKED_AT, about
 from millstream.core.explanation import (
     MOST_NAMED,
@@ -27,6 +26,7 @@ from millstream.core.lanes import ASYNC
 from millstream.core.spec import TaskSpec
 from millstream.core.state import Instance, Run, State, instance_key, run_key
 from millstream.core.statuses import TaskStatus
+from millstream.core.task_events import TaskAwaitsInput, TaskDeferred
 from millstream.core.waiting import wait_ends
 
 Path = tuple[int, ...]

@@ -16,12 +16,8 @@ from typing import Literal
 import msgspec
 
 from millstream.core.event_parts import Where
-from millstream.core.events import (
-    DagPaused,
-    Event,
-    RunFailed,
-    RunMarked,
-    RunQuarantined,
+from millstream.core.events import DagPaused, Event, RunFailed, RunMarked, RunQuarantined
+from millstream.core.task_events import (
     TaskFailed,
     TaskLost,
     TaskMarked,

@@ -21,11 +21,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from millstream.core.events import Fact, TaskScheduled
+from millstream.core.events import Fact
 from millstream.core.pools import Path
 from millstream.core.react import make_ready
 from millstream.core.state import Instance, Run, State, run_key
 from millstream.core.statuses import TASK_TRANSITIONS, TaskStatus
+from millstream.core.task_events import TaskScheduled
 
 
 def ready_alone(state: State, fact: Fact) -> Fact | None:

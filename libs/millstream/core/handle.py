@@ -38,8 +38,6 @@ from millstream.core.events import (
     RunFailed,
     RunQuarantined,
     RunSucceeded,
-    TaskScheduled,
-    TaskSucceeded,
     TokenCreated,
     VariableSet,
 )
@@ -47,6 +45,7 @@ from millstream.core.evolve import fold_legal, is_legal
 from millstream.core.quarantine import put_aside, text_of
 from millstream.core.react import cut_off, make_ready, react
 from millstream.core.state import Instance, Run, State, instance_key, run_key
+from millstream.core.task_events import TaskScheduled, TaskSucceeded
 
 
 def handle(

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from millstream.core.event_parts import XCom
-from millstream.core.events import Event, TaskReady, TaskSucceeded
+from millstream.core.events import Event
 from millstream.core.state import run_key
+from millstream.core.task_events import TaskReady, TaskSucceeded
 from millstream.core.xcoms import FoundXCom, XComAnswer, XComPull
 
 MOST_BYTES = 2048

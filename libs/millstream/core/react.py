@@ -26,6 +26,16 @@ from millstream.core.events import (
     RunReopened,
     RunStarted,
     RunSucceeded,
+)
+from millstream.core.mapping import map_length
+from millstream.core.past import Past, waiting_for
+from millstream.core.quarantine import put_aside, text_of
+from millstream.core.run_queue import follow_dag
+from millstream.core.spec import EmptyAction
+from millstream.core.state import DagKey, Instance, Run, State, run_key
+from millstream.core.statuses import FINISHED_TASK, RunStatus, TaskStatus, next_status
+from millstream.core.stopping import end_as
+from millstream.core.task_events import (
     TaskCleared,
     TaskDeferred,
     TaskExpanded,
@@ -40,14 +50,6 @@ from millstream.core.events import (
     TaskUpstreamFailed,
     TriggerLost,
 )
-from millstream.core.mapping import map_length
-from millstream.core.past import Past, waiting_for
-from millstream.core.quarantine import put_aside, text_of
-from millstream.core.run_queue import follow_dag
-from millstream.core.spec import EmptyAction
-from millstream.core.state import DagKey, Instance, Run, State, run_key
-from millstream.core.statuses import FINISHED_TASK, RunStatus, TaskStatus, next_status
-from millstream.core.stopping import end_as
 from millstream.core.trigger_rules import Verdict
 from millstream.core.verdicts import (
     View,

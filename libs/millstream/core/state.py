@@ -15,12 +15,13 @@ from millstream.core.assets import Assets
 from millstream.core.dags import Dag
 from millstream.core.deferral import Resume
 from millstream.core.event_parts import Choice, RunInfo, Where
-from millstream.core.events import RunCreated, RunMarked, TaskAwaitsInput, TaskDeferred
+from millstream.core.events import RunCreated, RunMarked
 from millstream.core.lanes import lanes_of
 from millstream.core.limits import Limits, Seats
 from millstream.core.past import Past
 from millstream.core.spec import CallbackAction
 from millstream.core.statuses import BEGUN_TASK, FINISHED_TASK, RunStatus, TaskStatus
+from millstream.core.task_events import TaskAwaitsInput, TaskDeferred
 from millstream.core.versions import DagVersion
 from millstream.core.wire import GENESIS
 

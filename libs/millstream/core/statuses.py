@@ -17,6 +17,9 @@ from millstream.core.events import (
     RunReopened,
     RunStarted,
     RunSucceeded,
+    TasksRecalled,
+)
+from millstream.core.task_events import (
     TaskAwaitsInput,
     TaskCleared,
     TaskDeferred,
@@ -30,7 +33,6 @@ from millstream.core.events import (
     TaskResumed,
     TaskScheduled,
     TaskSkipped,
-    TasksRecalled,
     TaskStarted,
     TaskStopped,
     TaskSucceeded,

@@ -9,16 +9,10 @@ from collections.abc import Iterator
 from typing import Literal
 
 from millstream.core.event_parts import Where
-from millstream.core.events import (
-    Fact,
-    RunMarked,
-    TaskCleared,
-    TaskMarked,
-    TaskSkipped,
-    TaskStopped,
-)
+from millstream.core.events import Fact, RunMarked
 from millstream.core.state import Instance, Run
 from millstream.core.statuses import BEGUN_TASK, FINISHED_TASK, STARTED_TASK, TaskStatus
+from millstream.core.task_events import TaskCleared, TaskMarked, TaskSkipped, TaskStopped
 
 Path = tuple[int, ...]
 End = Literal["success", "failed", "skipped"]

@@ -9,18 +9,12 @@ from functools import partial
 from millstream.core.commands import ReadyAgain, RetryAttempt, TimeOutWait, TimerCommand, WakeTask
 from millstream.core.deadlines import deadline_timer, deadline_timers
 from millstream.core.event_parts import Where
-from millstream.core.events import (
-    DeadlineSet,
-    Event,
-    TaskAwaitsInput,
-    TaskDeferred,
-    TaskFailed,
-    TaskRescheduled,
-)
+from millstream.core.events import DeadlineSet, Event
 from millstream.core.quarantine import guarded
 from millstream.core.run_queue import commands_after, dag_timer, dag_timers
 from millstream.core.state import Instance, State
 from millstream.core.statuses import TaskStatus
+from millstream.core.task_events import TaskAwaitsInput, TaskDeferred, TaskFailed, TaskRescheduled
 from millstream.core.waiting import wait_ends
 
 Timer = tuple[datetime, TimerCommand]

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from millstream.core.deferral import Resume
 from millstream.core.event_parts import Where
-from millstream.core.events import (
-    Data,
-    Event,
-    Fact,
+from millstream.core.events import Data, Event, Fact
+from millstream.core.state import Instance, Run, State, Waiting, instance_key
+from millstream.core.statuses import FINISHED_TASK
+from millstream.core.task_events import (
     TaskAwaitsInput,
     TaskDeferred,
     TaskFailed,
@@ -22,8 +22,6 @@ from millstream.core.events import (
     TriggerReady,
     TriggerStarted,
 )
-from millstream.core.state import Instance, Run, State, Waiting, instance_key
-from millstream.core.statuses import FINISHED_TASK
 
 
 def fits(instance: Instance, where: Where, data: Data) -> bool:

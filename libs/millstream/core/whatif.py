@@ -36,6 +36,12 @@ from millstream.core.events import (
     RunQuarantined,
     RunReopened,
     RunSucceeded,
+)
+from millstream.core.handle import handle
+from millstream.core.spec import DagSpec
+from millstream.core.state import State
+from millstream.core.statuses import next_status
+from millstream.core.task_events import (
     TaskCleared,
     TaskExpanded,
     TaskFailed,
@@ -45,10 +51,6 @@ from millstream.core.events import (
     TaskSkipped,
     TaskSucceeded,
 )
-from millstream.core.handle import handle
-from millstream.core.spec import DagSpec
-from millstream.core.state import State
-from millstream.core.statuses import next_status
 
 TaskKey = tuple[str, tuple[int, ...]]
 Try = TaskSucceeded | TaskFailed | TaskSkipped

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from millstream.core.callbacks import task_of
-from millstream.core.events import (
-    Event,
+from millstream.core.events import Event
+from millstream.core.statuses import next_status
+from millstream.core.task_events import (
     TaskFailed,
     TaskLost,
     TaskReady,
@@ -12,7 +13,6 @@ from millstream.core.events import (
     TaskStarted,
     TaskSucceeded,
 )
-from millstream.core.statuses import next_status
 from millstream.projection.changes import text_of as _text
 from millstream.projection.rows import CallbackRow, Key, key_of
 

@@ -8,8 +8,9 @@ import msgspec
 
 from millstream.core.deferral import Answer
 from millstream.core.event_parts import XCom
-from millstream.core.events import (
-    Event,
+from millstream.core.events import Event
+from millstream.core.statuses import next_status
+from millstream.core.task_events import (
     TaskAwaitsInput,
     TaskCleared,
     TaskDeferred,
@@ -31,7 +32,6 @@ from millstream.core.events import (
     TriggerReady,
     TriggerStarted,
 )
-from millstream.core.statuses import next_status
 from millstream.projection.changes import Changes
 from millstream.projection.changes import text_of as _text
 from millstream.projection.kept_run import KeptRun, TaskKey, names_of

@@ -9,12 +9,9 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from millstream.core.event_parts import Where
-from millstream.core.events import (
-    Event,
-    RunCreated,
-    RunFailed,
-    RunQuarantined,
-    RunSucceeded,
+from millstream.core.events import Event, RunCreated, RunFailed, RunQuarantined, RunSucceeded
+from millstream.core.spec import DagSpec
+from millstream.core.task_events import (
     TaskDeferred,
     TaskFailed,
     TaskMarked,
@@ -25,7 +22,6 @@ from millstream.core.events import (
     TaskSucceeded,
     TaskUpstreamFailed,
 )
-from millstream.core.spec import DagSpec
 from millstream.sdk.codecs import readable
 from millstream.sdk.xcom import XCOM_RETURN_KEY
 

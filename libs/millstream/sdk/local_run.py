@@ -41,23 +41,19 @@ from millstream.core.commands import (
 )
 from millstream.core.errors import InvalidDag, MillstreamError
 from millstream.core.event_parts import Where, XCom
-from millstream.core.events import (
-    AssetUpdated,
-    Event,
-    RunFailed,
-    RunQuarantined,
-    RunSucceeded,
+from millstream.core.events import AssetUpdated, Event, RunFailed, RunQuarantined, RunSucceeded
+from millstream.core.handle import handle
+from millstream.core.mapping import length_of_json, why_not_mappable
+from millstream.core.spec import DagSpec
+from millstream.core.state import State
+from millstream.core.statuses import RunStatus, next_status
+from millstream.core.task_events import (
     TaskAwaitsInput,
     TaskReady,
     TaskResumed,
     TaskStopped,
     TriggerReady,
 )
-from millstream.core.handle import handle
-from millstream.core.mapping import length_of_json, why_not_mappable
-from millstream.core.spec import DagSpec
-from millstream.core.state import State
-from millstream.core.statuses import RunStatus, next_status
 from millstream.core.timers import timer_after
 from millstream.core.validate import MAX_MAP_LENGTH, check_dag, map_length_problems
 from millstream.core.xcoms import FoundXCom, XComAnswer, XComPull

@@ -11,7 +11,7 @@ from typing import Any
 from millstream.core.deferral import InputRequest
 from millstream.core.errors import MillstreamError
 from millstream.core.event_parts import Where
-from millstream.core.events import TriggerReady
+from millstream.core.task_events import TriggerReady
 from millstream.sdk.triggers.running import Firing, run_trigger
 
 ALONE = "dag.test() runs this DAG alone: no other DAG's runs and tasks can be waited for here"

@@ -11,11 +11,12 @@ import msgspec
 
 from millstream.core.errors import MillstreamError
 from millstream.core.event_parts import Where
-from millstream.core.events import Event, TaskReady, TaskScheduled, TaskSucceeded
+from millstream.core.events import Event
 from millstream.core.evolve import fold_legal, is_legal
 from millstream.core.react import may_begin
 from millstream.core.state import State, run_key
 from millstream.core.statuses import TaskStatus
+from millstream.core.task_events import TaskReady, TaskScheduled, TaskSucceeded
 from millstream.core.wire import decode_data
 from millstream.verify.attempts import describe
 from millstream.verify.findings import Findings

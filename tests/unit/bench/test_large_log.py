@@ -3,7 +3,8 @@ from __future__ import annotations
 from collections import Counter
 
 from bench.large_log import ACTIVE_DAG, ENDED, make_events, snapshots_up_to
-from millstream.core.events import RunCreated, TaskReady, TaskSucceeded
+from millstream.core.events import RunCreated
+from millstream.core.task_events import TaskReady, TaskSucceeded
 
 
 def test_a_log_is_as_long_as_it_was_to_be_and_ends_with_runs_that_go_on() -> None:

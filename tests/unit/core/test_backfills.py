@@ -19,10 +19,10 @@ from millstream.core.events import (
     RunFailed,
     RunReopened,
     RunStarted,
-    TaskReady,
 )
 from millstream.core.spec import DagSpec, EmptyAction
 from millstream.core.statuses import TaskStatus
+from millstream.core.task_events import TaskReady
 from shard import dag, dump, task
 from world import HOUR, T0, World
 

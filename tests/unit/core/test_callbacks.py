@@ -20,7 +20,7 @@ from millstream.core.commands import (
 from millstream.core.decisions.callbacks import MAX_LOSSES
 from millstream.core.errors import InvalidDag
 from millstream.core.event_parts import Where
-from millstream.core.events import DeadlineSet, Event, TaskReady, TaskSucceeded
+from millstream.core.events import DeadlineSet, Event
 from millstream.core.spec import (
     BashAction,
     CallbackAction,
@@ -29,6 +29,7 @@ from millstream.core.spec import (
     EmptyAction,
     TriggerRule,
 )
+from millstream.core.task_events import TaskReady, TaskSucceeded
 from millstream.core.timers import stale_ready, timer_after, timers_of
 from millstream.core.validate import check_dag
 from shard import RUN, T0, Shard, dag, dump, fold, kinds, task

@@ -9,16 +9,9 @@ import pytest
 
 from millstream.core.commands import ClearTasks, MarkRun, TaskRef
 from millstream.core.event_parts import Choice, XCom
-from millstream.core.events import (
-    RunFailed,
-    RunReopened,
-    TaskCleared,
-    TaskMarked,
-    TaskReady,
-    TaskSkipped,
-    TaskStopped,
-)
+from millstream.core.events import RunFailed, RunReopened
 from millstream.core.spec import EmptyAction, MapSource, TriggerRule
+from millstream.core.task_events import TaskCleared, TaskMarked, TaskReady, TaskSkipped, TaskStopped
 from shard import RUN_NAMES, Shard, dag, dump, fold, kind, kinds, ready_names, task
 
 LINE = dag(task("a"), task("b", "a"), task("c", "b"))

@@ -20,17 +20,13 @@ from millstream.core.events import (
     RunCreated,
     RunFailed,
     RunQuarantined,
-    TaskFailed,
-    TaskLost,
-    TaskReady,
-    TaskStarted,
-    TaskSucceeded,
 )
 from millstream.core.handle import receipt, repeated_receipt
 from millstream.core.react import react
 from millstream.core.spec import EmptyAction, PythonAction, TriggerRule, decode_spec
 from millstream.core.state import State
 from millstream.core.statuses import TaskStatus
+from millstream.core.task_events import TaskFailed, TaskLost, TaskReady, TaskStarted, TaskSucceeded
 from millstream.core.timers import stale_ready, timer_after, timers_of
 from shard import RUN, T0, Shard, dag, dump, fold, join, kinds, ready_names, task
 

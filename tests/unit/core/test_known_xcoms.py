@@ -7,8 +7,9 @@ import pytest
 
 from mapped_play import over
 from millstream.core.event_parts import XCom
-from millstream.core.events import Event, TaskReady
+from millstream.core.events import Event
 from millstream.core.known_xcoms import MOST_BYTES, decode_known, find_known, xcoms_to_know
+from millstream.core.task_events import TaskReady
 from millstream.core.xcoms import FoundXCom, Place, XComPull, XComQuery
 from shard import Shard, dag, task
 

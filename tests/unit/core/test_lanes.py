@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millstream.core.errors import InvalidArgument
-from millstream.core.events import TaskReady
 from millstream.core.lanes import lane_name, lanes_of, parse_lane
+from millstream.core.task_events import TaskReady
 from shard import Shard, dag, fold, task
 
 QUEUES = st.from_regex(r"[A-Za-z0-9_-]{1,20}", fullmatch=True)

@@ -11,9 +11,9 @@ from mapped_play import NOW, Key, Played, clear, over, task
 from millstream.core.commands import LoseAttempt, StartAttempt, SucceedAttempt
 from millstream.core.errors import InvalidDag, Refused
 from millstream.core.event_parts import Choice
-from millstream.core.events import TaskExpanded, TaskReady, TaskStarted
 from millstream.core.handle import handle
 from millstream.core.spec import DagSpec, EmptyAction, MapSource, TriggerRule
+from millstream.core.task_events import TaskExpanded, TaskReady, TaskStarted
 from millstream.core.validate import check_dag
 
 

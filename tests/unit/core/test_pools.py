@@ -9,11 +9,12 @@ import pytest
 
 from millstream.core import handle as handle_module
 from millstream.core.commands import DeletePool, SetPool, SubmitDag
-from millstream.core.events import PoolSet, TaskScheduled
+from millstream.core.events import PoolSet
 from millstream.core.graph import Graph
 from millstream.core.priorities import MOST
 from millstream.core.spec import DagSpec, MapSource, WeightRule
 from millstream.core.statuses import TaskStatus
+from millstream.core.task_events import TaskScheduled
 from shard import RUN, Shard, dag, dump, fold, kinds, ready_names, task
 
 ABSOLUTE = {"weight_rule": WeightRule.ABSOLUTE}

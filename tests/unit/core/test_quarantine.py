@@ -15,11 +15,12 @@ from millstream.core import run_queue as run_queue_module
 from millstream.core.asset_conditions import AssetRef
 from millstream.core.assets import Assets
 from millstream.core.commands import ClearTasks, Quarantine, SetDagPaused, StartRuns
-from millstream.core.events import DagPaused, Event, Fact, RunQuarantined, RunStarted, TaskSucceeded
+from millstream.core.events import DagPaused, Event, Fact, RunQuarantined, RunStarted
 from millstream.core.evolve import evolve
 from millstream.core.quarantine import where_of
 from millstream.core.react import react
 from millstream.core.state import State
+from millstream.core.task_events import TaskSucceeded
 from millstream.core.timers import timers_after, timers_of
 from millstream.core.timetable import AssetSchedule
 from shard import Shard, dag, dump, fold, kinds, task

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from millstream.core.events import TaskReady
+from millstream.core.task_events import TaskReady
 from shard import Shard, dag, task
 
 

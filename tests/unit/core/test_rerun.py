@@ -9,11 +9,12 @@ import pytest
 
 from millstream.core.commands import RerunRun, TaskRef
 from millstream.core.event_parts import Choice, XCom
-from millstream.core.events import ResultsTakenOver, RunCreated, RunStarted, TaskReady
+from millstream.core.events import ResultsTakenOver, RunCreated, RunStarted
 from millstream.core.evolve import is_legal
 from millstream.core.handle import receipt, repeated_receipt
 from millstream.core.spec import EmptyAction, MapSource, TriggerRule
 from millstream.core.state import Run
+from millstream.core.task_events import TaskReady
 from shard import RUN_NAMES, Shard, dag, dump, fold, kinds, ready_names, task
 
 R2 = ("default", "etl", "r2")

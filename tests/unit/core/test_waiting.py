@@ -10,9 +10,10 @@ import pytest
 
 from millstream.core.commands import RescheduleAttempt
 from millstream.core.deferral import AssignedUser, InputRequest, TriggerCall
-from millstream.core.events import Event, TaskReady, TaskResumed, TriggerReady
+from millstream.core.events import Event
 from millstream.core.state import Instance, State
 from millstream.core.statuses import TaskStatus
+from millstream.core.task_events import TaskReady, TaskResumed, TriggerReady
 from millstream.core.timers import stale_ready, timer_after, timers_of
 from shard import RUN, T0, Shard, dag, dump, fold, kinds, task
 

@@ -7,7 +7,8 @@ import pytest
 
 from millstream.core.errors import ChainBroken
 from millstream.core.event_parts import XCom
-from millstream.core.events import Event, RunQuarantined, TaskSkipped, TaskSucceeded
+from millstream.core.events import Event, RunQuarantined
+from millstream.core.task_events import TaskSkipped, TaskSucceeded
 from millstream.core.wire import (
     GENESIS,
     Published,

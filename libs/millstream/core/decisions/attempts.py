@@ -23,18 +23,18 @@ from millstream.core.commands import (
 from millstream.core.decisions import triggering, waiting
 from millstream.core.errors import Refused
 from millstream.core.event_parts import Where
-from millstream.core.events import (
-    Fact,
+from millstream.core.events import Fact
+from millstream.core.react import begin_again, make_ready
+from millstream.core.retry import retry_delay
+from millstream.core.state import Instance, Run, State, run_key
+from millstream.core.statuses import TaskStatus
+from millstream.core.task_events import (
     TaskFailed,
     TaskLost,
     TaskSkipped,
     TaskStarted,
     TaskSucceeded,
 )
-from millstream.core.react import begin_again, make_ready
-from millstream.core.retry import retry_delay
-from millstream.core.state import Instance, Run, State, run_key
-from millstream.core.statuses import TaskStatus
 
 MAX_LOSSES = 3
 

@@ -18,16 +18,16 @@ from millstream.core.commands import (
     SucceedAttempt,
 )
 from millstream.core.errors import Refused
-from millstream.core.events import (
-    Fact,
+from millstream.core.events import Fact
+from millstream.core.state import Callback, State, instance_key
+from millstream.core.statuses import TaskStatus
+from millstream.core.task_events import (
     TaskFailed,
     TaskLost,
     TaskSkipped,
     TaskStarted,
     TaskSucceeded,
 )
-from millstream.core.state import Callback, State, instance_key
-from millstream.core.statuses import TaskStatus
 
 MAX_LOSSES = 3
 

@@ -21,9 +21,10 @@ from millstream.core.dags import Dag, schedule_in
 from millstream.core.decisions.control import control
 from millstream.core.errors import InvalidArgument
 from millstream.core.event_parts import Where, XCom
-from millstream.core.events import Fact, RunCreated, TaskSkipped
+from millstream.core.events import Fact, RunCreated
 from millstream.core.run_ids import operator_run_id
 from millstream.core.state import Run, RunKey, State, run_key
+from millstream.core.task_events import TaskSkipped
 from millstream.core.timetable import timetable_of
 from millstream.core.timetables.run_times import Exhausted
 from millstream.core.validate import check_run_id

@@ -22,9 +22,11 @@ from millstream.core.commands import (
 from millstream.core.deferral import Answer, AssignedUser, InputRequest
 from millstream.core.errors import Refused
 from millstream.core.event_parts import Where
-from millstream.core.events import (
-    Data,
-    Fact,
+from millstream.core.events import Data, Fact
+from millstream.core.react import begin_again
+from millstream.core.state import Instance, Run, State, Waiting, run_key
+from millstream.core.statuses import TaskStatus
+from millstream.core.task_events import (
     TaskAwaitsInput,
     TaskDeferred,
     TaskRescheduled,
@@ -32,9 +34,6 @@ from millstream.core.events import (
     TriggerLost,
     TriggerStarted,
 )
-from millstream.core.react import begin_again
-from millstream.core.state import Instance, Run, State, Waiting, run_key
-from millstream.core.statuses import TaskStatus
 from millstream.core.waiting import trigger_of
 
 LAST_INSTANT = datetime(MAXYEAR - 1, 1, 1, tzinfo=UTC)
