@@ -19,10 +19,11 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from millstream.core.commands import SetPool, SubmitDag, SucceedAttempt, TriggerRun
+from millstream.core.commands import SetPool, SubmitDag, TriggerRun
 from millstream.core.events import Event
 from millstream.core.evolve import evolve
 from millstream.core.handle import handle
+from millstream.core.reports import SucceedAttempt
 from millstream.core.spec import BashAction, DagSpec, MapSource, TaskSpec
 from millstream.core.state import State
 from millstream.core.task_events import TaskReady

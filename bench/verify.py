@@ -21,19 +21,11 @@ from typing import Any
 
 from millstream.adapters.log_file import write_log
 from millstream.cli.verification import verify_file
-from millstream.core.commands import (
-    BeginEpoch,
-    FailAttempt,
-    RetryAttempt,
-    SetPool,
-    StartAttempt,
-    SubmitDag,
-    SucceedAttempt,
-    TriggerRun,
-)
+from millstream.core.commands import BeginEpoch, RetryAttempt, SetPool, SubmitDag, TriggerRun
 from millstream.core.event_parts import Where
 from millstream.core.events import Event, RunFailed, RunSucceeded
 from millstream.core.handle import handle
+from millstream.core.reports import FailAttempt, StartAttempt, SucceedAttempt
 from millstream.core.spec import BashAction, DagSpec, MapSource, TaskSpec, TriggerRule
 from millstream.core.state import State
 from millstream.core.task_events import TaskFailed, TaskReady

@@ -7,18 +7,11 @@ from typing import Any
 
 import msgspec
 
-from millstream.core.commands import (
-    ClearTasks,
-    FailAttempt,
-    SkipAttempt,
-    SubmitDag,
-    SucceedAttempt,
-    TaskRef,
-    TriggerRun,
-)
+from millstream.core.commands import ClearTasks, SubmitDag, TaskRef, TriggerRun
 from millstream.core.event_parts import Choice, XCom
 from millstream.core.events import Event
 from millstream.core.handle import handle
+from millstream.core.reports import FailAttempt, SkipAttempt, SucceedAttempt
 from millstream.core.spec import BashAction, DagSpec, GroupSpec, MapSource, TaskSpec, TriggerRule
 from millstream.core.state import State
 from millstream.core.statuses import next_status

@@ -9,20 +9,13 @@ from millstream.core.commands import (
     AnswerTask,
     AnyCommand,
     ClearTasks,
-    DeferAttempt,
-    FailAttempt,
-    FireTrigger,
     LoseAttempt,
     MarkRun,
     MarkTasks,
     ReadyAgain,
     RerunRun,
-    RescheduleAttempt,
     RetryAttempt,
-    SkipAttempt,
-    StartAttempt,
     SubmitDag,
-    SucceedAttempt,
     TaskRef,
     TimeOutWait,
     TriggerRun,
@@ -36,6 +29,15 @@ from millstream.core.events import Event
 from millstream.core.evolve import evolve
 from millstream.core.handle import handle
 from millstream.core.recall import Recall
+from millstream.core.reports import (
+    DeferAttempt,
+    FailAttempt,
+    FireTrigger,
+    RescheduleAttempt,
+    SkipAttempt,
+    StartAttempt,
+    SucceedAttempt,
+)
 from millstream.core.spec import BashAction, DagSpec, TaskSpec, TriggerRule
 from millstream.core.state import Run, RunKey, State, run_key
 from millstream.core.statuses import TaskStatus

@@ -14,7 +14,6 @@ from millstream.core.commands import (
     AnyCommand,
     SetDagPaused,
     SubmitDag,
-    SucceedAttempt,
     TriggerRun,
 )
 from millstream.core.decisions.backfills import next_date
@@ -29,6 +28,7 @@ from millstream.core.events import (
 )
 from millstream.core.handle import handle
 from millstream.core.recall import Recall
+from millstream.core.reports import SucceedAttempt
 from millstream.core.run_queue import commands_after
 from millstream.core.spec import DagSpec
 from millstream.core.state import Run, State

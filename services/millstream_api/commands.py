@@ -17,8 +17,9 @@ from millstream.adapters.event_log import EventLog
 from millstream.adapters.failpoints import reach
 from millstream.adapters.streams import STORE_FAILED
 from millstream.adapters.subjects import inbox_subject, receipt_subject
-from millstream.core.commands import ApiCommand, Receipt, decode_receipts, encode_command
+from millstream.core.commands import ApiCommand, encode_command
 from millstream.core.errors import MillstreamError, Refused, Unavailable
+from millstream.core.receipts import Receipt, decode_receipts
 from millstream_api.admission import Overloaded
 from millstream_api.contents import Mac, contents_of_call
 from millstream_api.identity import name_in_log

@@ -13,19 +13,21 @@ from millstream.core.commands import (
     ALLOWED,
     ApiCommand,
     CreateBackfill,
-    DeferAttempt,
     DeleteVariable,
-    FinishAttempt,
-    Report,
     RerunRun,
-    RescheduleAttempt,
     SetVariable,
-    SucceedAttempt,
     TriggerRun,
     decode_command,
     encode_command,
 )
 from millstream.core.errors import Refused
+from millstream.core.reports import (
+    DeferAttempt,
+    FinishAttempt,
+    Report,
+    RescheduleAttempt,
+    SucceedAttempt,
+)
 
 _SUBJECT = re.compile(r"ms\.in\.(\d+)\.([a-z]+)\.([A-Za-z0-9_-]+)")
 _BLOB = re.compile(r"[0-9a-f]{64}")

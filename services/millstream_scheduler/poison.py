@@ -14,7 +14,7 @@ from millstream.adapters.bus_client import Delivery
 from millstream.adapters.event_log import EventLog, Refusal
 from millstream.adapters.pull import read_meta
 from millstream.adapters.subjects import receipt_subject
-from millstream.core.commands import Receipt, encode_receipts
+from millstream.core.receipts import Receipt, encode_receipts
 from millstream_scheduler.admission import Sender
 
 log = structlog.get_logger(__name__)

@@ -31,9 +31,9 @@ from millstream.adapters.streams import (
     stream_state,
 )
 from millstream.adapters.subjects import event_subject, events_stream, receipt_subject
-from millstream.core.commands import Receipt, encode_receipts
 from millstream.core.errors import MillstreamError, StoreBehindStream, Unavailable
 from millstream.core.lanes import lane_name
+from millstream.core.receipts import Receipt, encode_receipts
 from millstream.core.state import State
 from millstream.core.wire import canonical_bytes, published_bytes, read_published
 from millstream_scheduler.admission import Sender

@@ -16,10 +16,7 @@ from millstream.core.backfills import Existing
 from millstream.core.commands import (
     AdvanceBackfill,
     CreateScheduledRun,
-    DeferAttempt,
     RerunRun,
-    RunRequest,
-    SucceedAttempt,
     TimerCommand,
     TriggerRun,
 )
@@ -28,6 +25,7 @@ from millstream.core.decisions.runs import date_taken, id_taken, wanted_run
 from millstream.core.decisions.triggering import run_id_of
 from millstream.core.errors import Refused, Unavailable
 from millstream.core.events import Event, RunCreated
+from millstream.core.reports import DeferAttempt, RunRequest, SucceedAttempt
 from millstream.core.state import State
 
 log = structlog.get_logger(__name__)

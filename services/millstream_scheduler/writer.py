@@ -27,16 +27,12 @@ from millstream.core.commands import (
     AnyCommand,
     ApiCommand,
     BeginEpoch,
-    DeferAttempt,
     Quarantine,
-    Receipt,
     ReencryptSecrets,
-    Report,
     RerunRun,
     RunCommand,
     SecretCommand,
     SubmitDag,
-    SucceedAttempt,
     TimerCommand,
     TriggerRun,
 )
@@ -48,6 +44,8 @@ from millstream.core.handle import handle, note_unchanged, receipt, repeated_rec
 from millstream.core.known_xcoms import xcoms_to_know
 from millstream.core.lanes import lanes_of
 from millstream.core.quarantine import quarantine_of, text_of, where_of
+from millstream.core.receipts import Receipt
+from millstream.core.reports import DeferAttempt, Report, SucceedAttempt
 from millstream.core.state import Run, RunKey, State, run_key
 from millstream.core.wire import canonical_bytes, chain_digest, published_bytes, to_event, to_record
 from millstream_scheduler.admission import UNKNOWN, Sender, actor_of, admit, id_of, read_sender

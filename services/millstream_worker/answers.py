@@ -20,9 +20,10 @@ from millstream.adapters.lookup import (
 )
 from millstream.adapters.subjects import lookup_subject
 from millstream.core.asset_events import AssetEventsQuestion
-from millstream.core.commands import Claim, Receipt
+from millstream.core.commands import Claim
 from millstream.core.errors import MillstreamError, Unavailable
 from millstream.core.event_parts import RunInfo, Where
+from millstream.core.receipts import Receipt
 from millstream.core.xcoms import XComPull
 from millstream_worker.ask_states import find_states
 from millstream_worker.frames import (

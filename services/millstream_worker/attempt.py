@@ -13,11 +13,12 @@ import structlog
 from millstream.adapters import telemetry
 from millstream.adapters.bus import TooLarge
 from millstream.adapters.failpoints import is_on, reach, reach_flushed
-from millstream.core.commands import FailAttempt, Receipt, StartAttempt
 from millstream.core.errors import MillstreamError
 from millstream.core.event_parts import Where
 from millstream.core.known_xcoms import KnownXComs
 from millstream.core.lanes import ASYNC
+from millstream.core.receipts import Receipt
+from millstream.core.reports import FailAttempt, StartAttempt
 from millstream.core.spec import PythonAction
 from millstream.core.task_events import TaskReady
 from millstream.sdk.execution import Attempt, FinishReport

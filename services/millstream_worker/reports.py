@@ -13,16 +13,10 @@ from millstream.adapters.bus import Bus, TooLarge
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.failpoints import reach
 from millstream.adapters.subjects import inbox_subject, receipt_subject
-from millstream.core.commands import (
-    DeleteVariable,
-    Receipt,
-    Report,
-    SetVariable,
-    StartAttempt,
-    decode_receipts,
-    encode_command,
-)
+from millstream.core.commands import DeleteVariable, SetVariable, encode_command
 from millstream.core.errors import Unavailable
+from millstream.core.receipts import Receipt, decode_receipts
+from millstream.core.reports import Report, StartAttempt
 from millstream_worker.spool import Slot, Spool
 
 log = structlog.get_logger(__name__)

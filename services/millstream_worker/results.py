@@ -7,15 +7,15 @@ from typing import Any
 
 import msgspec
 
-from millstream.core.commands import (
+from millstream.core.event_parts import Where, XCom
+from millstream.core.mapping import length_of_json, why_not_mappable
+from millstream.core.reports import (
     DeferAttempt,
     FailAttempt,
     RescheduleAttempt,
     SkipAttempt,
     SucceedAttempt,
 )
-from millstream.core.event_parts import Where, XCom
-from millstream.core.mapping import length_of_json, why_not_mappable
 from millstream.core.task_events import TaskReady
 from millstream.sdk.execution import FinishReport, Outcome
 from millstream_worker.frames import Done

@@ -19,8 +19,9 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from millstream.core.commands import FinishAttempt, FireTrigger, decode_command
+from millstream.core.commands import decode_command
 from millstream.core.errors import MillstreamError
+from millstream.core.reports import FinishAttempt, FireTrigger
 
 log = structlog.get_logger(__name__)
 

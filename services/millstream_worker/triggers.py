@@ -13,11 +13,11 @@ import structlog
 
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.subjects import lookup_subject
-from millstream.core.commands import FireTrigger, StartAttempt
 from millstream.core.deferral import Cause
 from millstream.core.errors import MillstreamError, Unavailable
 from millstream.core.event_parts import Where
 from millstream.core.events import Event
+from millstream.core.reports import FireTrigger, StartAttempt
 from millstream.core.task_events import TriggerReady
 from millstream.core.wire import UnknownEvent, read_published, to_event
 from millstream.sdk.triggers.running import Firing

@@ -12,17 +12,11 @@ from typing import Any
 
 import msgspec
 
-from millstream.core.commands import (
-    FailAttempt,
-    RetryAttempt,
-    SkipAttempt,
-    SubmitDag,
-    SucceedAttempt,
-    TriggerRun,
-)
+from millstream.core.commands import RetryAttempt, SubmitDag, TriggerRun
 from millstream.core.event_parts import Choice, Where, XCom
 from millstream.core.events import Event, RunFailed, RunQuarantined, RunSucceeded
 from millstream.core.handle import Cause, begin, follow
+from millstream.core.reports import FailAttempt, SkipAttempt, SucceedAttempt
 from millstream.core.spec import BashAction, DagSpec, EmptyAction, MapSource, TaskSpec, TriggerRule
 from millstream.core.state import State
 from millstream.core.statuses import FINISHED_TASK, next_status

@@ -14,17 +14,10 @@ import msgspec
 from conformance.dag_cases import NOW
 from integration.running_stack import ForkedStack
 from millstream.client import Client, Event, Run, RunRef, TaskInstance
-from millstream.core.commands import (
-    AnyCommand,
-    FailAttempt,
-    RetryAttempt,
-    SkipAttempt,
-    SubmitDag,
-    SucceedAttempt,
-    TriggerRun,
-)
+from millstream.core.commands import AnyCommand, RetryAttempt, SubmitDag, TriggerRun
 from millstream.core.event_parts import Where
 from millstream.core.handle import handle
+from millstream.core.reports import FailAttempt, SkipAttempt, SucceedAttempt
 from millstream.core.state import State
 from millstream.core.statuses import next_status
 from millstream.core.task_events import TaskFailed, TaskSkipped, TaskSucceeded

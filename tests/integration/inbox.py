@@ -10,7 +10,9 @@ from millstream.adapters.bus import Bus, JetStreamError
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.streams import STORE_FAILED
 from millstream.adapters.subjects import inbox_subject, receipt_subject
-from millstream.core.commands import ApiCommand, Receipt, Report, decode_receipts, encode_command
+from millstream.core.commands import ApiCommand, encode_command
+from millstream.core.receipts import Receipt, decode_receipts
+from millstream.core.reports import Report
 
 RECEIPT_S = 20.0
 

@@ -33,15 +33,11 @@ from integration.verify import verify_log, verify_success
 from millstream.adapters.bus import Bus
 from millstream.adapters.streams import stream_state
 from millstream.client import Client
-from millstream.core.commands import (
-    Command,
-    FailAttempt,
-    StartAttempt,
-    SucceedAttempt,
-    TriggerRun,
-)
+from millstream.core.command_parts import Command
+from millstream.core.commands import TriggerRun
 from millstream.core.errors import Refused
 from millstream.core.event_parts import Where, XCom
+from millstream.core.reports import FailAttempt, StartAttempt, SucceedAttempt
 from millstream.embedded.pids import identify
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

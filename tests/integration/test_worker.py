@@ -29,8 +29,8 @@ from integration.verify import verify_log, verify_success
 from millstream.adapters.bus import Bus
 from millstream.adapters.log_lines import decode_log_lines, log_subject
 from millstream.client import Client, RunRef, TaskInstance
-from millstream.core.commands import StartAttempt
 from millstream.core.event_parts import Where
+from millstream.core.reports import StartAttempt
 from millstream.core.spec import TriggerRule
 from millstream.embedded.pids import identify
 

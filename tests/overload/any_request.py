@@ -13,7 +13,8 @@ from google.protobuf.descriptor_pool import Default
 from google.protobuf.message_factory import GetMessageClass
 from msgspec import inspect
 
-from millstream.core.commands import ApiCommand, Report
+from millstream.core.commands import ApiCommand
+from millstream.core.reports import Report
 from millstream_api.server import SERVICES
 
 DEEPEST = 6

@@ -17,7 +17,7 @@ from integration.running_stack import ForkedStack, RunningStack
 from integration.verify import verify_log
 from millstream.adapters.heartbeat import Heartbeat
 from millstream.adapters.lookup import AssetQuestion, ConfQuestion, SecretQuestion, XComQuestion
-from millstream.core.commands import Receipt
+from millstream.core.receipts import Receipt
 from millstream.core.run_states import StatesQuestion
 from overload.any_request import Maker, Method, methods
 from overload.good_caller import GoodCaller, Watched, good_dag

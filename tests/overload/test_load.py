@@ -29,9 +29,10 @@ from integration.running_stack import (
     wait_for_event,
 )
 from integration.verify import verify_log
-from millstream.core.commands import StartAttempt, encode_command
+from millstream.core.commands import encode_command
 from millstream.core.errors import MillstreamError
 from millstream.core.event_parts import Where
+from millstream.core.reports import StartAttempt
 from millstream.rpc.specs import spec_to_proto
 from millstream.rpc.v1 import (
     dags_pb2,

@@ -9,20 +9,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from millstream.core.commands import (
-    FailAttempt,
-    MarkTasks,
-    RetryAttempt,
-    SetDagPaused,
-    SetPool,
-    SkipAttempt,
-    StartAttempt,
-    SucceedAttempt,
-    TaskRef,
-)
+from millstream.core.commands import MarkTasks, RetryAttempt, SetDagPaused, SetPool, TaskRef
 from millstream.core.event_parts import Where, XCom
 from millstream.core.explain import explain
 from millstream.core.explanation import Blocker, Code, Explanation, Surroundings, tell
+from millstream.core.reports import FailAttempt, SkipAttempt, StartAttempt, SucceedAttempt
 from millstream.core.run_queue import start_of
 from millstream.core.spec import BashAction, DagSpec, EmptyAction, MapSource, TriggerRule
 from millstream.core.state import run_key

@@ -10,19 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millstream.core.commands import (
-    DeletePool,
-    FailAttempt,
-    LoseAttempt,
-    RetryAttempt,
-    SetDagPaused,
-    SetPool,
-    SkipAttempt,
-    StartAttempt,
-    SucceedAttempt,
-)
+from millstream.core.commands import DeletePool, LoseAttempt, RetryAttempt, SetDagPaused, SetPool
 from millstream.core.event_parts import Where
 from millstream.core.events import Event
+from millstream.core.reports import FailAttempt, SkipAttempt, StartAttempt, SucceedAttempt
 from millstream.core.spec import BashAction, DagSpec, EmptyAction, MapSource, WeightRule
 from millstream.core.statuses import TaskStatus
 from property.ledger import Ledger

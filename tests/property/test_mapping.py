@@ -10,15 +10,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millstream.core.commands import (
-    ClearTasks,
-    FailAttempt,
-    RetryAttempt,
-    SkipAttempt,
-    SucceedAttempt,
-    TaskRef,
-)
+from millstream.core.commands import ClearTasks, RetryAttempt, TaskRef
 from millstream.core.event_parts import Choice, Where, XCom
+from millstream.core.reports import FailAttempt, SkipAttempt, SucceedAttempt
 from millstream.core.spec import DagSpec, GroupSpec, MapSource, TriggerRule
 from millstream.core.state import Instance, Run
 from millstream.core.statuses import FINISHED_TASK, TaskStatus, next_status

@@ -7,8 +7,8 @@ from copy import copy
 from typing import Any
 
 from lent import lend
-from millstream.core.commands import Receipt
 from millstream.core.evolve import evolve
+from millstream.core.receipts import Receipt
 from millstream.core.state import State
 from millstream.core.wire import canonical_bytes, published_bytes, to_event
 from millstream.projection.projection import Projection, reopened

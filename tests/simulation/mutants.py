@@ -26,10 +26,11 @@ import millstream_projector.lookups as lookups
 import millstream_scheduler.admission as admission
 import millstream_scheduler.writer as writing
 from millstream.adapters.subjects import receipt_subject
-from millstream.core.commands import ApiCommand, encode_receipts
+from millstream.core.commands import ApiCommand
 from millstream.core.errors import Unavailable
 from millstream.core.events import RunMarked, RunSucceeded
 from millstream.core.react import make_ready
+from millstream.core.receipts import encode_receipts
 from millstream.core.state import run_key
 from millstream.core.statuses import TASK_TRANSITIONS, TaskStatus
 from millstream.core.task_events import TaskCleared, TaskFailed, TaskReady, TaskSucceeded

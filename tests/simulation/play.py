@@ -14,8 +14,9 @@ from typing import Any
 import millstream_projector.__main__
 import millstream_scheduler.__main__
 import millstream_worker.__main__
-from millstream.core.commands import ApiCommand, MarkRun, Receipt, SetDagPaused
+from millstream.core.commands import ApiCommand, MarkRun, SetDagPaused
 from millstream.core.errors import MillstreamError, Refused
+from millstream.core.receipts import Receipt
 from simulation import checks, epilogue, faults, nats, postgres, workload
 from simulation.checks import Violation, require
 from simulation.dags import draw_dag

@@ -13,9 +13,9 @@ import msgspec
 
 from millstream.core.asset_conditions import AliasRef, AssetRef
 from millstream.core.asset_events import AssetEventsQuestion
-from millstream.core.commands import RunRequest
 from millstream.core.deferral import InputRequest, TriggerCall
 from millstream.core.event_parts import AssetEmission, Choice, Where
+from millstream.core.reports import RunRequest
 from millstream.core.run_states import StatesQuestion
 from millstream.core.spec import CallbackAction, DagSpec, TaskSpec
 from millstream.core.xcoms import XComPull, XComQuery

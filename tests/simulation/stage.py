@@ -42,8 +42,9 @@ from millstream.adapters.blobs import FsspecBlobs
 from millstream.adapters.bus import Bus
 from millstream.adapters.service import Service
 from millstream.adapters.settings import Settings
-from millstream.core.commands import ApiCommand, Receipt
+from millstream.core.commands import ApiCommand
 from millstream.core.errors import MillstreamError, Unavailable
+from millstream.core.receipts import Receipt
 from millstream_api.commands import Commands
 from millstream_worker.code import Code, CodeStore
 from simulation import event_log, nats, postgres, reads, rows

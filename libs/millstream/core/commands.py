@@ -1,42 +1,23 @@
 """The commands: what somebody wants, in the imperative. A command may be refused; an event may not.
 
 Commands travel on the stream INBOX. Who sent one is known from the subject under which it was
-stored, never from what it says of itself.
+stored, never from what it says of itself. What workers send is in :mod:`millstream.core.reports`.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
 from millstream.core.backfills import Behavior, Existing
-from millstream.core.deferral import NO_KWARGS, NO_VALUE, Cause, InputRequest, TriggerCall
-from millstream.core.event_parts import AssetEmission, Choice, Number, Position, Where, XCom
+from millstream.core.command_parts import Command, Instant, Label
+from millstream.core.event_parts import Number, Position, Where
+from millstream.core.reports import Report
 from millstream.core.spec import DagSpec
 
-Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-# Without NUL, which a column of type text cannot hold.
-Label = Annotated[str, msgspec.Meta(max_length=2048, pattern=r"^[^\x00]*$")]
-# Template fields with what they became, masked.
-Rendered = dict[Label, Annotated[str, msgspec.Meta(max_length=4096)]]
 # An encrypted value: printable ASCII, bounded.
 SealedText = Annotated[str, msgspec.Meta(max_length=256 * 1024, pattern=r"\A[!-~]+\Z")]
-
-
-class Command(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=True
-):
-    """``id`` makes a command idempotent for ever: the same id gets the same receipt. ``principal``:
-    for whom an api asks; what a worker says of that counts for nothing. ``contents`` are digests of
-    the request that it is made from, with spaces between: it is the same request if any of them is
-    the first one of then."""
-
-    id: Label
-    trace: Label = ""
-    principal: Label = ""
-    contents: Label = ""
 
 
 class SubmitDag(Command, frozen=True, kw_only=True):
@@ -229,108 +210,6 @@ class RerunRun(ControlRun, frozen=True, kw_only=True):
     conf: dict[str, Any] | None = None
     version: Number = 0
     note: Label = ""
-
-
-class StartAttempt(Command, frozen=True, kw_only=True):
-    """A worker says that it started the attempt, and claims it."""
-
-    where: Where
-    worker: str
-    token: str
-    started_at: Instant
-
-
-class FinishAttempt(Command, frozen=True, kw_only=True):
-    """What the results have in common. A result for an attempt that nobody claimed claims it as
-    well, so a lost ``StartAttempt`` costs nothing."""
-
-    where: Where
-    worker: str
-    token: str
-    started_at: Instant
-    ended_at: Instant
-    xcoms: dict[str, XCom] = {}
-    map_name: Label = ""
-
-
-class RunRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A run that a task asks for. ``logical_date`` None: without one. ``reset``: a run of that id
-    that is there is cleared instead, and runs again. ``is_taken`` and ``is_id_taken``, said by the
-    scheduler alone: there was a run of that id or date, or of that id, before."""
-
-    dag_id: Label
-    run_id: Label = ""
-    conf: dict[str, Any] = {}
-    logical_date: Instant | None = None
-    run_after: Instant | None = None
-    note: Label = ""
-    skip_when_already_exists: bool = False
-    fail_when_dag_is_paused: bool = False
-    is_taken: bool = False
-    is_id_taken: bool = False
-    reset: bool = False
-
-
-class SucceedAttempt(FinishAttempt, frozen=True, kw_only=True):
-    """The attempt returned. ``choice``: what it decided about the tasks after it, if anything."""
-
-    choice: Choice | None = None
-    assets: tuple[AssetEmission, ...] = ()
-    runs: tuple[RunRequest, ...] = ()
-    rendered: Rendered = {}
-
-
-class SkipAttempt(FinishAttempt, frozen=True, kw_only=True):
-    """The attempt asked to be skipped."""
-
-    reason: str
-    rendered: Rendered = {}
-
-
-class FailAttempt(FinishAttempt, frozen=True, kw_only=True):
-    """The attempt failed. ``may_retry`` is False where the task said that trying again is no
-    use; ``retry_delay_s`` replaces the delay of its settings, and None is theirs."""
-
-    error_type: str
-    message: str
-    traceback: str = ""
-    may_retry: bool = True
-    retry_delay_s: Annotated[float, msgspec.Meta(ge=0, le=366 * 86400)] | None = None
-    rendered: Rendered = {}
-
-
-class RescheduleAttempt(FinishAttempt, frozen=True, kw_only=True):
-    """The attempt looked and found nothing: the next one is at ``until``, of which the distance to
-    ``ended_at`` counts."""
-
-    until: Instant
-
-
-class DeferAttempt(FinishAttempt, frozen=True, kw_only=True):
-    """The attempt stops until a trigger fires, an instant comes, or a person answers: exactly one
-    of ``trigger``, ``wake_at`` (then with what is said, ``payload``) and ``request``."""
-
-    method: str
-    kwargs: msgspec.Raw = NO_KWARGS
-    trigger: TriggerCall | None = None
-    wake_at: Instant | None = None
-    payload: msgspec.Raw = NO_VALUE
-    request: InputRequest | None = None
-    timeout_s: float | None = None
-    runs: tuple[RunRequest, ...] = ()
-
-
-class FireTrigger(Command, frozen=True, kw_only=True):
-    """A trigger fired, ended or broke. For one that nobody claimed it claims as well."""
-
-    where: Where
-    worker: str
-    token: str
-    started_at: Instant
-    cause: Cause = "event"
-    payload: msgspec.Raw = NO_VALUE
-    message: str = ""
-    traceback: str = ""
 
 
 class AnswerTask(Command, frozen=True, kw_only=True):
@@ -538,15 +417,6 @@ ApiCommand = (
     | AccessCommand
     | ReencryptSecrets
 )
-Report = (
-    StartAttempt
-    | SucceedAttempt
-    | SkipAttempt
-    | FailAttempt
-    | RescheduleAttempt
-    | DeferAttempt
-    | FireTrigger
-)
 TimerCommand = (
     RetryAttempt
     | LoseAttempt
@@ -592,36 +462,3 @@ def decode_command(data: bytes) -> ApiCommand | Report:
         return _decoder.decode(data)
     except (UnicodeDecodeError, RecursionError) as error:
         raise msgspec.DecodeError(f"the command cannot be read: {error}") from error
-
-
-class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer to a command: committed at ``position`` (its last event), or refused with a
-    reason."""
-
-    id: str
-    position: int = 0
-    dag_id: str = ""
-    run_id: str = ""
-    version: int = 0
-    reason: str = ""
-    message: str = ""
-    # Of a trigger: the DAG was paused and goes on. Of a pause: it was not so already.
-    has_changed: bool = False
-    backfill_id: str = ""
-    token_id: str = ""
-
-    @property
-    def is_refused(self) -> bool:
-        return bool(self.reason)
-
-
-_receipt_decoder = msgspec.json.Decoder(list[Receipt])
-
-
-def encode_receipts(receipts: list[Receipt]) -> bytes:
-    """Receipts for one producer, as one message."""
-    return _encoder.encode(receipts)
-
-
-def decode_receipts(data: bytes) -> list[Receipt]:
-    return _receipt_decoder.decode(data)

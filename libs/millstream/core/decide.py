@@ -23,14 +23,11 @@ from millstream.core.commands import (
     CreateScheduledRun,
     CreateToken,
     CreateUser,
-    DeferAttempt,
     DeleteConnection,
     DeletePool,
     DeleteUser,
     DeleteVariable,
     EmitAssetEvent,
-    FailAttempt,
-    FireTrigger,
     GrantRole,
     LoseAttempt,
     MarkRun,
@@ -40,7 +37,6 @@ from millstream.core.commands import (
     ReadyAgain,
     ReencryptSecrets,
     RerunRun,
-    RescheduleAttempt,
     RetryAttempt,
     RevokeRole,
     RevokeToken,
@@ -49,11 +45,8 @@ from millstream.core.commands import (
     SetDagPaused,
     SetPool,
     SetVariable,
-    SkipAttempt,
-    StartAttempt,
     StartRuns,
     SubmitDag,
-    SucceedAttempt,
     TimeOutRun,
     TimeOutWait,
     TriggerRun,
@@ -76,6 +69,15 @@ from millstream.core.decisions import (
 from millstream.core.event_parts import Where
 from millstream.core.events import EpochStarted, Fact
 from millstream.core.quarantine import decide_quarantine
+from millstream.core.reports import (
+    DeferAttempt,
+    FailAttempt,
+    FireTrigger,
+    RescheduleAttempt,
+    SkipAttempt,
+    StartAttempt,
+    SucceedAttempt,
+)
 from millstream.core.state import Run, State
 
 

@@ -14,7 +14,6 @@ from millstream.core.commands import (
     CreateToken,
     MarkRun,
     MarkTasks,
-    Receipt,
     RerunRun,
     SetConnection,
     SetDagPaused,
@@ -44,6 +43,7 @@ from millstream.core.events import (
 from millstream.core.evolve import fold_legal, is_legal
 from millstream.core.quarantine import put_aside, text_of
 from millstream.core.react import cut_off, make_ready, react
+from millstream.core.receipts import Receipt
 from millstream.core.state import Instance, Run, State, instance_key, run_key
 from millstream.core.task_events import TaskScheduled, TaskSucceeded
 

@@ -17,16 +17,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from millstream.core.callbacks import is_callback
-from millstream.core.commands import (
-    AnyCommand,
-    FailAttempt,
-    RetryAttempt,
-    SetPool,
-    SkipAttempt,
-    SubmitDag,
-    SucceedAttempt,
-    TriggerRun,
-)
+from millstream.core.commands import AnyCommand, RetryAttempt, SetPool, SubmitDag, TriggerRun
 from millstream.core.errors import Refused
 from millstream.core.event_parts import Where
 from millstream.core.events import (
@@ -38,6 +29,7 @@ from millstream.core.events import (
     RunSucceeded,
 )
 from millstream.core.handle import handle
+from millstream.core.reports import FailAttempt, SkipAttempt, SucceedAttempt
 from millstream.core.spec import DagSpec
 from millstream.core.state import State
 from millstream.core.statuses import next_status

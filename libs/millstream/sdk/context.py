@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 import pendulum
 
-from millstream.core.commands import RunRequest
 from millstream.core.deferral import Resume
 from millstream.core.event_parts import AssetEmission, Choice, RunInfo, XCom
+from millstream.core.reports import RunRequest
 from millstream.core.spec import Action, CallbackAction
 from millstream.core.xcoms import XComPull, XComQuery
 from millstream.sdk.codecs.scope import SIZE_SETTING, most_bytes

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from millstream.core.commands import DeferAttempt
 from millstream.core.deferral import Cause, InputRequest, Resume, TriggerCall
+from millstream.core.reports import DeferAttempt
 from millstream.sdk.codecs.plain import NotPlain, plain_json
 from millstream.sdk.dates import stdlib_utc
 from millstream.sdk.errors import (
@@ -39,7 +39,7 @@ _TAG = "__millstream__"
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
-    """How a deferred attempt ended: as in ``core.commands.DeferAttempt``; ``kwargs`` and
+    """How a deferred attempt ended: as in ``core.reports.DeferAttempt``; ``kwargs`` and
     ``payload`` are JSON text."""
 
     method: str

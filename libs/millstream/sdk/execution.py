@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from millstream.core.asset_events import AssetEventsQuestion
-from millstream.core.commands import (
+from millstream.core.deferral import TriggerCall
+from millstream.core.event_parts import AssetEmission, Choice, XCom
+from millstream.core.reports import (
     DeferAttempt,
     FailAttempt,
     RescheduleAttempt,
@@ -25,8 +27,6 @@ from millstream.core.commands import (
     SkipAttempt,
     SucceedAttempt,
 )
-from millstream.core.deferral import TriggerCall
-from millstream.core.event_parts import AssetEmission, Choice, XCom
 from millstream.core.spec import BashAction, CallbackAction, EmptyAction
 from millstream.core.xcoms import XComQuery
 from millstream.sdk.asset_events import InletEvents, OutletEvents, TriggeringAssetEvents

@@ -27,12 +27,9 @@ from millstream.core.callbacks import is_callback
 from millstream.core.commands import (
     AnyCommand,
     CreateScheduledRun,
-    FireTrigger,
     MissDeadline,
-    Report,
     RetryAttempt,
     SetPool,
-    StartAttempt,
     SubmitDag,
     TimeOutWait,
     TimerCommand,
@@ -44,6 +41,7 @@ from millstream.core.event_parts import Where, XCom
 from millstream.core.events import AssetUpdated, Event, RunFailed, RunQuarantined, RunSucceeded
 from millstream.core.handle import handle
 from millstream.core.mapping import length_of_json, why_not_mappable
+from millstream.core.reports import FireTrigger, Report, StartAttempt
 from millstream.core.spec import DagSpec
 from millstream.core.state import State
 from millstream.core.statuses import RunStatus, next_status

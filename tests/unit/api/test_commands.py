@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from millstream.adapters.bus_client import Delivery
-from millstream.core.commands import Receipt, SetDagPaused, encode_receipts
+from millstream.core.commands import SetDagPaused
 from millstream.core.errors import Unavailable
+from millstream.core.receipts import Receipt, encode_receipts
 from millstream_api import commands as commands_module
 from millstream_api.admission import Overloaded
 from millstream_api.commands import Commands

@@ -12,8 +12,9 @@ from millstream.adapters.bus import Bus, JetStreamError
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.heartbeat import Heartbeat
 from millstream.adapters.streams import STORE_FAILED
-from millstream.core.commands import Receipt, TriggerRun, decode_command, encode_receipts
+from millstream.core.commands import TriggerRun, decode_command
 from millstream.core.errors import MillstreamError, Refused, Unavailable
+from millstream.core.receipts import Receipt, encode_receipts
 from millstream_api.commands import Commands
 from millstream_api.heartbeats import Workers
 from millstream_api.progress import Progress

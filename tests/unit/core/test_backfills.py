@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from millstream.core.backfills import EXISTS, IN_FLIGHT, MOST_RUNS
-from millstream.core.commands import CancelBackfill, CreateBackfill, FailAttempt, SetBackfillPaused
+from millstream.core.commands import CancelBackfill, CreateBackfill, SetBackfillPaused
 from millstream.core.errors import Refused
 from millstream.core.events import (
     BackfillAdvanced,
@@ -20,6 +20,7 @@ from millstream.core.events import (
     RunReopened,
     RunStarted,
 )
+from millstream.core.reports import FailAttempt
 from millstream.core.spec import DagSpec, EmptyAction
 from millstream.core.statuses import TaskStatus
 from millstream.core.task_events import TaskReady

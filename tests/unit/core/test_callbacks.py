@@ -9,18 +9,12 @@ import pytest
 from msgspec.structs import replace
 
 from millstream.core.callbacks import TIMEOUT_S
-from millstream.core.commands import (
-    FailAttempt,
-    LoseAttempt,
-    MissDeadline,
-    ReadyAgain,
-    StartAttempt,
-    SucceedAttempt,
-)
+from millstream.core.commands import LoseAttempt, MissDeadline, ReadyAgain
 from millstream.core.decisions.callbacks import MAX_LOSSES
 from millstream.core.errors import InvalidDag
 from millstream.core.event_parts import Where
 from millstream.core.events import DeadlineSet, Event
+from millstream.core.reports import FailAttempt, StartAttempt, SucceedAttempt
 from millstream.core.spec import (
     BashAction,
     CallbackAction,

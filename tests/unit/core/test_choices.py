@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from millstream.core.choices import tasks_cut_off
-from millstream.core.commands import FailAttempt, SubmitDag, SucceedAttempt, TriggerRun
+from millstream.core.commands import SubmitDag, TriggerRun
 from millstream.core.event_parts import Choice
 from millstream.core.events import Event
 from millstream.core.graph import Graph
 from millstream.core.handle import handle
+from millstream.core.reports import FailAttempt, SucceedAttempt
 from millstream.core.spec import BashAction, DagSpec, TaskSpec, TriggerRule
 from millstream.core.state import State
 from millstream.core.statuses import next_status

@@ -17,23 +17,17 @@ from millstream.core.commands import (
     CreateBackfill,
     CreateToken,
     CreateUser,
-    DeferAttempt,
     DeleteConnection,
     DeletePool,
     DeleteUser,
     DeleteVariable,
     EmitAssetEvent,
-    FailAttempt,
-    FireTrigger,
     GrantRole,
     MarkRun,
     MarkTasks,
-    Receipt,
     Reencrypted,
     ReencryptSecrets,
-    Report,
     RerunRun,
-    RescheduleAttempt,
     RevokeRole,
     RevokeToken,
     SetBackfillPaused,
@@ -41,19 +35,25 @@ from millstream.core.commands import (
     SetDagPaused,
     SetPool,
     SetVariable,
-    SkipAttempt,
-    StartAttempt,
     SubmitDag,
-    SucceedAttempt,
     TaskRef,
     TriggerRun,
     decode_command,
-    decode_receipts,
     encode_command,
-    encode_receipts,
 )
 from millstream.core.deferral import TriggerCall
 from millstream.core.event_parts import XCom
+from millstream.core.receipts import Receipt, decode_receipts, encode_receipts
+from millstream.core.reports import (
+    DeferAttempt,
+    FailAttempt,
+    FireTrigger,
+    Report,
+    RescheduleAttempt,
+    SkipAttempt,
+    StartAttempt,
+    SucceedAttempt,
+)
 from shard import RUN, RUN_NAMES, T0, dag, task
 
 CLAIM: dict[str, Any] = {

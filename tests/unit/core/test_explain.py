@@ -15,19 +15,17 @@ from millstream.adapters.explaining import ExplainAnswer, decode_answer, encode_
 from millstream.core.commands import (
     CreateBackfill,
     DeletePool,
-    FailAttempt,
     Quarantine,
     SetBackfillPaused,
     SetDagPaused,
     SetPool,
-    StartAttempt,
-    SucceedAttempt,
 )
 from millstream.core.deferral import AssignedUser, InputRequest, TriggerCall
 from millstream.core.errors import NotFound
 from millstream.core.event_parts import Choice, Where, XCom
 from millstream.core.explain import explain, explain_in
 from millstream.core.explanation import STATES, Code, Reason, SeenWorker, Surroundings, tell
+from millstream.core.reports import FailAttempt, StartAttempt, SucceedAttempt
 from millstream.core.run_queue import commands_after
 from millstream.core.spec import EmptyAction, GroupSpec, MapSource, TriggerRule
 from millstream.core.statuses import TaskStatus

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from millstream.core import handle as handle_module
-from millstream.core.commands import BeginEpoch, Receipt, StartAttempt, SubmitDag, TriggerRun
+from millstream.core.commands import BeginEpoch, SubmitDag, TriggerRun
 from millstream.core.decisions.attempts import MAX_LOSSES
 from millstream.core.event_parts import XCom
 from millstream.core.events import (
@@ -23,6 +23,8 @@ from millstream.core.events import (
 )
 from millstream.core.handle import receipt, repeated_receipt
 from millstream.core.react import react
+from millstream.core.receipts import Receipt
+from millstream.core.reports import StartAttempt
 from millstream.core.spec import EmptyAction, PythonAction, TriggerRule, decode_spec
 from millstream.core.state import State
 from millstream.core.statuses import TaskStatus

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from mapped_play import NOW, Played, clear, grouped, mapped, over, task
-from millstream.core.commands import StartAttempt
 from millstream.core.errors import InvalidDag, Refused
 from millstream.core.event_parts import Choice
 from millstream.core.handle import handle
+from millstream.core.reports import StartAttempt
 from millstream.core.spec import DagSpec, GroupSpec, MapSource, TriggerRule
 from millstream.core.task_events import TaskExpanded, TaskReady
 from millstream.core.validate import check_dag

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from mapped_play import NOW, Key, Played, clear, over, task
-from millstream.core.commands import LoseAttempt, StartAttempt, SucceedAttempt
+from millstream.core.commands import LoseAttempt
 from millstream.core.errors import InvalidDag, Refused
 from millstream.core.event_parts import Choice
 from millstream.core.handle import handle
+from millstream.core.reports import StartAttempt, SucceedAttempt
 from millstream.core.spec import DagSpec, EmptyAction, MapSource, TriggerRule
 from millstream.core.task_events import TaskExpanded, TaskReady, TaskStarted
 from millstream.core.validate import check_dag

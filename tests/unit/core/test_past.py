@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from millstream.core.commands import ClearTasks, FailAttempt, SkipAttempt, SucceedAttempt
+from millstream.core.commands import ClearTasks
 from millstream.core.event_parts import Where
 from millstream.core.events import Event, OutcomeRemembered
+from millstream.core.reports import FailAttempt, SkipAttempt, SucceedAttempt
 from millstream.core.spec import DagSpec, MapSource, TriggerRule
 from shard import T0, Shard, dag, dump, fold, kinds, ready_names, task
 

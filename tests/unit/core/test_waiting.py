@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from millstream.core.commands import RescheduleAttempt
 from millstream.core.deferral import AssignedUser, InputRequest, TriggerCall
 from millstream.core.events import Event
+from millstream.core.reports import RescheduleAttempt
 from millstream.core.state import Instance, State
 from millstream.core.statuses import TaskStatus
 from millstream.core.task_events import TaskReady, TaskResumed, TriggerReady

@@ -24,13 +24,12 @@ from millstream.core.commands import (
     SetConnection,
     SetDagPaused,
     SetVariable,
-    StartAttempt,
     SubmitDag,
-    SucceedAttempt,
     TriggerRun,
 )
 from millstream.core.event_parts import AssetEmission, XCom
 from millstream.core.events import Event
+from millstream.core.reports import StartAttempt, SucceedAttempt
 from millstream.core.spec import DagSpec, DeadlineSpec
 from millstream.core.statuses import BEGUN_TASK
 from millstream.projection.projection import Projection, reopened

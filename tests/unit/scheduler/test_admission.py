@@ -10,23 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millstream.core.commands import (
-    CreateBackfill,
+from millstream.core.commands import CreateBackfill, RerunRun, SubmitDag, TriggerRun
+from millstream.core.deferral import TriggerCall
+from millstream.core.errors import Refused
+from millstream.core.event_parts import Where, XCom
+from millstream.core.reports import (
     DeferAttempt,
     FailAttempt,
     FireTrigger,
-    RerunRun,
     RescheduleAttempt,
     RunRequest,
     SkipAttempt,
     StartAttempt,
-    SubmitDag,
     SucceedAttempt,
-    TriggerRun,
 )
-from millstream.core.deferral import TriggerCall
-from millstream.core.errors import Refused
-from millstream.core.event_parts import Where, XCom
 from millstream_scheduler.admission import UNKNOWN, Sender, admit, read_sender
 from shard import dag, task
 

@@ -21,12 +21,12 @@ from millstream.core.commands import (
     SetVariable,
     StartRuns,
     TriggerRun,
-    decode_receipts,
     encode_command,
 )
 from millstream.core.errors import Fenced
 from millstream.core.event_parts import Where
 from millstream.core.handle import receipt
+from millstream.core.receipts import decode_receipts
 from millstream.core.state import State
 from millstream.core.wire import GENESIS
 from millstream_scheduler import intake

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from millstream.core.commands import FailAttempt, RescheduleAttempt, SkipAttempt, SucceedAttempt
 from millstream.core.event_parts import Where
+from millstream.core.reports import FailAttempt, RescheduleAttempt, SkipAttempt, SucceedAttempt
 from millstream.sdk import masking
 from millstream.sdk.dag import DAG
 from millstream.sdk.errors import AirflowSkipException

@@ -9,11 +9,12 @@ import msgspec
 import pytest
 
 from millstream import DAG, TriggerDagRunOperator
-from millstream.core.commands import RunRequest, SucceedAttempt, TriggerRun
+from millstream.core.commands import TriggerRun
 from millstream.core.decisions.triggering import run_to_recall
 from millstream.core.deferral import TriggerCall
 from millstream.core.event_parts import Where
 from millstream.core.events import Event, RunCreated
+from millstream.core.reports import RunRequest, SucceedAttempt
 from millstream.core.run_states import RunStates, StatesAnswer, StatesQuestion
 from millstream.core.task_events import TaskFailed, TaskSkipped, TaskSucceeded
 from millstream.sdk.deferral import decode_value

@@ -9,9 +9,9 @@ from typing import cast
 
 import pytest
 
-from millstream.core.commands import Receipt
 from millstream.core.errors import Unavailable
 from millstream.core.event_parts import RunInfo, Where
+from millstream.core.receipts import Receipt
 from millstream.core.xcoms import XComPull
 from millstream_worker.answers import Answers
 from millstream_worker.frames import Change, Fetch, Find, Pull, Pulled, Question, Store

@@ -10,9 +10,10 @@ import pytest
 
 from millstream.adapters.lookup import SecretAnswer, encode_answer
 from millstream.adapters.secret_box import SecretBox, new_key
-from millstream.core.commands import Claim, DeleteVariable, Receipt, SetVariable
+from millstream.core.commands import Claim, DeleteVariable, SetVariable
 from millstream.core.errors import Unavailable
 from millstream.core.event_parts import Where
+from millstream.core.receipts import Receipt
 from millstream_worker.frames import Change, Find, Told
 from millstream_worker.secrets import Secrets
 

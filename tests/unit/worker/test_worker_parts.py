@@ -21,9 +21,10 @@ from millstream.adapters.bus import Bus, TooLarge
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.pull import Puller
 from millstream.adapters.settings import Settings
-from millstream.core.commands import Receipt, StartAttempt, SucceedAttempt, encode_receipts
 from millstream.core.errors import Unavailable
 from millstream.core.event_parts import Where
+from millstream.core.receipts import Receipt, encode_receipts
+from millstream.core.reports import StartAttempt, SucceedAttempt
 from millstream.embedded.pids import identify, wait_until_gone
 from millstream_worker.frames import (
     LENGTH,

@@ -8,23 +8,21 @@ from typing import assert_never
 
 import msgspec
 
-from millstream.core.commands import (
-    DeferAttempt,
-    FailAttempt,
-    FinishAttempt,
-    LoseAttempt,
-    ReadyAgain,
-    RescheduleAttempt,
-    RetryAttempt,
-    SkipAttempt,
-    StartAttempt,
-    SucceedAttempt,
-)
+from millstream.core.commands import LoseAttempt, ReadyAgain, RetryAttempt
 from millstream.core.decisions import triggering, waiting
 from millstream.core.errors import Refused
 from millstream.core.event_parts import Where
 from millstream.core.events import Fact
 from millstream.core.react import begin_again, make_ready
+from millstream.core.reports import (
+    DeferAttempt,
+    FailAttempt,
+    FinishAttempt,
+    RescheduleAttempt,
+    SkipAttempt,
+    StartAttempt,
+    SucceedAttempt,
+)
 from millstream.core.retry import retry_delay
 from millstream.core.state import Instance, Run, State, run_key
 from millstream.core.statuses import TaskStatus

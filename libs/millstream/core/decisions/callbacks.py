@@ -6,19 +6,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from millstream.core.callbacks import make_ready
-from millstream.core.commands import (
+from millstream.core.commands import LoseAttempt, ReadyAgain
+from millstream.core.errors import Refused
+from millstream.core.events import Fact
+from millstream.core.reports import (
     DeferAttempt,
     FailAttempt,
     FinishAttempt,
-    LoseAttempt,
-    ReadyAgain,
     RescheduleAttempt,
     SkipAttempt,
     StartAttempt,
     SucceedAttempt,
 )
-from millstream.core.errors import Refused
-from millstream.core.events import Fact
 from millstream.core.state import Callback, State, instance_key
 from millstream.core.statuses import TaskStatus
 from millstream.core.task_events import (

@@ -9,19 +9,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from millstream.core.commands import (
-    AnyCommand,
-    ClearTasks,
-    DeferAttempt,
-    FailAttempt,
-    RunRequest,
-    SucceedAttempt,
-)
+from millstream.core.commands import AnyCommand, ClearTasks
 from millstream.core.dags import Dag, schedule_in
 from millstream.core.decisions.control import control
 from millstream.core.errors import InvalidArgument
 from millstream.core.event_parts import Where, XCom
 from millstream.core.events import Fact, RunCreated
+from millstream.core.reports import DeferAttempt, FailAttempt, RunRequest, SucceedAttempt
 from millstream.core.run_ids import operator_run_id
 from millstream.core.state import Run, RunKey, State, run_key
 from millstream.core.task_events import TaskSkipped

@@ -8,22 +8,13 @@ from typing import Any
 
 import msgspec
 
-from millstream.core.commands import (
-    AnswerTask,
-    DeferAttempt,
-    FireTrigger,
-    LoseAttempt,
-    ReadyAgain,
-    RescheduleAttempt,
-    StartAttempt,
-    TimeOutWait,
-    WakeTask,
-)
+from millstream.core.commands import AnswerTask, LoseAttempt, ReadyAgain, TimeOutWait, WakeTask
 from millstream.core.deferral import Answer, AssignedUser, InputRequest
 from millstream.core.errors import Refused
 from millstream.core.event_parts import Where
 from millstream.core.events import Data, Fact
 from millstream.core.react import begin_again
+from millstream.core.reports import DeferAttempt, FireTrigger, RescheduleAttempt, StartAttempt
 from millstream.core.state import Instance, Run, State, Waiting, run_key
 from millstream.core.statuses import TaskStatus
 from millstream.core.task_events import (

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from millstream.core.commands import RunRequest
+from millstream.core.reports import RunRequest
 from millstream.core.run_ids import operator_run_id
 from millstream.sdk.dates import instant, stdlib_utc
 from millstream.sdk.errors import AirflowException
