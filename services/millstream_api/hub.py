@@ -35,6 +35,14 @@ class Scope(msgspec.Struct, frozen=True):
     run_id: str = ""
 
 
+# Which parts of a scope are named.
+_Shape = tuple[bool, bool, bool]
+
+
+def _shape_of(scope: Scope) -> _Shape:
+    return bool(scope.namespace), bool(scope.dag_id), bool(scope.run_id)
+
+
 class Watcher:
     """What one watcher has not taken yet. ``is_lost``: something is missing; Postgres has it.
     ``types``: the event types that it wants; empty for all."""
@@ -155,13 +163,6 @@ class Fanout:
         for group in self._watchers.values():
             for watcher in group:
                 watcher.lose()
-
-
-_Shape = tuple[bool, bool, bool]
-
-
-def _shape_of(scope: Scope) -> _Shape:
-    return bool(scope.namespace), bool(scope.dag_id), bool(scope.run_id)
 
 
 class Hub:
