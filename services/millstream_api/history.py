@@ -38,7 +38,7 @@ from millstream_api.past_rows import (
 from millstream_api.progress import end_at_least
 from millstream_api.rerun import command_of, count_taken_over, lineage
 from millstream_api.rows import run_message, run_state_names
-from millstream_api.run_rows import dag_of_run, read_spec
+from millstream_api.run_rows import read_spec, with_dag
 from millstream_api.snapshot import Snapshots
 from millstream_api.whatif import other_version, read_recording, spec_of, whatif_message
 
@@ -276,8 +276,8 @@ class HistoryService(history_pb2_grpc.HistoryServiceServicer):
 
     async def _key(self, scope: Scope) -> RunKey:
         async with self._pool.use() as connection:
-            dag_id = await dag_of_run(connection, scope)
-        return (scope.namespace, dag_id, scope.run_id)
+            found = await with_dag(connection, scope)
+        return (found.namespace, found.dag_id, found.run_id)
 
 
 def _scope(asked: _Asked, request: Any) -> Scope:

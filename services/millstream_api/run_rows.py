@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from millstream.core.errors import MillstreamError, NotFound, Refused
 from millstream.core.spec import DagSpec, decode_spec
 from millstream.rpc.v1 import runs_pb2
@@ -69,8 +71,8 @@ async def find_run(rows: Rows, scope: Scope) -> Row:
     return found[0]
 
 
-async def dag_of_run(rows: Any, scope: Scope) -> str:
-    """The DAG of a run as the event log has it. Raises like :func:`find_run`."""
+async def with_dag(rows: Any, scope: Scope) -> Scope:
+    """The scope with the DAG of its run, as the event log has it. Raises like :func:`find_run`."""
     found = await rows.fetch(
         "SELECT DISTINCT dag_id FROM event_log "
         "WHERE run_id = $1 AND type = 'RunCreated' AND namespace = $2 AND ($3 = '' OR dag_id = $3) "
@@ -82,7 +84,7 @@ async def dag_of_run(rows: Any, scope: Scope) -> str:
     )
     dag_ids = [str(row["dag_id"]) for row in found]
     _check_one(scope, dag_ids)
-    return dag_ids[0]
+    return msgspec.structs.replace(scope, dag_id=dag_ids[0])
 
 
 async def end_of_run(rows: Any, scope: Scope) -> tuple[int | None, int]:

@@ -38,13 +38,13 @@ from millstream_api.run_counts import Days, count_runs
 from millstream_api.run_rows import (
     ATTEMPTS,
     XCOMS,
-    dag_of_run,
     end_of_run,
     find_run,
     of_run,
     plan_runs,
     read_spec,
     read_xcom,
+    with_dag,
 )
 from millstream_api.run_watch import OF_RUNS, watch_run
 from millstream_api.snapshot import Snapshots
@@ -169,18 +169,17 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
         scope = _run_scope(request)
         wanted = frozenset(request.types)
         # From the log and not from the read tables: the run may be newer than those.
-        if not scope.dag_id:
-            async with self._pool.use() as connection:
-                dag_id = await dag_of_run(connection, scope)
-            scope = msgspec.structs.replace(scope, dag_id=dag_id)
         if wanted and wanted <= OF_RUNS:
+            if not scope.dag_id:
+                async with self._pool.use() as connection:
+                    scope = await with_dag(connection, scope)
             answers = watch_run(self._hub, self._log, scope, request.from_position, wanted)
             async with aclosing(answers):
                 async for answer in answers:
                     yield answer
             return
         async with self._pool.use() as connection:
-            await dag_of_run(connection, scope)
+            scope = await with_dag(connection, scope)
             end, reopened_at = await end_of_run(connection, scope)
         if end is not None and end < request.from_position:
             return
