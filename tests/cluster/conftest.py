@@ -29,11 +29,8 @@ def cluster_stack(
 ) -> Iterator[ClusterStack]:
     """Everything, on the cluster."""
     stack = ClusterStack(tmp_path_factory.mktemp("stack") / "a stack", nats_cluster)
-    try:
-        stack.up()
+    with stack.running():
         yield stack
-    finally:
-        stack.down()
 
 
 @pytest.fixture(scope="class")

@@ -40,12 +40,8 @@ def stack(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[ClusterStack]:
     data_dir = tmp_path_factory.mktemp("stack") / "a stack"
-    stack = ClusterStack(data_dir, nats_cluster, postgres_pair)
-    try:
-        stack.up()
+    with ClusterStack(data_dir, nats_cluster, postgres_pair).running() as stack:
         yield stack
-    finally:
-        stack.down()
 
 
 class TestBoth:

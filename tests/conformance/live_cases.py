@@ -30,19 +30,17 @@ AT_ONCE = 5
 
 def judge_all(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """The id of each case, and a sentence for each mismatch."""
-    with tempfile.TemporaryDirectory(prefix="live cases ") as folder:
-        stack = ForkedStack(Path(folder) / "data", slots=AT_ONCE * 3)
-        try:
-            stack.up()
-            client = stack.client()
-            _submit(client, Path(folder) / "dags", lines)
-            for first in range(0, len(lines), AT_ONCE):
-                cases = [json.loads(line) for line in lines[first : first + AT_ONCE]]
-                runs = [client.trigger(case["id"]) for case in cases]
-                for case, run in zip(cases, runs, strict=True):
-                    yield case["id"], _judge(client, run, case)
-        finally:
-            stack.down()
+    with (
+        tempfile.TemporaryDirectory(prefix="live cases ") as folder,
+        ForkedStack(Path(folder) / "data", slots=AT_ONCE * 3).running() as stack,
+    ):
+        client = stack.client()
+        _submit(client, Path(folder) / "dags", lines)
+        for first in range(0, len(lines), AT_ONCE):
+            cases = [json.loads(line) for line in lines[first : first + AT_ONCE]]
+            runs = [client.trigger(case["id"]) for case in cases]
+            for case, run in zip(cases, runs, strict=True):
+                yield case["id"], _judge(client, run, case)
 
 
 def _submit(client: Client, folder: Path, lines: Sequence[str]) -> None:

@@ -26,12 +26,8 @@ FAULT_LEASE_S = "3"
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """Everything, with one worker of two slots."""
-    running = ForkedStack(tmp_path_factory.mktemp("shared") / "a stack")
-    try:
-        running.up()
+    with ForkedStack(tmp_path_factory.mktemp("shared") / "a stack").running() as running:
         yield running
-    finally:
-        running.down()
 
 
 @pytest.fixture
@@ -53,24 +49,16 @@ def fresh_stack(tmp_path: Path) -> Iterator[Callable[[], RunningStack]]:
 @pytest.fixture(scope="session")
 def fault_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """One with short leases a pytest process, whose tests leave it healthy."""
-    running = faulty_stack(tmp_path_factory.mktemp("faults") / "a stack")
-    try:
-        running.up()
+    with faulty_stack(tmp_path_factory.mktemp("faults") / "a stack").running() as running:
         yield running
-    finally:
-        running.down()
 
 
 @pytest.fixture(scope="module")
 def live_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """A stack with the shortest leases, beside whose worker a test starts its own."""
     folder = tmp_path_factory.mktemp("liveness") / "a stack"
-    running = ForkedStack(folder, {"MILLSTREAM_LEASE_S": str(LEASE_S)})
-    try:
-        running.up()
+    with ForkedStack(folder, {"MILLSTREAM_LEASE_S": str(LEASE_S)}).running() as running:
         yield running
-    finally:
-        running.down()
 
 
 @pytest.fixture

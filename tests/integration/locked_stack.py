@@ -16,12 +16,9 @@ def locked_stack(
     folder: Path, more: Mapping[str, str] | None = None, make: type[RunningStack] = ForkedStack
 ) -> Iterator[RunningStack]:
     """It is up as long as the block runs."""
-    running = make(folder / "a stack", {"MILLSTREAM_AUTH": "required", **(more or {})})
-    try:
-        running.up()
-        yield running
-    finally:
-        running.down()
+    stack = make(folder / "a stack", {"MILLSTREAM_AUTH": "required", **(more or {})})
+    with stack.running():
+        yield stack
 
 
 def as_token(stack: RunningStack, token: str, timeout_s: float = 30.0) -> Client:

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from integration.forked_cli import ForkedCli
 from integration.ready_cluster import copy_cluster
@@ -74,6 +76,15 @@ class RunningStack:
         done = self.run("down")
         assert done.returncode == 0, done.stderr
         assert wait_until_gone(self._seen, 5) == []
+
+    @contextmanager
+    def running(self) -> Iterator[Self]:
+        """It is up as long as the block runs."""
+        try:
+            self.up()
+            yield self
+        finally:
+            self.down()
 
     def run(self, *words: str, timeout_s: float = UP_S) -> subprocess.CompletedProcess[str]:
         """A command of ``millstream`` on this data directory."""

@@ -32,12 +32,8 @@ NAMES = ("api", "api-2", "api-3")
 @pytest.fixture(scope="module")
 def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     folder = tmp_path_factory.mktemp("several") / "a stack"
-    running = ForkedStack(folder, {"MILLSTREAM_API_PROCESSES": str(len(NAMES))})
-    try:
-        running.up()
+    with ForkedStack(folder, {"MILLSTREAM_API_PROCESSES": str(len(NAMES))}).running() as running:
         yield running
-    finally:
-        running.down()
 
 
 class Watching:

@@ -371,12 +371,8 @@ class TestMeaning:
 def hasty_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """With short leases, and little patience with what is stopped."""
     settings = {"MILLSTREAM_LEASE_S": "3", "MILLSTREAM_KILL_GRACE_S": "1"}
-    running = ForkedStack(tmp_path_factory.mktemp("hasty") / "a stack", settings)
-    try:
-        running.up()
+    with ForkedStack(tmp_path_factory.mktemp("hasty") / "a stack", settings).running() as running:
         yield running
-    finally:
-        running.down()
 
 
 class TestStopping:

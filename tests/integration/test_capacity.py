@@ -40,12 +40,9 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         "MILLSTREAM_QUEUES": "default,narrow,other",
         "MILLSTREAM_QUEUE_SLOTS": "narrow=1",
     }
-    running = ForkedStack(tmp_path_factory.mktemp("capacity") / "a stack", environment, slots=4)
-    try:
-        running.up()
-        yield running
-    finally:
-        running.down()
+    stack = ForkedStack(tmp_path_factory.mktemp("capacity") / "a stack", environment, slots=4)
+    with stack.running():
+        yield stack
 
 
 @pytest.fixture

@@ -75,12 +75,8 @@ no-index = true
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """Of executed services: a fork of a process that has imported uvloop does not always hear of
     the end of the commands that it runs."""
-    running = RunningStack(tmp_path_factory.mktemp("environments") / "a stack")
-    try:
-        running.up()
+    with RunningStack(tmp_path_factory.mktemp("environments") / "a stack").running() as running:
         yield running
-    finally:
-        running.down()
 
 
 def project(folder: Path, dag_id: str, header: str = "", **files: str) -> Path:

@@ -299,14 +299,11 @@ def rss_mb(pid: int, what: str) -> int:
 
 @pytest.fixture(scope="class")
 def capped_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    running = ForkedStack(
+    stack = ForkedStack(
         tmp_path_factory.mktemp("capped") / "a stack", {"MILLSTREAM_LOG_MAX_BYTES": str(MOST)}
     )
-    try:
-        running.up()
-        yield running
-    finally:
-        running.down()
+    with stack.running():
+        yield stack
 
 
 class TestCap:

@@ -97,11 +97,8 @@ def outage_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSt
 @contextmanager
 def stack_in(folder: Path, lease_s: float = LEASE_S) -> Iterator[RunningStack]:
     stack = ForkedStack(folder / "a stack", {"MILLSTREAM_LEASE_S": str(lease_s)}, slots=4)
-    try:
-        stack.up()
+    with stack.running():
         yield stack
-    finally:
-        stack.down()
 
 
 @pytest.mark.parametrize("name", AWAY)

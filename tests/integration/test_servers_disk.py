@@ -123,12 +123,8 @@ def children_of(pid: int) -> list[int]:
 def small_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallDisks | LimitedFiles]:
     folder = tmp_path_factory.mktemp("disks") / "a stack"
     make = SmallDisks if may_mount() else LimitedFiles
-    stack = make(folder, {"MILLSTREAM_LEASE_S": "3"})
-    try:
-        stack.up()
+    with make(folder, {"MILLSTREAM_LEASE_S": "3"}).running() as stack:
         yield stack
-    finally:
-        stack.down()
 
 
 def assert_nothing_is_taken(stack: RunningStack) -> None:

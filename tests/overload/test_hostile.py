@@ -45,15 +45,11 @@ SLOWEST_S = 10.0
 
 @pytest.fixture(scope="module")
 def hostile_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    running = ForkedStack(tmp_path_factory.mktemp("hostile") / "a stack")
-    try:
-        running.up()
+    with ForkedStack(tmp_path_factory.mktemp("hostile") / "a stack").running() as running:
         client = running.client()
         client.submit_spec(good_dag())
         client.wait(client.trigger("good"), timeout_s=30)
         yield running
-    finally:
-        running.down()
 
 
 @pytest.fixture

@@ -77,17 +77,12 @@ class Load:
 
 @pytest.fixture(scope="module")
 def loaded_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    running = ForkedStack(
-        tmp_path_factory.mktemp("loaded") / "a stack", {"MILLSTREAM_LEASE_S": "5"}
-    )
-    try:
-        running.up()
-        client = running.client()
+    stack = ForkedStack(tmp_path_factory.mktemp("loaded") / "a stack", {"MILLSTREAM_LEASE_S": "5"})
+    with stack.running():
+        client = stack.client()
         client.submit_spec(good_dag())
         assert_success(client, client.trigger("good"))
-        yield running
-    finally:
-        running.down()
+        yield stack
 
 
 def test_some_seconds(loaded_stack: RunningStack) -> None:

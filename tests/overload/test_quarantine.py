@@ -47,18 +47,15 @@ def fault(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def broken_stack(tmp_path_factory: pytest.TempPathFactory, fault: Path) -> Iterator[RunningStack]:
     paths = f"{BROKEN_CORE}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    running = RunningStack(
+    stack = RunningStack(
         tmp_path_factory.mktemp("broken") / "a stack",
         {"PYTHONPATH": paths, "BROKEN_CORE": str(fault), "MILLSTREAM_LEASE_S": "3"},
     )
-    try:
-        running.up()
-        client = running.client()
+    with stack.running():
+        client = stack.client()
         client.submit_spec(good_dag())
         assert_success(client, client.trigger("good"))
-        yield running
-    finally:
-        running.down()
+        yield stack
 
 
 def test_a_request_that_ends_schedulers_is_refused_in_the_end(broken_stack: RunningStack) -> None:

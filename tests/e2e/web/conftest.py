@@ -16,13 +16,9 @@ from millstream.client import Client
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """Everything, with the page."""
     need_page()
-    running = ForkedStack(tmp_path_factory.mktemp("web") / "a stack", slots=4)
-    try:
-        running.up()
+    with ForkedStack(tmp_path_factory.mktemp("web") / "a stack", slots=4).running() as running:
         fill(running.client(), running.data_dir.parent)
         yield running
-    finally:
-        running.down()
 
 
 @pytest.fixture(scope="session")
