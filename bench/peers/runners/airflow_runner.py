@@ -11,11 +11,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import httpx
 
-from bench.peers.runners.shapes import RUNS100, expect
+from bench.peers.runners.shapes import DAG_IDS, RUNS100, expect
 from bench.peers.runners.turn import (
     HOST,
     Options,
@@ -28,7 +29,6 @@ from bench.peers.runners.turn import (
 )
 
 DAGS = Path(__file__).with_name("airflow_dags.py")
-DAG_IDS = ("chain10", "ml5", "windmill40", "fanout")
 PACKAGES = ["apache-airflow", "apache-airflow-task-sdk", "apache-airflow-providers-standard"]
 TIMEOUT_S = 900.0
 CLIENT_LOOKS_EVERY_S = 0.05
@@ -94,7 +94,7 @@ def settings(chosen: Options, port: int) -> dict[str, str]:
 
 
 def knows_all(client: httpx.Client) -> bool:
-    return all(client.get(f"/api/v2/dags/{dag_id}").is_success for dag_id in DAG_IDS)
+    return all(client.get(f"/api/v2/dags/{dag_id}").is_success for dag_id in DAG_IDS.values())
 
 
 def workloads(chosen: Options, client: httpx.Client) -> Workloads:
@@ -118,13 +118,8 @@ def workloads(chosen: Options, client: httpx.Client) -> Workloads:
         for run_id in run_ids:
             wait("ml5", run_id)
 
-    return {
-        "CHAIN10": lambda: once("chain10"),
-        "ML5": lambda: once("ml5"),
-        "WINDMILL40": lambda: once("windmill40"),
-        "FANOUT": lambda: once("fanout"),
-        "RUNS100": many,
-    }
+    each = {workload: partial(once, dag_id) for workload, dag_id in DAG_IDS.items()}
+    return {**each, "RUNS100": many}
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
-from bench.peers.runners.shapes import RUNS100, expect
+from bench.peers.runners.shapes import DAG_IDS, RUNS100, expect
 from bench.peers.runners.turn import Workloads, measure, options, servers, wait_until
 from millstream.client import Client
 from millstream.core.pools import DEFAULT_POOL
@@ -55,13 +56,8 @@ def workloads(client: Client) -> Workloads:
             if not open_runs:
                 break
 
-    return {
-        "CHAIN10": lambda: once("chain10"),
-        "ML5": lambda: once("ml5"),
-        "WINDMILL40": lambda: once("windmill40"),
-        "FANOUT": lambda: once("fanout"),
-        "RUNS100": many,
-    }
+    each = {workload: partial(once, dag_id) for workload, dag_id in DAG_IDS.items()}
+    return {**each, "RUNS100": many}
 
 
 if __name__ == "__main__":

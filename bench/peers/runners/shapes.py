@@ -11,6 +11,8 @@ FIB_IS = 55
 
 # In this order, since what is cheap to measure should be known before what may not end in time.
 ORDER = ("CHAIN10", "ML5", "WINDMILL40", "FANOUT", "RUNS100")
+# What the shapes are called where they are DAGs; the fifth is many runs of the second.
+DAG_IDS = {"CHAIN10": "chain10", "ML5": "ml5", "WINDMILL40": "windmill40", "FANOUT": "fanout"}
 
 
 def fib(n: int) -> int:
