@@ -102,12 +102,13 @@ def nats_spec(
     config = data_dir / "nats.conf"
     store_dir = data_dir / "nats"
 
+    text = config_text(keys, store_dir, workers, apis).encode()
     store = _OpenFolder(store_dir / "jetstream")
 
     def prepare() -> None:
         store.close()
         make_private_dir(store_dir)
-        write_private(config, config_text(keys, store_dir, workers, apis).encode())
+        write_private(config, text)
 
     async def health() -> tuple[int, str]:
         path = "/healthz?js-enabled-only=false"

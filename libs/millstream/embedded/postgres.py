@@ -88,7 +88,8 @@ def postgres_spec(data_dir: Path, keys: ServerFile) -> ProcessSpec:
     """The embedded Postgres of ``data_dir``."""
     bin_dir = find_postgres_bin()
     pgdata = data_dir / "postgres"
-    settings = SETTINGS | {"port": str(keys.postgres_port), "cluster_name": cluster_name(pgdata)}
+    title = cluster_name(pgdata)
+    settings = SETTINGS | {"port": str(keys.postgres_port), "cluster_name": title}
     options = [part for item in settings.items() for part in ("-c", "=".join(item))]
     # Its messages go to our log file; its locale must not depend on who starts it.
     env = {name: text for name, text in os.environ.items() if not name.startswith(("PG", "LC_"))}
@@ -105,7 +106,7 @@ def postgres_spec(data_dir: Path, keys: ServerFile) -> ProcessSpec:
     )
 
     def prepare() -> None:
-        _end_old_cluster(pgdata)
+        _end_old_cluster(pgdata, title)
         if not (pgdata / "PG_VERSION").exists():
             _initdb(spec, pgdata, keys)
 
@@ -154,17 +155,16 @@ def _initdb(spec: ProcessSpec, pgdata: Path, keys: ServerFile) -> None:
     threading.Thread(target=os.sync, name="sync-new-cluster", daemon=True).start()
 
 
-def _end_old_cluster(pgdata: Path) -> None:
+def _end_old_cluster(pgdata: Path, title: str) -> None:
     """Makes sure that no process of an earlier start touches ``pgdata``, then forgets its pid file.
 
     After ``kill -9`` of the postmaster its children end by themselves, but not at once; and
     Postgres refuses to start if the old pid now belongs to any other process of its user.
     """
-    title = f"postgres: {cluster_name(pgdata)}:"
     ours = []
     for pid, argv in command_lines():
         is_server = argv[0].endswith("/postgres") and argv[1:3] == ["-D", str(pgdata)]
-        if is_server or argv[0].startswith(title):
+        if is_server or argv[0].startswith(f"postgres: {title}:"):
             ours.append(identify(pid))
             if is_server:
                 ours[-1].send(signal.SIGINT)

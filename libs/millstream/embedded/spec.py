@@ -27,9 +27,11 @@ class Unhealthy(Exception):
 class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A program to keep running.
 
-    ``prepare`` runs in a thread before every start. ``probe`` is asked until it says yes; without
-    one the process writes ``ready`` to the pipe named by ``MILLSTREAM_READY_FD``. ``check`` raises
-    :class:`Unhealthy` if the running server must be restarted. Higher stages are stopped first.
+    ``prepare`` runs in a thread before every start; it hashes nothing, since where services are
+    forked one would keep the lock that OpenSSL takes for that. ``probe`` is asked until it says
+    yes; without one the process writes ``ready`` to the pipe named by ``MILLSTREAM_READY_FD``.
+    ``check`` raises :class:`Unhealthy` if the running server must be restarted. Higher stages are
+    stopped first.
     """
 
     name: str
