@@ -337,6 +337,7 @@ class TestEvents:
         watched = list(client.watch_run(finished, timeout_s=WAIT_S))
         listed = list(client.events(finished.run_id, finished.dag_id))
         assert watched == listed
+        assert list(client.watch_run(finished.run_id, timeout_s=WAIT_S)) == listed
         assert [watched[0].type, watched[-1].type] == ["RunCreated", "RunFailed"]
         assert [e.position for e in watched] == sorted({e.position for e in watched})
         tail = list(client.watch_run(finished, from_position=watched[-1].position))

@@ -20,6 +20,7 @@ from millstream_api.watch import watch
 from unit.api.local_hub import LocalHub
 
 DIGEST = bytes(32)
+OFTEN = 5
 
 
 def record(
@@ -169,11 +170,14 @@ class Log:
         self.records: list[Record] = []
         self.reads = 0
         self.looked_at = 0
+        self.was_read_often = asyncio.Event()
 
     async def read(
         self, first: int, limit: int, *, run_id: str, types: frozenset[str], **scope: str
     ) -> list[Stored]:
         self.reads += 1
+        if self.reads == OFTEN:
+            self.was_read_often.set()
         self.looked_at += sum(r.position >= first for r in self.records)
         found = [r for r in self.records if r.position >= first]
         found = [r for r in found if run_id in ("", r.run_id) and (not types or r.type in types)]
@@ -263,8 +267,8 @@ async def test_what_was_heard_and_not_wanted_is_not_looked_at_again(
         hub.relay(position, message(position))
     rare: Any = watch(hub, cast(EventLog, log), Scope(), 0, frozenset({"DagPaused"}))
     waiting = asyncio.ensure_future(anext(rare))
-    while log.reads < 5:  # noqa: ASYNC110 - nobody tells
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(10):
+        await log.was_read_often.wait()
     assert log.looked_at == 500
     log.records.append(record(501, kind="DagPaused"))
     assert (await waiting).position == 501, "the log tells, although the stream is silent"

@@ -53,6 +53,7 @@ async def relayed(acknowledged: int, *positions: int) -> list[bytes]:
         await asyncio.sleep(0)
     assert not running.done(), running
     running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
     return stream.sent
 
 

@@ -15,7 +15,7 @@ from millstream.core.xcoms import FoundXCom, Place, XComAnswer, XComPull, XComQu
 from millstream_worker import pulls as module
 from millstream_worker.answers import Answers
 from millstream_worker.frames import Pull
-from millstream_worker.pulls import Key, Pulls
+from millstream_worker.pulls import FRESH_S, Key, Pulls
 
 pytestmark = pytest.mark.asyncio
 
@@ -37,12 +37,11 @@ class Projector:
         return msgspec.json.encode(self.answer)
 
 
-async def asked(answer: XComAnswer, *positions: int, pause_s: float = 0.0) -> int:
+async def asked(answer: XComAnswer, *positions: int) -> int:
     """How often the projector is asked by attempts that are ready at these positions."""
     pulls, projector = Pulls(), Projector(answer)
     for position in positions:
         assert await pulls.get(KEY, position, projector.ask) == msgspec.json.encode(answer)
-        await asyncio.sleep(pause_s)
     return projector.asked
 
 
@@ -55,8 +54,18 @@ async def test_who_was_ready_later_asks() -> None:
 
 
 async def test_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FRESH_S", 0.02)
-    assert await asked(WHOLE, 5, 6, pause_s=0.03) == 2
+    """By the clock of the loop, which says here what it is told."""
+    pulls, projector = Pulls(), Projector(WHOLE)
+    with monkeypatch.context() as clock:
+        for now, times_asked in (
+            (0.0, 1),
+            (FRESH_S * 0.9, 1),
+            (FRESH_S * 1.1, 2),
+            (FRESH_S * 2, 2),
+        ):
+            clock.setattr(asyncio.get_running_loop(), "time", lambda now=now: now)
+            await pulls.get(KEY, 5, projector.ask)
+            assert projector.asked == times_asked
 
 
 @pytest.mark.parametrize(
