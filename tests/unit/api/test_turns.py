@@ -74,3 +74,18 @@ async def test_a_waiter_that_is_cancelled_takes_no_place() -> None:
     async with asyncio.timeout(1):
         await asyncio.gather(*waiting[1:])
     await turns.take()
+
+
+async def test_while_nobody_asks_nothing_is_done() -> None:
+    class Renewed(Turns):
+        times = 0
+
+        def _renew(self) -> None:
+            self.times += 1
+            super()._renew()
+
+    turns = Renewed(1)
+    await asyncio.gather(*(turns.take() for _ in range(4)))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert turns.times == 3, "the first of four goes at once"
