@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+from millstream.adapters.postgres import Connection, connect
 from millstream.core.spec import DagSpec, EmptyAction, TaskSpec, encode_spec
+from millstream_projector.tables import READ_SCHEMA, ensure_tables
 
 # A second between two runs; the first one of all.
 BEGAN = "'2025-01-01 00:00:00+00'::timestamptz"
@@ -114,6 +118,19 @@ def dag_id(number: int) -> str:
 
 def run_id(number: int) -> str:
     return f"manual__{number:06}"
+
+
+@asynccontextmanager
+async def filled_tables(url: str, dags: int, runs: int, tasks: int) -> AsyncIterator[Connection]:
+    """A connection to the tables, with which a test may write more into them."""
+    connection = await connect(url, schema=READ_SCHEMA)
+    try:
+        await ensure_tables(connection, READ_SCHEMA)
+        await fill_dags(connection, dags, tasks)
+        await fill_runs(connection, dags, runs, tasks)
+        yield connection
+    finally:
+        await connection.close()
 
 
 async def fill_dags(connection: Any, dags: int, tasks: int) -> None:

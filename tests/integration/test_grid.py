@@ -10,14 +10,12 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from integration.explained import Context, Services, check_plan, services
-from integration.many_rows import dag_id, fill_dags, fill_runs, run_id
-from millstream.adapters.postgres import connect
+from integration.many_rows import dag_id, filled_tables, run_id
 from millstream.core.errors import InvalidArgument, NotFound
 from millstream.core.spec import DagSpec, EmptyAction, TaskSpec, encode_spec
 from millstream.embedded.run import RunningServers
 from millstream.rpc.v1 import runs_pb2
 from millstream_api import grid
-from millstream_projector.tables import READ_SCHEMA, ensure_tables
 
 DAGS, RUNS, TASKS = 20, 60, 6
 CONTEXT = cast(Any, Context())
@@ -73,34 +71,30 @@ VALUES ('default', 'grown', $1, $2, $3, $4, $5::text::json, 1)
 @pytest.fixture(scope="module")
 def database(servers: RunningServers) -> str:
     async def fill() -> None:
-        connection = await connect(servers.database_url, schema=READ_SCHEMA)
-        await ensure_tables(connection, READ_SCHEMA)
-        await fill_dags(connection, DAGS, TASKS)
-        await fill_runs(connection, DAGS, RUNS, TASKS)
-        await connection.execute(_DAG)
-        await connection.execute(_VERSION, 1, spec("gone", "a"))
-        await connection.execute(_VERSION, 2, spec("z", "mapped", "a"))
-        # Half past ten in the evening in Greenwich, when clocks in Berlin are one hour ahead, and
-        # after they were set forward two.
-        for number, (run, version, state, date) in enumerate(
-            [
-                ("old", 1, "failed", "2025-03-29T22:30:00Z"),
-                ("new", 2, "running", "2025-03-30T22:30:00Z"),
-                ("undated", 2, "queued", None),
-            ]
-        ):
-            await connection.execute(_RUN, run, version, state, date, number)
-        for row in TASK_ROWS:
-            await connection.execute(_TASK, *row)
-        await connection.execute(_RENDERED, "old", "a", [], 1, '{"bash_command":"exit 1"}')
-        fields = '{"env":"{}","bash_command":"true"}'
-        await connection.execute(_RENDERED, "old", "a", [], 3, fields)
-        await connection.execute(_RENDERED, "new", "mapped", [4], 1, '{"op_args":"[4]"}')
-        await connection.execute(
-            "UPDATE task_instance SET taken_from = 'old', attempt = 0 "
-            "WHERE dag_id = 'grown' AND run_id = 'new' AND task_id = 'a'"
-        )
-        await connection.close()
+        async with filled_tables(servers.database_url, DAGS, RUNS, TASKS) as connection:
+            await connection.execute(_DAG)
+            await connection.execute(_VERSION, 1, spec("gone", "a"))
+            await connection.execute(_VERSION, 2, spec("z", "mapped", "a"))
+            # Half past ten in the evening in Greenwich, when clocks in Berlin are one hour ahead,
+            # and after they were set forward two.
+            for number, (run, version, state, date) in enumerate(
+                [
+                    ("old", 1, "failed", "2025-03-29T22:30:00Z"),
+                    ("new", 2, "running", "2025-03-30T22:30:00Z"),
+                    ("undated", 2, "queued", None),
+                ]
+            ):
+                await connection.execute(_RUN, run, version, state, date, number)
+            for row in TASK_ROWS:
+                await connection.execute(_TASK, *row)
+            await connection.execute(_RENDERED, "old", "a", [], 1, '{"bash_command":"exit 1"}')
+            fields = '{"env":"{}","bash_command":"true"}'
+            await connection.execute(_RENDERED, "old", "a", [], 3, fields)
+            await connection.execute(_RENDERED, "new", "mapped", [4], 1, '{"op_args":"[4]"}')
+            await connection.execute(
+                "UPDATE task_instance SET taken_from = 'old', attempt = 0 "
+                "WHERE dag_id = 'grown' AND run_id = 'new' AND task_id = 'a'"
+            )
 
     asyncio.run(fill())
     return servers.database_url

@@ -12,8 +12,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from integration.explained import Context, Services, check_plan, services
-from integration.many_rows import dag_id, fill_dags, fill_runs, run_id
-from millstream.adapters.postgres import connect
+from integration.many_rows import dag_id, filled_tables, run_id
 from millstream.core.errors import InvalidArgument, NotFound
 from millstream.embedded.run import RunningServers
 from millstream.rpc.v1 import (
@@ -26,7 +25,6 @@ from millstream.rpc.v1 import (
     runs_pb2,
     variables_pb2,
 )
-from millstream_projector.tables import READ_SCHEMA, ensure_tables
 
 DAGS, RUNS, TASKS = 120, 60, 6
 PAGE = 7
@@ -35,11 +33,8 @@ PAGE = 7
 @pytest.fixture(scope="module")
 def database(servers: RunningServers) -> str:
     async def fill() -> None:
-        connection = await connect(servers.database_url, schema=READ_SCHEMA)
-        await ensure_tables(connection, READ_SCHEMA)
-        await fill_dags(connection, DAGS, TASKS)
-        await fill_runs(connection, DAGS, RUNS, TASKS)
-        await connection.close()
+        async with filled_tables(servers.database_url, DAGS, RUNS, TASKS):
+            pass
 
     asyncio.run(fill())
     return servers.database_url

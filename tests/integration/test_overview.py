@@ -10,9 +10,8 @@ from typing import Any, cast
 import pytest
 
 from integration.explained import Context, ExplainingSnapshots, check_plan
-from integration.many_rows import BEGAN, dag_id, fill_dags, fill_runs, run_id
+from integration.many_rows import BEGAN, dag_id, filled_tables, run_id
 from millstream.adapters.heartbeat import Heartbeat
-from millstream.adapters.postgres import connect
 from millstream.adapters.read_pool import ReadPool
 from millstream.adapters.visibility import ALL_VISIBLE, Visibility, show
 from millstream.core.errors import InvalidArgument
@@ -20,7 +19,6 @@ from millstream.embedded.run import RunningServers
 from millstream.rpc.v1 import runs_pb2, system_pb2
 from millstream_api.heartbeats import Workers
 from millstream_api.system import SystemService
-from millstream_projector.tables import READ_SCHEMA, ensure_tables
 
 DAGS, RUNS, TASKS = 120, 60, 6
 LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
@@ -41,12 +39,8 @@ VALUES ('default', '{dag_id(1)}', 'r', 'c', '{{}}', '', 'queued', 1, 'mail', '',
 @pytest.fixture(scope="module")
 def database(servers: RunningServers) -> str:
     async def fill() -> None:
-        connection = await connect(servers.database_url, schema=READ_SCHEMA)
-        await ensure_tables(connection, READ_SCHEMA)
-        await fill_dags(connection, DAGS, TASKS)
-        await fill_runs(connection, DAGS, RUNS, TASKS)
-        await connection.execute(_LATE_RUNS)
-        await connection.close()
+        async with filled_tables(servers.database_url, DAGS, RUNS, TASKS) as connection:
+            await connection.execute(_LATE_RUNS)
 
     asyncio.run(fill())
     return servers.database_url

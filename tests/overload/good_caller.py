@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from integration.running_stack import RunningStack, bash_dag, eventually
+from integration.running_stack import RunningStack, assert_success, bash_dag, eventually
 from millstream.client import Client
 from millstream.core.spec import DagSpec, EmptyAction, TaskSpec
 
@@ -21,6 +21,13 @@ PAUSE_S = 0.05
 
 def good_dag(dag_id: str = "good") -> DagSpec:
     return bash_dag(dag_id, TaskSpec(task_id="only", action=EmptyAction()))
+
+
+def run_good(stack: RunningStack) -> None:
+    """From here on the stack is warm, and good callers have their DAG."""
+    client = stack.client()
+    client.submit_spec(good_dag())
+    assert_success(client, client.trigger("good"))
 
 
 class GoodCaller:

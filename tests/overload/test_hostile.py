@@ -20,7 +20,7 @@ from millstream.adapters.lookup import AssetQuestion, ConfQuestion, SecretQuesti
 from millstream.core.receipts import Receipt
 from millstream.core.run_states import StatesQuestion
 from overload.any_request import Maker, Method, methods
-from overload.good_caller import GoodCaller, Watched, good_dag
+from overload.good_caller import GoodCaller, Watched, run_good
 from overload.hostile_bytes import CONNECTIONS, connect, publish
 from overload.request_strategy import Drawn, requests
 
@@ -46,9 +46,7 @@ SLOWEST_S = 10.0
 @pytest.fixture(scope="module")
 def hostile_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     with ForkedStack(tmp_path_factory.mktemp("hostile") / "a stack").running() as running:
-        client = running.client()
-        client.submit_spec(good_dag())
-        client.wait(client.trigger("good"), timeout_s=30)
+        run_good(running)
         yield running
 
 

@@ -42,7 +42,7 @@ from millstream.rpc.v1 import (
     runs_pb2,
     runs_pb2_grpc,
 )
-from overload.good_caller import GoodCaller, Watched, good_dag
+from overload.good_caller import GoodCaller, Watched, run_good
 
 Code = grpc.StatusCode
 # A place in the api is free again within milliseconds; who is refused comes back at once, which a
@@ -79,9 +79,7 @@ class Load:
 def loaded_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     stack = ForkedStack(tmp_path_factory.mktemp("loaded") / "a stack", {"MILLSTREAM_LEASE_S": "5"})
     with stack.running():
-        client = stack.client()
-        client.submit_spec(good_dag())
-        assert_success(client, client.trigger("good"))
+        run_good(stack)
         yield stack
 
 

@@ -21,7 +21,7 @@ from integration.running_stack import (
 from integration.verify import verify_log
 from millstream.core.errors import MillstreamError
 from millstream.core.spec import DagSpec
-from overload.good_caller import GoodCaller, good_dag
+from overload.good_caller import GoodCaller, good_dag, run_good
 
 BROKEN_CORE = Path(__file__).parent / "broken_core"
 
@@ -52,9 +52,7 @@ def broken_stack(tmp_path_factory: pytest.TempPathFactory, fault: Path) -> Itera
         {"PYTHONPATH": paths, "BROKEN_CORE": str(fault), "MILLSTREAM_LEASE_S": "3"},
     )
     with stack.running():
-        client = stack.client()
-        client.submit_spec(good_dag())
-        assert_success(client, client.trigger("good"))
+        run_good(stack)
         yield stack
 
 

@@ -15,6 +15,12 @@ from millstream.core.task_events import TaskCleared, TaskMarked, TaskReady, Task
 from shard import RUN_NAMES, Shard, dag, dump, fold, kind, kinds, ready_names, task
 
 LINE = dag(task("a"), task("b", "a"), task("c", "b"))
+# The work "w" between the setup "s" and the teardown "t".
+WITH_TEARDOWN = (
+    task("s", is_setup=True),
+    task("w", "s"),
+    task("t", "s", "w", is_teardown=True, trigger_rule=TriggerRule.ALL_DONE_SETUP_SUCCESS),
+)
 
 
 def begun(*tasks: Any, **options: Any) -> Shard:
@@ -139,17 +145,7 @@ class TestClear:
         assert last == {"b": "TaskSucceeded", "x": "TaskSkipped", "y": "TaskSucceeded"}
 
     def test_setups_and_teardowns_go_with_the_work(self) -> None:
-        spec = dag(
-            task("s", is_setup=True),
-            task("w", "s"),
-            task(
-                "t",
-                *("s", "w"),
-                is_teardown=True,
-                trigger_rule=TriggerRule.ALL_DONE_SETUP_SUCCESS,
-            ),
-            task("after", "w"),
-        )
+        spec = dag(*WITH_TEARDOWN, task("after", "w"))
         shard = ended("s", "w", "t", "after", spec=spec)
         events = shard.clear("w")
         cleared = [e.where.task_id for e in events if isinstance(e.data, TaskCleared)]
@@ -300,16 +296,7 @@ class TestMarkRun:
         assert shard.state.ready == {}
 
     def test_teardowns_still_run(self) -> None:
-        shard = begun(
-            task("s", is_setup=True),
-            task("w", "s"),
-            task(
-                "t",
-                *("s", "w"),
-                is_teardown=True,
-                trigger_rule=TriggerRule.ALL_DONE_SETUP_SUCCESS,
-            ),
-        )
+        shard = begun(*WITH_TEARDOWN)
         shard.succeed("s")
         shard.start("w")
         events = shard.mark_run("failed")
@@ -357,17 +344,7 @@ class TestFailFast:
         assert kinds(shard.fail("a")) == ["TaskStarted a", "TaskFailed a"]
 
     def test_teardowns_still_run(self) -> None:
-        shard = begun(
-            task("s", is_setup=True),
-            task("w", "s"),
-            task(
-                "t",
-                *("s", "w"),
-                is_teardown=True,
-                trigger_rule=TriggerRule.ALL_DONE_SETUP_SUCCESS,
-            ),
-            fail_fast=True,
-        )
+        shard = begun(*WITH_TEARDOWN, fail_fast=True)
         shard.succeed("s")
         assert ready_names(shard.fail("w")) == ["t"]
         assert kinds(shard.succeed("t"))[-1] == "RunFailed"
