@@ -20,6 +20,7 @@ import structlog
 import uvloop
 
 from millstream.adapters import failpoints, telemetry
+from millstream.adapters.free_memory import FreeMemory
 from millstream.adapters.loop import Loop
 from millstream.adapters.settings import Settings, read_settings
 from millstream.core.errors import MillstreamError
@@ -94,6 +95,7 @@ async def _live(name: str, main: Main, settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, service.stop)
     log.info("starting", pid=os.getpid())
+    trimming = asyncio.create_task(FreeMemory().run())
     try:
         await main(service)
     except MillstreamError as error:
@@ -102,6 +104,8 @@ async def _live(name: str, main: Main, settings: Settings) -> int:
     except Exception:
         log.exception("fatal")
         return EXIT_FATAL
+    finally:
+        trimming.cancel()
     log.info("stopped")
     return 0
 
