@@ -547,6 +547,8 @@ def _failed(error: Exception) -> Refused:
 
 
 def _lanes_of(batch: _Batch) -> set[str]:
-    """The lanes of newly submitted DAGs."""
-    submitted = [a.command for a in batch.asked if isinstance(a.command, SubmitDag)]
+    """The lanes of newly submitted DAGs. Not of those that are refused: their queues may have
+    names that end the connection to NATS."""
+    accepted = [a for a in batch.asked if a.receipt is not None and not a.receipt.is_refused]
+    submitted = [a.command for a in accepted if isinstance(a.command, SubmitDag)]
     return {lane for command in submitted for lane in lanes_of(command.spec)}

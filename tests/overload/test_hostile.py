@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import grpc
+import msgspec
 import pytest
 from hypothesis import given, settings
 
@@ -17,12 +18,15 @@ from integration.running_stack import ForkedStack, RunningStack
 from integration.verify import verify_log
 from millstream.adapters.heartbeat import Heartbeat
 from millstream.adapters.lookup import AssetQuestion, ConfQuestion, SecretQuestion, XComQuestion
+from millstream.core.commands import SubmitDag, encode_command
 from millstream.core.receipts import Receipt
 from millstream.core.run_states import StatesQuestion
+from millstream.core.spec import DagSpec
 from overload.any_request import Maker, Method, methods
 from overload.good_caller import GoodCaller, Watched, run_good
 from overload.hostile_bytes import CONNECTIONS, connect, publish
 from overload.request_strategy import Drawn, requests
+from shard import dag, task
 
 Code = grpc.StatusCode
 AT_ONCE = 20
@@ -223,6 +227,11 @@ class TestInbox:
     def test_messages(self, hostile_stack: RunningStack, beside: GoodCaller) -> None:
         fill_inbox(hostile_stack, count=400, seed=1)
 
+    def test_a_queue_that_no_subject_holds(
+        self, hostile_stack: RunningStack, beside: GoodCaller
+    ) -> None:
+        submit_beside_others(hostile_stack, dag(task("t", queue="ä" * 5000)))
+
     @pytest.mark.soak
     @pytest.mark.timeout(900)
     def test_ten_thousand(self, hostile_stack: RunningStack, beside: GoodCaller) -> None:
@@ -231,6 +240,25 @@ class TestInbox:
 
 def test_the_log_is_right_after_all_that(hostile_stack: RunningStack) -> None:
     verify_log(hostile_stack)
+
+
+def submit_beside_others(stack: RunningStack, spec: DagSpec) -> None:
+    """A DAG that is refused, in one commit with what is not."""
+    other = dag(task("t"), dag_id="beside_one_that_is_refused")
+
+    async def run() -> None:
+        async with producing(stack.nats_url, "api", "hostile") as producer:
+            for number in range(400):
+                for name, each in (
+                    ("bad", spec),
+                    ("good", msgspec.structs.replace(other, doc=str(number))),
+                ):
+                    command = SubmitDag(id=f"{name}/{number}", namespace="default", spec=each)
+                    await producer.bus.publish(producer.subject, encode_command(command))
+            last = SubmitDag(id="last", namespace="default", spec=spec)
+            assert (await producer.ask(last)).reason == "INVALID_DAG"
+
+    asyncio.run(run())
 
 
 def fill_inbox(stack: RunningStack, count: int, seed: int) -> None:
