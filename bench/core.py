@@ -22,7 +22,7 @@ from rich.table import Table
 from millstream.core.commands import SetPool, SubmitDag, TriggerRun
 from millstream.core.events import Event
 from millstream.core.evolve import evolve
-from millstream.core.handle import handle
+from millstream.core.handle import handle_whole
 from millstream.core.reports import SucceedAttempt
 from millstream.core.spec import BashAction, DagSpec, MapSource, TaskSpec
 from millstream.core.state import State
@@ -55,7 +55,7 @@ class Shard:
     def do(self, command_type: type, **fields: object) -> list[Event]:
         self.count += 1
         command = command_type(id=f"c{self.count}", **fields)
-        events = handle(self.state, command, "bench", NOW, 1)
+        events = handle_whole(self.state, command, "bench", NOW, 1)
         self.ready.extend(event for event in events if type(event.data) is TaskReady)
         return events
 

@@ -24,7 +24,7 @@ from millstream.cli.verification import verify_file
 from millstream.core.commands import BeginEpoch, RetryAttempt, SetPool, SubmitDag, TriggerRun
 from millstream.core.event_parts import Where
 from millstream.core.events import Event, RunFailed, RunSucceeded
-from millstream.core.handle import handle
+from millstream.core.handle import handle_whole
 from millstream.core.reports import FailAttempt, StartAttempt, SucceedAttempt
 from millstream.core.spec import BashAction, DagSpec, MapSource, TaskSpec, TriggerRule
 from millstream.core.state import State
@@ -137,7 +137,7 @@ class Shard:
 
     def do(self, command: type, actor: str, **fields: Any) -> list[Event]:
         self.now += timedelta(milliseconds=1)
-        events = handle(self.state, command(**fields), actor, self.now, 1)
+        events = handle_whole(self.state, command(**fields), actor, self.now, 1)
         for event in events:
             match event.data:
                 case TaskReady():

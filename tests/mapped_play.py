@@ -10,7 +10,7 @@ import msgspec
 from millstream.core.commands import ClearTasks, SubmitDag, TaskRef, TriggerRun
 from millstream.core.event_parts import Choice, XCom
 from millstream.core.events import Event
-from millstream.core.handle import handle
+from millstream.core.handle import handle_whole
 from millstream.core.reports import FailAttempt, SkipAttempt, SucceedAttempt
 from millstream.core.spec import BashAction, DagSpec, GroupSpec, MapSource, TaskSpec, TriggerRule
 from millstream.core.state import State
@@ -45,7 +45,7 @@ class Played:
         self.do(TriggerRun(id="t", namespace="n", dag_id="d"))
 
     def do(self, command: Any) -> None:
-        self.events += handle(self.state, command, "tester", NOW, 1)
+        self.events += handle_whole(self.state, command, "tester", NOW, 1)
 
     def end(
         self,

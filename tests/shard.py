@@ -27,7 +27,7 @@ from millstream.core.errors import NotRecalled, Refused
 from millstream.core.event_parts import Where
 from millstream.core.events import Event
 from millstream.core.evolve import evolve
-from millstream.core.handle import handle
+from millstream.core.handle import handle_whole
 from millstream.core.recall import Recall
 from millstream.core.reports import (
     DeferAttempt,
@@ -79,12 +79,12 @@ class Shard:
         if isinstance(command, RerunRun):
             recalled = self.recall(*past_of(command))
         try:
-            events = handle(self.state, command, actor, self.now, 1, recalled)
+            events = handle_whole(self.state, command, actor, self.now, 1, recalled)
         except NotRecalled:
             if isinstance(command, RerunRun):
                 raise
             recalled = self.recall(run_key(command.where))  # type: ignore[union-attr]
-            events = handle(self.state, command, actor, self.now, 1, recalled)
+            events = handle_whole(self.state, command, actor, self.now, 1, recalled)
         self.log += events
         return events
 

@@ -42,7 +42,7 @@ from millstream_scheduler.lanes import Lanes
 log = structlog.get_logger(__name__)
 
 MOST_IN_FLIGHT = 1000
-MOST_KEPT = 50_000
+MOST_KEPT = 20_000
 MOST_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 MOST_BYTES_KEPT = 256 * 1024 * 1024
 # Messages of INBOX whose senders are not answered yet, events or none.

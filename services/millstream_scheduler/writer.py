@@ -27,6 +27,7 @@ from millstream.core.commands import (
     AnyCommand,
     ApiCommand,
     BeginEpoch,
+    LetIn,
     Quarantine,
     ReencryptSecrets,
     RerunRun,
@@ -132,6 +133,7 @@ class Writer:
         self._arrived.set()
         # With what the request said, "" where nobody knows.
         self._remembered: OrderedDict[str, tuple[Receipt, str]] = OrderedDict()
+        self._let_in_at = -1
         self._last_now = datetime.min.replace(tzinfo=UTC)
         self._intake = Intake(bus, settings.shard, self._arrived, relay.disturb)
         leases.restore(state)
@@ -214,6 +216,14 @@ class Writer:
         receipts += batch.answers
         settlement = Settlement(self._state.position, receipts, batch.acks)
         self._relay.push(stored, payloads, settlement, batch.xcoms)
+        self._let_in_more()
+
+    def _let_in_more(self) -> None:
+        """Where more wait and fit than one batch lets in. Not again where nothing came of it."""
+        position = self._state.position
+        if self._state.limits.openings and position != self._let_in_at:
+            self._let_in_at = position
+            self.submit_own(LetIn(id=f"let-in/{position}"))
 
     def _take(self) -> _Batch:
         """The next messages, decoded; rubbish becomes a refusal."""

@@ -16,7 +16,7 @@ from integration.running_stack import ForkedStack
 from millstream.client import Client, Event, Run, RunRef, TaskInstance
 from millstream.core.commands import AnyCommand, RetryAttempt, SubmitDag, TriggerRun
 from millstream.core.event_parts import Where
-from millstream.core.handle import handle
+from millstream.core.handle import handle_whole
 from millstream.core.reports import FailAttempt, SkipAttempt, SucceedAttempt
 from millstream.core.state import State
 from millstream.core.statuses import next_status
@@ -84,7 +84,7 @@ def _is_by_order(client: Client, run: Run, tasks: Sequence[TaskInstance]) -> boo
     state, statuses = State(), dict[tuple[str, tuple[int, ...]], str]()
 
     def play(command: AnyCommand) -> None:
-        for event in handle(state, command, "order", NOW, 1):
+        for event in handle_whole(state, command, "order", NOW, 1):
             status = next_status(event.data)
             if status is not None:
                 statuses[event.where.task_id, event.where.map_index] = status.value

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from millstream.core import gate
 from millstream.core.commands import DeletePool, LoseAttempt, RetryAttempt, SetDagPaused, SetPool
 from millstream.core.event_parts import Where
 from millstream.core.events import Event
@@ -156,10 +157,16 @@ class World:
         raise AssertionError("it does not end")
 
 
-@given(WORLDS, st.integers(1, 3), ORDERS)
+@given(WORLDS, st.integers(1, 3), ORDERS, st.sampled_from([1, 2, gate.MOST_AT_ONCE]))
 def test_limits_hold_and_nothing_waits_in_vain(
-    specs: tuple[DagSpec, ...], runs: int, order: Random
+    specs: tuple[DagSpec, ...], runs: int, order: Random, most_at_once: int
 ) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gate, "MOST_AT_ONCE", most_at_once)
+        play_to_the_end(specs, runs, order)
+
+
+def play_to_the_end(specs: tuple[DagSpec, ...], runs: int, order: Random) -> None:
     world = World()
     for _ in range(order.choice([0, 3])):
         world.change_pools(order)

@@ -121,6 +121,10 @@ async def _recall_nothing(self: Writer, batch: Any) -> None:
     pass
 
 
+def _let_in_nobody(self: Writer) -> None:
+    pass
+
+
 def _one_less(receipt: Any) -> Any:
     return msgspec.structs.replace(receipt, position=receipt.position - 1)
 
@@ -331,6 +335,7 @@ MUTANTS = (
     Mutant(18, "limits are not asked", ((millstream.core.gate, "has_room", _always_room),)),
     Mutant(19, "every second run is missing", ((run_queue, "next_times", _skip_one),), 4),
     Mutant(20, "reports are sent once", ((Reports, "run", _say_once),)),
+    Mutant(20, "the others are not let in", ((Writer, "_let_in_more", _let_in_nobody),)),
     Mutant(20, "the relay sees no trouble", ((Relay, "_raise_if_broken", _see_nothing),)),
     Mutant(21, "timers fire early", ((Timers, "_push", _set_early),)),
     Mutant(

@@ -20,6 +20,7 @@ from typing import Any
 
 import structlog
 
+import millstream.core.gate
 import millstream_api.commands
 import millstream_api.hub
 import millstream_projector.__main__
@@ -252,6 +253,8 @@ def replaced(stage: Stage) -> Iterator[None]:
         (Directory, "fetch", _unless(stage, Directory.fetch)),
         # So that some of the values that tasks hand on are large.
         (millstream_worker.results, "MOST_INLINE_TOTAL_BYTES", 100),
+        # So that in every second seed some wait for another command to let them in.
+        (millstream.core.gate, "MOST_AT_ONCE", Random(stage.script.seed).choice([2, 2000])),
     ]
     scheduler = millstream_scheduler.__main__
     for name, value in (

@@ -390,6 +390,10 @@ class BeginEpoch(Command, frozen=True, kw_only=True):
     holder: str
 
 
+class LetIn(Command, frozen=True, kw_only=True):
+    """More wait and fit than one command lets in: let in the next ones (own)."""
+
+
 class Quarantine(Command, frozen=True, kw_only=True):
     """Our own code failed on something about a run or a DAG, outside of a decision: put it aside
     (own)."""
@@ -429,6 +433,7 @@ TimerCommand = (
     | TimeOutRun
     | MissDeadline
     | Quarantine
+    | LetIn
     | BeginEpoch
 )
 AnyCommand = ApiCommand | Report | TimerCommand

@@ -29,6 +29,7 @@ from millstream.core.commands import (
     DeleteVariable,
     EmitAssetEvent,
     GrantRole,
+    LetIn,
     LoseAttempt,
     MarkRun,
     MarkTasks,
@@ -175,6 +176,8 @@ def decide(
             return deadlines.miss(state, command)
         case Quarantine():
             return decide_quarantine(state, command)
+        case LetIn():
+            return iter(())  # `settle` does it
         case BeginEpoch():
             return iter([Fact(Where("", ""), EpochStarted(holder=command.holder))])
         case _:

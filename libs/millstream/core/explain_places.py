@@ -45,6 +45,11 @@ def waiting(
     if pool.exists and pool.room < need <= pool.slots:
         yield _pool_is_full(state, run, pool, need, around)
     yield from _others_first(state, run, lane)
+    if (pool.namespace, pool.name) in state.limits.openings:
+        yield Blocker(
+            code=Code.WAITS_FOR_PLACE,
+            text=("More wait than are let in at once; it is let in soon, in its turn.",),
+        )
 
 
 def hopeless(run: Run, number: int) -> Iterator[Blocker]:

@@ -11,7 +11,9 @@ For those who let a task begin:
   that, the attempts become ready at once and there is no ``TaskScheduled`` in the log. Otherwise
   the instances wait with the status SCHEDULED.
 * ``first(state)`` is the next of those that wait, None when nobody fits. ``handle`` asks at the end
-  of each command and lets each one in before it asks again, so no slot is given out twice.
+  of each command and lets each one in before it asks again, so no slot is given out twice. It lets
+  in ``MOST_AT_ONCE``; the others are let in by commands of their own, so that a list of a hundred
+  thousand keeps nobody else waiting, and is never in memory as so many events.
 
 ``make_ready(run, number, instance, path)`` in ``react`` makes the ``TaskReady`` of an instance from
 its state alone, now or when its turn comes; what an attempt shall carry has to be in the instance.
@@ -27,6 +29,10 @@ from millstream.core.react import make_ready
 from millstream.core.state import Instance, Run, State, run_key
 from millstream.core.statuses import TASK_TRANSITIONS, TaskStatus
 from millstream.core.task_events import TaskScheduled
+
+# More than the tasks that most DAGs have: attempts that are ready at once take their values with
+# them, and nothing is said of their wait.
+MOST_AT_ONCE = 2000
 
 
 def ready_alone(state: State, fact: Fact) -> Fact | None:
@@ -53,6 +59,7 @@ def has_room(state: State, facts: Sequence[Fact]) -> bool:
     if state.limits.openings:
         return False
     taken: dict[object, int] = {}
+    total = 0
 
     def fits(place: object, need: int, room: int) -> bool:
         taken[place] = taken.get(place, 0) + need
@@ -65,6 +72,9 @@ def has_room(state: State, facts: Sequence[Fact]) -> bool:
         assert found is not None, "react speaks of what is there"
         number, node = found
         count = 1 if not node.elements else sum(map(_may_begin, node.elements))
+        total += count
+        if total > MOST_AT_ONCE:
+            return False
         seats, task = run.seats, run.version.graph.tasks[number]
         pool = seats.pools[task.pool]
         if seats.is_held or not fits(seats, count, seats.most - seats.active):

@@ -12,6 +12,7 @@ from millstream.core.commands import (
     ClearTasks,
     CreateBackfill,
     CreateToken,
+    LetIn,
     MarkRun,
     MarkTasks,
     RerunRun,
@@ -62,12 +63,16 @@ def handle(
     Raises :class:`Refused`, and then nothing has changed. A failure of our own code puts the run
     that it is about into quarantine, or pauses the DAG, so that the others go on; a client's
     request on which it fails at once is refused and harms nobody.
+
+    Where more wait and fit than are let in at once, ``state.limits.openings`` is not empty after
+    it: it is for :class:`LetIn` to let in the others, and other commands let in nobody meanwhile.
     """
     cause = Cause(command.id, command.trace, actor, now, epoch)
     done: list[Event] = []
+    lets_in = not state.limits.openings or isinstance(command, LetIn)
     try:
         begin(state, command, cause, done, recalled)
-        settle(state, list(done), cause, done)
+        settle(state, list(done), cause, done, gate.MOST_AT_ONCE if lets_in else 0)
     except Exception as error:
         if isinstance(error, Refused) and not done:
             raise
@@ -78,6 +83,21 @@ def handle(
                 "INTERNAL", f"Millstream failed on this command: {text_of(error)}"
             ) from error
     return done
+
+
+def handle_whole(
+    state: State,
+    command: AnyCommand,
+    actor: str,
+    now: datetime,
+    epoch: int,
+    recalled: Run | None = None,
+) -> list[Event]:
+    """As :func:`handle`, with all let in who fit, however many: for who commits nothing."""
+    events = handle(state, command, actor, now, epoch, recalled)
+    while state.limits.openings:
+        events += handle(state, LetIn(id=command.id), actor, now, epoch)
+    return events
 
 
 class Cause(NamedTuple):
@@ -102,15 +122,16 @@ def begin(
         _pass_gate(state, [fact], cause, done)
 
 
-def settle(state: State, events: list[Event], cause: Cause, done: list[Event]) -> None:
+def settle(state: State, events: list[Event], cause: Cause, done: list[Event], most: int) -> None:
     """All that follows from events that are folded already, round by round, and then those that
-    waited for room."""
+    waited for room, so many at most."""
     while True:
         while events:
             events = follow(state, events, cause, done)
-        first = gate.first(state)
+        first = gate.first(state) if most > 0 else None
         if first is None:
             return
+        most -= 1
         events = _let_in(state, *first, cause, done)
 
 

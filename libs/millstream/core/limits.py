@@ -102,7 +102,8 @@ PoolKey = tuple[str, str]
 @dataclass(slots=True, eq=False, repr=False)
 class Limits:
     """All that is counted. ``openings`` holds the pools in which somebody who waits fits: it is
-    empty between two commands. ``freed`` is empty between two events."""
+    empty between two commands, unless more fit than one command lets in. ``freed`` is empty
+    between two events."""
 
     pools: dict[str, dict[str, Pool]] = field(default_factory=dict)
     tasks: dict[tuple[str, str, str], TaskLimit] = field(default_factory=dict)

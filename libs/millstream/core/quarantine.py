@@ -10,6 +10,7 @@ from millstream.core.commands import (
     AdvanceBackfill,
     BeginEpoch,
     CreateScheduledRun,
+    LetIn,
     Quarantine,
     StartRuns,
     TimerCommand,
@@ -50,7 +51,7 @@ def quarantine_of(where: Where, error: Exception) -> Quarantine:
 def where_of(command: TimerCommand) -> Where | None:
     """What a command of the scheduler's own is about; None for one about nothing in particular."""
     match command:
-        case BeginEpoch():
+        case BeginEpoch() | LetIn():
             return None
         case CreateScheduledRun() | AdvanceBackfill() | StartRuns():
             return Where(command.namespace, command.dag_id)

@@ -28,7 +28,7 @@ from millstream.core.events import (
     RunReopened,
     RunSucceeded,
 )
-from millstream.core.handle import handle
+from millstream.core.handle import handle_whole
 from millstream.core.reports import FailAttempt, SkipAttempt, SucceedAttempt
 from millstream.core.spec import DagSpec
 from millstream.core.state import State
@@ -209,7 +209,7 @@ class _Theatre:
         )
 
     def _do(self, command: AnyCommand) -> None:
-        for event in handle(self._state, command, _WORKER, self._now, 1):
+        for event in handle_whole(self._state, command, _WORKER, self._now, 1):
             self._count += 1
             if self._count > self._most:
                 raise TooLarge(

@@ -39,7 +39,7 @@ from millstream.core.commands import (
 from millstream.core.errors import InvalidDag, MillstreamError
 from millstream.core.event_parts import Where, XCom
 from millstream.core.events import AssetUpdated, Event, RunFailed, RunQuarantined, RunSucceeded
-from millstream.core.handle import handle
+from millstream.core.handle import handle_whole
 from millstream.core.mapping import length_of_json, why_not_mappable
 from millstream.core.reports import FireTrigger, Report, StartAttempt
 from millstream.core.spec import DagSpec
@@ -290,7 +290,7 @@ class _Runner:
         return f"local/{next(self._numbers)}"
 
     def _do(self, command: AnyCommand) -> None:
-        for event in handle(self._state, command, _ACTOR, self._clock.now(), 1):
+        for event in handle_whole(self._state, command, _ACTOR, self._clock.now(), 1):
             self._take(event)
 
     def _take(self, event: Event) -> None:
