@@ -42,7 +42,6 @@ from millstream.core.decisions.backfills import is_too_early, run_to_recall
 from millstream.core.errors import REQUEST_ID_REUSED, Fenced, Refused, Unavailable
 from millstream.core.events import Event
 from millstream.core.handle import handle, note_unchanged, receipt, repeated_receipt
-from millstream.core.known_xcoms import xcoms_to_know
 from millstream.core.lanes import lanes_of
 from millstream.core.quarantine import quarantine_of, text_of, where_of
 from millstream.core.receipts import Receipt
@@ -50,6 +49,7 @@ from millstream.core.reports import DeferAttempt, Report, SucceedAttempt
 from millstream.core.state import Run, RunKey, State, run_key
 from millstream.core.wire import canonical_bytes, chain_digest, published_bytes, to_event, to_record
 from millstream_scheduler.admission import UNKNOWN, Sender, actor_of, admit, id_of, read_sender
+from millstream_scheduler.handed_on import HandedOn
 from millstream_scheduler.intake import Intake
 from millstream_scheduler.leases import Leases
 from millstream_scheduler.past_runs import PastRuns
@@ -134,6 +134,7 @@ class Writer:
         # With what the request said, "" where nobody knows.
         self._remembered: OrderedDict[str, tuple[Receipt, str]] = OrderedDict()
         self._let_in_at = -1
+        self._handed_on = HandedOn()
         self._last_now = datetime.min.replace(tzinfo=UTC)
         self._intake = Intake(bus, settings.shard, self._arrived, relay.disturb)
         leases.restore(state)
@@ -216,6 +217,7 @@ class Writer:
         receipts += batch.answers
         settlement = Settlement(self._state.position, receipts, batch.acks)
         self._relay.push(stored, payloads, settlement, batch.xcoms)
+        self._handed_on.forget(batch.events, are_left=bool(self._state.limits.openings))
         self._let_in_more()
 
     def _let_in_more(self) -> None:
@@ -350,7 +352,8 @@ class Writer:
             events = [self._note_unchanged(asked.command, asked.actor)]
         batch.events += events
         if isinstance(asked.command, SucceedAttempt):
-            batch.xcoms |= xcoms_to_know(events)
+            are_left = bool(self._state.limits.openings)
+            batch.xcoms |= self._handed_on.of_result(events, are_left=are_left)
         elif isinstance(asked.command, SecretCommand):
             batch.secrets.append(secret_of(asked.command, events[0]))
         elif isinstance(asked.command, AccessCommand):
@@ -407,7 +410,10 @@ class Writer:
                     self._past.fetch(key, partial(self.submit_own, command))
                     return
                 recalled = self._past.take(key)
-        batch.events += self._handle(command, self._me, recalled)
+        events = self._handle(command, self._me, recalled)
+        batch.events += events
+        if isinstance(command, LetIn):
+            batch.xcoms |= self._handed_on.of_those_left(events)
 
     def _handle(self, command: AnyCommand, actor: str, recalled: Run | None = None) -> list[Event]:
         return handle(self._state, command, actor, self._now(), self._epoch, recalled)

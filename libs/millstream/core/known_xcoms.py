@@ -29,10 +29,9 @@ _decoder = msgspec.json.Decoder(dict[str, dict[str, XCom]])
 def xcoms_to_know(events: Sequence[Event]) -> dict[int, bytes]:
     """What the events of one decision hand on to the attempts that they make ready, by the
     positions of the ready events. One line each, of at most ``MOST_BYTES``."""
-    results = [event for event in events if _hands_on(event)]
-    if len(results) != 1:
+    result = result_of(events)
+    if result is None:
         return {}
-    result = results[0]
     assert isinstance(result.data, TaskSucceeded)
     line = _encoder.encode({result.where.task_id: result.data.xcoms})
     if len(line) > MOST_BYTES or b"\n" in line or b"\r" in line:
@@ -43,6 +42,12 @@ def xcoms_to_know(events: Sequence[Event]) -> dict[int, bytes]:
         for event in events
         if isinstance(event.data, TaskReady) and run_key(event.where) == run
     }
+
+
+def result_of(events: Sequence[Event]) -> Event | None:
+    """The one result that the events of a decision hand on, None for several."""
+    results = [event for event in events if _hands_on(event)]
+    return results[0] if len(results) == 1 else None
 
 
 def _hands_on(event: Event) -> bool:
