@@ -20,6 +20,7 @@ from millstream.core.lanes import ASYNC
 from millstream.core.receipts import Receipt
 from millstream.core.reports import FailAttempt, StartAttempt
 from millstream.core.spec import PythonAction
+from millstream.core.state import run_key
 from millstream.core.task_events import TaskReady
 from millstream.sdk.execution import Attempt, FinishReport
 from millstream_worker.answers import Answers
@@ -74,6 +75,7 @@ class Running:
         self.is_exclusive = ready.exclusive
         self._environment = dict(place.environment)
         self._known = known or {}
+        self._position = position
         self._tools = tools
         self._ready = ready
         self._trace = trace
@@ -322,7 +324,9 @@ class Running:
     async def _outcome_of(self, code: Code) -> FinishReport:
         ready, tools = self._ready, self._tools
         conf = ready.run.conf if ready.run.conf is not None else await self._answers.conf()
-        run = Run(self._attempt(conf), code.folder, ready.file, self._environment, self._known)
+        known = tools.pulls.known(run_key(self.where), self._position)
+        known = {**known, **self._known}
+        run = Run(self._attempt(conf), code.folder, ready.file, self._environment, known)
         self._raise_if_stopped()
         child: Turn | Seat | None = None
         try:

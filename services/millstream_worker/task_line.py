@@ -43,10 +43,12 @@ class TaskLine(ABC):
     def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
         self._run: Run | None = None
+        self._pulled: set[XComPull] = set()
 
     def serve(self, run: Run | None) -> None:
         """From now on the questions are this attempt's."""
         self._run = run
+        self._pulled.clear()
 
     @abstractmethod
     def ask(self, question: Question) -> Answer:
@@ -56,7 +58,9 @@ class TaskLine(ABC):
         run = self._run
         if run is not None and run.known and _is_own(pull, run.attempt):
             known = find_known(run.known, pull)
-            if known is not None:
+            # Who asks again waits for something new.
+            if known is not None and pull not in self._pulled:
+                self._pulled.add(pull)
                 return known
         answer = self.ask(Pull(pull))
         assert isinstance(answer, Pulled)

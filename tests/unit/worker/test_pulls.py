@@ -100,6 +100,40 @@ async def test_little_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await asked(WHOLE, 1, 1) == 2
 
 
+async def test_who_begins_then_gets_it_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    pulls, projector = Pulls(), Projector(WHOLE)
+    run = KEY[:3]
+    assert pulls.known(run, 1) == {}
+    with monkeypatch.context() as clock:
+        clock.setattr(asyncio.get_running_loop(), "time", lambda: 0.0)
+        await pulls.get(KEY, 1, projector.ask)
+        known = {"rows": {"return_value": VALUE}, "columns": {"return_value": VALUE}}
+        assert pulls.known(run, 10) == known
+        assert pulls.known(run, 11) == {}, "it was ready later"
+        assert pulls.known(("default", "etl", "r2"), 1) == {}
+        clock.setattr(asyncio.get_running_loop(), "time", lambda: FRESH_S * 1.1)
+        assert pulls.known(run, 10) == {}, "for a moment"
+
+
+async def test_what_only_the_one_who_asked_may_want_is_not_given() -> None:
+    pulls = Pulls()
+    of_before = msgspec.structs.replace(PULL, include_prior_dates=True)
+    await pulls.get((*KEY[:3], of_before), 1, Projector(WHOLE).ask)
+    assert pulls.known(KEY[:3], 1) == {}
+    of_mapped = XComAnswer(
+        (FoundXCom(0, (0,), VALUE), FoundXCom(0, (1,), VALUE), FoundXCom(1, (), VALUE)), position=10
+    )
+    await pulls.get(KEY, 1, Projector(of_mapped).ask)
+    assert pulls.known(KEY[:3], 1) == {"columns": {"return_value": VALUE}}
+
+
+async def test_large_values_are_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_GIVEN_BYTES", 10)
+    pulls = Pulls()
+    await pulls.get(KEY, 1, Projector(WHOLE).ask)
+    assert pulls.known(KEY[:3], 1) == {}
+
+
 class Asked:
     """NATS, and the projector behind it."""
 

@@ -30,6 +30,24 @@ class Line(TaskLine):
         return Pulled(msgspec.Raw(b'{"found":[]}'))
 
 
+def test_who_asks_again_asks_the_worker() -> None:
+    """It waits for something new."""
+    attempt = Attempt(
+        namespace="default", dag_id="d", run_id="r", task_id="b", action=EmptyAction(), run=A_RUN
+    )
+    five = XCom(value=msgspec.Raw(b"5"), size=1)
+    run = Run(attempt, "", "", known={"a": {"return_value": five}})
+    own = XComPull(queries=(XComQuery("a"),))
+    line = Line()
+    for _ in range(2):
+        line.serve(run)
+        line.asked.clear()
+        assert line.pull_xcoms(own).found
+        assert line.asked == []
+        assert not line.pull_xcoms(own).found
+        assert line.asked == [Pull(own)]
+
+
 def test_what_came_with_the_ready_event_is_not_asked_for() -> None:
     five = XCom(value=msgspec.Raw(b"5"), size=1)
     attempt = Attempt(
