@@ -4,7 +4,9 @@ epoch, read the rest from Postgres, and go on."""
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
+from contextlib import aclosing
 
 import structlog
 
@@ -138,8 +140,13 @@ async def fold_open(
     """The state as of ``head``. The runs that are over leave nothing in a state, so they are not
     read."""
     state = State()
-    for stored in await event_log.read_open(head.position):
-        fold(state, to_event(stored.record))
+    gc.disable()  # all that is made here stays
+    try:
+        async with aclosing(event_log.read_open(head.position)) as needed:
+            async for stored in needed:
+                fold(state, to_event(stored.record))
+    finally:
+        gc.enable()
     for (namespace, dag_id), dag in state.dags.items():
         if dag.latest.spec.max_consecutive_failed_dag_runs:
             dag.failures = await event_log.failures_in_a_row(namespace, dag_id, head.position)

@@ -68,7 +68,7 @@ def a_log(order: Random) -> Shard:
 
 
 async def positions(log: EventLog, last: int) -> list[int]:
-    return [stored.record.position for stored in await log.read_open(last)]
+    return [stored.record.position async for stored in log.read_open(last)]
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
@@ -118,8 +126,9 @@ class SimulatedEventLog(EventLog):
 
         return await self._server.do(read)
 
-    async def read_open(self, last: int) -> list[Stored]:
-        return await self._server.do(lambda: self._server.events[:last])
+    async def read_open(self, last: int) -> AsyncGenerator[Stored, None]:
+        for stored in await self._server.do(lambda: self._server.events[:last]):
+            yield stored
 
     async def take_snapshot(self, last: int) -> int:
         return 0

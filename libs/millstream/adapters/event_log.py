@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -11,12 +12,7 @@ import asyncpg
 import msgspec
 
 from millstream.adapters.failpoints import reach, reach_sent
-from millstream.adapters.open_events import (
-    OPEN_EVENTS,
-    QUERY_TIMEOUT_S,
-    read_snapshot,
-    write_snapshot,
-)
+from millstream.adapters.open_events import read_needed, write_snapshot
 from millstream.adapters.postgres import Connection, Database
 from millstream.adapters.secret_table import SecretRow, write_secrets
 from millstream.core.errors import Fenced, StoreBehindStream, Unavailable
@@ -377,17 +373,14 @@ class EventLog:
                 yield stored
             first = batch[-1].record.position + 1
 
-    async def read_open(self, last: int) -> list[Stored]:
-        """What a state needs up to ``last``: all but what runs that are over have left behind."""
-        query = f"SELECT {COLUMNS} {OPEN_EVENTS} ORDER BY position"
+    async def read_open(self, last: int) -> AsyncGenerator[Stored, None]:
+        """What a state needs up to ``last``: all but what runs that are over have left behind. The
+        connection is in use until all was read."""
         async with self._database.use() as connection:
-            known = await read_snapshot(connection, self._shard, last)
-            rows = await connection.fetch(
-                query,
-                *(self._shard, last, known.position, list(known.kept)),
-                timeout=QUERY_TIMEOUT_S,
-            )
-        return [stored_from(row) for row in rows]
+            rows = read_needed(connection, self._shard, last, COLUMNS)
+            async with aclosing(rows):
+                async for row in rows:
+                    yield stored_from(row)
 
     async def take_snapshot(self, last: int) -> int:
         """Note which events up to ``last`` are needed. Returns how many these are."""

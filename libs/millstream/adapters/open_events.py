@@ -7,12 +7,16 @@ may write at any time, made from the log alone: with or without it the same even
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from collections.abc import AsyncGenerator, Awaitable, Iterator
 from dataclasses import dataclass
 
-from millstream.adapters.postgres import Connection
+from millstream.adapters.postgres import Connection, Record
 
 QUERY_TIMEOUT_S = 600
+# Events that are asked for at a time.
+PART = 5000
 
 # Of an event `e` up to position $2. What is about no run counts, but of the plans of a DAG only the
 # latest. A run that is over leaves only what it said to others: about assets, and that it was
@@ -61,11 +65,19 @@ _IS_NEEDED = """
                 AND r.run_id = e.run_id AND r.type = 'RunReopened'
                 AND r.position > e.position AND r.position <= c.position))
 """
-# The events that may be needed: those of the snapshot, and all after it.
-OPEN_EVENTS = f"""
+# Two ways to the events that may be needed: one by one those that the snapshot names, and all that
+# came after it. In one condition they would cost a look at each event of the whole log.
+_NAMED = f"""
     FROM event_log e
-    WHERE shard = $1 AND position <= $2 AND (position > $3 OR position = ANY($4::bigint[]))
-      AND ({_IS_NEEDED})
+    WHERE shard = $1 AND position = ANY($3::bigint[]) AND ({_IS_NEEDED})
+"""
+_NEWER = f"""
+    FROM event_log e
+    WHERE shard = $1 AND position > $3 AND position <= $4 AND ({_IS_NEEDED})
+"""
+_EITHER = f"""
+    FROM (TABLE named UNION ALL TABLE newer) e
+    WHERE {_IS_NEEDED}
 """
 RULE = hashlib.sha256(_IS_NEEDED.encode()).hexdigest()[:16]
 
@@ -91,12 +103,47 @@ async def read_snapshot(connection: Connection, shard: int, last: int) -> Snapsh
     return Snapshot(row["position"], tuple(row["kept"])) if row is not None else Snapshot()
 
 
+async def read_needed(
+    connection: Connection, shard: int, last: int, columns: str
+) -> AsyncGenerator[Record, None]:
+    """The rows of the events that are needed at ``last``, in order. While the caller is at one part
+    of them Postgres looks for the next one."""
+    known = await read_snapshot(connection, shard, last)
+    named = await connection.prepare(f"SELECT {columns} {_NAMED} ORDER BY position")
+    newer = await connection.prepare(f"SELECT {columns} {_NEWER} ORDER BY position")
+
+    def parts() -> Iterator[Awaitable[list[Record]]]:
+        for first in range(0, len(known.kept), PART):
+            some = known.kept[first : first + PART]
+            yield named.fetch(shard, last, some, timeout=QUERY_TIMEOUT_S)
+        for after in range(known.position, last, PART):
+            until = min(after + PART, last)
+            yield newer.fetch(shard, last, after, until, timeout=QUERY_TIMEOUT_S)
+
+    asked: asyncio.Future[list[Record]] | None = None
+    try:
+        for part in parts():
+            rows = [] if asked is None else await asked
+            asked = asyncio.ensure_future(part)
+            await asyncio.sleep(0)  # it is on its way before what came is dealt with
+            for row in rows:
+                yield row
+        for row in [] if asked is None else await asked:
+            yield row
+    finally:
+        if asked is not None:
+            asked.cancel()
+
+
 async def write_snapshot(connection: Connection, shard: int, last: int) -> int:
     """Take a snapshot at ``last``, from the one before. Returns how many events it keeps."""
     before = await read_snapshot(connection, shard, last)
     kept = await connection.fetchval(
-        f"WITH kept AS (SELECT coalesce(array_agg(position ORDER BY position), '{{}}') AS all_of "  # noqa: S608
-        f"{OPEN_EVENTS}) "
+        "WITH named AS ("  # noqa: S608 - nothing of it is anybody's input
+        "SELECT * FROM event_log WHERE shard = $1 AND position = ANY($4::bigint[])), "
+        "newer AS (SELECT * FROM event_log WHERE shard = $1 AND position > $3 AND position <= $2), "
+        "kept AS (SELECT coalesce(array_agg(position ORDER BY position), '{}') AS all_of "
+        f"{_EITHER}) "
         "INSERT INTO snapshot (shard, position, digest, rule, kept) "
         "SELECT l.shard, l.position, l.digest, $5, kept.all_of FROM kept, event_log l "
         "WHERE l.shard = $1 AND l.position = $2 "
