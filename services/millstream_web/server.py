@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import time
@@ -14,6 +15,7 @@ from millstream.adapters.service import Service
 
 # A request's headers come within this, or its connection is closed: an idle one costs a place.
 HEADERS_S = 15.0
+TICK_S = 1.0
 # Connections that are open at a time; beyond them they are answered with 503.
 MOST_CONNECTIONS = 2000
 # Files that the process needs for itself.
@@ -39,10 +41,16 @@ class Server(uvicorn.Server):
         if self.started:
             self._service.ready()
 
+    async def main_loop(self) -> None:
+        """uvicorn's looks ten times a second whether to end; this one is told."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    await self._service.stopping.wait()
+
     async def on_tick(self, counter: int) -> bool:
-        """Asked ten times a second whether to end."""
-        if counter % 10 == 0:
-            self._idle.close(self.server_state.connections, time.monotonic())
+        """Looks after the connections, and says whether to end."""
+        self._idle.close(self.server_state.connections, time.monotonic())
         return await super().on_tick(counter) or self._service.stopping.is_set()
 
 

@@ -66,7 +66,9 @@ def main() -> None:
     os.set_inheritable(connection.fileno(), False)
     guard = Guard(float(sys.argv[2]), _now())
     while True:
-        readable, _, _ = select.select([connection], [], [], LOOK_EVERY_S)
+        # What is exclusive is watched by the clock; all else ends when the worker does.
+        patience_s = LOOK_EVERY_S if guard.exclusive else None
+        readable, _, _ = select.select([connection], [], [], patience_s)
         if readable:
             try:
                 data = connection.recv(READ_BYTES)

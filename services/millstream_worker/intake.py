@@ -174,6 +174,11 @@ class Intake:
             raise
         return grant
 
+    @property
+    def is_idle(self) -> bool:
+        """Does nothing wait here?"""
+        return not self._coming_back and not any(lane.waiting for lane in self._lanes.values())
+
     def count_behind(self, change: int) -> None:
         """So many more wait in the lines of children."""
         self._behind += change

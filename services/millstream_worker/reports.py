@@ -45,6 +45,7 @@ class Reports:
         self._receipts = receipt_subject("worker", instance)
         self._spool = Spool(spool, instance)
         self._pending: dict[str, _Pending] = {}
+        self._is_any_pending = asyncio.Event()
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -93,7 +94,10 @@ class Reports:
         """Send again what has no receipt, forever."""
         loop = asyncio.get_running_loop()
         while True:
+            await self._is_any_pending.wait()
             await asyncio.sleep(FIRST_RESEND_S / 4)
+            if not self._pending:
+                self._is_any_pending.clear()
             now = loop.time()
             for pending in list(self._pending.values()):
                 if pending.resend_at <= now:
@@ -123,6 +127,7 @@ class Reports:
             resend_at=loop.time() + FIRST_RESEND_S,
             resend_after_s=FIRST_RESEND_S,
         )
+        self._is_any_pending.set()
         self._publish(payload)
         return receipt
 

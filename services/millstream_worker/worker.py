@@ -54,6 +54,8 @@ from millstream_worker.triggers import Triggers
 log = structlog.get_logger(__name__)
 
 TEND_S = 0.1
+# With nothing at work and nothing that waits it looks that much less often.
+IDLE_TIMES = 5
 STILL_WORKING_S = 2.0
 LOGS_GRACE_S = 2.0
 # How long the first processes may import what every task needs.
@@ -156,7 +158,9 @@ class Worker:
     async def _tend(self) -> None:
         next_word = time.monotonic()
         while True:
-            await asyncio.sleep(min(TEND_S, self._settings.lease_s / 20))
+            tend_s = min(TEND_S, self._settings.lease_s / 20)
+            is_idle = not self._running and self.intake.is_idle
+            await asyncio.sleep(tend_s * IDLE_TIMES if is_idle else tend_s)
             now = time.monotonic()
             if self.heartbeats.is_contact_lost:
                 self._abandon_exclusive()

@@ -26,6 +26,7 @@ from millstream.core.event_parts import Where
 from millstream.core.receipts import Receipt, encode_receipts
 from millstream.core.reports import StartAttempt, SucceedAttempt
 from millstream.embedded.pids import identify, wait_until_gone
+from millstream_worker import reports as reporting
 from millstream_worker.frames import (
     LENGTH,
     MAX_FRAME_BYTES,
@@ -186,6 +187,27 @@ class TestReports:
             assert live(tmp_path) == []
             assert len(reports) == 0
             assert await reports.settle(0.1)
+
+        asyncio.run(play())
+
+    def test_after_a_rest_reports_are_sent_again_too(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reporting, "FIRST_RESEND_S", 0.02)
+
+        async def play() -> None:
+            bus = FakeBus()
+            reports = make_reports(bus, tmp_path)
+            await reports.start()
+            running = asyncio.create_task(reports.run())
+            for number in (1, 2):
+                bus.sent.clear()
+                reports.send(result(number))
+                async with asyncio.timeout(5):
+                    await bus.has_sent(3)
+                bus.answer(Receipt(id=f"w-1-{number}/end", position=number))
+                await asyncio.sleep(0.03)
+            running.cancel()
 
         asyncio.run(play())
 
