@@ -50,8 +50,9 @@ class FakeLog:
     async def read(self, first: int, limit: int = 2000, *, last: int | None = None) -> list[Stored]:
         return self.rows[first - 1 : last][:limit]
 
-    async def read_open(self, last: int) -> list[Stored]:
-        return self.rows[:last]
+    async def read_open(self, last: int) -> AsyncIterator[Stored]:
+        for stored in self.rows[:last]:
+            yield stored
 
     async def read_all(self, first: int, last: int) -> AsyncIterator[Stored]:
         for stored in self.rows[first - 1 : last]:
