@@ -89,6 +89,10 @@ class Watcher:
                     await self._stirred.wait()
             except TimeoutError:
                 return []
+        return self.take_now()
+
+    def take_now(self) -> list[Published]:
+        """What is queued, be it nothing."""
         taken = list(self._queue)
         self._clear()
         return taken
@@ -180,6 +184,11 @@ class Hub:
     def position(self) -> int:
         """Up to which the events were handed out."""
         return self._fanout.position
+
+    @property
+    def is_started(self) -> bool:
+        """Is the end of the log known? Nobody watches before."""
+        return self._started.is_set()
 
     async def run(self) -> None:
         """Until cancelled. Nobody watches before the end of the log is known once, and what the

@@ -32,7 +32,7 @@ from millstream_api.errors import FieldProblem
 from millstream_api.grid import Asked, read_grid
 from millstream_api.hub import Hub, Scope
 from millstream_api.interceptor import Context
-from millstream_api.params import check_conf
+from millstream_api.params import ParamRules
 from millstream_api.rows import attempt_message, run_message, xcom_message
 from millstream_api.run_counts import Days, count_runs
 from millstream_api.run_rows import (
@@ -79,13 +79,14 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
         self._blobs = blobs
         self._receipt_timeout_s = receipt_timeout_s
         self._control = Control(commands, snapshots, event_log, receipt_timeout_s)
+        self._rules = ParamRules(hub, snapshots)
 
     async def TriggerRun(  # noqa: N802 - gRPC's name
         self, request: runs_pb2.TriggerRunRequest, context: Context
     ) -> runs_pb2.TriggerRunResponse:
         command = _trigger_command(request)
         async with self._commands.checks(request.request_id):
-            await _check_conf(self._snapshots, command, position_of(request), context)
+            await _check_conf(self._rules, command, position_of(request), context)
         receipt = await self._commands.send(command, seconds_left(context, self._receipt_timeout_s))
         if receipt.dag_id != command.dag_id or not receipt.run_id:
             raise reused(command.id)
@@ -272,14 +273,12 @@ def _instance_of(
 
 
 async def _check_conf(
-    snapshots: Snapshots, command: TriggerRun, min_position: int, context: Context
+    rules: ParamRules, command: TriggerRun, min_position: int, context: Context
 ) -> None:
     """The read tables may be away, and then the tasks check: a run can be made without them."""
+    asked = command.namespace, command.dag_id, command.conf
     try:
-        # At least what was submitted here: a trigger often follows at once.
-        most = seconds_left(context, CHECK_S)
-        async with snapshots.open(max(snapshots.submitted, min_position), most) as rows:
-            await check_conf(rows, command.namespace, command.dag_id, command.conf)
+        await rules.check(*asked, min_position, seconds_left(context, CHECK_S))
     except Unavailable as error:
         log.warning("conf_not_checked", error=str(error))
 

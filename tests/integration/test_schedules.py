@@ -246,3 +246,8 @@ def test_a_conf_that_breaks_a_rule_of_the_params_is_refused(client: Client) -> N
     with pytest.raises(InvalidArgument, match="Param 'name' of DAG 'with_params' has no default"):
         client.trigger("with_params")
     assert_success(client, client.trigger("with_params", {"name": "x"}))
+    # The rules are kept, up to the next version.
+    later = {"batches": {"type": "integer", "maximum": 3}, "name": {}}
+    client.submit_spec(msgspec.structs.replace(spec, params={}, param_schemas=later))
+    with pytest.raises(InvalidArgument, match="Param 'batches' of DAG 'with_params' is 5"):
+        client.trigger("with_params", {"name": "x", "batches": 5})
