@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import structlog
 
@@ -38,7 +39,7 @@ from millstream_api.human_input import HumanInputService
 from millstream_api.import_errors import ImportErrors, ImportErrorService
 from millstream_api.logs import LogService
 from millstream_api.pools import PoolService
-from millstream_api.progress import Progress
+from millstream_api.progress import Progress, ask_projector
 from millstream_api.rate import Rate
 from millstream_api.runs import RunService
 from millstream_api.secrets import SecretService
@@ -66,7 +67,8 @@ async def serve(service: Service) -> None:
         return
     pool = ReadPool(settings.database_url, name=f"millstream-api-{settings.instance}")
     event_log = EventLog(pool, settings.shard)
-    progress, workers, import_errors = Progress(), Workers(), ImportErrors()
+    progress = Progress(partial(ask_projector, bus, settings.shard))
+    workers, import_errors = Workers(), ImportErrors()
     snapshots = Snapshots(pool, progress, settings.shard)
     secrets, box = SecretTable(pool, settings.shard), SecretBox.from_settings(settings)
     commands = Commands(bus, settings.shard, settings.instance, box.macs(), event_log)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Callable
 
 import msgspec
 
+from millstream.adapters.bus import Bus
 from millstream.adapters.bus_client import Delivery
 from millstream.adapters.event_log import EventLog
+from millstream.adapters.subjects import awaited_subject
 from millstream.core.errors import Unavailable
 
 LONGEST_WAIT_S = 10.0
@@ -24,10 +28,12 @@ _decoder = msgspec.json.Decoder(_Projected)
 
 
 class Progress:
-    """The highest position that the projector has announced."""
+    """The highest position that the projector has announced. ``ask`` tells the projector that
+    somebody waits for a later one, which makes it hurry."""
 
-    def __init__(self) -> None:
+    def __init__(self, ask: Callable[[int], None] = lambda position: None) -> None:
         self.position = 0
+        self._ask = ask
         self._moved = asyncio.Event()
 
     def on_message(self, delivery: Delivery) -> None:
@@ -42,16 +48,28 @@ class Progress:
             moved, self._moved = self._moved, asyncio.Event()
             moved.set()
 
+    def hasten(self, position: int) -> None:
+        """Have the projector know that ``position`` is waited for."""
+        if position > self.position:
+            self._ask(position)
+
     async def wait(self, position: int, timeout_s: float) -> None:
         """Until ``position`` is announced or a moment has passed; the caller looks for itself."""
         if self.position >= position:
             return
+        self.hasten(position)
         try:
             async with asyncio.timeout(min(timeout_s, LOOK_AGAIN_S)):
                 while self.position < position:
                     await self._moved.wait()
         except TimeoutError:
             return
+
+
+def ask_projector(bus: Bus, shard: int, position: int) -> None:
+    """Somebody waits for the read tables to be at ``position``."""
+    with contextlib.suppress(Unavailable):  # it gets there all the same
+        bus.send(awaited_subject(shard), b'{"position":%d}' % position)
 
 
 class Behind(Unavailable):

@@ -177,6 +177,8 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
             answers = watch_run(self._hub, self._log, scope, request.from_position, wanted)
             async with aclosing(answers):
                 async for answer in answers:
+                    # Who waited for a run reads of it next.
+                    self._snapshots.hasten(answer.event.position)
                     yield answer
             return
         async with self._pool.use() as connection:

@@ -42,6 +42,10 @@ class Snapshots:
         self._progress = progress
         self._shard = shard
 
+    def hasten(self, position: int) -> None:
+        """Somebody will read what ``position`` leads to."""
+        self._progress.hasten(position)
+
     async def checkpoint(self) -> int:
         """The position of the read tables now, 0 for none."""
         async with self._pool.use() as connection:

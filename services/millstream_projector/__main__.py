@@ -7,23 +7,27 @@ import sys
 from millstream.adapters.bus import Bus
 from millstream.adapters.service import Service, run_service, run_until_stopped
 from millstream.adapters.shard_lock import ShardLock
+from millstream.adapters.subjects import awaited_subject
 from millstream.projection.changes import Changes
 from millstream_projector.projector import Projector
 
 
 async def main(service: Service) -> None:
     settings = service.settings
-    bus = await Bus.connect(settings.nats_url, f"projector-{settings.instance}")
+    name = f"projector-{settings.instance}"
+    bus = await Bus.connect(settings.nats_url, name)
+    events = await Bus.connect(settings.nats_url, f"{name}.events")
     lock = ShardLock(
         settings.database_url, "projector", settings.shard, settings.lease_s, settings.instance
     )
-    projector = Projector(bus, settings)
+    projector = Projector(bus, events, settings)
     try:
         if not await lock.acquire(service.stopping, projector.stand_by):
             return
         feed, follower = await projector.start()
         await projector.lookups.listen()
         await projector.states.listen()
+        await bus.listen(awaited_subject(settings.shard), projector.awaited.on_message)
         projector.lookups.advance(feed.position)
         projector.lookups.wrote(feed.position)
         projector.states.wrote(Changes(), feed.position)
@@ -36,8 +40,10 @@ async def main(service: Service) -> None:
             projector.states.run(),
             lock.keep(lambda: projector.check_log(feed)),
             bus.wait_closed(),
+            events.wait_closed(),
         )
     finally:
+        await events.close()
         await bus.close()
         await projector.close()
         await lock.release()

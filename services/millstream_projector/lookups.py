@@ -28,6 +28,7 @@ from millstream.core.xcoms import FoundXCom, Place, XComAnswer
 from millstream.projection.kept_run import KeptRun
 from millstream.projection.projection import Projection
 from millstream_projector.asset_queries import find_asset_events
+from millstream_projector.awaited import Awaited
 from millstream_projector.secret_lookups import SecretLookups
 from millstream_projector.tables import READ_SCHEMA
 from millstream_projector.xcom_queries import MOST_ROWS, find_xcoms, stored_xcom
@@ -43,8 +44,11 @@ class Lookups:
     """Answers from the projection's memory for runs that go on, and from the read tables for
     others, as soon as these are written up to where the asker is."""
 
-    def __init__(self, bus: Bus, projection: Projection, settings: Settings) -> None:
+    def __init__(
+        self, bus: Bus, projection: Projection, settings: Settings, awaited: Awaited
+    ) -> None:
         self._bus = bus
+        self._awaited = awaited
         self._projection = projection
         self._shard = settings.shard
         self._database = Database(
@@ -92,6 +96,7 @@ class Lookups:
             _put(self._queue, question, delivery.reply)
         elif len(self._early) < MOST_WAITING:
             self._early.append((question.position, question, delivery.reply))
+            self._awaited.note(question.position)
 
     async def _answer_from_memory(self) -> None:
         while True:
@@ -109,6 +114,7 @@ class Lookups:
             _put(self._from_tables, question, reply)
         elif len(self._unwritten) < MOST_WAITING:
             self._unwritten.append((question.position, question, reply))
+            self._awaited.note(question.position)
 
     async def _answer_from_tables(self) -> None:
         while True:

@@ -23,6 +23,7 @@ from millstream.core.wire import GENESIS
 from millstream.projection.changes import Changes
 from millstream.projection.projection import Projection, reopened
 from millstream.projection.rows import Row
+from millstream_projector.awaited import Awaited
 from millstream_projector.lookups import Lookups
 from millstream_projector.states import States
 from millstream_projector.tables import (
@@ -34,6 +35,8 @@ from millstream_projector.tables import (
     write_step,
 )
 
+# Not while somebody waits for what comes.
+PAUSE_S = 0.005
 BUSY_EVENTS = 20
 BUSY_PAUSE_S = 0.01
 WARM_EVERY_S = 5.0
@@ -53,10 +56,12 @@ class CheckpointMoved(MillstreamError):
 
 
 class Projector:
-    """The active projector of a shard."""
+    """The active projector of a shard. ``events`` is a connection for nothing but the stream, which
+    it reads now and then; workers are answered through ``bus`` at once."""
 
-    def __init__(self, bus: Bus, settings: Settings) -> None:
+    def __init__(self, bus: Bus, events: Bus, settings: Settings) -> None:
         self._bus = bus
+        self._events = events
         self._settings = settings
         self._shard = settings.shard
         self._database = Database(
@@ -66,7 +71,8 @@ class Projector:
         self._log = EventLog(self._log_database, settings.shard)
         self._projection = Projection()
         self._generation = 0
-        self.lookups = Lookups(bus, self._projection, settings)
+        self.awaited = Awaited()
+        self.lookups = Lookups(bus, self._projection, settings, self.awaited)
         self.states = States(bus, settings)
 
     async def stand_by(self) -> None:
@@ -88,7 +94,7 @@ class Projector:
             try:
                 async with self._database.use() as connection:
                     await _wait_for_log(connection)
-                    await end_of_log(self._bus, self._log, self._shard)
+                    await end_of_log(self._events, self._log, self._shard)
                     await ensure_tables(connection, READ_SCHEMA)
                     # The row is locked, so that nobody writes before the others are read.
                     async with connection.transaction():
@@ -101,14 +107,14 @@ class Projector:
         self._projection.restore(rows)
         self._generation = row["generation"]
         feed = Feed(
-            self._log, Follower(self._bus, self._shard, 1), row["position"], bytes(row["digest"])
+            self._log, Follower(self._events, self._shard, 1), row["position"], bytes(row["digest"])
         )
         events = await feed.catch_up()
         while events:
             await self._fold(events, feed)
             # The end is never reached under load: the stream has what is left, and look-ups wait.
             events = await feed.catch_up() if len(events) == READ_BATCH else []
-        follower = Follower(self._bus, self._shard, feed.position + 1)
+        follower = Follower(self._events, self._shard, feed.position + 1)
         log.info("caught_up", position=feed.position)
         return Feed(self._log, follower, feed.position, feed.digest), follower
 
@@ -129,9 +135,12 @@ class Projector:
         while True:
             events = await feed.take()
             await self._fold(events, feed)
+            # The first event is never kept waiting, and those that follow it share a write: under
+            # load a task's three events become one write of its row.
             if len(events) > BUSY_EVENTS:
-                # Under load, larger batches: a task's three events become one write of its row.
                 await asyncio.sleep(BUSY_PAUSE_S)
+            else:
+                await self._events.rest(PAUSE_S, self.awaited.event)
 
     async def check_log(self, feed: Feed) -> None:
         """Postgres may be another server than before: does it hold what was folded?"""
@@ -157,6 +166,7 @@ class Projector:
         await self._write(changes, before, feed)
         self.lookups.wrote(feed.position)
         self.states.wrote(changes, feed.position)
+        self.awaited.reach(feed.position)
         await self._tell(feed.position)
 
     async def _lend(self, events: list[Event]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
 import signal
@@ -219,6 +220,52 @@ async def test_a_flush_vouches_for_what_was_sent_before_it(
         await client.close()
     sent = b"".join(wire)
     assert sent.index(b"first") < sent.index(b"PING")
+
+
+async def test_who_rests_reads_nothing_and_loses_nothing(servers: RunningServers) -> None:
+    got: list[bytes] = []
+    never, now = asyncio.Event(), asyncio.Event()
+    async with connected(servers) as resting, connected(servers) as speaking:
+        await resting.listen("plain.rest", lambda delivery: got.append(delivery.data))
+        await resting.flush()
+        while_resting: list[int] = []
+        rest = asyncio.create_task(resting.rest(0.5, never))
+        await asyncio.sleep(0)
+        for number in range(1000):
+            speaking.send("plain.rest", b"%d" % number)
+        await speaking.flush()
+        await asyncio.sleep(0.1)
+        while_resting.append(len(got))
+        await rest
+        await until("all is there", lambda: len(got) == 1000)
+        assert while_resting == [0]
+        assert got == [b"%d" % number for number in range(1000)]
+        # What happens ends it at once.
+        rest = asyncio.create_task(resting.rest(60, now))
+        speaking.send("plain.rest", b"last")
+        now.set()
+        async with asyncio.timeout(10):
+            await rest
+        await until("it reads again", lambda: got[-1] == b"last")
+
+
+async def test_who_rests_while_the_server_dies_comes_back(servers: RunningServers) -> None:
+    got: list[bytes] = []
+    async with connected(servers) as resting, connected(servers) as speaking:
+        await resting.listen("plain.rest", lambda delivery: got.append(delivery.data))
+        rest = asyncio.create_task(resting.rest(0.3, asyncio.Event()))
+        await kill_nats(servers)
+        await rest
+        await until("both are back", lambda: resting.is_connected and speaking.is_connected)
+
+        async def is_heard() -> None:
+            while b"again" not in got:
+                with contextlib.suppress(Unavailable):
+                    speaking.send("plain.rest", b"again")
+                await asyncio.sleep(0.05)
+
+        async with asyncio.timeout(20):
+            await is_heard()
 
 
 async def test_who_floods_inbox_keeps_nobody_else_out(

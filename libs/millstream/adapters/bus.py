@@ -283,6 +283,10 @@ class Bus:
         except (nats_errors.Error, TimeoutError) as error:
             raise Unavailable(f"NATS did not answer: {error!r}") from error
 
+    async def rest(self, seconds: float, until: asyncio.Event) -> None:
+        """Read nothing of this connection for so long, or until something happens."""
+        await self._client.rest(seconds, until)
+
     async def wait_closed(self) -> None:
         """Returns when the client has given up for good: the process should end then."""
         await self.closed.wait()

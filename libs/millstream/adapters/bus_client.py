@@ -119,6 +119,23 @@ class BusClient(Client):
         if subscription is not None and self.is_connected:
             await subscription.unsubscribe()
 
+    async def rest(self, seconds: float, until: asyncio.Event) -> None:
+        """Read nothing for so long, or until something happens. What the server sends meanwhile is
+        there at once then: one wake-up for some messages, and not one for each."""
+        transport = self._transport
+        # Private to nats-py and to asyncio's streams; without it nothing is lost but the rest.
+        reading = getattr(getattr(transport, "_io_reader", None), "_transport", None)
+        if reading is not None:
+            reading.pause_reading()
+        try:
+            async with asyncio.timeout(seconds):
+                await until.wait()
+        except TimeoutError:
+            pass
+        finally:
+            if reading is not None and not reading.is_closing():
+                reading.resume_reading()
+
     async def flush(self, timeout: int = 10) -> None:  # noqa: ASYNC109 - the original's
         """As the original, which waits in ``asyncio.wait_for``: before Python 3.12 that forgets
         that it was cancelled when the answer comes in that moment."""

@@ -44,6 +44,12 @@ def projected_subject(shard: int) -> str:
     return f"ms.proj.{shard}"
 
 
+def awaited_subject(shard: int) -> str:
+    """Where an api says that somebody waits for the read tables, and for which position. Out of the
+    reach of workers, as :func:`explain_subject` is."""
+    return lookup_subject(shard, "projector.awaited")
+
+
 def import_errors_subject() -> str:
     """Where an api tells the others what is wrong with DAG files."""
     return "ms.imports"

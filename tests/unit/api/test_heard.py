@@ -143,6 +143,15 @@ class TestProgress:
         await waiting
 
     @pytest.mark.asyncio
+    async def test_only_who_has_to_wait_asks_the_projector(self) -> None:
+        asked: list[int] = []
+        progress = Progress(asked.append)
+        progress.advance(4)
+        await progress.wait(4, 0.01)
+        await progress.wait(6, 0.01)
+        assert asked == [6]
+
+    @pytest.mark.asyncio
     async def test_the_wait_is_short_even_without_news(self) -> None:
         async with asyncio.timeout(2):
             await Progress().wait(5, 0.01)

@@ -28,7 +28,10 @@ from millstream.core.statuses import RUN_ENDS
 from millstream.core.wire import Record, canonical_bytes, published_bytes, to_record
 from millstream.rpc.v1 import runs_pb2
 from millstream_api.hub import Hub, Scope
+from millstream_api.progress import Progress
 from millstream_api.run_watch import OF_RUNS, watch_run
+from millstream_api.runs import RunService
+from millstream_api.snapshot import Snapshots
 from unit.api.local_hub import LocalHub
 
 DIGEST = bytes(32)
@@ -194,3 +197,17 @@ async def test_each_event_once_whatever_the_stream_does(seed: int) -> None:
     ended = runs_pb2.RUN_STATE_SUCCESS if len(found) == len(own) else runs_pb2.RUN_STATE_FAILED
     assert answers[-1].run.state == ended
     assert not hub.is_watched
+
+
+def test_the_projector_is_told_that_the_end_will_be_read() -> None:
+    log, asked = Log(CREATED, RunStarted(), RunSucceeded()), list[int]()
+    nothing: Any = None
+    snapshots = Snapshots(nothing, Progress(asked.append), 0)
+    service = RunService(nothing, snapshots, nothing, LocalHub(), cast(EventLog, log), nothing, 1.0)
+    request = runs_pb2.WatchRunRequest(dag_id="etl", run_id="r1", types=sorted(RUN_ENDS))
+
+    async def watch() -> list[runs_pb2.WatchRunResponse]:
+        return [answer async for answer in service.WatchRun(request, nothing)]
+
+    assert [one.event.position for one in asyncio.run(watch())] == [3]
+    assert asked == [3]
