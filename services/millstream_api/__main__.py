@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-import structlog
-
 from millstream.adapters.blobs import FsspecBlobs
 from millstream.adapters.bus import Bus
 from millstream.adapters.event_log import EventLog
@@ -17,7 +15,6 @@ from millstream.adapters.secret_table import SecretTable
 from millstream.adapters.service import Service, run_service, run_until_stopped
 from millstream.adapters.settings import Settings, secret_text
 from millstream.adapters.subjects import heartbeat_subject, import_errors_subject, projected_subject
-from millstream.core.errors import Unavailable
 from millstream_api.access import AccessService
 from millstream_api.assets import AssetService
 from millstream_api.authentication import Authenticator, Local, Required
@@ -49,8 +46,6 @@ from millstream_api.system import SystemService
 from millstream_api.tokens import TokenCheck
 from millstream_api.variables import VariableService
 from millstream_api.workers import WorkerService
-
-log = structlog.get_logger(__name__)
 
 
 async def main(service: Service) -> None:
@@ -124,10 +119,7 @@ async def serve(service: Service) -> None:
         await bus.listen(projected_subject(settings.shard), progress.on_message)
         await bus.listen(heartbeat_subject("*"), workers.on_message)
         await bus.listen(import_errors_subject(), import_errors.on_message)
-        try:
-            progress.advance(await snapshots.checkpoint())
-        except Unavailable as error:
-            log.info("checkpoint_unknown", error=str(error))
+        await snapshots.start()
         loops = [hub.run(), bus.wait_closed()]
         if settings.auth == "required":
             await directory.start()

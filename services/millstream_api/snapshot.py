@@ -7,10 +7,15 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, cast
 
+import structlog
+
 from millstream.adapters.read_pool import ReadPool
+from millstream.core.errors import Unavailable
 from millstream_api.callers import position_of, seconds_left
 from millstream_api.interceptor import Context
 from millstream_api.progress import LONGEST_WAIT_S, Progress, behind
+
+log = structlog.get_logger(__name__)
 
 Row = Mapping[str, Any]
 
@@ -41,6 +46,13 @@ class Snapshots:
         self._pool = pool
         self._progress = progress
         self._shard = shard
+
+    async def start(self) -> None:
+        """Learn how far the tables are; later the projector tells."""
+        try:
+            self._progress.advance(await self.checkpoint())
+        except Unavailable as error:
+            log.info("checkpoint_unknown", error=str(error))
 
     def hasten(self, position: int) -> None:
         """Somebody will read what ``position`` leads to."""

@@ -436,7 +436,8 @@ class Children:
         self.scratch = scratch
         self.environment = environment
         self.guarding: Guarding | None = None
-        self._slots = slots
+        # No more than can begin at the same moment: the others start when they are needed.
+        self._most_spare = min(slots, len(os.sched_getaffinity(0)))
         self._max_tasks = max_tasks
         self._max_memory = max_memory
         self._oom = OomCounters()
@@ -453,13 +454,10 @@ class Children:
         mark = self.environment.get(MARK)
         return kill_marked(mark) if mark else 0
 
-    async def warm(self, count: int) -> None:
+    async def warm(self) -> None:
         """Start children that are free for any bundle."""
-        for _ in range(count):
-            child = await self._start("")
-            if self._is_closed:
-                child.kill()
-            self._idle.append(child)
+        for _ in range(self._most_spare):
+            await self._start_one_spare()
 
     async def imported(self, timeout_s: float) -> None:
         """Until the free ones begin an attempt at once, but no longer than that."""
@@ -556,12 +554,18 @@ class Children:
 
     async def _start_spare(self) -> None:
         spare = sum(child.bundle is None and child.is_alive for child in self._idle)
-        while not self._is_closed and spare < self._slots:
+        while not self._is_closed and spare < self._most_spare:
             if len(self._idle) + len(self._busy) >= self._most:
                 return
             try:
-                await self.warm(1)
+                await self._start_one_spare()
             except OSError as error:
                 log.warning("child_not_started", error=str(error))
                 return
             spare += 1
+
+    async def _start_one_spare(self) -> None:
+        child = await self._start("")
+        if self._is_closed:
+            child.kill()
+        self._idle.append(child)

@@ -142,7 +142,7 @@ class Worker:
         shard, me = self._settings.shard, self._settings.instance
         await self._bus.listen(event_subject(shard, "TaskStopped", "*"), self._on_stopped)
         await self._bus.listen(closed_subject(me), self._on_closed)
-        await self.children.warm(self._slots)
+        await self.children.warm()
         # What it takes before would wait for it, while another worker could begin at once.
         await self.children.imported(WARM_S)
         log.info("worker_started", slots=self._slots, queues=self._settings.queues, spooled=left)

@@ -9,24 +9,18 @@ loop.
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
 import structlog
 
-# nats-py takes aiohttp for WebSockets, which no service uses, where it is installed: that would be
-# a quarter of each start.
-_is_unneeded = "aiohttp" not in sys.modules
-if _is_unneeded:
-    sys.modules["aiohttp"] = None  # type: ignore[assignment]
-try:
+from millstream.adapters.left_out import left_out
+
+# For WebSockets, which would be a quarter of each start.
+with left_out("aiohttp"):
     from nats import errors as errors
     from nats.aio.client import Client
-finally:
-    if _is_unneeded:
-        del sys.modules["aiohttp"]
 
 log = structlog.get_logger(__name__)
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from millstream_worker.children import Child, Children
 
 
@@ -43,7 +45,7 @@ def test_a_child_is_used_again_for_its_bundle_and_interpreter(tmp_path: Path) ->
 
 def test_a_free_child_serves_any_bundle_but_only_its_interpreter(tmp_path: Path) -> None:
     async def test(children: Children) -> None:
-        await children.warm(1)
+        await children.warm()
         named = await children.acquire("a", sys.executable)
         plain = await children.acquire("a")
         assert named is not plain
@@ -51,6 +53,19 @@ def test_a_free_child_serves_any_bundle_but_only_its_interpreter(tmp_path: Path)
         assert again is not plain, "it was free no more"
 
     with_children(tmp_path, test)
+
+
+@pytest.mark.parametrize(("processors", "expected"), [(1, 1), (3, 3), (64, 4)])
+def test_no_more_start_ahead_than_can_begin_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processors: int, expected: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(processors)))
+
+    async def test(children: Children) -> None:
+        await children.warm()
+        assert len(children._idle) == expected
+
+    with_children(tmp_path, test, slots=4)
 
 
 def test_a_fresh_child_serves_one_attempt(tmp_path: Path) -> None:
