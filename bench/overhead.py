@@ -12,7 +12,7 @@ from bench.figures import Figure
 from bench.rig import Rig
 from bench.timed import run_once
 
-TURNS = 3
+TURNS = 5
 TASKS = 10
 REACH = 1.02
 
