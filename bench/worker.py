@@ -29,7 +29,7 @@ from bench.processes import descendants
 from millstream.client import Client
 from millstream.core.event_parts import RunInfo
 from millstream.core.spec import PythonAction
-from millstream.sdk.execution import Attempt
+from millstream.sdk.attempts import Attempt
 from millstream.version import __version__
 from millstream_worker.children import Child
 from millstream_worker.frames import Run

@@ -22,7 +22,7 @@ from millstream.core.reports import FailAttempt, StartAttempt
 from millstream.core.spec import PythonAction
 from millstream.core.state import run_key
 from millstream.core.task_events import TaskReady
-from millstream.sdk.execution import Attempt, FinishReport
+from millstream.sdk.attempts import Attempt, FinishReport
 from millstream_worker.answers import Answers
 from millstream_worker.children import ChildDied
 from millstream_worker.code import Code

@@ -23,16 +23,10 @@ import msgspec
 
 from millstream.core.errors import MillstreamError
 from millstream.core.spec import CallbackAction, PythonAction
+from millstream.sdk.attempts import Attempt, Outcome
 from millstream.sdk.dag import DAG
 from millstream.sdk.errors import AirflowTaskTerminated, AirflowTaskTimeout
-from millstream.sdk.execution import (
-    MAX_MESSAGE_BYTES,
-    Attempt,
-    Outcome,
-    bounded_text,
-    run_attempt,
-    stop_task,
-)
+from millstream.sdk.execution import MAX_MESSAGE_BYTES, bounded_text, run_attempt, stop_task
 from millstream.sdk.load import load_dags
 from millstream.sdk.masking import masker
 from millstream.sdk.stores import asking

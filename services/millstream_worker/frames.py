@@ -14,8 +14,7 @@ from millstream.core.deferral import TriggerCall
 from millstream.core.event_parts import Where
 from millstream.core.known_xcoms import KnownXComs
 from millstream.core.xcoms import XComPull
-from millstream.sdk.execution import Attempt, Outcome
-from millstream.sdk.triggers.running import Firing
+from millstream.sdk.attempts import Attempt, Firing, Outcome
 
 LENGTH = struct.Struct("!I")
 MAX_FRAME_BYTES = 2**31

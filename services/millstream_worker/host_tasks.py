@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from millstream.sdk.async_execution import AsyncAttempt, Terminated, TimedOut
-from millstream.sdk.execution import Outcome
+from millstream.sdk.attempts import Outcome
 from millstream_worker.frames import Answer, Done, Ended, Question, RunTask, StopTask
 from millstream_worker.host_dags import HostDags
 from millstream_worker.host_link import HostLink

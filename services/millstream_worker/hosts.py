@@ -27,8 +27,7 @@ from millstream_worker.frames import (
     StopTask,
     ToChild,
 )
-from millstream_worker.stepping import Mark
-from millstream_worker.trigger_host import BLOCKED_EXIT, MARK_SETTING, MOST_BLOCKED_S
+from millstream_worker.stepping import BLOCKED_EXIT, MARK_SETTING, MOST_BLOCKED_S, Mark
 from millstream_worker.turns import Answers, OnOutput
 
 log = structlog.get_logger(__name__)

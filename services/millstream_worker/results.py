@@ -17,7 +17,7 @@ from millstream.core.reports import (
     SucceedAttempt,
 )
 from millstream.core.task_events import TaskReady
-from millstream.sdk.execution import FinishReport, Outcome
+from millstream.sdk.attempts import FinishReport, Outcome
 from millstream_worker.frames import Done
 from millstream_worker.tools import Tools
 

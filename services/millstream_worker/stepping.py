@@ -12,7 +12,12 @@ from collections.abc import Coroutine, Generator
 from contextvars import Context, ContextVar
 from typing import Any
 
+# Where the worker looks for the one who was on the loop when this process died.
+MARK_SETTING = "MILLSTREAM_HOST_MARK"
 MARK_BYTES = 128
+# Nobody else gets on: then the process ends, and who blocked it is to blame.
+MOST_BLOCKED_S = 60.0
+BLOCKED_EXIT = 75
 
 # The attempt, or the trigger, that a coroutine or a thread of the host works for.
 current_token: ContextVar[str] = ContextVar("host_token", default="")

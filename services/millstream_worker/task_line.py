@@ -11,8 +11,8 @@ import msgspec
 from millstream.core.asset_events import AssetAnswer, AssetEventRecord, AssetEventsQuestion
 from millstream.core.known_xcoms import find_known
 from millstream.core.xcoms import XComAnswer, XComPull
+from millstream.sdk.attempts import Attempt
 from millstream.sdk.codecs import Part
-from millstream.sdk.execution import Attempt
 from millstream_worker.blob_files import read_blob_file, write_blob_file
 from millstream_worker.frames import (
     Answer,

@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from millstream.core.errors import MillstreamError
+from millstream.sdk.attempts import Firing
 from millstream.sdk.masking import masker
 from millstream.sdk.stores import asking
-from millstream.sdk.triggers.running import KILLED, Firing, run_trigger
+from millstream.sdk.triggers.running import KILLED, run_trigger
 from millstream_worker.frames import (
     AskStates,
     CancelTrigger,
@@ -46,17 +47,20 @@ from millstream_worker.host_link import HostLink
 from millstream_worker.host_output import HostOutput, HostStream
 from millstream_worker.host_tasks import HostTasks
 from millstream_worker.log_records import log_to_worker
-from millstream_worker.stepping import Mark, Steps, TaskFactory, current_token
+from millstream_worker.stepping import (
+    BLOCKED_EXIT,
+    MARK_SETTING,
+    MOST_BLOCKED_S,
+    Mark,
+    Steps,
+    TaskFactory,
+    current_token,
+)
 from millstream_worker.task_line import TaskLine
 
-# Where the worker looks for the one who was on the loop when this process died.
-MARK_SETTING = "MILLSTREAM_HOST_MARK"
 _PR_SET_PDEATHSIG = 1
 BEAT_S = 0.1
 BLOCKED_S = 1.0
-# Nobody else gets on: then the process ends, and who blocked it is to blame.
-MOST_BLOCKED_S = 60.0
-BLOCKED_EXIT = 75
 # The scheduler's own timer ends a wait; this is for the case that its word did not get here.
 GRACE_S = 5.0
 LONGEST_LINE = 16 * 1024

@@ -20,7 +20,7 @@ from millstream.core.events import Event
 from millstream.core.reports import FireTrigger, StartAttempt
 from millstream.core.task_events import TriggerReady
 from millstream.core.wire import UnknownEvent, read_published, to_event
-from millstream.sdk.triggers.running import Firing
+from millstream.sdk.attempts import Firing
 from millstream_worker.ask_states import find_states
 from millstream_worker.code import NO_CODE, Code
 from millstream_worker.frames import (

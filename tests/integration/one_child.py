@@ -14,7 +14,7 @@ import msgspec
 
 from millstream.core.event_parts import RunInfo
 from millstream.core.spec import PythonAction
-from millstream.sdk.execution import Attempt
+from millstream.sdk.attempts import Attempt
 from millstream_worker.children import Child, Children
 from millstream_worker.frames import Answer, Done, Question, Run, Told
 from millstream_worker.sessions import MARK, adopt_orphans

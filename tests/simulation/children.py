@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from millstream.sdk.execution import Outcome
+from millstream.sdk.attempts import Outcome
 from millstream.sdk.masking import Masker
 from millstream_worker.children import ChildDied
 from millstream_worker.frames import (

@@ -141,6 +141,16 @@ class Link:
         if not self.is_up:
             raise errors.ConnectionReconnectingError
 
+    async def rest(self, seconds: float, until: asyncio.Event) -> None:
+        """What is on its way already comes meanwhile."""
+        now = asyncio.get_running_loop().time()
+        self._last_in = max(self._last_in, now + seconds)
+        try:
+            async with asyncio.timeout(seconds):
+                await until.wait()
+        except TimeoutError:
+            pass
+
     async def close(self) -> None:
         self._broker.drop(self)
 

@@ -19,10 +19,8 @@ from millstream.core.reports import RunRequest
 from millstream.core.run_states import StatesQuestion
 from millstream.core.spec import CallbackAction, DagSpec, TaskSpec
 from millstream.core.xcoms import XComPull, XComQuery
-from millstream.sdk.deferral import Pause
-from millstream.sdk.execution import Attempt, Outcome
+from millstream.sdk.attempts import Attempt, Firing, Outcome, Pause
 from millstream.sdk.states import encode_question
-from millstream.sdk.triggers.running import Firing
 from millstream_worker.frames import (
     AskAssets,
     AskStates,

@@ -13,11 +13,11 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from millstream.sdk.attempts import Attempt, Outcome
 from millstream.sdk.codecs.scope import keep_own_scope
-from millstream.sdk.context import Attempt, Context, build_context, enter
+from millstream.sdk.context import Context, build_context, enter
 from millstream.sdk.errors import AirflowTaskTerminated, AirflowTaskTimeout
 from millstream.sdk.execution import (
-    Outcome,
     ended_with,
     go_on,
     hand_on,

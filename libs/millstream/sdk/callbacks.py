@@ -20,7 +20,8 @@ import msgspec
 
 from millstream.core.spec import CallbackAction, PythonAction
 from millstream.sdk import errors
-from millstream.sdk.context import Attempt, Context, build_context, running
+from millstream.sdk.attempts import Attempt
+from millstream.sdk.context import Context, build_context, running
 from millstream.sdk.dates import in_utc
 from millstream.sdk.errors import AirflowException, AirflowFailException, ParamValidationError
 from millstream.sdk.params import resolve_params

@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 import pendulum
 
-from millstream.core.deferral import Resume
-from millstream.core.event_parts import AssetEmission, Choice, RunInfo, XCom
+from millstream.core.event_parts import AssetEmission, Choice, XCom
 from millstream.core.reports import RunRequest
-from millstream.core.spec import Action, CallbackAction
 from millstream.core.xcoms import XComPull, XComQuery
+from millstream.sdk.attempts import Attempt
 from millstream.sdk.codecs.scope import SIZE_SETTING, most_bytes
 from millstream.sdk.dates import in_utc
 from millstream.sdk.errors import XComTooLarge
@@ -66,26 +65,6 @@ CONTEXT_KEYS = frozenset(
 )  # fmt: skip
 
 _current: ContextVar[Context | None] = ContextVar("current_context", default=None)
-
-
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt to run. ``tries`` counts from 1 and leaves out lost attempts; ``conf`` None: it
-    is the one in ``run``."""
-
-    namespace: str
-    dag_id: str
-    run_id: str
-    task_id: str
-    action: Action | CallbackAction
-    run: RunInfo
-    map_index: tuple[int, ...] = ()
-    attempt: int = 1
-    tries: int = 1
-    max_tries: int = 1
-    do_xcom_push: bool = True
-    conf: dict[str, Any] | None = None
-    resume: Resume | None = None
-    first_started_at: datetime.datetime | None = None
 
 
 class DagRun:

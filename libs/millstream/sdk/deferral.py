@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from millstream.core.deferral import Cause, InputRequest, Resume, TriggerCall
-from millstream.core.reports import DeferAttempt
+from millstream.core.deferral import Cause, Resume, TriggerCall
+from millstream.sdk.attempts import Pause
 from millstream.sdk.codecs.plain import NotPlain, plain_json
 from millstream.sdk.dates import stdlib_utc
 from millstream.sdk.errors import (
@@ -36,32 +36,6 @@ DAG_MODULE = "millstream_dag_"
 _OWN_FILE = ":"
 _SUCCEED = "__success__"
 _TAG = "__millstream__"
-
-
-class Pause(msgspec.Struct, frozen=True, kw_only=True):
-    """How a deferred attempt ended: as in ``core.reports.DeferAttempt``; ``kwargs`` and
-    ``payload`` are JSON text."""
-
-    method: str
-    kwargs: bytes = b"{}"
-    trigger: TriggerCall | None = None
-    wake_at: datetime | None = None
-    payload: bytes = b"null"
-    request: InputRequest | None = None
-    timeout_s: float | None = None
-
-    def report(self, about: dict[str, Any]) -> DeferAttempt:
-        """The report; ``about`` holds what all reports have."""
-        return DeferAttempt(
-            **about,
-            method=self.method,
-            kwargs=msgspec.Raw(self.kwargs),
-            trigger=self.trigger,
-            wake_at=self.wake_at,
-            payload=msgspec.Raw(self.payload),
-            request=self.request,
-            timeout_s=self.timeout_s,
-        )
 
 
 def pause_of(deferred: TaskDeferred | TaskAwaitingInput, task_id: str) -> Pause:

@@ -10,32 +10,23 @@ import copy
 import inspect
 import traceback
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from millstream.core.asset_events import AssetEventsQuestion
 from millstream.core.deferral import TriggerCall
-from millstream.core.event_parts import AssetEmission, Choice, XCom
-from millstream.core.reports import (
-    DeferAttempt,
-    FailAttempt,
-    RescheduleAttempt,
-    RunRequest,
-    SkipAttempt,
-    SucceedAttempt,
-)
 from millstream.core.spec import BashAction, CallbackAction, EmptyAction
 from millstream.core.xcoms import XComQuery
 from millstream.sdk.asset_events import InletEvents, OutletEvents, TriggeringAssetEvents
 from millstream.sdk.async_operator import run_to_end
+from millstream.sdk.attempts import Attempt, Outcome
 from millstream.sdk.callbacks import call_all, run_callbacks
 from millstream.sdk.codecs.scope import scope_of
-from millstream.sdk.context import Attempt, Context, build_context, get_current_context, running
+from millstream.sdk.context import Context, build_context, get_current_context, running
 from millstream.sdk.dates import instant, stdlib_utc
-from millstream.sdk.deferral import Pause, encode_value, make_trigger, pause_of, resume
+from millstream.sdk.deferral import encode_value, make_trigger, pause_of, resume
 from millstream.sdk.errors import (
     AirflowException,
     AirflowFailException,
@@ -61,73 +52,11 @@ from millstream.sdk.xcom import XCOM_RETURN_KEY, references
 if TYPE_CHECKING:
     from millstream.sdk.dag import DAG
 
-__all__ = ["Attempt", "Outcome", "TaskChannel", "run_attempt", "stop_task"]
-
 MAX_TRACEBACK_BYTES = 16 * 1024
 MAX_MESSAGE_BYTES = 4 * 1024
 MAX_MAP_NAME_BYTES = 250
 _PACKAGE = str(Path(__file__).resolve().parent.parent) + "/"
 _LIBRARY_FRAMES = (_PACKAGE, "<frozen")
-
-
-FinishReport = SucceedAttempt | SkipAttempt | FailAttempt | RescheduleAttempt | DeferAttempt
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How an attempt ended. ``xcoms`` holds JSON text by key, whatever the kind, and ``coded`` the
-    values that are more than that or are in the blob store. ``message`` is the reason of a skip or
-    the error's text; ``may_retry`` is False where a retry cannot help;
-    ``retry_delay_s`` replaces the task's own delay; ``choice`` is what a branch or a short circuit
-    decided. ``rendered``: the template fields, where there was anything to render. ``until``: a
-    rescheduled attempt is looked after again at this instant; ``pause``: what a deferred one waits
-    for."""
-
-    kind: Literal["success", "skipped", "failed", "rescheduled", "deferred"]
-    xcoms: dict[str, bytes] = {}
-    coded: dict[str, XCom] = {}
-    error_type: str = ""
-    message: str = ""
-    traceback: str = ""
-    may_retry: bool = True
-    retry_delay_s: float | None = None
-    # Those that the task asks for.
-    runs: tuple[RunRequest, ...] = ()
-    choice: Choice | None = None
-    assets: tuple[AssetEmission, ...] = ()
-    map_name: str = ""
-    rendered: dict[str, str] = {}
-    until: datetime | None = None
-    pause: Pause | None = None
-
-    def report(self, about: dict[str, Any]) -> FinishReport:
-        """What the scheduler is told; ``about`` is what all of its reports say of an attempt."""
-        match self.kind:
-            case "success":
-                return SucceedAttempt(
-                    **about,
-                    choice=self.choice,
-                    assets=self.assets,
-                    runs=self.runs,
-                    rendered=self.rendered,
-                )
-            case "skipped":
-                return SkipAttempt(**about, reason=self.message, rendered=self.rendered)
-            case "rescheduled":
-                assert self.until is not None
-                return RescheduleAttempt(**about, until=self.until)
-            case "deferred":
-                assert self.pause is not None
-                return msgspec.structs.replace(self.pause.report(about), runs=self.runs)
-            case "failed":
-                return FailAttempt(
-                    **about,
-                    error_type=self.error_type,
-                    message=self.message,
-                    traceback=self.traceback,
-                    may_retry=self.may_retry,
-                    retry_delay_s=self.retry_delay_s,
-                    rendered=self.rendered,
-                )
 
 
 def run_attempt(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Outcome:

@@ -55,11 +55,12 @@ from millstream.core.task_events import (
 from millstream.core.timers import timer_after
 from millstream.core.validate import MAX_MAP_LENGTH, check_dag, map_length_problems
 from millstream.core.xcoms import FoundXCom, XComAnswer, XComPull
+from millstream.sdk.attempts import Attempt, Outcome
 from millstream.sdk.codecs import Part, decode, in_memory
 from millstream.sdk.codecs.scope import scope_of
 from millstream.sdk.deferral import dag_module
 from millstream.sdk.errors import AirflowException, AirflowTaskTimeout
-from millstream.sdk.execution import Attempt, Outcome, run_attempt
+from millstream.sdk.execution import run_attempt
 from millstream.sdk.local_output import Output, logging_to_output
 from millstream.sdk.local_waits import ALONE, LocalWaits, about_input
 from millstream.sdk.params import resolve_params

@@ -12,7 +12,8 @@ from millstream.core.deferral import InputRequest
 from millstream.core.errors import MillstreamError
 from millstream.core.event_parts import Where
 from millstream.core.task_events import TriggerReady
-from millstream.sdk.triggers.running import Firing, run_trigger
+from millstream.sdk.attempts import Firing
+from millstream.sdk.triggers.running import run_trigger
 
 ALONE = "dag.test() runs this DAG alone: no other DAG's runs and tasks can be waited for here"
 

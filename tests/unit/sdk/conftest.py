@@ -16,9 +16,10 @@ from millstream.core.event_parts import RunInfo, XCom
 from millstream.core.run_states import StatesAnswer, StatesQuestion
 from millstream.core.spec import Action
 from millstream.core.xcoms import FoundXCom, Place, XComAnswer, XComPull
+from millstream.sdk.attempts import Attempt, Outcome
 from millstream.sdk.codecs import in_memory
 from millstream.sdk.dag import DAG
-from millstream.sdk.execution import Attempt, Outcome, run_attempt
+from millstream.sdk.execution import run_attempt
 from millstream.sdk.load import load_dags
 from millstream.sdk.states import decode_question, encode_answer
 

@@ -13,7 +13,7 @@ from millstream import DAG, Asset, AssetAlias, Metadata, PythonOperator, asset, 
 from millstream.core.asset_events import AssetEventRecord, AssetEventsQuestion
 from millstream.core.event_parts import AssetEmission, RunInfo
 from millstream.sdk.assets import AssetRef
-from millstream.sdk.execution import Outcome
+from millstream.sdk.attempts import Outcome
 
 A, B, ALIAS = Asset("a", "s3://lake/a"), Asset("b", "s3://lake/b"), AssetAlias("daily")
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)

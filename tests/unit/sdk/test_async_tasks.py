@@ -28,9 +28,8 @@ from millstream import (
 from millstream.core.deferral import Resume
 from millstream.sdk.async_execution import AsyncAttempt, Terminated, TimedOut
 from millstream.sdk.async_operator import is_async_callable
-from millstream.sdk.context import Attempt
+from millstream.sdk.attempts import Attempt, Outcome
 from millstream.sdk.errors import AirflowTaskTerminated, AirflowTaskTimeout
-from millstream.sdk.execution import Outcome
 from millstream.sdk.stores import asking
 from millstream.sdk.triggers.temporal import TimeDeltaTrigger
 

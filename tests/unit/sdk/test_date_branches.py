@@ -17,8 +17,9 @@ from millstream import (
     WeekDay,
 )
 from millstream.core.event_parts import RunInfo
+from millstream.sdk.attempts import Attempt, Outcome
 from millstream.sdk.errors import AirflowException
-from millstream.sdk.execution import Attempt, Outcome, run_attempt
+from millstream.sdk.execution import run_attempt
 
 ANSWER = {"follow_task_ids_if_true": "yes", "follow_task_ids_if_false": "no"}
 

@@ -20,14 +20,14 @@ from millstream import (
 )
 from millstream.core.deferral import Cause, Resume, TriggerCall
 from millstream.core.run_states import RunStates, StatesAnswer
+from millstream.sdk.attempts import Firing, Outcome
 from millstream.sdk.deferral import decode_value, encode_value, make_trigger
 from millstream.sdk.errors import AirflowRescheduleException
-from millstream.sdk.execution import Outcome
 from millstream.sdk.states import decode_question, encode_answer
 from millstream.sdk.triggers.external_task import WorkflowTrigger
 from millstream.sdk.triggers.file import FileTrigger
 from millstream.sdk.triggers.http import HttpTrigger
-from millstream.sdk.triggers.running import Firing, run_trigger
+from millstream.sdk.triggers.running import run_trigger
 from millstream.sdk.triggers.temporal import DateTimeTrigger, TimeDeltaTrigger
 from millstream.sdk.triggers.trigger import (
     StartTriggerArgs,

@@ -20,7 +20,7 @@ from millstream import (
 )
 from millstream.core.deferral import Answer, AssignedUser, Resume
 from millstream.core.event_parts import Choice
-from millstream.sdk.execution import Outcome
+from millstream.sdk.attempts import Outcome
 
 Run = Callable[..., Outcome]
 

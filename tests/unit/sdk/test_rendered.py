@@ -11,9 +11,9 @@ import pytest
 from millstream.core.event_parts import Where
 from millstream.core.reports import FailAttempt, RescheduleAttempt, SkipAttempt, SucceedAttempt
 from millstream.sdk import masking
+from millstream.sdk.attempts import Outcome
 from millstream.sdk.dag import DAG
 from millstream.sdk.errors import AirflowSkipException
-from millstream.sdk.execution import Outcome
 from millstream.sdk.operators.bash import BashOperator
 from millstream.sdk.operators.empty import EmptyOperator
 from millstream.sdk.operators.python import PythonOperator

@@ -31,7 +31,7 @@ from millstream import (
 )
 from millstream.core.run_states import RunStates, StatesAnswer
 from millstream.core.spec import EmptyAction, MarkedTask, PythonAction
-from millstream.sdk.execution import Outcome
+from millstream.sdk.attempts import Outcome
 from millstream.sdk.operators.dates import WeekDay
 
 Run = Callable[..., Outcome]

@@ -16,7 +16,7 @@ from millstream.adapters.log_lines import LogLine
 from millstream.core.errors import MillstreamError
 from millstream.core.event_parts import RunInfo
 from millstream.core.spec import EmptyAction
-from millstream.sdk.execution import Attempt, Outcome
+from millstream.sdk.attempts import Attempt, Outcome
 from millstream.sdk.masking import Masker
 from millstream_worker.child import Channel
 from millstream_worker.frames import (

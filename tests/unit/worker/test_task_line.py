@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from millstream.core.event_parts import RunInfo, XCom
 from millstream.core.spec import EmptyAction
 from millstream.core.xcoms import XComPull, XComQuery
-from millstream.sdk.execution import Attempt
+from millstream.sdk.attempts import Attempt
 from millstream_worker.frames import Answer, Pull, Pulled, Question, Run
 from millstream_worker.task_line import TaskLine
 

@@ -11,7 +11,7 @@ import pytest
 import millstream_worker.turns as turns_module
 from millstream.core.event_parts import RunInfo
 from millstream.core.spec import EmptyAction
-from millstream.sdk.execution import Attempt, Outcome
+from millstream.sdk.attempts import Attempt, Outcome
 from millstream_worker.children import ChildDied
 from millstream_worker.frames import Done, Run
 from millstream_worker.turns import LARGEST_MESSAGE, Line, Recalled, Turn, TurnQueue, next_turn

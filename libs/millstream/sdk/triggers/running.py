@@ -9,9 +9,8 @@ from collections.abc import AsyncIterator, Coroutine
 from contextvars import ContextVar
 from typing import Any, Protocol
 
-import msgspec
-
-from millstream.core.deferral import Cause, TriggerCall
+from millstream.core.deferral import TriggerCall
+from millstream.sdk.attempts import Firing
 from millstream.sdk.deferral import fired, make_trigger
 from millstream.sdk.errors import AirflowException, TaskDeferralError
 from millstream.sdk.triggers.trigger import BaseTrigger
@@ -21,15 +20,6 @@ CLEANUP_S = 5.0
 KILLED = "killed"
 MOST_MESSAGE = 4096
 MOST_TRACEBACK = 16 * 1024
-
-
-class Firing(msgspec.Struct, frozen=True, kw_only=True):
-    """How a trigger ended; ``payload`` is JSON text."""
-
-    cause: Cause
-    payload: bytes = b"null"
-    message: str = ""
-    traceback: str = ""
 
 
 class TriggerChannel(Protocol):
