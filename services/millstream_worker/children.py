@@ -18,6 +18,7 @@ import structlog
 
 from millstream.core.errors import MillstreamError
 from millstream.sdk.masking import Masker
+from millstream_worker.adopted import end_adopted
 from millstream_worker.blob_files import remove_files_of
 from millstream_worker.deaths import OomCounters, how_it_ended
 from millstream_worker.frames import (
@@ -44,7 +45,6 @@ from millstream_worker.sessions import (
     MARK,
     adopt_orphans,
     adopts_orphans,
-    end_adopted,
     kill_marked,
     kill_session,
     kill_tree,

@@ -7,12 +7,9 @@ started is below it; when it dies, they come to the worker, which is one as well
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
-import hashlib
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,11 +18,6 @@ MOST_ROUNDS = 20
 MARK = "MILLSTREAM_WORKER_MARK"
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_GET_CHILD_SUBREAPER = 37
-
-
-def mark_of(instance: str, state_dir: Path) -> str:
-    """The mark of a worker, the same in each of its lives."""
-    return f"{instance}:{hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:16]}"
 
 
 def adopt_orphans() -> None:
@@ -54,31 +46,7 @@ def kill_tree(pid: int) -> set[int]:
 def kill_marked(mark: str) -> int:
     """SIGKILL to every process of ours with this mark in its environment, and to all below them:
     what a worker left behind that was killed itself. Returns how many were killed."""
-    return len(_kill_all(lambda: _with_descendants(_marked(mark))))
-
-
-async def end_adopted(
-    mark: str, session: int, is_child: Callable[[int], bool], killed: set[int], patience_s: float
-) -> bool:
-    """SIGKILL to what came to this process from a child that died, the leader of ``session``, until
-    nothing of it is left. ``killed``: what was sent one before. False: after that time something
-    still was."""
-    deadline = time.monotonic() + patience_s
-    while True:
-        adopted = [
-            pid
-            for pid in children_of(os.getpid())
-            if not is_child(pid) and (pid in killed or _is_adopted(pid, mark, session))
-        ]
-        if not adopted:
-            return True
-        for pid in _with_descendants(adopted):
-            killed.add(pid)
-            _kill(pid)
-        _reap(adopted)
-        if time.monotonic() > deadline:
-            return False
-        await asyncio.sleep(0.002)
+    return len(_kill_all(lambda: with_descendants(_marked(mark))))
 
 
 def children_of(pid: int) -> Iterator[int]:
@@ -103,22 +71,6 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def _is_adopted(pid: int, mark: str, session: int) -> bool:
-    """Whether a task started this process. Those that the worker itself starts are in its session,
-    or have its environment."""
-    try:
-        its_session = os.getsid(pid)
-        if its_session in (session, os.getsid(0)):
-            return its_session == session
-        variables = _environment(pid)
-    except OSError:
-        return False
-    if f"{MARK}={mark}".encode() in variables:
-        return True
-    path = os.environ.get("PATH")
-    return path is not None and not _is_zombie(pid) and f"PATH={path}".encode() not in variables
-
-
 def _kill_all(find: Callable[[], list[int]]) -> set[int]:
     killed: set[int] = set()
     for _ in range(MOST_ROUNDS):
@@ -127,31 +79,25 @@ def _kill_all(find: Callable[[], list[int]]) -> set[int]:
             break
         for pid in found:
             killed.add(pid)
-            _kill(pid)
+            kill(pid)
     return killed
 
 
-def _reap(pids: list[int]) -> None:
-    for pid in pids:
-        try:
-            os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:
-            pass
-
-
-def _kill(pid: int) -> None:
+def kill(pid: int) -> None:
+    """SIGKILL, unless it is gone or another user's."""
     try:
         os.kill(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         pass
 
 
-def _with_descendants(pids: list[int]) -> list[int]:
+def with_descendants(pids: list[int]) -> list[int]:
+    """Processes, each followed by all below it."""
     return [each for pid in pids for each in (pid, *descendants(pid))]
 
 
 def _members(session: int) -> list[int]:
-    return [pid for pid, its in _processes(3) if its == session and not _is_zombie(pid)]
+    return [pid for pid, its in _processes(3) if its == session and not is_zombie(pid)]
 
 
 def _processes(field: int) -> Iterator[tuple[int, int]]:
@@ -163,7 +109,8 @@ def _processes(field: int) -> Iterator[tuple[int, int]]:
                 yield int(name), int(fields[field])
 
 
-def _is_zombie(pid: int) -> bool:
+def is_zombie(pid: int) -> bool:
+    """Is it over? Its number may be another's soon."""
     fields = _stat(pid)
     return not fields or fields[0] in "ZX"
 
@@ -183,13 +130,14 @@ def _marked(mark: str) -> list[int]:
     for name in os.listdir("/proc"):
         if name.isdigit() and int(name) != os.getpid():
             try:
-                if wanted in _environment(int(name)) and not _is_zombie(int(name)):
+                if wanted in environment_of(int(name)) and not is_zombie(int(name)):
                     found.append(int(name))
             except OSError:
                 continue  # it has ended, or is another user's
     return found
 
 
-def _environment(pid: int) -> list[bytes]:
+def environment_of(pid: int) -> list[bytes]:
+    """``NAME=value`` of each of its variables. Raises ``OSError``."""
     with open(f"/proc/{pid}/environ", "rb") as file:
         return file.read().split(b"\0")

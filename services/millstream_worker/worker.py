@@ -31,6 +31,7 @@ from millstream.core.state import InstanceKey, instance_key
 from millstream.core.task_events import TaskReady, TaskStopped
 from millstream.core.wire import UnknownEvent, read_published, to_event
 from millstream.sdk.environments import DIRECTORY, MOST_MB, PROGRAM, find_uv
+from millstream_worker.adopted import mark_of
 from millstream_worker.attempt import NO_CONTACT, Running
 from millstream_worker.blob_files import empty_scratch
 from millstream_worker.capacity import Capacity
@@ -46,7 +47,7 @@ from millstream_worker.places import Place
 from millstream_worker.pulls import Pulls
 from millstream_worker.reports import Reports
 from millstream_worker.secrets import Secrets
-from millstream_worker.sessions import MARK, mark_of
+from millstream_worker.sessions import MARK
 from millstream_worker.spool import spool_folder
 from millstream_worker.tools import Tools
 from millstream_worker.triggers import Triggers

@@ -1,5 +1,6 @@
-"""Services that ``millstream up`` forks off itself, where it is a fork of one process that has
-imported all of them: so each begins without the half second that its imports take.
+"""Services that ``millstream up`` forks off itself, and itself into the background, where it is a
+fork of one process that has imported all of them: so each begins without the half second that its
+imports take.
 
 A service is its supervisor's child and a process of its own all the same, with the environment,
 descriptors, session and signals that it would have had. Not so in `/proc`: its command line and
@@ -23,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
 from integration.forked_module import run_module
-from millstream.embedded import supervised
+from millstream.embedded import daemon, supervised
 from millstream.embedded.spec import ProcessSpec
 
 SERVICES = ("api", "projector", "scheduler", "web", "worker")
@@ -98,6 +99,15 @@ def _become(env: Mapping[str, str], log: BinaryIO, descriptors: Sequence[int]) -
     os.environ.update(env)
 
 
+def fork_background(words: Sequence[str], log_fd: int, report_fd: int) -> None:
+    """Stands for :func:`daemon.start_background`."""
+    if os.fork() == 0:
+        os.setsid()
+        for target, source in ((0, os.open(os.devnull, os.O_RDONLY)), (1, log_fd), (2, log_fd)):
+            os.dup2(source, target)
+        run_module(daemon.BACKGROUND, words)
+
+
 def prepare() -> None:
     """Import every service; what this process and its forks supervise from now on are forks."""
     for service in SERVICES:
@@ -111,3 +121,5 @@ def prepare() -> None:
     gc.collect()
     gc.freeze()
     supervised.start_process = Forking()  # type: ignore[assignment]
+    importlib.import_module(daemon.BACKGROUND)
+    daemon.start_background = fork_background
