@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import msgspec
@@ -37,7 +38,7 @@ def find_address(data_dir: str | Path | None = None) -> str:
         if wanted:
             raise Unavailable(
                 f"Nothing runs on {folder}. "
-                f"Start it with: millstream up --detach --data-dir {folder}"
+                f"Start it with: millstream up --detach --data-dir {shlex.quote(str(folder))}"
             ) from error
         return DEFAULT_ADDRESS
     return state.grpc_address or DEFAULT_ADDRESS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,7 @@ class AlreadyRunning(MillstreamError):
         self.pid = pid
         super().__init__(
             f"Millstream already runs on {data_dir} (pid {pid}). "
-            f"Stop it with: millstream down --data-dir {data_dir}"
+            f"Stop it with: millstream down --data-dir {shlex.quote(str(data_dir))}"
         )
 
 

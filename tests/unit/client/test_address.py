@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,13 @@ def test_a_named_data_directory_without_an_installation_is_no_other_installation
 ) -> None:
     with pytest.raises(Unavailable, match="millstream up"):
         find_address(tmp_path / "nothing")
+
+
+def test_what_it_says_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
+    folder = tmp_path / "two words"
+    with pytest.raises(Unavailable) as caught:
+        find_address(folder)
+    assert shlex.split(str(caught.value))[-2:] == ["--data-dir", str(folder)]
 
 
 def test_the_environment_names_a_data_directory_too(monkeypatch: pytest.MonkeyPatch) -> None:
