@@ -150,7 +150,7 @@ class Fanout:
             if ANY not in self._types and _kind_decoder.decode(message).type not in self._types:
                 return
             record, _ = read_published(message)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             log.warning("event_unreadable", position=position)
             self.lose_all()
             return

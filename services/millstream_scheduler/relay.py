@@ -247,7 +247,7 @@ class Relay:
         try:
             published, _ = read_published(base64.b64decode(answer["message"].get("data", "")))
             is_ours = bool(stored) and published.digest == stored[0].digest.hex()
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             is_ours = False
         if not is_ours:
             raise ForeignStream(

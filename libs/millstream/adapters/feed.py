@@ -86,7 +86,7 @@ class Feed:
                     digest = bytes.fromhex(record.digest)
                     check_chain(self.digest, canonical, digest, sequence)
                     event = to_event(record)
-                except (msgspec.MsgspecError, ValueError, ChainBroken) as error:
+                except (msgspec.MsgspecError, ValueError, RecursionError, ChainBroken) as error:
                     log.error("stream_differs_from_log", position=sequence, error=str(error))
                 else:
                     self.position, self.digest = sequence, digest

@@ -111,7 +111,10 @@ class TestFanout:
             fanout.offer(position, message(position))  # its data has two bytes
         assert slow.is_lost
 
-    @pytest.mark.parametrize("foreign", [b"{", b"\xff\xfe", b'{"position":1,"type":"\xff"}'])
+    @pytest.mark.parametrize(
+        "foreign",
+        [b"{", b"\xff\xfe", b'{"position":1,"type":"\xff"}', b'{"data":' + b'{"a":' * 20_000],
+    )
     def test_a_message_that_cannot_be_read_is_read_from_postgres(self, foreign: bytes) -> None:
         fanout = Fanout()
         watcher = joined(fanout, Scope())
