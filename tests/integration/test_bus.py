@@ -253,9 +253,10 @@ async def test_who_rests_while_the_server_dies_comes_back(servers: RunningServer
     got: list[bytes] = []
     async with connected(servers) as resting, connected(servers) as speaking:
         await resting.listen("plain.rest", lambda delivery: got.append(delivery.data))
-        rest = asyncio.create_task(resting.rest(0.3, asyncio.Event()))
-        await kill_nats(servers)
-        await rest
+        killing = asyncio.create_task(kill_nats(servers))
+        while not killing.done():  # with a connection, without one, and with the next one
+            await resting.rest(0.005, asyncio.Event())
+        await killing
         await until("both are back", lambda: resting.is_connected and speaking.is_connected)
 
         async def is_heard() -> None:

@@ -116,10 +116,10 @@ class BusClient(Client):
     async def rest(self, seconds: float, until: asyncio.Event) -> None:
         """Read nothing for so long, or until something happens. What the server sends meanwhile is
         there at once then: one wake-up for some messages, and not one for each."""
-        transport = self._transport
         # Private to nats-py and to asyncio's streams; without it nothing is lost but the rest.
-        reading = getattr(getattr(transport, "_io_reader", None), "_transport", None)
-        if reading is not None:
+        reader = getattr(self._transport, "_io_reader", None)
+        reading = getattr(reader, "_transport", None)
+        if reading is not None and not reading.is_closing():
             reading.pause_reading()
         try:
             async with asyncio.timeout(seconds):
