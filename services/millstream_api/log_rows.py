@@ -42,7 +42,8 @@ WHERE namespace = $1 AND dag_id = $2 AND run_id = $3 AND task_id = $4 AND map_in
 _CLAIMS = """
 SELECT data->>'token' AS token FROM event_log
 WHERE run_id = $3 AND namespace = $1 AND dag_id = $2 AND task_id = $4 AND map_index = $5
-AND attempt = $6 AND type IN ('TaskStarted', 'TriggerStarted')
+AND attempt = $6 AND (type IN ('TaskStarted', 'TriggerStarted')
+    OR type = 'TaskSucceeded' AND data->>'worker' IS NOT NULL)
 ORDER BY position
 """
 

@@ -146,7 +146,7 @@ class _Player:
                 self.waiting.append(event)
             case TaskSucceeded() if not event.where.attempt:
                 self.tries[key] = 1  # Airflow counts a try for a task that needs no worker
-            case TaskStarted():
+            case TaskStarted(worker=worker) | TaskSucceeded(worker=worker) if worker:
                 self.tries[key] = self.tries.get(key, 0) + 1
         status = next_status(event.data)
         if status is not None:

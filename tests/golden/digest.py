@@ -66,7 +66,7 @@ def state_digest(lines: list[bytes]) -> str:
 
 
 def play() -> list[bytes]:
-    """The commands of which log_0.1.0.jsonl was made."""
+    """The commands of which the logs were made, each by the rules of its time."""
     shard = Shard()
     shard.handle(BeginEpoch(id="epoch/1", holder="golden"))
     shard.submit(

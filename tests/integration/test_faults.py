@@ -50,7 +50,7 @@ class TestKillsInRetraining:
         assert {task.state for task in client.list_task_instances(run)} == {"success"}
 
 
-MOMENTS = (("RunStarted", 1), ("TaskSucceeded", 3), ("TaskStarted", 12))
+MOMENTS = (("RunStarted", 1), ("TaskSucceeded", 3), ("TaskReady", 12))
 
 
 class TestKillsOfTheScheduler:

@@ -328,7 +328,7 @@ class TestRerun:
         value = client.xcom(origin, "first")
         assert client.xcom(done, "first") == value
         assert client.xcom(done, "last") == f"got {value}"
-        ran = {event.task_id for event in client.events(made.run_id) if event.type == "TaskStarted"}
+        ran = {event.task_id for event in client.events(made.run_id) if event.type == "TaskReady"}
         assert ran == {"broken", "last"}
         assert (done.rerun_of, done.triggered_by) == (origin.run_id, "rerun")
         assert (done.conf, done.note, done.logical_date) == ({"n": 1}, "once more", None)

@@ -94,7 +94,7 @@ def test_a_worker_that_comes_back_reports_what_ended_and_runs_again_what_did_not
         worker.launch()
     assert_success(client, run)
     log = verify_success(live_stack, run.run_id)
-    assert log.count(run.run_id, "TaskStarted") == {"ended": 1, "running": 2}
+    assert log.claims(run.run_id) == {"ended": 1, "running": 2}
     (lost,) = [data["reason"] for _, data in events(log, run, "TaskLost")]
     # On a slow machine its lease is over before the worker is back.
     assert lost in ("the worker was restarted", "no heartbeat of the worker for 2 s")
@@ -224,7 +224,7 @@ def test_a_worker_that_is_cut_off_from_nats(
     finally:
         wire.close()
     log = verify_success(live_stack, run.run_id)
-    assert log.count(run.run_id, "TaskStarted") == {"alone": 2, "shared": 2}
+    assert log.claims(run.run_id) == {"alone": 2, "shared": 2}
     assert not log.count(run.run_id, "TaskFailed")
     alone.assert_no_overlap(2)
     assert len(shared.executions()) == 2
@@ -283,5 +283,5 @@ def test_a_workers_wall_clock_may_be_set(
     assert_success(client, run)
     log = verify_success(live_stack, run.run_id)
     assert not log.count(run.run_id, "TaskLost")
-    assert log.count(run.run_id, "TaskStarted") == {"t": 1, "retried": 2, "after": 1}
+    assert log.claims(run.run_id) == {"t": 1, "retried": 2, "after": 1}
     ticks.assert_no_overlap(1)

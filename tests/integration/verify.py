@@ -46,6 +46,16 @@ class Log:
         """How many events of a type each task of a run has."""
         return Counter(row["task_id"] for row in self.of_run(run_id) if row["type"] == kind)
 
+    def claims(self, run_id: str) -> Counter[str]:
+        """How often attempts of each task were claimed: before their results, or with them."""
+        return Counter(row["task_id"] for row in self.of_run(run_id) if claims(row))
+
+
+def claims(row: Mapping[str, Any]) -> bool:
+    """Whether a row says that a worker has an attempt."""
+    with_result = row["type"] == "TaskSucceeded" and "worker" in json.loads(row["data"])
+    return with_result or row["type"] == "TaskStarted"
+
 
 def verify_log(stack: RunningStack) -> Log:
     """Everything below; returns the log."""

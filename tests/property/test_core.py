@@ -31,7 +31,7 @@ from millstream.core.spec import (
 )
 from millstream.core.state import State
 from millstream.core.statuses import FINISHED_TASK, TaskStatus
-from millstream.core.task_events import TaskReady, TaskStarted
+from millstream.core.task_events import TaskReady, TaskStarted, TaskSucceeded
 from millstream.core.timetables.run_times import RunTimes
 from millstream.core.wire import (
     GENESIS,
@@ -154,6 +154,8 @@ def test_what_holds_in_every_log(spec: DagSpec, seed: int, order: Random) -> Non
         elif kind(event) in ENDS:
             if attempt:
                 assert is_open[name], "one result per attempt"
+                if isinstance(event.data, TaskSucceeded) and event.data.worker:
+                    tokens[name] = event.data.token
                 assert getattr(event.data, "token", tokens[name]) == tokens[name]
             is_open[name] = False
     assert not any(is_open.values())

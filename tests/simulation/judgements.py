@@ -68,7 +68,7 @@ def check_actors(rows: Iterable[Row], require: Require) -> None:
         role, kind = row.actor.partition("/")[0], row.type
         at = f"{kind} at {row.position} by {row.actor}"
         require(27, not row.causation.startswith(FORGED), f"{at}, who may not")
-        if kind in BY_WORKERS:
+        if kind in BY_WORKERS or (kind == "TaskSucceeded" and b'"worker":' in bytes(row.data)):
             require(27, role == "worker", at)
         elif kind in BY_SCHEDULERS:
             require(27, role == "scheduler", at)

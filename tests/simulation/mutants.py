@@ -20,6 +20,7 @@ import millstream.core.evolve
 import millstream.core.gate
 import millstream.core.handle as handling
 import millstream.core.run_queue as run_queue
+import millstream.core.statuses
 import millstream.core.stopping
 import millstream.core.verdicts as judging
 import millstream_projector.lookups as lookups
@@ -242,7 +243,7 @@ def _go_on_after_the_end(self: Writer, *arguments: Any) -> Any:
 def _permit(*kinds: type) -> Patch:
     """These events may meet every status: what keeps a fault of ours from being committed."""
     wide = {kind: tuple(TaskStatus) for kind in kinds}
-    return (millstream.core.evolve, "TASK_TRANSITIONS", {**TASK_TRANSITIONS, **wide})
+    return (millstream.core.statuses, "TASK_TRANSITIONS", {**TASK_TRANSITIONS, **wide})
 
 
 async def _say_once(self: Reports) -> None:

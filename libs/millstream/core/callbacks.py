@@ -17,7 +17,7 @@ from millstream.core.event_parts import Where
 from millstream.core.events import Data, DeadlineMissed, Event, Fact, RunFailed, RunSucceeded
 from millstream.core.spec import CallbackAction, CallbackKind
 from millstream.core.state import Callback, Instance, Run, State, instance_key
-from millstream.core.statuses import FINISHED_TASK, TASK_TRANSITIONS, TaskStatus, next_status
+from millstream.core.statuses import FINISHED_TASK, TaskStatus, may_meet, next_status
 from millstream.core.task_events import (
     TaskFailed,
     TaskLost,
@@ -87,7 +87,7 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
     if not isinstance(data, _MAY_MEET):
         return False
     instance = callback.instance
-    if instance.status not in TASK_TRANSITIONS[type(data)]:
+    if not may_meet(data, instance.status):
         return False
     if isinstance(data, TaskReady):
         again = 0 if instance.status is TaskStatus.QUEUED else 1
@@ -114,6 +114,8 @@ def evolve(state: State, event: Event) -> None:
             state.ready[key] = event.position
         case TaskStarted():
             instance.token, instance.worker = data.token, data.worker
+            state.ready.pop(key, None)
+        case TaskSucceeded():
             state.ready.pop(key, None)
         case TaskLost():
             instance.losses += not data.is_given_back

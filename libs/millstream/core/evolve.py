@@ -80,6 +80,7 @@ from millstream.core.statuses import (
     TASK_TRANSITIONS,
     RunStatus,
     TaskStatus,
+    may_meet,
     next_status,
 )
 from millstream.core.task_events import (
@@ -213,9 +214,8 @@ def _apply(state: State, event: Event) -> None:
 def is_legal(state: State, where: Where, data: Data) -> bool:
     """May this event happen in this state? The table in ``statuses``, and that what it names
     exists."""
-    allowed = TASK_TRANSITIONS.get(type(data))
-    if allowed is not None:
-        return _is_legal_of_task(state, where, data, allowed)
+    if type(data) in TASK_TRANSITIONS:
+        return _is_legal_of_task(state, where, data)
     match data:
         case EpochStarted() | AssetUpdated() | PoolSet() | NothingChanged() | SecretsReencrypted():
             return True
@@ -268,16 +268,14 @@ def is_legal(state: State, where: Where, data: Data) -> bool:
     return run is not None and run.status in RUN_TRANSITIONS[type(data)]
 
 
-def _is_legal_of_task(
-    state: State, where: Where, data: Data, allowed: tuple[TaskStatus, ...]
-) -> bool:
+def _is_legal_of_task(state: State, where: Where, data: Data) -> bool:
     if callbacks.is_callback(where):
         return callbacks.is_legal(state, where, data)
     run = state.runs.get(run_key(where))
     if run is None:
         return False
     found = run.find(where.task_id, where.map_index)
-    if found is None or found[1].status not in allowed:
+    if found is None or not may_meet(data, found[1].status):
         return False
     if isinstance(data, TaskScheduled):
         depth = len(where.map_index) + (1 if found[1].elements else 0)
@@ -309,7 +307,9 @@ def _is_right_attempt(instance: Instance, where: Where, data: Data) -> bool:
             return where.attempt == instance.attempt + again
         case TaskUpstreamFailed() | TaskExpanded() | TaskCleared() | TaskMarked():
             return where.attempt == 0
-        case TaskSucceeded() | TaskSkipped() if instance.status is not TaskStatus.RUNNING:
+        case TaskSkipped() if instance.status is not TaskStatus.RUNNING:
+            return where.attempt == 0
+        case TaskSucceeded() if instance.status is TaskStatus.NONE:
             return where.attempt == 0
         case TriggerReady() | TriggerStarted() | TriggerLost() | TaskResumed():
             return waiting.fits(instance, where, data)
@@ -465,6 +465,9 @@ def _change_instance(state: State, event: Event) -> None:
         case TaskLost():
             instance.losses += not data.is_given_back
         case TaskSucceeded():
+            if data.worker:
+                instance.token, instance.worker = data.token, data.worker
+                state.ready.pop(instance_key(where), None)
             _succeed(run, number, where, instance, data)
         case TaskStopped():
             instance.token = instance.worker = ""

@@ -85,7 +85,7 @@ TASK_TRANSITIONS: dict[type[Data], tuple[TaskStatus, ...]] = {
     TaskScheduled: (_S.NONE, _S.UP_FOR_RETRY, _S.UP_FOR_RESCHEDULE),
     TaskReady: (_S.NONE, _S.SCHEDULED, _S.UP_FOR_RETRY, _S.UP_FOR_RESCHEDULE, _S.QUEUED),
     TaskStarted: (_S.QUEUED,),
-    TaskSucceeded: (_S.NONE, _S.RUNNING),
+    TaskSucceeded: (_S.NONE, _S.QUEUED, _S.RUNNING),
     TaskFailed: (_S.RUNNING,),
     TaskLost: (_S.RUNNING,),
     # A branch has the last word about a task that could not run any more.
@@ -118,6 +118,14 @@ RUN_TRANSITIONS: dict[type[Data], tuple[RunStatus | None, ...]] = {
     DeadlineSet: (RunStatus.QUEUED,),
     DeadlineMissed: (RunStatus.QUEUED, RunStatus.RUNNING),
 }
+
+
+def may_meet(data: Data, status: TaskStatus) -> bool:
+    """Whether an event of a task may meet this status. Only the success that claims the attempt
+    itself meets one that nobody has claimed."""
+    if type(data) is TaskSucceeded and (status is _S.QUEUED) is not bool(data.worker):
+        return False
+    return status in TASK_TRANSITIONS[type(data)]
 
 
 def next_status(data: Data) -> TaskStatus | None:

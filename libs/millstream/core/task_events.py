@@ -73,12 +73,15 @@ class TaskStarted(EventData, frozen=True, kw_only=True):
 
 class TaskSucceeded(EventData, frozen=True, kw_only=True):
     """The attempt's one committed result. ``attempt`` is 0 for a task that needed no worker.
-    ``map_name`` is what the author wants an instance of a mapped task to be called. ``rendered``:
-    its template fields with what they became, masked and cut, if there was anything to render."""
+    ``worker``: the result claims the attempt as well, which nobody had claimed, so there is no
+    ``TaskStarted``. ``map_name`` is what the author wants an instance of a mapped task to be
+    called. ``rendered``: its template fields with what they became, masked and cut, if there was
+    anything to render."""
 
     started_at: datetime
     ended_at: datetime
     token: str = ""
+    worker: str = ""
     xcoms: dict[str, XCom] = {}
     choice: Choice | None = None
     assets: tuple[AssetEmission, ...] = ()

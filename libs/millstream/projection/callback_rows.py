@@ -50,6 +50,7 @@ class CallbackRows:
             case TaskStarted():
                 row.worker, row.started_at = event.data.worker, event.data.started_at
             case TaskSucceeded():
+                row.worker = event.data.worker or row.worker
                 row.started_at, row.ended_at = event.data.started_at, event.data.ended_at
             case TaskSkipped():
                 row.reason, row.ended_at = _text(event.data.reason), event.recorded_at

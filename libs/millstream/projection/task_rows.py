@@ -87,6 +87,7 @@ def _change(changes: Changes, kept: KeptRun, event: Event) -> None:
             row.worker, row.started_at = event.data.worker, event.data.started_at
         case TaskSucceeded():
             row.started_at, row.ended_at = event.data.started_at, event.data.ended_at
+            row.worker = event.data.worker or row.worker
             row.map_name = _text(event.data.map_name)
             _push(changes, kept, event, event.data.xcoms)
         case TaskFailed():

@@ -194,7 +194,8 @@ class Attempts:
 
     def _succeeded(self, row: Row, run: Run, task: Task, data: Any) -> Wrong:
         if row.attempt:
-            return self._result(row, run, task, data.token, "success")
+            claimed = self._started(row, run, task, data) if data.worker else None
+            return self._result(row, run, task, data.token, "success") or claimed
         wrong = self._not_from(task) if task.status != "none" else self._undue(row, run)
         self._move(row, run, task, "success")
         return wrong

@@ -23,13 +23,19 @@ class Callbacks:
         self._open: dict[Key, tuple[int, str, str]] = {}
         self._over: set[int] = set()
 
-    def check(self, row: Row, token: str) -> tuple[str, str] | None:
-        """The check that an event of a callback breaks, and how; then takes it as it is."""
+    def check(self, row: Row, token: str, claims: bool) -> tuple[str, str] | None:
+        """The check that an event of a callback breaks, and how; then takes it as it is.
+        ``claims``: it is a result that claims the attempt as well."""
         key = (row.namespace, row.dag_id, row.run_id, row.task_id, row.map_index)
         attempt, status, claim = self._open.get(key, (0, "", ""))
         if not status and hash(key) in self._over:
             status = "over"
+        is_first = claims and status == "queued"
+        if is_first:  # as if there were a claim before it
+            status, claim = "running", token
         wrong = self._wrong(row, token, attempt, status, claim)
+        if wrong is None and claims and not is_first:
+            wrong = "open attempts", f"its attempt {attempt} is claimed already"
         after = _STATUS.get(row.type)
         if after == "over":
             self._open.pop(key, None)

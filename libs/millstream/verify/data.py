@@ -78,6 +78,13 @@ class Token(_Data, frozen=True):
     token: str = ""
 
 
+class Succeeded(_Data, frozen=True):
+    """``worker``: it is the claim as well."""
+
+    token: str = ""
+    worker: str = ""
+
+
 class Failed(_Data, frozen=True):
     token: str = ""
     retry_at: datetime | None = None
@@ -176,7 +183,7 @@ SHAPES: dict[str, type[msgspec.Struct]] = {
     "TaskScheduled": Length,
     "TaskReady": Ready,
     "TaskStarted": Token,
-    "TaskSucceeded": Token,
+    "TaskSucceeded": Succeeded,
     "TaskFailed": Failed,
     "TaskLost": Lost,
     "TaskSkipped": Token,

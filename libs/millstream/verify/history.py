@@ -166,7 +166,9 @@ class History:
     def _of_run(self, row: Row, data: Any) -> None:
         kind = row.type
         if MARK in row.task_id:
-            wrong = self._callbacks.check(row, getattr(data, "token", ""))
+            wrong = self._callbacks.check(
+                row, getattr(data, "token", ""), kind == "TaskSucceeded" and bool(data.worker)
+            )
             if wrong is not None:
                 self._wrong(*(wrong[0], row, wrong[1]))
             return

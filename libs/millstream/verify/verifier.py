@@ -17,7 +17,7 @@ _WAITS = ("TaskFailed", "TaskRescheduled", "TaskDeferred", "TaskAwaitsInput")
 _ENDS = ("RunSucceeded", "RunFailed", "RunQuarantined")
 # What a check counts: the events of these types.
 _COUNTED: dict[str, tuple[str, ...]] = {
-    "open attempts": ("TaskStarted", "TriggerStarted"),
+    "open attempts": ("TaskStarted", "TaskSucceeded", "TriggerStarted"),
     "attempts": ("TaskReady", "TriggerReady"),
     "results": _RESULTS,
     "tokens": _RESULTS,

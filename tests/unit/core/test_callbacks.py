@@ -69,7 +69,7 @@ class TestWhichEndsLeadToOne:
         begin(shard, one())
         events = shard.succeed("a")
         assert kinds(events) == [
-            "TaskStarted a", "TaskSucceeded a", "RunSucceeded",
+            "TaskSucceeded a", "RunSucceeded",
             "TaskReady a@on_success_callback.1",
         ]  # fmt: skip
         ready = events[-1].data
@@ -78,7 +78,7 @@ class TestWhichEndsLeadToOne:
         assert ready.execution_timeout_s == TIMEOUT_S
         done = action(events)
         assert (done.on, done.task_id, done.attempt, done.tries) == ("success", "a", 1, 1)
-        ended = events[1].data
+        ended = events[0].data
         assert isinstance(ended, TaskSucceeded)
         assert (done.state, done.worker, done.ended_at) == ("success", "w", ended.ended_at)
 

@@ -21,12 +21,13 @@ from millstream.core.events import (
     RunFailed,
     RunQuarantined,
 )
+from millstream.core.evolve import is_legal
 from millstream.core.handle import receipt, repeated_receipt
 from millstream.core.react import react
 from millstream.core.receipts import Receipt
 from millstream.core.reports import StartAttempt
 from millstream.core.spec import EmptyAction, PythonAction, TriggerRule, decode_spec
-from millstream.core.state import State
+from millstream.core.state import State, instance_key
 from millstream.core.statuses import TaskStatus
 from millstream.core.task_events import TaskFailed, TaskLost, TaskReady, TaskStarted, TaskSucceeded
 from millstream.core.timers import stale_ready, timer_after, timers_of
@@ -142,7 +143,7 @@ class TestTrigger:
         spec = dag(task("a"), task("b", "a", trigger_rule=TriggerRule.ALWAYS))
         assert ready_names(shard.begin(spec)) == ["a", "b"]
         shard.fail("a")
-        assert kinds(shard.succeed("b")) == ["TaskStarted b", "TaskSucceeded b", "RunSucceeded"]
+        assert kinds(shard.succeed("b")) == ["TaskSucceeded b", "RunSucceeded"]
 
 
 class TestAttempts:
@@ -155,7 +156,36 @@ class TestAttempts:
 
     def test_a_result_claims_an_attempt_that_nobody_claimed(self, shard: Shard) -> None:
         shard.begin(CHAIN)
-        assert kinds(shard.succeed("a")) == ["TaskStarted a", "TaskSucceeded a", "TaskReady b"]
+        done, _ = shard.succeed("a")
+        assert isinstance(done.data, TaskSucceeded)
+        assert (done.data.worker, done.data.token) == ("w", "t")
+        assert instance_key(done.where) not in shard.state.ready
+        assert kinds(shard.fail("b")) == [
+            "TaskStarted b",
+            "TaskFailed b",
+            "TaskUpstreamFailed c",
+            "RunFailed",
+        ]
+
+    def test_a_success_of_what_was_claimed_claims_nothing(self, shard: Shard) -> None:
+        shard.begin(CHAIN)
+        shard.start("a")
+        done = shard.succeed("a")[0]
+        assert isinstance(done.data, TaskSucceeded)
+        assert done.data.worker == ""
+
+    @pytest.mark.parametrize("is_claimed", [False, True])
+    def test_a_success_fits_only_with_one_claim(self, shard: Shard, is_claimed: bool) -> None:
+        """Of each log, be it another's: one claim too few or too many is no step of ours."""
+        shard.begin(ONE)
+        if is_claimed:
+            shard.start("a")
+        where = RUN.task("a", (), 1)
+        done = TaskSucceeded(started_at=T0, ended_at=T0, token="t")
+        claiming = msgspec.structs.replace(done, worker="w")
+        assert is_legal(shard.state, where, done) is is_claimed
+        assert is_legal(shard.state, where, claiming) is not is_claimed
+        assert not is_legal(shard.state, RUN.task("a", (), 2), claiming)
 
     def test_the_run_ends_with_its_last_task(self, shard: Shard) -> None:
         shard.begin(CHAIN)
@@ -168,7 +198,7 @@ class TestAttempts:
     def test_xcoms_are_in_the_result(self, shard: Shard) -> None:
         shard.begin(ONE)
         xcoms = {"return_value": XCom(value=msgspec.Raw(b"[1, 2]"), size=6)}
-        data = shard.succeed("a", xcoms=xcoms)[1].data
+        data = shard.succeed("a", xcoms=xcoms)[0].data
         assert isinstance(data, TaskSucceeded)
         assert data.xcoms == xcoms
 
@@ -327,7 +357,7 @@ class TestJoins:
         shard.begin(join(TriggerRule.ONE_SUCCESS, 2))
         assert ready_names(shard.succeed("p0")) == ["join"]
         shard.succeed("join")
-        assert kinds(shard.succeed("p1")) == ["TaskStarted p1", "TaskSucceeded p1", "RunSucceeded"]
+        assert kinds(shard.succeed("p1")) == ["TaskSucceeded p1", "RunSucceeded"]
 
     def test_of_many_failed_leaves_a_hundred_are_named(self, shard: Shard) -> None:
         shard.begin(dag(task("a"), *(task(f"b{index}", "a") for index in range(150))))
@@ -358,7 +388,7 @@ class TestFailuresOfOurs:
         shard.trigger("r2")
         self._break_react_after(monkeypatch, TaskSucceeded)
         events = shard.succeed("a")
-        assert kinds(events) == ["TaskStarted a", "TaskSucceeded a", "RunQuarantined"]
+        assert kinds(events) == ["TaskSucceeded a", "RunQuarantined"]
         assert isinstance(events[-1].data, RunQuarantined)
         assert "oops" in events[-1].data.error
         monkeypatch.undo()

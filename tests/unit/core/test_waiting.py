@@ -121,7 +121,7 @@ class TestTrigger:
         assert (resume.method, resume.cause) == ("execute_complete", "event")
         assert (bytes(resume.kwargs), bytes(resume.payload)) == (b'{"page":1}', b'"done"')
         assert events[-1].where.attempt == 3
-        assert kinds(shard.succeed("a", 3)) == ["TaskStarted a", "TaskSucceeded a", "TaskReady b"]
+        assert kinds(shard.succeed("a", 3)) == ["TaskSucceeded a", "TaskReady b"]
 
     def test_firing_claims_as_well(self, shard: Shard) -> None:
         shard.defer("a", trigger=CALL)

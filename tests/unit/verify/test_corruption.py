@@ -229,6 +229,18 @@ SPOILT: dict[str, tuple[Callable[[], Rows], str, int]] = {
         "tokens",
         at(DONE, "extract") - 1,
     ),
+    "a success claims what is claimed": (
+        lambda: with_data(at(DONE, "extract"), '"token"', '"worker":"worker-1","token"'),
+        "open attempts",
+        at(DONE, "extract"),
+    ),
+    "a success of a callback claims what is claimed": (
+        lambda: with_data(
+            at(DONE, "flaky@on_success_callback.2"), '"token"', '"worker":"worker-1","token"'
+        ),
+        "open attempts",
+        at(DONE, "flaky@on_success_callback.2"),
+    ),
     "another trigger fires": (
         lambda: with_data(at("TaskResumed", "waits"), token_of(at("TriggerStarted")), "feed"),
         "tokens",
@@ -337,6 +349,15 @@ def test_exactly_what_is_wrong_is_found(name: str) -> None:
     assert (first.check, first.position) == (check, index + 1), findings.kept
     assert set(findings.wrong) == {check}, findings.kept
     assert first.invariant == CHECKS[check].invariant
+
+
+@pytest.mark.parametrize("kept", ["extract", "flaky@on_success_callback.2"])
+def test_a_success_may_be_its_claim(kept: str) -> None:
+    """In place of the event before it."""
+    claim, done = at(STARTED, kept), at(DONE, kept)
+    assert GOOD[claim].attempt == GOOD[done].attempt
+    rows = with_data(done, '"token"', '"worker":"worker-1","token"')
+    assert verify_rows(seal(rows[:claim] + rows[claim + 1 :])).kept == []
 
 
 def test_a_task_may_set_a_variable() -> None:

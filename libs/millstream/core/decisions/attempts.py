@@ -97,7 +97,9 @@ def finish(
 ) -> Iterator[Fact]:
     """``recalled``: the run that the report wants to run again, should that be over."""
     run, instance, is_new = _claim(state, command)
-    if is_new:
+    # A plain success claims with the same event; one that asks for runs may end as something else.
+    is_plain = isinstance(command, SucceedAttempt) and not command.runs
+    if is_new and not is_plain:
         yield _started(command)
     asked: list[triggering.Requested] = []
     if isinstance(command, SucceedAttempt | DeferAttempt) and command.runs:
@@ -117,6 +119,7 @@ def finish(
                 command.where,
                 TaskSucceeded(
                     token=command.token,
+                    worker=command.worker if is_new and is_plain else "",
                     started_at=command.started_at,
                     ended_at=command.ended_at,
                     xcoms=command.xcoms,

@@ -37,7 +37,8 @@ def start(state: State, command: StartAttempt) -> Iterator[Fact]:
 
 
 def finish(state: State, command: FinishAttempt) -> Iterator[Fact]:
-    if _is_new_claim(state, command):
+    is_new = _is_new_claim(state, command)
+    if is_new and not isinstance(command, SucceedAttempt):
         yield _started(command)
     times: dict[str, Any] = {
         "token": command.token,
@@ -46,7 +47,9 @@ def finish(state: State, command: FinishAttempt) -> Iterator[Fact]:
     }
     match command:
         case SucceedAttempt():
-            yield Fact(command.where, TaskSucceeded(**times))
+            yield Fact(
+                command.where, TaskSucceeded(worker=command.worker if is_new else "", **times)
+            )
         case SkipAttempt():
             yield Fact(command.where, TaskSkipped(reason=command.reason, **times))
         case FailAttempt():

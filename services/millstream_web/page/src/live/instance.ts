@@ -46,6 +46,10 @@ export function patched(task: TaskInstance, event: LiveEvent): TaskInstance {
       end(next, event);
       break;
     case "TaskSucceeded":
+      // A short attempt's claim comes with its result.
+      if (text("worker")) next.worker = text("worker");
+      end(next, event);
+      break;
     case "TaskLost":
     case "TaskDeferred":
     case "TaskRescheduled":

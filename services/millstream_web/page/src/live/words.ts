@@ -29,7 +29,7 @@ const WORDS: Record<string, Words> = {
   TaskScheduled: "is scheduled",
   TaskReady: (said) => `is queued in ${said("queue")}`,
   TaskStarted: (said) => `started on ${said("worker")}`,
-  TaskSucceeded: "succeeded",
+  TaskSucceeded: (said) => `succeeded${said("worker") && ` on ${said("worker")}`}`,
   TaskFailed: (said) =>
     `failed${because([said("error_type"), said("message")].filter(Boolean).join(": "))}${said("retry_at") && ", to be tried again"}`,
   TaskLost: (said) => `was lost by ${said("worker")}${because(said("reason"))}`,

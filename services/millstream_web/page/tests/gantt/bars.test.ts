@@ -33,6 +33,15 @@ describe("Bars", () => {
     ]);
   });
 
+  test("a result that claims the attempt as well is the run's begin and end", () => {
+    const found = barsOf(...RETRIED.slice(0, 3), event(4, "TaskSucceeded", 3, { attempt: 1, data: { worker: "w" } })).of.get("a")?.bars ?? [];
+    expect(found.map(({ state, outcome, last }) => [state.slice(11), outcome?.slice(11), last])).toEqual([
+      ["SCHEDULED", undefined, 3],
+      ["QUEUED", undefined, 4],
+      ["RUNNING", "SUCCESS", 4],
+    ]);
+  });
+
   test("what goes on has no end", () => {
     expect(barsOf(...RETRIED.slice(0, 4)).of.get("a")?.bars.at(-1)?.to).toBeUndefined();
   });

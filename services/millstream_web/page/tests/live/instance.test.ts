@@ -21,6 +21,12 @@ test("how an attempt begins and ends", () => {
   expect(failed).toMatchObject({ state: "TASK_STATE_FAILED", reason: "KeyError: 'x'", endedAt: "E" });
 });
 
+test("a short attempt is claimed by its result", () => {
+  const data = { worker: "w-1", started_at: "S", ended_at: "E" };
+  expect(patched(TASK, event(6, "TaskSucceeded", 61, { data }))).toMatchObject({ state: "TASK_STATE_SUCCESS", worker: "w-1", startedAt: "S", endedAt: "E" });
+  expect(patched(TASK, event(6, "TaskSucceeded", 61, { data: { started_at: "S" } })).worker).toBe("w-0");
+});
+
 test("an event that is not about states changes nothing", () => {
   expect(patched(TASK, event(8, "TaskExpanded", 1))).toBe(TASK);
 });

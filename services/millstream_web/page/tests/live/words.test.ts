@@ -11,6 +11,7 @@ describe("wordsOf", () => {
       "failed: E, to be tried again",
     ],
     [event("RunFailed", { data: { failed_leaves: ["a", "b"] } }), "failed: a, b"],
+    [event("TaskSucceeded", { data: { worker: "w-1" } }), "succeeded on w-1"],
     [event("RunFailed"), "failed"],
     [event("PoolSet", { data: { name: "p", slots: -1 } }), "pool p has no limit"],
     [event("RoleGranted", { data: { subject: "ada", role: "admin", namespace: "*" } }), "ada became admin everywhere"],

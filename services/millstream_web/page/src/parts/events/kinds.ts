@@ -17,7 +17,8 @@ export function summaryOf({ type, data }: LiveEvent): string {
       return `${text("error_type")}: ${text("message")}`;
     case "TaskStarted":
     case "TriggerStarted":
-      return `on ${text("worker")}`;
+    case "TaskSucceeded":
+      return text("worker") && `on ${text("worker")}`;
     case "TaskLost":
     case "TriggerLost":
     case "TaskSkipped":

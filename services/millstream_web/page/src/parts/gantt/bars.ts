@@ -60,7 +60,11 @@ export class Bars {
     const state = taskStateAfter(event);
     if (!event.taskId || state === undefined) return;
     const length = event.type === "TaskScheduled" ? Number(event.data.length ?? 0) : 0;
-    if (!length) return this.step(event.mapIndex, event, state);
+    if (!length) {
+      // The result of a short attempt is its claim as well: it began, and is over.
+      if (event.type === "TaskSucceeded" && event.data.worker) this.step(event.mapIndex, event, "TASK_STATE_RUNNING");
+      return this.step(event.mapIndex, event, state);
+    }
     // A mapped task is scheduled with one event: all of its instances that have not begun.
     for (let at = 0; at < length; at++) {
       const path = [...event.mapIndex, at];

@@ -1,1 +1,0 @@
-import{g as e,p as t}from"./settings-DBuRoowJ.js";import{_ as n,n as r}from"./index-COCH2Dhh.js";var i=e(t(),1);function a(e){let[t=``,a]=n(e),[o,s]=(0,i.useState)(t),c=r(o,250);return(0,i.useEffect)(()=>{c===o&&c.trim()!==t&&a(c.trim())},[c]),(0,i.useEffect)(()=>s(e=>e.trim()===t?e:t),[t]),{typed:o,type:s,asked:t}}export{a as t};
