@@ -25,6 +25,8 @@ MOST_QUEUED = 1000
 MOST_QUEUED_BYTES = 4 * 1024 * 1024
 START_TIMEOUT_S = 5.0
 RETRY_S = 0.5
+# Where nothing came for so long, the stream may have been made again from an earlier position.
+IDLE_CHECK_S = 5.0
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -179,6 +181,8 @@ class Hub:
         self._fanout = Fanout()
         self._started = asyncio.Event()
         self.stopping = asyncio.Event()
+        # How often it was ahead of the log, and went back.
+        self.rewinds = 0
 
     @property
     def position(self) -> int:
@@ -206,11 +210,28 @@ class Hub:
         following = asyncio.create_task(follower.run())
         try:
             while True:
-                for position, message in await follower.take():
+                messages = await follower.take(IDLE_CHECK_S)
+                for position, message in messages:
                     self._fanout.offer(position, message)
+                if not messages:
+                    await self._check_end(follower)
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
+
+    async def _check_end(self, follower: Follower) -> None:
+        """Go back to the end of the log if that is before what was heard: the stream held more than
+        the log, and was made again."""
+        try:
+            end = (await self._log.head()).position
+        except Unavailable:
+            return
+        if end < self._fanout.position:
+            log.warning("hub_rewinds", heard=self._fanout.position, end=end)
+            self.rewinds += 1
+            self._fanout.position = end
+            self._fanout.lose_all()
+            follower.rewind(end + 1)
 
     async def join(self, scope: Scope, types: frozenset[str] = frozenset()) -> Watcher:
         """A watcher that gets every event from now on. Raises :class:`Unavailable`."""

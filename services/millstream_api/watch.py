@@ -31,9 +31,12 @@ async def watch(
     """
     upcoming = max(first, 1)
     watcher = await hub.join(scope, types)
+    rewinds = hub.rewinds
     try:
         while True:
             watcher.resume()
+            if hub.rewinds != rewinds:
+                raise Unavailable("The log ends before what was heard; watch again to go on.")
             # Up to here the log has everything, wanted or not.
             heard = hub.position
             while True:

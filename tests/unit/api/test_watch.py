@@ -11,7 +11,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from millstream.adapters.event_log import EventLog, Stored
+from millstream.adapters.event_log import EventLog, Head, Stored
 from millstream.core.errors import Unavailable
 from millstream.core.wire import Record, canonical_bytes, published_bytes
 from millstream_api import hub as hub_module
@@ -187,6 +187,9 @@ class Log:
         await asyncio.sleep(0)
         return [Stored(r, DIGEST) for r in found[:limit]]
 
+    async def head(self) -> Head:
+        return Head(1, len(self.records), DIGEST)
+
 
 async def take(
     hub: Hub, log: Log, scope: Scope, first: int, last: int, types: frozenset[str] = frozenset()
@@ -276,3 +279,61 @@ async def test_what_was_heard_and_not_wanted_is_not_looked_at_again(
     log.records.append(record(501, kind="DagPaused"))
     assert (await waiting).position == 501, "the log tells, although the stream is silent"
     await rare.aclose()
+
+
+class Stream:
+    """In the place of a follower: what it gives, and where it was told to go on."""
+
+    def __init__(self, *_: object) -> None:
+        self.given: list[list[tuple[int, bytes]]] = []
+        self.starts: list[int] = []
+        self.went_back = asyncio.Event()
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    async def take(self, timeout_s: float) -> list[tuple[int, bytes]]:
+        await asyncio.sleep(0)
+        return self.given.pop(0) if self.given else []
+
+    def rewind(self, start: int) -> None:
+        self.starts.append(start)
+        self.went_back.set()
+
+
+async def take_all(events: Any) -> None:
+    async for _ in events:
+        pass
+
+
+@pytest.mark.asyncio
+async def test_what_the_stream_held_beyond_the_log_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was put there by somebody else, or Postgres is an older backup: the stream is made again
+    from an earlier position, and what comes then is news."""
+    log, stream = Log(), Stream()
+    log.records += [record(position) for position in (1, 2, 3)]
+    stream.given.append([(position, message(position)) for position in (4, 5, 6)])
+
+    async def end(*_: object) -> Any:
+        return await log.head()
+
+    monkeypatch.setattr(hub_module, "Follower", lambda *_: stream)
+    monkeypatch.setattr(hub_module, "end_of_log", end)
+    hub = Hub(cast(Any, None), cast(EventLog, log), 0)
+    running = asyncio.create_task(hub.run())
+    found: Any = watch(hub, cast(EventLog, log), Scope(), 4)
+    async with asyncio.timeout(5):
+        with pytest.raises(Unavailable, match="watch again"):
+            await take_all(found)
+        await stream.went_back.wait()
+        assert (stream.starts, hub.position) == ([4], 3)
+        again: Any = watch(hub, cast(EventLog, log), Scope(), 4)
+        upcoming = asyncio.ensure_future(anext(again))
+        log.records.append(record(4))
+        stream.given.append([(4, message(4))])
+        assert (await upcoming).position == 4
+    await again.aclose()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
