@@ -276,16 +276,22 @@ def build_context(attempt: Attempt, dag: DAG | None, channel: TaskChannel) -> Co
     return context
 
 
-def dates(logical_date: pendulum.DateTime) -> Context:
-    """The keys that are spellings of the logical date."""
+def dates(logical_date: datetime.date) -> Context:
+    """The keys that are spellings of the logical date, or of any that a filter is given."""
     iso = logical_date.isoformat()
+    compact = iso.replace("-", "").replace(":", "")
+    if isinstance(logical_date, datetime.datetime) and logical_date.year > 999:
+        ds, ds_nodash, ts_nodash = iso[:10], compact[:8], compact[:15]
+    else:  # a mere date; or an early year, which strftime may write with fewer digits
+        formats = ("%Y-%m-%d", "%Y%m%d", "%Y%m%dT%H%M%S")
+        ds, ds_nodash, ts_nodash = map(logical_date.strftime, formats)
     return {
         "logical_date": logical_date,
-        "ds": logical_date.strftime("%Y-%m-%d"),
-        "ds_nodash": logical_date.strftime("%Y%m%d"),
+        "ds": ds,
+        "ds_nodash": ds_nodash,
         "ts": iso,
-        "ts_nodash": logical_date.strftime("%Y%m%dT%H%M%S"),
-        "ts_nodash_with_tz": iso.replace("-", "").replace(":", ""),
+        "ts_nodash": ts_nodash,
+        "ts_nodash_with_tz": compact,
     }
 
 

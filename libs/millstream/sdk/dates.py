@@ -53,4 +53,16 @@ def name_of_zone(zone: tzinfo, value: datetime) -> str | None:
 @lru_cache(maxsize=256)  # a child runs many attempts of one run
 def in_utc(value: datetime) -> pendulum.DateTime:
     """The pendulum DateTime that templates and tasks see: in UTC, as in Airflow."""
+    if type(value) is datetime and value.tzinfo is UTC:  # pendulum looks for its zone three times
+        return pendulum.DateTime(
+            value.year,
+            value.month,
+            value.day,
+            value.hour,
+            value.minute,
+            value.second,
+            value.microsecond,
+            tzinfo=pendulum.UTC,
+            fold=value.fold,
+        )
     return pendulum.instance(value).in_timezone("UTC")

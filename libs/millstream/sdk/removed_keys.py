@@ -41,6 +41,7 @@ REPLACEMENTS = {
 }
 # What only the schedule tells, which is in the DAG file.
 NEED_SCHEDULE = frozenset(name for name in REPLACEMENTS if name.startswith(("prev_", "next_")))
+_FIRST_DAY, _LAST_DAY = datetime.date.min.toordinal(), datetime.date.max.toordinal()
 _warned: set[str] = set()
 
 
@@ -85,25 +86,29 @@ class TemplateContext(jinja2.runtime.Context):
 
 @lru_cache(maxsize=64)  # a child runs many attempts of one run
 def removed_keys(logical_date: pendulum.DateTime, run_type: str, dag: DAG | None) -> dict[str, Any]:
-    """The removed keys and their values for a run. Those before and after the run are there only if
-    it was triggered by hand, where they are its own date, or if the schedule is a cron expression.
+    """The removed keys and their values for a run; the logical date is in UTC. Those before and
+    after the run are there only if it was triggered by hand, where they are its own date, or if the
+    schedule is a cron expression.
     """
-    yesterday, tomorrow = logical_date.subtract(days=1), logical_date.add(days=1)
-    keys: dict[str, Any] = {
-        "execution_date": logical_date,
-        **_spelt("yesterday_ds", yesterday),
-        **_spelt("tomorrow_ds", tomorrow),
-    }
+    today = logical_date.toordinal()
+    keys: dict[str, Any] = {"execution_date": logical_date}
+    if today > _FIRST_DAY:
+        keys.update(_spelt("yesterday_ds", today - 1))
+    if today < _LAST_DAY:
+        keys.update(_spelt("tomorrow_ds", today + 1))
     around = _around(logical_date, run_type, dag)
     if around is not None:
         for name, instant in zip(("prev", "next"), around, strict=True):
             keys[f"{name}_execution_date"] = instant
-            keys.update(_spelt(f"{name}_ds", instant))
+            keys.update(_spelt(f"{name}_ds", instant.toordinal()))
     return keys
 
 
-def _spelt(name: str, instant: pendulum.DateTime) -> dict[str, str]:
-    return {name: instant.strftime("%Y-%m-%d"), f"{name}_nodash": instant.strftime("%Y%m%d")}
+def _spelt(name: str, ordinal: int) -> dict[str, str]:
+    day = datetime.date.fromordinal(ordinal)
+    # An early year strftime may write with fewer digits.
+    ds = day.isoformat() if day.year > 999 else day.strftime("%Y-%m-%d")
+    return {name: ds, f"{name}_nodash": ds.replace("-", "")}
 
 
 def _around(
