@@ -121,8 +121,13 @@ def _around(
     if dag is None or not isinstance(cron, str):
         return None
     try:
-        steps = CronSteps(CronExpression(PRESETS.get(cron, cron)), ZoneInfo(dag.timezone))
+        steps = _cron_steps(cron, dag.timezone)
         at = datetime.datetime.fromisoformat(logical_date.isoformat())
         return in_utc(steps.prev(at)), in_utc(steps.next(at))
     except (NotCron, Exhausted):  # "@once", or the end of the calendar
         return None
+
+
+@lru_cache(maxsize=64)  # reading the expression is nearly half of the work
+def _cron_steps(cron: str, timezone: str) -> CronSteps:
+    return CronSteps(CronExpression(PRESETS.get(cron, cron)), ZoneInfo(timezone))

@@ -6,6 +6,7 @@ import json
 import warnings
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -55,6 +56,20 @@ def test_dates_of_the_schedule_around_the_logical_date(run: Any, run_info: Any) 
     keys = ("prev_execution_date.isoformat()", "next_execution_date.isoformat()")
     found = read(run, *keys, run_info=monday, schedule="@daily", start_date=datetime(2024, 1, 1))
     assert found == ["2024-03-04T00:00:00+00:00", "2024-03-05T00:00:00+00:00"]
+
+
+def test_each_zone_has_its_own_dates_of_a_schedule(run: Any, run_info: Any) -> None:
+    monday = msgspec.structs.replace(run_info, logical_date=MONDAY)
+    for zone, hour in (("UTC", "00"), ("America/Panama", "05"), ("Asia/Tokyo", "15")):
+        start = datetime(2024, 1, 1, tzinfo=ZoneInfo(zone))
+        (found,) = read(
+            run,
+            "next_execution_date.isoformat()",
+            run_info=monday,
+            schedule="@daily",
+            start_date=start,
+        )
+        assert found[11:] == f"{hour}:00:00+00:00"
 
 
 def test_of_a_run_by_hand_they_are_its_own_date(run: Any, run_info: Any) -> None:
