@@ -6,6 +6,7 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Coroutine
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from millstream.sdk.operator import BaseOperator
@@ -49,7 +50,9 @@ def is_async_callable(function: object) -> bool:
     while isinstance(function, functools.partial):
         function = function.func
     return inspect.iscoroutinefunction(function) or (
-        callable(function) and inspect.iscoroutinefunction(type(function).__call__)
+        type(function) is not FunctionType
+        and callable(function)
+        and inspect.iscoroutinefunction(type(function).__call__)
     )
 
 

@@ -339,9 +339,10 @@ def _check_pull(dag_id: object, key: object, run_id: object) -> None:
 
 
 def _task_names(task_ids: object) -> list[str]:
-    names = [task_ids] if isinstance(task_ids, str) else task_ids
-    if isinstance(names, Iterable):
-        names = list(names)
+    if isinstance(task_ids, str):
+        return [task_ids]
+    if isinstance(task_ids, Iterable):
+        names = list(task_ids)
         if all(isinstance(name, str) for name in names):
             return names
     raise TypeError(f"task_ids is {task_ids!r}; it must be a task id, several, or None")

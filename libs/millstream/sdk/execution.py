@@ -94,12 +94,13 @@ def ended_with(error: BaseException, attempt: Attempt, context: Context) -> Outc
 
 def succeeded(context: Context) -> Outcome:
     """The outcome of an attempt that ended well."""
+    instance = context["ti"]
     return Outcome(
         kind="success",
         **_said(context),
-        choice=context["ti"].choice,
-        runs=context["ti"].runs,
-        assets=context["ti"].assets,
+        choice=instance.choice,
+        runs=instance.runs,
+        assets=instance.assets,
     )
 
 

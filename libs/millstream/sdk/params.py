@@ -168,6 +168,8 @@ def resolve_params(
 ) -> dict[str, Any]:
     """What an attempt sees: the DAG's params, under the task's, under the run's conf. A plain value
     keeps the rules below it. Raises :class:`ParamValidationError`."""
+    if not (dag_params or task_params or conf):
+        return {}
     merged = ParamsDict(dag_params)
     merged.take(task_params)
     values = {}

@@ -79,7 +79,10 @@ class Pulled:
         return self._after is not None and self._after.query <= number
 
     def _ask(self) -> None:
-        answer = self.channel.pull_xcoms(msgspec.structs.replace(self._pull, after=self._after))
+        pull = self._pull
+        if self._after is not None:
+            pull = msgspec.structs.replace(pull, after=self._after)
+        answer = self.channel.pull_xcoms(pull)
         for found in answer.found:
             self._found[found.query].append(found)
         self._after = answer.after
@@ -180,25 +183,28 @@ def pull_values(
     after the other; with ``single`` the one value comes without a list, unless it is of a mapped
     task.
     """
-    numbers = [number for number in range(len(pull.queries)) if number not in own]
-    asked = tuple(pull.queries[number] for number in numbers)
-    pulled = Pulled(channel, msgspec.structs.replace(pull, queries=asked)) if asked else None
-    place = {number: index for index, number in enumerate(numbers)}
+    queries = pull.queries
+    if own:
+        asked = tuple(query for number, query in enumerate(queries) if number not in own)
+        pull = msgspec.structs.replace(pull, queries=asked)
+    pulled = Pulled(channel, pull) if pull.queries else None
+    place = -1
     values: list[Any] = []
     is_list = not single
-    for number, query in enumerate(pull.queries):
+    for number, query in enumerate(queries):
         if number in own:
             values.append(own[number])
             continue
         assert pulled is not None
-        first = pulled.first(place[number])
+        place += 1
+        first = pulled.first(place)
         if first is None:
             values.append(default)
         elif first.map_index == query.map_index:
             values.append(decode_xcom(first.xcom, channel))
         else:
             is_list = True
-            values += values_below(pulled, place[number], query)
+            values += values_below(pulled, place, query)
     return values if is_list else values[0]
 
 

@@ -64,6 +64,15 @@ def test_extras_and_aliases_go_with_the_success(perform: Any) -> None:
     assert done.xcoms["return_value"] == b"5"
 
 
+def test_only_the_function_itself_yields_metadata(perform: Any) -> None:
+    def write() -> Iterator[Metadata]:
+        return (Metadata(A, {"rows": n}) for n in (1, 2))
+
+    done = perform(write, [A])
+    assert (done.kind, done.assets) == ("failed", ())
+    assert "returned" in done.message, "like any result that no JSON can be made of"
+
+
 def test_metadata_is_yielded_and_the_result_returned(perform: Any) -> None:
     def write() -> Iterator[Metadata]:
         yield Metadata(A, {"rows": 3})

@@ -52,6 +52,18 @@ def test_named_arguments_are_filled_in(run: Any) -> None:
     assert value(run(dag, "t")) == '["scheduled__2024","mine","d","20240229",{"n":1,"size":3}]'
 
 
+def test_what_is_positional_only_is_no_keyword(run: Any) -> None:
+    seen: dict[str, Any] = {}
+
+    def take(first: str = "none", /, **kwargs: Any) -> str:
+        seen.update(kwargs)
+        return first
+
+    outcome = run(one(take, op_kwargs={"first": 1, "second": 2}), "t")
+    assert outcome.xcoms == {"return_value": b'"none"'}
+    assert (seen["second"], "first" in seen) == (2, False)
+
+
 def test_a_positional_argument_must_not_take_a_context_keys_place(run: Any) -> None:
     outcome = run(one(lambda ds: ds, op_args=[1]), "t")
     assert outcome.message.startswith("op_args would set 'ds'")

@@ -80,6 +80,16 @@ def test_dag_params_then_the_tasks_then_the_conf() -> None:
         resolve_params(of_dag, {}, {})
 
 
+def test_without_rules_the_conf_alone_is_seen_and_never_shared() -> None:
+    conf = {"a": [1]}
+    seen = resolve_params(ParamsDict(), {}, conf)
+    seen["a"].append(2)
+    assert (seen, conf) == ({"a": [1, 2]}, {"a": [1]})
+    nothing = resolve_params(ParamsDict(), {}, {})
+    nothing["a"] = 1
+    assert resolve_params(ParamsDict(), {}, {}) == {}
+
+
 def test_a_task_that_changes_its_params_changes_them_for_nobody_else(run: Any) -> None:
     with DAG("d", params={"items": [1]}) as made:
         for name in "ab":

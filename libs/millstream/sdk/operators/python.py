@@ -57,7 +57,7 @@ class PythonOperator(BaseAsyncOperator):
         if self.is_async:
             return super().execute(context)
         result = self.call_function(context)
-        if inspect.isgeneratorfunction(self.python_callable):
+        if inspect.isgenerator(result) and inspect.isgeneratorfunction(self.python_callable):
             result = _take_metadata(result, context)
         elif inspect.iscoroutine(result):
             result = run_to_end(result)
@@ -80,7 +80,7 @@ class PythonOperator(BaseAsyncOperator):
         return self.python_callable(*args, **kwargs)
 
 
-def _take_metadata(yields: Generator[Any, None, Any], context: Context) -> Any:
+def _take_metadata(yields: Generator[Any, Any, Any], context: Context) -> Any:
     """Runs a function that yields :class:`Metadata` of its outlets; what it returns is the
     result."""
     while True:
@@ -113,8 +113,10 @@ def call_arguments(
             f"rename the argument"
         )
     if signature.takes_all:
-        only = signature.positional_only
-        return {name: value for name, value in offered.items() if name not in only}
+        taken = dict(offered)
+        for name in signature.positional_only:
+            taken.pop(name, None)
+        return taken
     return {name: value for name, value in offered.items() if name in signature.named}
 
 
