@@ -14,7 +14,7 @@ import structlog
 
 from millstream.adapters.bus import Bus, JetStreamError
 from millstream.adapters.bus_client import Delivery
-from millstream.adapters.pull import Puller, read_meta
+from millstream.adapters.pull import Puller, read_sequence
 from millstream.adapters.subjects import events_stream
 from millstream.core.errors import Unavailable
 
@@ -96,7 +96,7 @@ class Follower:
             self._puller.set_want(free, free // 2, max(free_bytes, 2 * self._bus.max_payload))
 
     def _on_message(self, delivery: Delivery) -> None:
-        sequence = read_meta(delivery.reply).stream_seq
+        sequence = read_sequence(delivery.reply)
         if sequence != self._next and self._messages and sequence > self._next:
             log.info("follow_gap", expected=self._next, got=sequence)
         self._next = sequence + 1

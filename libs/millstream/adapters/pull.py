@@ -40,6 +40,12 @@ def read_meta(reply: str) -> Meta:
     return Meta(int(tokens[base + 1]), int(tokens[base + 2]), int(tokens[base]))
 
 
+def read_sequence(reply: str) -> int:
+    """The ``stream_seq`` of `read_meta` alone, for those who read nothing else of each message."""
+    tokens = reply.split(".")
+    return int(tokens[5 if len(tokens) <= 9 else 7])
+
+
 class _Request:
     __slots__ = ("deadline", "number", "remaining")
 
@@ -74,6 +80,7 @@ class Puller:
         self._on_silence = on_silence
         self._inbox = bus.new_inbox()
         self._requests: deque[_Request] = deque()
+        self._outstanding = 0
         self._next_number = 0
         self._want = 0
         self._low_water = 0
@@ -84,7 +91,8 @@ class Puller:
 
     @property
     def outstanding(self) -> int:
-        return sum(request.remaining for request in self._requests)
+        """How many messages may still come for what was requested."""
+        return self._outstanding
 
     def set_want(self, want: int, low_water: int | None = None, most_bytes: int = 0) -> None:
         """Keep ``want`` messages requested; ask again when fewer than ``low_water`` are
@@ -93,12 +101,12 @@ class Puller:
         self._want = want
         self._most_bytes = most_bytes
         self._low_water = want if low_water is None else low_water
-        if self.outstanding < self._low_water:
+        if self._outstanding < self._low_water:
             self._changed.set()
 
     def reset(self) -> None:
         """Forget what was requested: the server has forgotten it too."""
-        self._requests.clear()
+        self._forget_all()
         self._changed.set()
 
     async def run(self) -> None:
@@ -112,14 +120,13 @@ class Puller:
                 self._drop_lost(loop.time())
                 if self._is_missing:
                     self._is_missing = False
-                    self._requests.clear()
+                    self._forget_all()
                     self._bus.doubt()
                     if self._on_missing:
                         self._on_missing()
                     await asyncio.sleep(RETRY_AFTER_S)
-                outstanding = self.outstanding
-                if outstanding < self._low_water:
-                    await self._request(self._want - outstanding, loop.time())
+                if self._outstanding < self._low_water:
+                    await self._request(self._want - self._outstanding, loop.time())
                 try:
                     async with asyncio.timeout(LOST_AFTER_S):
                         await self._changed.wait()
@@ -136,20 +143,27 @@ class Puller:
             body["max_bytes"] = self._most_bytes
         request = _Request(self._next_number, batch, now + REQUEST_EXPIRES_S + LOST_AFTER_S)
         self._requests.append(request)
+        self._outstanding += batch
         try:
             await self._bus.publish(
                 self._subject, msgspec.json.encode(body), reply=f"{self._inbox}.{request.number}"
             )
         except Unavailable:
-            self._requests.clear()
+            self._forget_all()
             await asyncio.sleep(RETRY_AFTER_S)
             self._changed.set()
+
+    def _forget_all(self) -> None:
+        self._requests.clear()
+        self._outstanding = 0
 
     def _drop_lost(self, now: float) -> None:
         while self._requests and (
             self._requests[0].remaining <= 0 or self._requests[0].deadline < now
         ):
-            if self._requests.popleft().remaining > 0:
+            lost = self._requests.popleft().remaining
+            if lost > 0:
+                self._outstanding -= lost
                 self._bus.doubt()
                 if self._on_silence:
                     self._on_silence()
@@ -163,7 +177,8 @@ class Puller:
                 self._requests.popleft()
             if self._requests:
                 self._requests[0].remaining -= 1
-            if self.outstanding < self._low_water:
+                self._outstanding -= 1
+            if self._outstanding < self._low_water:
                 self._changed.set()
             self._on_message(delivery)
             return
@@ -171,6 +186,7 @@ class Puller:
             return
         number = int(delivery.subject.rpartition(".")[2])
         self._requests = deque(r for r in self._requests if r.number != number)
+        self._outstanding = sum(request.remaining for request in self._requests)
         if status in (404, 503) or (status == 409 and b"eleted" in delivery.header):
             self._is_missing = status == 503 or status == 409
         elif status not in (408, 409):
