@@ -92,3 +92,47 @@ def test_a_command_that_nobody_waits_for_any_more_is_work_all_the_same(
             await commands.send(pause("c"), 0.01)
 
     asyncio.run(run())
+
+
+def test_without_a_receipt_the_command_is_sent_again_ever_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(commands_module, "SEND_AGAIN_S", 0.01)
+    monkeypatch.setattr(commands_module, "SEND_AGAIN_LATEST_S", 0.02)
+
+    async def run() -> None:
+        commands, bus = make_commands()
+        waited: list[float] = []
+        settled = commands_module._settled
+
+        async def wait(future: asyncio.Future[Receipt], wait_s: float) -> None:
+            waited.append(wait_s)
+            if len(waited) == 4:
+                answer(commands, "a")
+            await settled(future, wait_s)
+
+        monkeypatch.setattr(commands_module, "_settled", wait)
+        assert (await commands.send(pause("a"), 5)).position == 7
+        assert waited == [0.01, 0.02, 0.02, 0.02]
+        assert len(bus.stored) == 4
+
+    asyncio.run(run())
+
+
+def test_a_receipt_ends_the_wait_at_once_and_giving_up_leaves_nothing() -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        receipt: asyncio.Future[Receipt] = loop.create_future()
+        waits = [asyncio.create_task(commands_module._settled(receipt, 60)) for _ in range(2)]
+        await asyncio.sleep(0)
+        waits[0].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waits[0]
+        await commands_module._settled(receipt, 0.01)
+        assert not receipt.done(), "others wait for it too"
+        receipt.set_result(Receipt(id="a"))
+        async with asyncio.timeout(5):
+            await waits[1]
+            await commands_module._settled(receipt, 60)
+
+    asyncio.run(run())
