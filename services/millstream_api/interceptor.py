@@ -65,6 +65,8 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         self._admission = admission or Admission()
         self._foreign = Admission(most_streams=MOST_FOREIGN_STREAMS)
         self._request_s = request_s
+        # gRPC asks for a method's handler at every call, and gives the same one each time.
+        self._wrapped: dict[str, tuple[Handler, Handler]] = {}
 
     async def intercept_service(
         self,
@@ -72,9 +74,16 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler | None:
         handler = await continuation(handler_call_details)
-        method = str(handler_call_details.method)
         if handler is None:
             return handler
+        method = str(handler_call_details.method)
+        known, wrapped = self._wrapped.get(method, (None, None))
+        if wrapped is None or known is not handler:
+            wrapped = self._wrap(method, handler)
+            self._wrapped[method] = handler, wrapped
+        return wrapped
+
+    def _wrap(self, method: str, handler: Handler) -> Handler:
         if not method.startswith(OUR_METHODS):
             is_open = method.startswith(HEALTH_METHODS)
             return _bounded(method, handler, self._foreign, None if is_open else self._gate)
