@@ -11,8 +11,10 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 # More than that are not tried, and would not fit a command.
@@ -39,7 +41,7 @@ def contents_of_call(macs: Sequence[Mac]) -> str:
     if call is None or not getattr(call[1], "request_id", ""):
         return ""
     method, request = call
-    if not _has_secret(request):
+    if not (_may_hold_secret(request.DESCRIPTOR) and _has_secret(request)):
         return _digest(method, request)
     return " ".join(_digest(method, _without_secrets(request, mac)) for mac in macs[:MOST_MACS])
 
@@ -52,6 +54,22 @@ def _digest(method: str, request: Message) -> str:
             said.ClearField(field)
     data = said.SerializeToString(deterministic=True)
     return hashlib.sha256(method.encode() + b"\0" + data).hexdigest()
+
+
+@cache
+def _may_hold_secret(kind: Descriptor) -> bool:
+    """Is there a secret field in this message or in any part of it? Few requests have one, and to
+    look through each takes longer than its digest."""
+    known, parts = {kind.full_name}, [kind]
+    for part in parts:  # which grows meanwhile
+        for field in part.fields:
+            if field.GetOptions().debug_redact:
+                return True
+            inner = field.message_type
+            if inner is not None and inner.full_name not in known:
+                known.add(inner.full_name)
+                parts.append(inner)
+    return False
 
 
 def _has_secret(message: Any) -> bool:

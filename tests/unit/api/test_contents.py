@@ -8,7 +8,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from millstream.adapters.secret_box import SecretBox, new_key
 from millstream.rpc.v1 import connections_pb2, runs_pb2, variables_pb2
-from millstream_api.contents import calling, contents_of_call
+from millstream_api.contents import _may_hold_secret, calling, contents_of_call
 from unit.api.test_proto_style import files, messages
 
 OLD, NEW = SecretBox(new_key()), new_key()
@@ -76,6 +76,16 @@ def test_what_is_given_in_and_never_out_is_marked() -> None:
         for message in messages(file):
             if message.name.endswith("Request"):
                 check_names(message)
+
+
+def test_where_secrets_may_be_is_known_however_deep_they_are() -> None:
+    found = {
+        message.name
+        for file in files()
+        for message in messages(file)
+        if message.name.endswith("Request") and _may_hold_secret(message)
+    }
+    assert found == {"SetVariableRequest", "SetConnectionRequest"}
 
 
 def check_names(message: Descriptor) -> None:
