@@ -379,7 +379,8 @@ class Running:
             turn = await self._turn_behind(run, code)
             if turn is not None:
                 return turn
-        await self._wait_for(self._place.slot())
+        if self._place.is_behind:
+            await self._wait_for(self._place.slot())
         ready, tools = self._ready, self._tools
         if self._shares_loop:
             seat = await tools.hosts.acquire(ready.bundle, code.python)
