@@ -21,6 +21,8 @@ _DETAILS = "grpc-status-details-bin"
 Code = grpc.StatusCode
 # In gRPC's own words; its other refusals of this code mean that too much is under way.
 TOO_LARGE = "larger than max"
+# What grpc.aio says of an upload that the api refused while it was being sent; the refusal is lost.
+CUT_OFF = "Internal error from Core"
 LONGEST_RETRY_AFTER_S = 60.0
 
 
@@ -96,6 +98,8 @@ def from_grpc(error: grpc.RpcError, address: str) -> MillstreamError:
             return NotAuthenticated(f"{text} (MILLSTREAM_API_TOKEN)")
         case Code.PERMISSION_DENIED:
             return NotPermitted(text)
+        case Code.INTERNAL if text == CUT_OFF:
+            return Unavailable(f"The api at {address} ended the call before it had the request.")
         case Code.UNIMPLEMENTED:
             return MillstreamError(f"The api at {address} does not know this call: it is older.")
         case _:

@@ -79,6 +79,14 @@ def test_a_thousand_problems_still_fit_in_the_trailers() -> None:
     assert found.problems[-1] == "and 960 more problems"
 
 
+def test_an_upload_that_was_cut_off_is_made_again() -> None:
+    """The api refused it while it was sent, and what it said is lost."""
+    cut_off = FailedCall(grpc.StatusCode.INTERNAL, "Internal error from Core")
+    assert isinstance(from_grpc(cut_off, "here:1"), Unavailable)
+    found = from_grpc(FailedCall(grpc.StatusCode.INTERNAL, "oops"), "here:1")
+    assert not isinstance(found, Unavailable)
+
+
 def test_nobody_there_is_told_from_a_server_that_cannot() -> None:
     found = from_grpc(FailedCall(grpc.StatusCode.UNAVAILABLE, "refused"), "here:1")
     assert isinstance(found, NotReached)
