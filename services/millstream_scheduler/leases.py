@@ -74,7 +74,9 @@ class Leases:
 
     def hear(self, heartbeat: Heartbeat) -> list[LoseAttempt]:
         """Renew what the worker still holds. What an earlier life of the same worker had claimed,
-        and this one does not know, is lost at once; so is what one that stops gives back."""
+        and this one does not know, is lost at once; so is what one that stops gives back. Of a
+        later life's claims the last heartbeats of one that is over, should they come late, say
+        nothing."""
         leases = self._of_worker.get(heartbeat.worker, {})
         for token in heartbeat.attempts:
             if token in leases:
@@ -86,7 +88,8 @@ class Leases:
             if lease.token in held:
                 continue
             if not lease.token.startswith(mine):
-                lost.append(_lose(lease, "the worker was restarted"))
+                if lease.token < mine:
+                    lost.append(_lose(lease, "the worker was restarted"))
             elif heartbeat.is_stopping:
                 lost.append(_lose(lease, "the worker was stopped", is_given_back=True))
         dropped = (leases[token] for token in heartbeat.dropped if token in leases)

@@ -4,7 +4,6 @@ alive."""
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -42,6 +41,7 @@ from millstream_worker.guarding import Guarding
 from millstream_worker.heartbeats import Heartbeats, Held
 from millstream_worker.hosts import Hosts
 from millstream_worker.intake import Intake
+from millstream_worker.lives import begin_life
 from millstream_worker.log_files import LogFiles
 from millstream_worker.places import Place
 from millstream_worker.pulls import Pulls
@@ -78,7 +78,6 @@ class Worker:
         self._settings = settings
         self.capacity = Capacity.from_settings(settings)
         self._slots = self.capacity.slots
-        self._incarnation = f"{settings.instance}-{os.getpid():x}{time.time_ns():x}"
         self._count = 0
         state_dir = Path(settings.state_dir).absolute()
         scratch = empty_scratch(state_dir / "scratch" / settings.instance)
@@ -92,6 +91,7 @@ class Worker:
         )
         self.children.guarding = self.guarding
         spool = spool_folder(settings.state_dir, settings.instance)
+        self._incarnation = begin_life(state_dir / "lives", settings.instance)
         self.reports = Reports(bus, settings.shard, settings.instance, spool)
         self.heartbeats = Heartbeats(
             *(bus, settings, self._incarnation, self.capacity, self._held),

@@ -85,8 +85,16 @@ def test_a_worker_that_was_restarted_loses_at_once_what_it_does_not_name() -> No
 
 def test_incarnations_of_which_one_begins_with_the_other_are_two() -> None:
     watched = Watched()
-    watched.claim("a", "w-12-1")
-    assert watched.hear(incarnation="w-1") == ["a"]
+    watched.claim("a", "w-1-1")
+    assert watched.hear(incarnation="w-12") == ["a"]
+
+
+def test_a_life_that_is_over_says_nothing_of_its_successors_claims() -> None:
+    """Its last heartbeat may be the last to arrive."""
+    watched = Watched()
+    watched.claim("a", "w-2-1")
+    assert watched.hear(incarnation="w-1") == []
+    assert watched.wait(LEASE_S) == ["a"]
 
 
 def test_what_ended_has_no_lease() -> None:
