@@ -12,6 +12,7 @@ from millstream.core.events import (
     Event,
     PoolDeleted,
     PoolSet,
+    ResultsTakenOver,
     RunCreated,
     RunFailed,
     RunQuarantined,
@@ -84,6 +85,10 @@ class Ledger:
                 for kept in (self.active, self.waiting, self.deferred):
                     for one in [one for one in kept if one[:2] == run]:
                         del kept[one]
+            case ResultsTakenOver():
+                for taken in data.tasks:
+                    if taken.expanded < 0:
+                        self._idle((*run, taken.task_id, taken.map_index), "taken over")
             case TaskScheduled():
                 paths = [(*where.map_index, i) for i in range(data.length)] or [where.map_index]
                 for path in paths:

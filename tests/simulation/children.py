@@ -39,16 +39,17 @@ class SimulatedChild(HasLine):
     in which it may be at the next attempt already."""
 
     script: Script
-    count = 0
+    started = 0
 
     def __init__(self, scratch: Path, environment: Mapping[str, str], python: str = "") -> None:
-        SimulatedChild.count += 1
+        SimulatedChild.started += 1
         self.python = python
         self.bundle: str | None = None
         self.is_fresh = False
         self.ending = ""
+        self.count = self.memory = 0
         self.masker = Masker()
-        self.pid = SimulatedChild.count
+        self.pid = SimulatedChild.started
         self._is_killed = False
         self._line = Line(self._take_back)
         self._queue: deque[tuple[Run, Any, Any]] = deque()
@@ -99,6 +100,7 @@ class SimulatedChild(HasLine):
 
     async def _work(self, run: Run, answer: Any, on_output: Any) -> Done | None:
         script, attempt = self.script, run.attempt
+        self.count += 1
         execution = begin(script, run)
         started_at = wall()
 
@@ -153,8 +155,8 @@ class SimulatedHost(HostProcess):
 
     async def start(self) -> None:
         await asyncio.sleep(0.03)
-        SimulatedChild.count += 1
-        self._number = SimulatedChild.count
+        SimulatedChild.started += 1
+        self._number = SimulatedChild.started
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._works: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[int, asyncio.Future[Any]] = {}

@@ -4,6 +4,7 @@ its end, a Postgres that was restored from an older backup."""
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from millstream.core.commands import SetPool
 from simulation import faults
@@ -53,12 +54,26 @@ async def relay_again(stage: Stage) -> None:
     known = {(each.record.dag_id, each.record.run_id) for each in stage.postgres.events[:position]}
     # What was asked for once more may go on.
     known.difference_update(at_work)
+    news = [each.record for each in stage.postgres.events[position:]]
+    known.difference_update(_asked_for(news, known))
     begun = [one.where for one in stage.script.executions[runs:]]
     again = [str(where) for where in begun if (where.dag_id, where.run_id) in known]
     require(5, not again, f"it ran once more: {again[:2]}")
-    news = [each.record for each in stage.postgres.events[position:]]
     more = [r.position for r in news if r.run_id and (r.dag_id, r.run_id) in known]
     require(5, not more, f"events that nobody asked for: {more[:3]}")
+
+
+def _asked_for(news: list[Any], known: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """The runs that a task of another run, of one that is not known, has asked to run again."""
+    asked: set[tuple[str, str]] = set()
+    theirs: set[str] = set()
+    for record in news:
+        run = (record.dag_id, record.run_id)
+        if run not in known or run in asked:
+            theirs.add(record.causation)
+        elif record.type == "RunReopened" and record.causation in theirs:
+            asked.add(run)
+    return asked
 
 
 async def restore(stage: Stage) -> None:

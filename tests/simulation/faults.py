@@ -245,8 +245,11 @@ def _forged(stage: Stage) -> None:
     if stage.random.random() < 0.5:
         body = {**about, "type": "SetDagPaused", "is_paused": stage.random.random() < 0.5}
         stage.broker.receive(None, "ms.in.0.worker.worker1", json.dumps(body).encode(), "", b"")
-    elif stage.broker.reports:
-        body = json.loads(stage.random.choice(stage.broker.reports)[1]) | {"id": id_}
+        return
+    # A variable is for the api to set, too.
+    reports = [data for _, data in stage.broker.reports if b"Variable" not in data[:40]]
+    if reports:
+        body = json.loads(stage.random.choice(reports)) | {"id": id_}
         stage.broker.receive(None, "ms.in.0.api.api1", json.dumps(body).encode(), "", b"")
 
 

@@ -213,7 +213,7 @@ def replaced(stage: Stage) -> Iterator[None]:
     event_log.SimulatedLock.server = stage.postgres
     reads.SimulatedSecretTable.server = stage.postgres
     SimulatedChild.script = SimulatedHost.script = stage.script
-    SimulatedChild.count = 0
+    SimulatedChild.started = 0
 
     async def connect(cls: type[Bus], url: str, name: str) -> Bus:
         link = stage.broker.connect(name)
@@ -328,6 +328,11 @@ def _unless(stage: Stage, act: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _drop(logger: Any, method: str, event: dict[str, Any]) -> Any:
+    if str(event.get("event", "")).endswith("_inside"):
+        # What a service did not foresee, and went on after.
+        problem = event.get("exc_info")
+        trouble = problem if isinstance(problem, BaseException) else sys.exc_info()[1]
+        asyncio.get_running_loop().trouble.append(trouble)  # type: ignore[attr-defined]
     if LOUD:
         process = PROCESS.get()
         now = asyncio.get_running_loop().time()
