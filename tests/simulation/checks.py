@@ -59,7 +59,7 @@ def check_fences(stage: Stage) -> None:
 
 def check_queues(stage: Stage) -> None:
     """26: nobody takes in more than he has room for, whatever waits at the server."""
-    most = stage.broker.most_asked
+    most = stage.broker.jetstream.most_asked
     require(26, most <= MOST_TAKEN_IN, f"somebody asked for {most} messages at once")
 
 
@@ -79,7 +79,7 @@ def check_secrets(stage: Stage) -> None:
 
 def check_stream(stage: Stage) -> None:
     """4: the stream is the log's end."""
-    stream = stage.broker.streams["EVENTS_0"]
+    stream = stage.broker.jetstream.streams["EVENTS_0"]
     require(4, stream.last == stage.postgres.position, f"the stream ends at {stream.last}")
     for sequence, (_, data, _) in stream.messages.items():
         stored = stage.postgres.events[sequence - 1]

@@ -46,7 +46,7 @@ async def relay_again(stage: Stage) -> None:
     position, runs = stage.postgres.position, len(stage.script.executions)
     at_work = open_runs(stage)
     stage.broker.stop()
-    stage.broker.lose_tail("EVENTS_0", 40)
+    stage.broker.jetstream.lose_tail("EVENTS_0", 40)
     stage.broker.start()
     await settle(stage)
     check_stream(stage)
@@ -101,7 +101,7 @@ async def settle(stage: Stage) -> None:
     calm_since, last = stage.loop.time(), -1
     while stage.loop.time() < deadline:
         position = stage.postgres.position
-        stream = stage.broker.streams.get("EVENTS_0")
+        stream = stage.broker.jetstream.streams.get("EVENTS_0")
         is_even = (
             stream is not None
             and stream.last == position
@@ -112,7 +112,7 @@ async def settle(stage: Stage) -> None:
         elif stage.loop.time() - calm_since > CALM_S:
             return
         await asyncio.sleep(0.5)
-    stream = stage.broker.streams.get("EVENTS_0")
+    stream = stage.broker.jetstream.streams.get("EVENTS_0")
     raise Violation(
         f"I20: log {stage.postgres.position}, stream {stream and stream.last}, "
         f"tables {stage.postgres.tables.checkpoint.position}"

@@ -75,7 +75,7 @@ def heal(stage: Stage) -> None:
     stage.broker.weather = nats.Weather()
     stage.postgres.weather = postgres.Weather()
     stage.script.is_calm = True
-    stage.broker.is_full = False
+    stage.broker.jetstream.is_full = False
     stage.blob_error = 0
     stage.broker.start()
     stage.postgres.start()
@@ -154,7 +154,7 @@ def _nats_down(stage: Stage) -> None:
 def _nats_wiped(stage: Stage) -> None:
     if stage.broker.is_up:
         stage.broker.stop()
-        stage.broker.wipe()
+        stage.broker.jetstream.wipe()
         stage.loop.call_later(stage.random.uniform(0.1, 2), stage.broker.start)
 
 
@@ -162,16 +162,16 @@ def _nats_tail(stage: Stage) -> None:
     """The store is as it was a while ago: the ends of its streams are lost."""
     if stage.broker.is_up:
         stage.broker.stop()
-        for name in list(stage.broker.streams):
-            stage.broker.lose_tail(name, stage.random.randrange(12))
+        for name in list(stage.broker.jetstream.streams):
+            stage.broker.jetstream.lose_tail(name, stage.random.randrange(12))
         stage.loop.call_later(stage.random.uniform(0.1, 2), stage.broker.start)
 
 
 def _nats_full(stage: Stage) -> None:
-    stage.broker.is_full = True
+    stage.broker.jetstream.is_full = True
 
     def free() -> None:
-        stage.broker.is_full = False
+        stage.broker.jetstream.is_full = False
 
     stage.loop.call_later(stage.random.choice([1.0, 8.0]), free)
 

@@ -145,7 +145,7 @@ def _watch_commits(stage: Stage) -> None:
         if subject.startswith("ms.ev."):
             require(4, sequence <= stage.postgres.position, f"the stream is ahead: {sequence}")
 
-    stage.broker.on_event = on_event
+    stage.broker.jetstream.on_event = on_event
 
 
 async def _ask(
