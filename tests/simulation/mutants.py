@@ -26,7 +26,6 @@ import millstream.core.verdicts as judging
 import millstream_projector.lookups as lookups
 import millstream_scheduler.admission as admission
 import millstream_scheduler.writer as writing
-from millstream.adapters.heartbeat import Heartbeat
 from millstream.adapters.subjects import receipt_subject
 from millstream.core.commands import ApiCommand
 from millstream.core.errors import Unavailable
@@ -41,7 +40,7 @@ from millstream.core.wire import GENESIS, canonical_bytes, published_bytes
 from millstream.sdk.masking import Masker
 from millstream_projector.projector import Projector
 from millstream_scheduler.intake import Intake
-from millstream_scheduler.leases import Leases, _lose
+from millstream_scheduler.leases import Leases
 from millstream_scheduler.relay import Relay, Settlement
 from millstream_scheduler.timers import Timers
 from millstream_scheduler.writer import Writer
@@ -79,7 +78,6 @@ _decide, _handle = Writer._decide, Writer._handle
 _chain = Writer._chain
 _push = Timers._push
 _pass_time = Leases.pass_time
-_hear = Leases.hear
 _fold = Projector._fold
 _react = handling.react
 _receipt, _repeated = writing.receipt, writing.repeated_receipt
@@ -171,15 +169,6 @@ def _set_early(self: Timers, instant: Any, command: Any) -> None:
 
 def _hurry(self: Leases, seconds: float) -> Any:
     return _pass_time(self, seconds * 100)
-
-
-def _believe_the_dead(self: Leases, heartbeat: Heartbeat) -> Any:
-    mine = heartbeat.incarnation + "-"
-    leases = self._of_worker.get(heartbeat.worker, {}).values()
-    others = [lease for lease in leases if not lease.token.startswith(mine)]
-    named = set(heartbeat.attempts)
-    lost = [_lose(each, "another life") for each in others if each.token not in named]
-    return [*_hear(self, heartbeat), *lost]
 
 
 def _by_the_wall(self: Leases, seconds: float) -> Any:
@@ -335,7 +324,6 @@ MUTANTS = (
         ((millstream.core.stopping, "stop", _nothing), _permit(TaskCleared)),
     ),
     Mutant(13, "leases run out at once", ((Leases, "pass_time", _hurry),)),
-    Mutant(13, "the dead are believed", ((Leases, "hear", _believe_the_dead),)),
     Mutant(14, "there is no last try", ((attempts, "_failed", _again_and_again),)),
     Mutant(
         15,

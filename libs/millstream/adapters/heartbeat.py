@@ -7,12 +7,12 @@ import msgspec
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """``incarnation`` is new with each start of the process, compares greater than those before it,
-    and begins each of its claim tokens; ``attempts`` are the tokens of the claims that it runs or whose results it still has to
-    deliver; of those it runs, ``claimed`` are the ones whose claim was accepted. ``resources`` is
-    what it offers to the tasks that ask for some. One that ``is_stopping`` says its last word: what
-    it does not name it gives back; one that ``is_draining`` was told to stop and takes nothing new.
-    ``dropped``: claims whose attempts it lost itself, with
-    a process that they shared."""
+    and begins each of its claim tokens; ``attempts`` are the tokens of the claims that it runs or
+    whose results it still has to deliver; of those it runs, ``claimed`` are the ones whose claim
+    was accepted. ``resources`` is what it offers to the tasks that ask for some. One that
+    ``is_stopping`` says its last word: what it does not name it gives back; one that
+    ``is_draining`` was told to stop and takes nothing new. ``dropped``: claims whose attempts it
+    lost itself, with a process that they shared."""
 
     worker: str
     incarnation: str

@@ -18,19 +18,21 @@ if TYPE_CHECKING:
     from millstream.sdk.taskgroup import TaskGroup
 
 Init = Callable[..., None]
-# The argument by which a mapped task makes the operator of one of its instances.
-INSTANCE_OF = "__instance_of"
+# The argument by which a mapped task makes the operator of one of its instances: the attributes
+# that all of them share with it.
+INHERITED = "__inherited"
 
 
 class Creation(NamedTuple):
-    """What holds for all the ``__init__`` calls that make one operator. An instance of a mapped
-    task is in no DAG: the mapped task is."""
+    """What holds for all the ``__init__`` calls that make one operator. ``inherited``: it is an
+    instance of a mapped task, with these attributes of that one, which were checked when it was
+    made."""
 
     dag: DAG | None
     group: TaskGroup | None
     defaults: Mapping[str, Any]
     line: int
-    is_instance: bool = False
+    inherited: Mapping[str, Any] | None = None
 
 
 def with_defaults(init: Init) -> Init:
@@ -40,6 +42,8 @@ def with_defaults(init: Init) -> Init:
         for parameter in list(inspect.signature(init).parameters.values())[1:]
         if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
     ]
+    names = [parameter.name for parameter in parameters]
+    needed = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
 
     @functools.wraps(init)
     def initialize(self: BaseOperator, /, *args: Any, **kwargs: Any) -> None:
@@ -50,28 +54,28 @@ def with_defaults(init: Init) -> Init:
         if outermost:
             self._creation = _begin(kwargs)
         defaults = self._creation.defaults
-        for parameter in parameters:
-            name = parameter.name
-            if name not in kwargs and name in defaults:
-                kwargs[name] = defaults[name]
-            if name not in kwargs and parameter.default is parameter.empty:
+        if defaults:
+            for name in names:
+                if name not in kwargs and name in defaults:
+                    kwargs[name] = defaults[name]
+        for name in needed:
+            if name not in kwargs:
                 near = _misspelt(type(self), name, kwargs)
                 hint = f"; you wrote {near!r}" if near else ""
                 raise TypeError(f"{callee}() needs the argument {name!r}{hint}")
         init(self, **kwargs)
-        if outermost and not self._creation.is_instance:
+        if outermost and self._creation.inherited is None:
             self._finish()
 
-    initialize.__dict__["knows"] = frozenset(parameter.name for parameter in parameters)
-    initialize.__dict__["needs"] = frozenset(
-        parameter.name for parameter in parameters if parameter.default is parameter.empty
-    )
+    initialize.__dict__["knows"] = frozenset(names)
+    initialize.__dict__["needs"] = frozenset(needed)
     return initialize
 
 
 def _begin(kwargs: dict[str, Any]) -> Creation:
-    if kwargs.pop(INSTANCE_OF, None) is not None:
-        return Creation(None, None, kwargs.pop("default_args"), 0, is_instance=True)
+    inherited = kwargs.pop(INHERITED, None)
+    if inherited is not None:
+        return Creation(None, None, kwargs.pop("default_args"), 0, inherited)
     dag, group = _place(kwargs)
     defaults = {
         **(dag.default_args if dag else {}),

@@ -240,10 +240,10 @@ def _of_instance(task: BaseOperator, context: Context) -> tuple[BaseOperator, li
     came from other tasks, so that no template is looked for in them."""
     if not isinstance(task, MappedOperator):
         return task, []
-    context["expanded_ti_count"] = task.instance_count(context)
-    task, as_they_are = task.instance(context)
-    context["task"] = context["ti"].task = task
-    return task, as_they_are
+    element = task.element(context)
+    context["expanded_ti_count"] = element.instances
+    operator = context["task"] = context["ti"].task = task.instance(element)
+    return operator, element.as_they_are
 
 
 def _execute(task: BaseOperator, attempt: Attempt, context: Context) -> Any:

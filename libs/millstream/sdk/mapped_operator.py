@@ -13,13 +13,13 @@ from millstream.core.xcoms import XComQuery
 from millstream.sdk import arguments
 from millstream.sdk.async_operator import BaseAsyncOperator, awaits, is_async_callable
 from millstream.sdk.authoring import current_dag
-from millstream.sdk.creation import INSTANCE_OF
+from millstream.sdk.creation import INHERITED
 from millstream.sdk.mapping import (
     Dicts,
+    Element,
     Expansion,
     MappedArgument,
     Product,
-    length_of,
 )
 from millstream.sdk.operator import BaseOperator
 from millstream.sdk.operators.empty import EmptyOperator
@@ -99,10 +99,12 @@ class MappedOperator(BaseOperator):
         for reference in references(self.partial_arguments):
             yield from reference.queries(context)
 
-    def instance(self, context: Context) -> tuple[BaseOperator, list[Any]]:
-        """The operator of the running instance, and those of its arguments in which no template is
-        looked for."""
-        element = self.expansion.element(context, context["ti"].path[-1])
+    def element(self, context: Context) -> Element:
+        """What the running instance is made for."""
+        return self.expansion.element(context, context["ti"].path[-1])
+
+    def instance(self, element: Element) -> BaseOperator:
+        """The operator of an instance."""
         given = dict(self.partial_arguments)
         fixed = given.get(self.into, {}) if self.into else given
         if self.is_strict:
@@ -111,20 +113,17 @@ class MappedOperator(BaseOperator):
             given[self.into] = {**fixed, **element.arguments}
         else:
             given |= element.arguments
+        inherited = {name: value for name, value in vars(self).items() if name not in _OWN}
         operator_class: Any = self.operator_class
         operator: BaseOperator = operator_class(
             **given,
             task_id=self.task_id,
             default_args=self._creation.defaults,
-            **{INSTANCE_OF: self},
+            **{INHERITED: inherited},
         )
-        own = {name: value for name, value in vars(self).items() if name not in _OWN}
-        vars(operator).update(own)
-        return operator, element.as_they_are
-
-    def instance_count(self, context: Context) -> int:
-        """How many instances the running one is among."""
-        return length_of(self.expansion, context)
+        # Once more: what its own class says of these holds for no instance.
+        vars(operator).update(inherited)
+        return operator
 
 
 _OWN = frozenset(

@@ -4,6 +4,7 @@ of these; and how one instance finds its own element in them."""
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
@@ -153,11 +154,12 @@ class ConcatenatedValues(Mappable):
 
 
 class Element(NamedTuple):
-    """The arguments of one instance; ``as_they_are`` are those that no template is looked for in,
-    since they came from other tasks."""
+    """The arguments of one instance, and how many instances there are; ``as_they_are`` are the
+    arguments that no template is looked for in, since they came from other tasks."""
 
     arguments: dict[str, Any]
     as_they_are: list[Any]
+    instances: int
 
 
 class Product:
@@ -176,6 +178,7 @@ class Product:
     def element(self, context: Context, index: int) -> Element:
         """The arguments of the instance with this index."""
         items = {name: source.items(context) for name, source in self._sources.items()}
+        count = math.prod(map(len, items.values()))
         arguments, as_they_are = {}, []
         for name in reversed(self._sources):
             index, at = divmod(index, max(len(items[name]), 1))
@@ -183,7 +186,7 @@ class Product:
             arguments[name] = _resolved(item, context)
             if not isinstance(self._sources[name], Values) or isinstance(item, Reference):
                 as_they_are.append(arguments[name])
-        return Element(arguments, as_they_are)
+        return Element(arguments, as_they_are, count)
 
 
 class Dicts:
@@ -210,7 +213,8 @@ class Dicts:
 
     def element(self, context: Context, index: int) -> Element:
         """The arguments of the instance with this index."""
-        item = self._source.items(context)[index]
+        items = self._source.items(context)
+        item = items[index]
         is_own = isinstance(self._source, Values) and not isinstance(item, Reference)
         item = _resolved(item, context)
         if not isinstance(item, Mapping) or not all(isinstance(key, str) for key in item):
@@ -220,20 +224,12 @@ class Dicts:
             )
         arguments = {name: _resolved(value, context) for name, value in item.items()}
         if not is_own:
-            return Element(arguments, list(arguments.values()))
+            return Element(arguments, list(arguments.values()), len(items))
         came = [arguments[name] for name, value in item.items() if isinstance(value, Reference)]
-        return Element(arguments, came)
+        return Element(arguments, came, len(items))
 
 
 Expansion = Product | Dicts
-
-
-def length_of(expansion: Expansion, context: Context) -> int:
-    """How many instances there are."""
-    length = 1
-    for source in expansion.sources:
-        length *= len(source.items(context))
-    return length
 
 
 def source_of(what: str, value: Any) -> Mappable:

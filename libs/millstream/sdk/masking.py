@@ -11,11 +11,13 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
 SHORTEST = 5
+LONGEST_REMEMBERED = 100
 # Of a line of base64: of MIME, of PEM.
 _BASE64_WIDTHS = (76, 64)
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
@@ -30,8 +32,15 @@ SENSITIVE_NAMES = (
 
 def is_sensitive(name: str) -> bool:
     """Whether a variable or a key of ``extra`` with this name holds a secret, by its name alone."""
+    return _is_sensitive(name) if len(name) > LONGEST_REMEMBERED else _remembered(name)
+
+
+def _is_sensitive(name: str) -> bool:
     plain = re.sub(r"\W+", "_", name.strip().lower())
     return any(word in plain for word in SENSITIVE_NAMES)
+
+
+_remembered = lru_cache(maxsize=1000)(_is_sensitive)
 
 
 class Masker:

@@ -143,13 +143,18 @@ class BaseOperator(Node):
         map_index_template: str | None = None,
         **kwargs: Any,
     ) -> None:
-        arguments.check_arguments(
-            type(self).__name__,
-            kwargs,
-            self.known_arguments(),
-            arguments.IGNORED_TASK_ARGUMENTS,
-            arguments.PLANNED_TASK_ARGUMENTS,
-        )
+        if kwargs:
+            arguments.check_arguments(
+                type(self).__name__,
+                kwargs,
+                self.known_arguments(),
+                arguments.IGNORED_TASK_ARGUMENTS,
+                arguments.PLANNED_TASK_ARGUMENTS,
+            )
+        if self._creation.inherited is not None:
+            vars(self).update(self._creation.inherited)
+            self.params = ParamsDict(params, f"task {task_id!r}")
+            return
         if not isinstance(task_id, str):
             raise TypeError(f"task_id is {task_id!r}; it must be a str")
         group = self._creation.group

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from millstream.sdk.masking import MASK, is_sensitive, masker
@@ -66,45 +66,44 @@ def _text(field: str, value: Any) -> str:
         return MASK
     if isinstance(value, str):
         return value[: MOST_LOOKED_AT + 1]
+    parts: list[str] = []
     try:
-        return _first(_pieces(value))
+        _spell(value, parts, MOST_LOOKED_AT)
     except Exception:  # the author's own classes may do anything
         return f"<{type(value).__name__}>"
-
-
-def _first(pieces: Iterable[str]) -> str:
-    parts: list[str] = []
-    size = 0
-    for piece in pieces:
-        parts.append(piece)
-        size += len(piece)
-        if size > MOST_LOOKED_AT:
-            break
     return "".join(parts)[: MOST_LOOKED_AT + 1]
 
 
-def _pieces(value: Any) -> Iterator[str]:
-    """``value`` as JSON; what JSON does not know as its ``str``, and ``***`` for what stands under
-    the name of a secret."""
-    match value:
-        case None | bool() | int() | float():
-            yield json.dumps(value)
-        case dict():
-            yield "{"
-            for number, (key, inner) in enumerate(value.items()):
-                name = str(key)
-                yield f"{', ' if number else ''}{_quoted(name)}: "
-                yield from _pieces(MASK if is_sensitive(name) else inner)
-            yield "}"
-        case list() | tuple():
-            yield "["
-            for number, inner in enumerate(value):
-                if number:
-                    yield ", "
-                yield from _pieces(inner)
-            yield "]"
-        case _:
-            yield _quoted(str(value))
+def _spell(value: Any, parts: list[str], left: int) -> int:
+    """Adds ``value`` as JSON; what JSON does not know as its ``str``, and ``***`` for what stands
+    under the name of a secret. Stops when more than ``left`` characters were added, and returns how
+    many are left."""
+    if value is None or isinstance(value, bool | int | float):
+        return _add(json.dumps(value), parts, left)
+    if isinstance(value, dict):
+        left = _add("{", parts, left)
+        for number, (key, inner) in enumerate(value.items()):
+            if left < 0:
+                return left
+            name = str(key)
+            left = _add(f"{', ' if number else ''}{_quoted(name)}: ", parts, left)
+            left = _spell(MASK if is_sensitive(name) else inner, parts, left)
+        return _add("}", parts, left)
+    if isinstance(value, list | tuple):
+        left = _add("[", parts, left)
+        for number, inner in enumerate(value):
+            if left < 0:
+                return left
+            if number:
+                left = _add(", ", parts, left)
+            left = _spell(inner, parts, left)
+        return _add("]", parts, left)
+    return _add(_quoted(str(value)), parts, left)
+
+
+def _add(text: str, parts: list[str], left: int) -> int:
+    parts.append(text)
+    return left - len(text)
 
 
 def _quoted(text: str) -> str:
