@@ -49,6 +49,8 @@ def is_async_callable(function: object) -> bool:
     wraps may be run in a loop of the decorator's own."""
     while isinstance(function, functools.partial):
         function = function.func
+    if type(function) is FunctionType and not function.__dict__:
+        return bool(function.__code__.co_flags & inspect.CO_COROUTINE)
     return inspect.iscoroutinefunction(function) or (
         type(function) is not FunctionType
         and callable(function)

@@ -113,7 +113,9 @@ class MappedOperator(BaseOperator):
             given[self.into] = {**fixed, **element.arguments}
         else:
             given |= element.arguments
-        inherited = {name: value for name, value in vars(self).items() if name not in _OWN}
+        inherited = vars(self).copy()
+        for name in _OWN:
+            inherited.pop(name, None)
         operator_class: Any = self.operator_class
         operator: BaseOperator = operator_class(
             **given,

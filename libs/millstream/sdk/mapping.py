@@ -314,7 +314,10 @@ def mapped_groups(group: TaskGroup | None) -> list[MappedTaskGroup]:
 
 def shared_levels(one: BaseOperator, other: BaseOperator) -> int:
     """How many levels of mapped groups two tasks have in common."""
-    pairs = zip(mapped_groups(one.task_group), mapped_groups(other.task_group), strict=False)
+    mine = mapped_groups(one.task_group)
+    if not mine:
+        return 0
+    pairs = zip(mine, mapped_groups(other.task_group), strict=False)
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] is pair[1], pairs))
 
 

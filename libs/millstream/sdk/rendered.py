@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from millstream.sdk.masking import MASK, is_sensitive, masker
@@ -20,6 +21,8 @@ CUT = "... (cut)"
 # Of a value no more is looked at: what other tasks handed on may be of any size.
 MOST_LOOKED_AT = 64 * 1024
 _EMPTY = ("", "null", "[]", "{}")
+# Of these an empty one is one of those.
+_PLAIN = (str, list, tuple, dict)
 
 
 def take_fields(task: BaseOperator) -> dict[str, str]:
@@ -29,7 +32,10 @@ def take_fields(task: BaseOperator) -> dict[str, str]:
     for field in task.template_fields:
         if not field.isprintable() or len(field) > LONGEST_NAME:
             continue
-        text = _text(field, getattr(task, field, None))
+        value = getattr(task, field, None)
+        if value is None or (type(value) in _PLAIN and not value):
+            continue
+        text = _text(field, value)
         if text not in _EMPTY:
             found[field] = text
     return found
@@ -78,7 +84,9 @@ def _spell(value: Any, parts: list[str], left: int) -> int:
     """Adds ``value`` as JSON; what JSON does not know as its ``str``, and ``***`` for what stands
     under the name of a secret. Stops when more than ``left`` characters were added, and returns how
     many are left."""
-    if value is None or isinstance(value, bool | int | float):
+    if type(value) is int:
+        return _add(str(value), parts, left)
+    if value is None or isinstance(value, bool | float | int):
         return _add(json.dumps(value), parts, left)
     if isinstance(value, dict):
         left = _add("{", parts, left)
@@ -107,4 +115,4 @@ def _add(text: str, parts: list[str], left: int) -> int:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text[: MOST_LOOKED_AT + 1], ensure_ascii=False)
+    return encode_basestring(text[: MOST_LOOKED_AT + 1])
