@@ -18,13 +18,8 @@ def pss_of_tree(pid: int) -> int:
 
 
 def peak_bytes(pid: int) -> int:
-    """The most that was ever resident since the process began, or since `reset_peak`."""
+    """The most that was ever resident since the process began."""
     return _kib(pid, "status", "VmHWM:") * 1024
-
-
-def reset_peak(pid: int) -> None:
-    """From now on `peak_bytes` counts anew."""
-    (PROC / str(pid) / "clear_refs").write_text("5")
 
 
 def _kib(pid: int, file: str, name: str) -> int:

@@ -138,11 +138,6 @@ class Capacity:
         self._kept = {}
         self._keep()
 
-    @property
-    def spare_slots(self) -> int:
-        """The free ones that are kept for nobody."""
-        return max(self.free_slots - self._kept_slots, 0)
-
     def _book(self, need: Need, sign: int) -> None:
         self.free_slots += sign * need.slots
         if need.queue in self._free_of_queue:

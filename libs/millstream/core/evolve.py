@@ -204,7 +204,7 @@ def _apply(state: State, event: Event) -> None:
             _start_run(state, event, event.data)
         case RunMarked():
             run = state.runs[run_key(event.where)]
-            run.marked, run.marked_position = event.data, event.position
+            run.marked = event.data
         case RunSucceeded():
             _forget_run(state, event, RunStatus.SUCCESS)
         case RunFailed() | RunQuarantined():

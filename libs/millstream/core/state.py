@@ -140,8 +140,8 @@ class Run:
     """A run that has not finished. ``instances[i]`` belongs to task ``i`` of the graph; ``trace``
     is the trace context of the command that created or reopened it, which all of its events carry.
     ``failed_leaves`` counts the failed instances of each task that decides the outcome; ``marked``
-    overrules them. ``position`` is that of the event that made it, ``started_position``,
-    ``marked_position`` and ``ended_position`` are those of the others."""
+    overrules them. ``position`` is that of the event that made it, ``started_position`` and
+    ``ended_position`` are those of the others."""
 
     key: RunKey
     version: DagVersion
@@ -159,7 +159,6 @@ class Run:
     deadlines: dict[str, datetime] = field(default_factory=dict)
     failed_leaves: dict[str, int] = field(default_factory=dict)
     marked: RunMarked | None = None
-    marked_position: int = 0
     ended_position: int = 0
     is_reopened: bool = False
     was_cleared: bool = False

@@ -34,8 +34,6 @@ log = logging.getLogger("millstream.task.callbacks")
 
 CallbackFunction = Callable[[Any], Any]
 Callbacks = tuple[CallbackFunction, ...]
-TASK_KINDS = ("execute", "success", "failure", "retry", "skipped")
-DAG_KINDS = ("success", "failure")
 
 
 def callbacks_of(name: str, given: Any) -> Callbacks:
