@@ -18,6 +18,7 @@ from millstream.adapters.feed import end_of_log
 from millstream.adapters.follow import Follower
 from millstream.core.errors import StoreBehindStream, Unavailable
 from millstream.core.wire import Published, read_published
+from millstream_api.recent_runs import OF_RUNS, RecentRuns
 
 log = structlog.get_logger(__name__)
 
@@ -122,6 +123,7 @@ class Fanout:
         # they name: most events are for nobody, and that is seen without reading all of them.
         self._types: Counter[str] = Counter()
         self._shapes: Counter[_Shape] = Counter()
+        self.recent = RecentRuns()
 
     def add(self, watcher: Watcher) -> None:
         self._watchers.setdefault(watcher.scope, set()).add(watcher)
@@ -146,16 +148,18 @@ class Fanout:
             log.info("watchers_lost", expected=self.position + 1, got=position)
             self.lose_all()
         self.position = position
-        if not self._watchers:
-            return
         try:
-            if ANY not in self._types and _kind_decoder.decode(message).type not in self._types:
+            kind = _kind_decoder.decode(message).type
+            is_watched = ANY in self._types or kind in self._types
+            if not is_watched and kind not in OF_RUNS:
                 return
             record, _ = read_published(message)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             log.warning("event_unreadable", position=position)
             self.lose_all()
             return
+        if kind in OF_RUNS:
+            self.recent.note(record)
         for names_namespace, names_dag, names_run in self._shapes:
             scope = Scope(
                 record.namespace if names_namespace else "",
@@ -166,6 +170,7 @@ class Fanout:
                 watcher.offer(record)
 
     def lose_all(self) -> None:
+        self.recent.clear()
         for group in self._watchers.values():
             for watcher in group:
                 watcher.lose()
@@ -188,6 +193,11 @@ class Hub:
     def position(self) -> int:
         """Up to which the events were handed out."""
         return self._fanout.position
+
+    def recent(self, scope: Scope) -> list[Published]:
+        """What is known of a run by all the events about it as a whole, up to :attr:`position`;
+        nothing where only Postgres knows."""
+        return self._fanout.recent.find(scope.namespace, scope.dag_id, scope.run_id)
 
     @property
     def is_started(self) -> bool:

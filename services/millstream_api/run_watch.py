@@ -17,11 +17,9 @@ from millstream.projection.projection import Projection
 from millstream.rpc.convert import event_to_proto
 from millstream.rpc.v1 import events_pb2, runs_pb2
 from millstream_api.hub import Hub, Scope
+from millstream_api.recent_runs import OF_RUNS
 from millstream_api.rows import run_message
 from millstream_api.watch import LOOK_AGAIN_S
-
-# What a caller may ask for and gets the run with; the others follow every event.
-OF_RUNS = RUN_ENDS | {"RunCreated", "RunStarted", "RunMarked", "RunReopened"}
 
 
 class RunState:
@@ -50,14 +48,12 @@ async def watch_run(
     stops."""
     upcoming = first
     watcher = await hub.join(scope, OF_RUNS)
+    known = [(one, one.digest) for one in hub.recent(scope)]
     try:
         while True:
             watcher.resume()
             state = RunState()
-            found = [
-                (stored.record, stored.digest.hex())
-                for stored in await event_log.read_run(scope.namespace, scope.dag_id, scope.run_id)
-            ]
+            found, known = known or await _read(event_log, scope), []
             if not found:
                 raise NotFound(f"Run {scope.run_id!r} does not exist.")
             while found:
@@ -77,6 +73,11 @@ async def watch_run(
                     found = [(one, one.digest) for one in taken if one.position >= upcoming]
     finally:
         hub.leave(watcher)
+
+
+async def _read(event_log: EventLog, scope: Scope) -> list[tuple[Record, str]]:
+    stored = await event_log.read_run(scope.namespace, scope.dag_id, scope.run_id)
+    return [(one.record, one.digest.hex()) for one in stored]
 
 
 def _answers(

@@ -33,6 +33,7 @@ from millstream_api.grid import Asked, read_grid
 from millstream_api.hub import Hub, Scope
 from millstream_api.interceptor import Context
 from millstream_api.params import ParamRules
+from millstream_api.recent_runs import OF_RUNS
 from millstream_api.rows import attempt_message, run_message, xcom_message
 from millstream_api.run_counts import Days, count_runs
 from millstream_api.run_rows import (
@@ -46,7 +47,7 @@ from millstream_api.run_rows import (
     read_xcom,
     with_dag,
 )
-from millstream_api.run_watch import OF_RUNS, watch_run
+from millstream_api.run_watch import watch_run
 from millstream_api.snapshot import Snapshots
 from millstream_api.task_rows import Wanted, get_task, list_tasks, read_rendered
 from millstream_api.watch import watch

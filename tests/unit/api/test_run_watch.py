@@ -29,7 +29,8 @@ from millstream.core.wire import Record, canonical_bytes, published_bytes, to_re
 from millstream.rpc.v1 import runs_pb2
 from millstream_api.hub import Hub, Scope
 from millstream_api.progress import Progress
-from millstream_api.run_watch import OF_RUNS, watch_run
+from millstream_api.recent_runs import OF_RUNS
+from millstream_api.run_watch import watch_run
 from millstream_api.runs import RunService
 from millstream_api.snapshot import Snapshots
 from unit.api.local_hub import LocalHub
@@ -96,6 +97,53 @@ async def test_a_run_that_is_over_is_told_at_once() -> None:
     assert [time.ToDatetime(UTC) - NOW for time in times] == [
         timedelta(seconds=n) for n in (1, 2, 3)
     ]
+
+
+@pytest.mark.asyncio
+async def test_who_waits_for_what_was_just_made_asks_no_postgres() -> None:
+    log, hub = Log(CREATED, RunStarted()), LocalHub()
+    relay(hub, log, 1)
+    relay(hub, log, 2)
+    waiting = asyncio.create_task(watched(log, hub, wanted=OF_RUNS))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    relay(hub, log, log.add(RunSucceeded()))
+    assert seen(await waiting) == [
+        (1, "RunCreated", False),
+        (2, "RunStarted", False),
+        (3, "RunSucceeded", True),
+    ]
+    assert seen(await watched(log, hub)) == [(3, "RunSucceeded", True)]
+    assert log.reads == 0
+
+
+@pytest.mark.asyncio
+async def test_what_was_not_heard_as_a_whole_is_read() -> None:
+    log, hub = Log(CREATED, RunStarted(), RunSucceeded()), LocalHub()
+    relay(hub, log, 1)
+    relay(hub, log, 3)
+    assert seen(await watched(log, hub)) == [(3, "RunSucceeded", True)]
+    assert log.reads == 1
+    late, hub = Log(CREATED, RunStarted(), RunSucceeded()), LocalHub()
+    hub._fanout.position = 1
+    for position in (2, 3):
+        relay(hub, late, position)
+    assert seen(await watched(late, hub)) == [(3, "RunSucceeded", True)]
+    assert late.reads == 1
+
+
+@pytest.mark.asyncio
+async def test_who_has_waited_for_long_looks_into_postgres(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("millstream_api.run_watch.LOOK_AGAIN_S", 0.01)
+    log, hub = Log(CREATED), LocalHub()
+    relay(hub, log, 1)
+    waiting = asyncio.create_task(watched(log, hub))
+    await asyncio.sleep(0)
+    log.add(RunSucceeded())  # of which the stream says nothing
+    assert seen(await waiting) == [(2, "RunSucceeded", True)]
+    assert log.reads == 1
 
 
 @pytest.mark.asyncio
