@@ -7,6 +7,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from millstream.adapters.bus import Bus, TooLarge
@@ -140,7 +141,12 @@ class Reports:
             log.error("report_too_large", error=str(error))
 
     def _on_receipts(self, delivery: Delivery) -> None:
-        for receipt in decode_receipts(delivery.data):
+        try:
+            receipts = decode_receipts(delivery.data)
+        except msgspec.MsgspecError:
+            log.warning("receipts_unreadable", size=len(delivery.data))
+            return
+        for receipt in receipts:
             pending = self._pending.pop(receipt.id, None)
             if pending is None:
                 continue

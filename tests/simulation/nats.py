@@ -6,7 +6,7 @@ The production ``Bus`` runs on top of :class:`Link`, which stands for nats-py's 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import itertools
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
@@ -130,6 +130,8 @@ class Broker:
         self.weather = Weather()
         self.is_up = True
         self.links: list[Link] = []
+        # Each connection has inboxes of its own.
+        self._numbers = itertools.count()
         self.jetstream = JetStream(loop, random, self)
         # What nobody may send, and who did; what workers reported last.
         self.planted = b""
@@ -142,7 +144,7 @@ class Broker:
 
     def connect(self, name: str) -> Link:
         process = PROCESS.get()
-        link = Link(self, process, f"{name}{len(self.links)}")
+        link = Link(self, process, f"{name}.{next(self._numbers)}")
         link.is_up = self.is_up
         self.links.append(link)
         if process is not None:
@@ -288,5 +290,7 @@ class Broker:
 def _hand_over(subscription: Subscription, generation: int, delivery: Delivery) -> None:
     link = subscription.link
     if link.generation == generation and subscription.number in link.subscriptions:
-        with contextlib.suppress(Exception):  # as the client does, which logs it
+        try:
             subscription.handler(delivery)
+        except Exception as problem:  # the client goes on after it
+            asyncio.get_running_loop().trouble.append(problem)  # type: ignore[attr-defined]

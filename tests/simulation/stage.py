@@ -327,9 +327,13 @@ def _unless(stage: Stage, act: Callable[..., Any]) -> Callable[..., Any]:
     return do
 
 
+# What faults lead to is told with a traceback, too.
+FORESEEN = {"log_not_uploaded"}
+
+
 def _drop(logger: Any, method: str, event: dict[str, Any]) -> Any:
-    if str(event.get("event", "")).endswith("_inside"):
-        # What a service did not foresee, and went on after.
+    if (method == "exception" or "exc_info" in event) and event["event"] not in FORESEEN:
+        # A service goes on after what it did not foresee.
         problem = event.get("exc_info")
         trouble = problem if isinstance(problem, BaseException) else sys.exc_info()[1]
         asyncio.get_running_loop().trouble.append(trouble)  # type: ignore[attr-defined]

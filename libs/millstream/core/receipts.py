@@ -37,4 +37,5 @@ def encode_receipts(receipts: list[Receipt]) -> bytes:
 
 
 def decode_receipts(data: bytes) -> list[Receipt]:
+    """Raises ``msgspec.MsgspecError``."""
     return _decoder.decode(data)

@@ -190,6 +190,20 @@ class TestReports:
 
         asyncio.run(play())
 
+    def test_what_is_no_receipt_changes_nothing(self, tmp_path: Path) -> None:
+        async def play() -> None:
+            bus = FakeBus()
+            reports = make_reports(bus, tmp_path)
+            await reports.start()
+            receipt = reports.send(result(1))
+            for rubbish in (b"", b"\xff\x00", b"{}", b"[" * 5000, b'[{"id":7}]'):
+                bus.handlers["ms.rcpt.worker.w"](Delivery("", "", rubbish, b""))
+            assert live(tmp_path) == ["w-1-1.result"]
+            bus.answer(Receipt(id="w-1-1/end", position=7))
+            assert (await receipt).position == 7
+
+        asyncio.run(play())
+
     def test_after_a_rest_reports_are_sent_again_too(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
